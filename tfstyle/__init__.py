@@ -1,0 +1,31 @@
+"""Neural style transfer after Gatys, Ecker and Bethge (2015).
+
+`stylize(content, styles, Config(...))` is the whole program on arrays;
+`python -m tfstyle.main` is the same on files. Names are loaded when they are
+first used, so that importing `tfstyle` does not import TensorFlow.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Config": "tfstyle.config",
+    "Result": "tfstyle.stylization",
+    "make_extractor": "tfstyle.features",
+    "read_image": "tfstyle.image_io",
+    "stylize": "tfstyle.stylization",
+    "write_image": "tfstyle.image_io",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name):
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tfstyle' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__():
+    return sorted(__all__)

@@ -1,0 +1,157 @@
+"""The command line: one flag per Config field, read here and nowhere else."""
+
+import dataclasses
+import re
+import sys
+import textwrap
+import types
+import typing
+from importlib import metadata
+
+from absl import flags
+
+from tfstyle.config import Config
+from tfstyle.config import ConfigError
+
+_USAGE = """\
+tfstyle: neural style transfer after Gatys, Ecker and Bethge (2015)
+
+usage: python -m tfstyle.main --flagfile=configs/NAME.cfg [--FLAG=VALUE ...]
+
+A later flag wins over an earlier one, so overrides come after --flagfile.
+Lists are separated by commas; a name that holds one goes in double quotes.
+"""
+_ELSEWHERE = """
+Other
+  --flagfile=FILE       flags from a file, one a line, # begins a comment line
+  --verbosity=0         1 shows TensorFlow's own messages, -1 only warnings
+  --version             show the version
+  --helpfull            show absl's own flags too
+"""
+
+
+def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
+    """Defines one flag for each field of Config, with the field's default."""
+    for field in dataclasses.fields(Config):
+        kind = _kind(field)
+        default = field.default
+        if kind is tuple:
+            define, default = flags.DEFINE_list, list(default)
+        else:
+            define = {
+                bool: flags.DEFINE_bool,
+                float: flags.DEFINE_float,
+                int: flags.DEFINE_integer,
+                str: flags.DEFINE_string,
+            }[kind]
+        define(
+            field.name, default, field.metadata["help"], flag_values=flag_values
+        )
+
+
+def parse(
+    argv: list[str], flag_values: flags.FlagValues = flags.FLAGS
+) -> Config:
+    """Turns a command line into a Config, or ends the program.
+
+    Args:
+        argv: program name and arguments.
+        flag_values: with `define_flags` done.
+
+    Raises:
+        SystemExit: 0 after `--help` or `--version`; 2 after one line on
+            stderr if anything is wrong.
+    """
+    if {"-h", "-help", "--help", "-?", "--helpshort"} & set(argv[1:]):
+        print(make_help(), end="")
+        raise SystemExit(0)
+    if {"-version", "--version"} & set(argv[1:]):
+        print(f"tfstyle {metadata.version('tfstyle')}")
+        raise SystemExit(0)
+    try:
+        leftover = flag_values(argv)[1:]
+        if leftover:
+            raise ConfigError(
+                f"Flags begin with --. Received: {' '.join(leftover)!r}. In a"
+                " flagfile, comments begin with # in the first column."
+            )
+        return to_config(flag_values)
+    except (ConfigError, flags.Error, UnicodeError) as error:
+        print(f"error: {_explain(error)}", file=sys.stderr)
+        raise SystemExit(2) from error
+
+
+def to_config(flag_values: flags.FlagValues) -> Config:
+    """Reads the flags into a Config.
+
+    Raises:
+        ConfigError: if a value is wrong.
+    """
+    values = {}
+    for field in dataclasses.fields(Config):
+        value = flag_values[field.name].value
+        if _kind(field) is tuple:
+            value = _to_tuple(field, value or ())
+        values[field.name] = value
+    return Config(**values)
+
+
+def make_help() -> str:
+    """Returns the text of `--help`: every field's flag by group."""
+    groups = {}
+    for field in dataclasses.fields(Config):
+        groups.setdefault(field.metadata["group"], []).append(field)
+    lines = [_USAGE]
+    for group, fields in groups.items():
+        lines.append(group)
+        for field in fields:
+            lines += _describe(field)
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n" + _ELSEWHERE
+
+
+def _describe(field: dataclasses.Field) -> list[str]:
+    default = field.default
+    shown = "" if default in (None, ()) else default
+    if isinstance(shown, tuple):
+        shown = ",".join(shown)
+    if isinstance(shown, bool):
+        shown = str(shown).lower()
+    flag = f"  --{field.name}={shown}"
+    text = textwrap.wrap(field.metadata["help"], 54)
+    first = [flag] if len(flag) > 23 else [f"{flag:24}{text.pop(0)}"]
+    return first + [" " * 24 + line for line in text]
+
+
+def _kind(field: dataclasses.Field) -> type:
+    """Returns bool, float, int, str or tuple for a field's annotation."""
+    annotation = field.type
+    if isinstance(annotation, types.UnionType):
+        annotation = typing.get_args(annotation)[0]
+    return typing.get_origin(annotation) or annotation
+
+
+def _to_tuple(field: dataclasses.Field, values: list[str]) -> tuple:
+    (kind, _) = typing.get_args(field.type)
+    try:
+        return tuple(kind(value) for value in values)
+    except ValueError as error:
+        raise ConfigError(
+            f"`{field.name}` must be a list of numbers."
+            f" Received: {field.name}={','.join(values)!r}."
+        ) from error
+
+
+def _explain(error: Exception) -> str:
+    """Turns an error of absl's parser into one line in this program's words."""
+    text = " ".join(str(error).split())
+    illegal = re.match(r"flag --(\w+)=(.*?): ", text)
+    if isinstance(error, flags.IllegalFlagValueError) and illegal:
+        name, value = illegal.groups()
+        kind = flags.FLAGS[name].parser.syntactic_help if (
+            name in flags.FLAGS
+        ) else "of another type"
+        return f"`{name}` must be {kind}. Received: {name}={value!r}."
+    if isinstance(error, UnicodeError):
+        return f"The flagfile is not a text file ({text})."
+    return text.removeprefix("ERROR:: ")

@@ -1,0 +1,58 @@
+"""Gram sums: the style statistics, unnormalised so that they add up.
+
+A Gram sum and its count may be added over tiles and over replicas; only
+`GramSum.normalized` divides, once, by the total count.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+
+class GramSum(NamedTuple):
+    """Sum over positions of the products of feature maps.
+
+    Attributes:
+        matrix: float32 `[C, C]`, `sum_k F_k F_k^T`, in squared activations.
+        count: float32 scalar, M, the number of positions summed over.
+    """
+
+    matrix: tf.Tensor
+    count: tf.Tensor
+
+    def normalized(self) -> tf.Tensor:
+        """Returns float32 `[C, C]`, the Gram matrix divided by its own M."""
+        return self.matrix / self.count
+
+
+def gram_sum(features: tf.Tensor) -> GramSum:
+    """Computes the Gram sum of one layer's features, G_ij = sum_k F_ik F_jk.
+
+    Args:
+        features: float32 `[1, H, W, C]`, rectified activations.
+
+    Returns:
+        A `GramSum` over the H*W positions.
+
+    References:
+        Gatys, Ecker, Bethge, 2015, eq. 3.
+    """
+    channels = features.shape[-1]
+    rows = tf.reshape(features, [-1, channels])  # [H*W, C]
+    count = tf.cast(tf.shape(rows)[0], features.dtype)
+    return GramSum(_gram_matrix(rows), count)
+
+
+@tf.custom_gradient
+def _gram_matrix(rows: tf.Tensor):
+    """Returns `rows^T rows`, with a gradient of one product instead of two.
+
+    The matrix is symmetric in its two factors, so d/dF = F (D + D^T), where
+    automatic differentiation would multiply F with D and with D^T apart.
+    """
+    columns = tf.transpose(rows)  # [C, H*W]: a plain product is the fastest
+
+    def gradient(upstream):
+        return tf.matmul(rows, upstream + tf.transpose(upstream))
+
+    return tf.matmul(columns, rows), gradient

@@ -1,0 +1,44 @@
+"""Where the optimisation starts."""
+
+import numpy as np
+
+from tfstyle import image_io
+from tfstyle.preprocessing import preprocess
+
+NOISE_DEVIATION = 1.0
+"""Standard deviation of the noise, grey levels."""
+
+
+def make_initial_image(
+    init: str,
+    height: int,
+    width: int,
+    *,
+    content: np.ndarray | None,
+    styles: list[np.ndarray],
+    seed: int,
+) -> np.ndarray:
+    """Makes the image that the optimisation starts from.
+
+    Args:
+        init: `noise`, Gaussian in VGG19's input space, of mean 0 and deviation
+            `NOISE_DEVIATION`; `content`; `style`, the first; or `gray`, the
+            mean of ImageNet.
+        height: pixels.
+        width: pixels.
+        content: uint8 `[height, width, 3]`, or None.
+        styles: uint8 `[H, W, 3]` each.
+        seed: of the noise.
+
+    Returns:
+        float32 `[1, height, width, 3]`, BGR without the mean.
+    """
+    if init == "content":
+        return preprocess(content)
+    if init == "style":
+        return preprocess(image_io.resize(styles[0], height, width))
+    if init == "gray":
+        return np.zeros((1, height, width, 3), np.float32)
+    generator = np.random.default_rng(seed)
+    noise = generator.standard_normal((1, height, width, 3), np.float32)
+    return noise * np.float32(NOISE_DEVIATION)

@@ -1,0 +1,25 @@
+"""Optimizers over the pixels of one image.
+
+Each is made from the image, a `tf.Variable`, and the function that evaluates
+it. `start()` evaluates the image as it is; `update_step()` moves it once; both
+return the losses of the image as it then is.
+"""
+
+import tensorflow as tf
+
+from tfstyle.optimizers.adam import Adam
+from tfstyle.optimizers.lbfgs import LBFGS
+
+
+def make_optimizer(
+    name: str,
+    image: tf.Variable,
+    value_and_gradient,
+    *,
+    learning_rate: float,
+    num_correction_pairs: int,
+) -> Adam | LBFGS:
+    """Makes the optimizer of that name, `adam` or `lbfgs`."""
+    if name == "adam":
+        return Adam(image, value_and_gradient, learning_rate)
+    return LBFGS(image, value_and_gradient, num_correction_pairs, learning_rate)

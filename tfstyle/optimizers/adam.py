@@ -1,0 +1,58 @@
+"""Adam over the pixels: Keras' own, one compiled function a step."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+
+class Adam:
+    """Moves an image by Adam (Kingma and Ba, 2015).
+
+    Args:
+        image: float32 variable, changed in place.
+        value_and_gradient: from the image to (terms, gradient).
+        learning_rate: the longest step of a value, in the image's unit.
+
+    Attributes:
+        evaluations: of `value_and_gradient` so far.
+        is_converged: always False; Adam does not know.
+    """
+
+    is_converged = False
+
+    def __init__(
+        self, image: tf.Variable, value_and_gradient, learning_rate: float = 2.0
+    ):
+        self.evaluations = 0
+        self._image = image
+        self._value_and_gradient = value_and_gradient
+        self._adam = keras.optimizers.Adam(learning_rate)
+        self._adam.build([image])
+        self._gradient = tf.Variable(tf.zeros_like(image), trainable=False)
+
+    def start(self):
+        """Evaluates the image as it is and returns its loss terms."""
+        self.evaluations += 1
+        return self._evaluate()
+
+    def update_step(self, max_evaluations: float = math.inf):
+        """Moves the image once and returns the loss terms of the new image.
+
+        Args:
+            max_evaluations: at least 1, which is what a step takes.
+        """
+        del max_evaluations
+        self.evaluations += 1
+        return self._move_and_evaluate()
+
+    @tf.function
+    def _move_and_evaluate(self):
+        self._adam.apply([self._gradient.read_value()], [self._image])
+        return self._evaluate()
+
+    @tf.function
+    def _evaluate(self):
+        terms, gradient = self._value_and_gradient(self._image.read_value())
+        self._gradient.assign(gradient)
+        return terms

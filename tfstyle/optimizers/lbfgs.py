@@ -1,0 +1,240 @@
+"""Limited-memory BFGS: compiled pieces on the device, decisions on the host."""
+
+import math
+
+import tensorflow as tf
+
+from tfstyle.optimizers.line_search import LineSearch
+
+FIRST_STEP = 1.0
+"""Root mean square of the very first step, in the image's unit."""
+MAX_SEARCH_EVALUATIONS = 20
+
+
+class LBFGS:
+    """Moves an image by L-BFGS with a strong Wolfe line search.
+
+    The inverse Hessian is applied by the two-loop recursion over a ring of
+    correction pairs. The host reads one small vector an evaluation; all that
+    has the image's size stays on the device.
+
+    Args:
+        image: floating-point variable of any shape, changed in place.
+        value_and_gradient: from the image to (terms, gradient), where
+            `terms.total` is the value.
+        num_correction_pairs: pairs remembered.
+        learning_rate: first trial step along a quasi-Newton direction.
+
+    Attributes:
+        evaluations: of `value_and_gradient` so far.
+        is_converged: no lower value was found twice running.
+
+    References:
+        Nocedal and Wright, Numerical Optimization, 2006, algorithm 7.4.
+    """
+
+    def __init__(
+        self,
+        image: tf.Variable,
+        value_and_gradient,
+        num_correction_pairs: int = 20,
+        learning_rate: float = 1.0,
+    ):
+        self.evaluations = 0
+        self.is_converged = False
+        self._image = image
+        self._value_and_gradient = value_and_gradient
+        self._learning_rate = learning_rate
+        self._terms = None
+        self._gradient = None
+        self._num_rows = num_correction_pairs
+        ring = tf.zeros([num_correction_pairs, tf.size(image)], image.dtype)
+        self._position_deltas = tf.Variable(ring, trainable=False)
+        self._gradient_deltas = tf.Variable(ring, trainable=False)
+        self._inverse_curvatures = tf.Variable(ring[:, 0], trainable=False)
+        self._num_pairs = 0
+        self._next_row = 0
+        self._scale = 0.0  # of the inverse Hessian; 0: not known yet
+
+    def start(self):
+        """Evaluates the image as it is and returns its loss terms."""
+        self._terms, self._gradient = self._evaluate(self._image.read_value())
+        return self._terms
+
+    def update_step(self, max_evaluations: float = math.inf):
+        """Moves the image once and returns the loss terms of the new image.
+
+        The image stays where it is if no lower value is found. Then the pairs
+        are forgotten and steepest descent is tried; if that finds none
+        either, `is_converged` is set.
+
+        Args:
+            max_evaluations: at least 1; the search ends with the best so far.
+        """
+        budget = self.evaluations + max_evaluations
+        for _ in range(2):
+            if self._search(budget) or self.evaluations >= budget:
+                return self._terms
+            self._num_pairs = 0
+        self.is_converged = True
+        return self._terms
+
+    def _evaluate(self, image):
+        self.evaluations += 1
+        return self._value_and_gradient(image)
+
+    def _search(self, budget: float) -> bool:
+        """Searches along one direction; returns whether the image moved."""
+        if self._scale:
+            direction = self._apply_inverse_hessian(
+                self._gradient,
+                tf.constant(self._scale, self._image.dtype),
+                tf.constant(self._num_pairs),
+                tf.constant(self._next_row),
+            )
+            step = self._learning_rate
+        else:
+            direction, step = _first_direction(self._gradient), 1.0
+        search, best = None, None
+        limit = min(self.evaluations + MAX_SEARCH_EVALUATIONS, budget)
+        while self.evaluations < limit:
+            trial = _move(
+                self._image.read_value(),
+                direction,
+                tf.constant(step, self._image.dtype),
+            )
+            terms, gradient = self._evaluate(trial)
+            numbers = _measure(
+                self._terms.total,
+                terms.total,
+                self._gradient,
+                gradient,
+                direction,
+            )
+            # The one host read: everything is decided from these.
+            start, value, start_slope, slope, slope_rise, rise = (
+                float(number) for number in numbers.numpy()
+            )
+            if search is None:
+                if not start_slope < 0:
+                    return False
+                search = LineSearch(start, start_slope, step)
+            if search.tell(value, slope):
+                best = step, trial, terms, gradient, slope_rise, rise
+            if search.is_done:
+                break
+            step = search.step
+        if best is None:
+            return False
+        step, trial, terms, gradient, slope_rise, rise = best
+        self._keep_pair(direction, gradient, start_slope, step, slope_rise, rise)
+        self._image.assign(trial)
+        self._terms, self._gradient = terms, gradient
+        return True
+
+    def _keep_pair(
+        self, direction, gradient, start_slope, step, slope_rise, rise
+    ) -> None:
+        """Writes a correction pair into the ring if its curvature is positive.
+
+        Args:
+            direction: d; the position delta is s = step d.
+            gradient: at the new image; y is its difference to the old one.
+            start_slope: g d at the old image.
+            step: along d.
+            slope_rise: y d.
+            rise: y y.
+        """
+        # Below the rounding of the slope, y d is noise and may break d's sign.
+        if not slope_rise > -self._image.dtype.as_numpy_dtype(
+            start_slope
+        ) * _epsilon(self._image.dtype):
+            return
+        curvature = step * slope_rise  # y s
+        self._scale = curvature / rise
+        dtype = self._image.dtype
+        self._write_pair(
+            tf.constant(self._next_row),
+            direction,
+            gradient,
+            self._gradient,
+            tf.constant(step, dtype),
+            tf.constant(1 / curvature, dtype),
+        )
+        self._next_row = (self._next_row + 1) % self._num_rows
+        self._num_pairs = min(self._num_pairs + 1, self._num_rows)
+
+    @tf.function
+    def _write_pair(
+        self, row, direction, gradient, old_gradient, step, inverse_curvature
+    ):
+        for ring, vector in (
+            (self._position_deltas, step * direction),
+            (self._gradient_deltas, gradient - old_gradient),
+        ):
+            delta = tf.IndexedSlices(tf.reshape(vector, [1, -1]), row[None])
+            ring.scatter_update(delta)
+        self._inverse_curvatures.scatter_update(
+            tf.IndexedSlices(inverse_curvature[None], row[None])
+        )
+
+    @tf.function
+    def _apply_inverse_hessian(self, gradient, scale, num_pairs, next_row):
+        """Returns -H g, in the gradient's shape, by the two-loop recursion."""
+        vector = tf.reshape(gradient, [-1])
+        factors = tf.TensorArray(gradient.dtype, self._num_rows)
+        for age in tf.range(num_pairs):  # newest first
+            row = (next_row - 1 - age) % self._num_rows
+            factor = self._inverse_curvatures.sparse_read(row) * _dot(
+                self._position_deltas.sparse_read(row), vector
+            )
+            vector -= factor * self._gradient_deltas.sparse_read(row)
+            factors = factors.write(row, factor)
+        vector *= scale
+        for index in tf.range(num_pairs):  # oldest first
+            row = (next_row - num_pairs + index) % self._num_rows
+            factor = self._inverse_curvatures.sparse_read(row) * _dot(
+                self._gradient_deltas.sparse_read(row), vector
+            )
+            vector += (
+                factors.read(row) - factor
+            ) * self._position_deltas.sparse_read(row)
+        return -tf.reshape(vector, tf.shape(gradient))
+
+
+def _epsilon(dtype: tf.DType) -> float:
+    return float(tf.experimental.numpy.finfo(dtype.as_numpy_dtype).eps)
+
+
+def _dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(a * b)  # summed pairwise, unlike a matrix product
+
+
+@tf.function
+def _first_direction(gradient):
+    """Returns steepest descent, scaled to a root mean square of FIRST_STEP."""
+    mean_square = tf.reduce_mean(tf.square(gradient))
+    return tf.math.divide_no_nan(
+        -FIRST_STEP * gradient, tf.sqrt(mean_square)
+    )
+
+
+@tf.function
+def _move(image, direction, step):
+    return image + step * direction
+
+
+@tf.function
+def _measure(old_value, value, old_gradient, gradient, direction):
+    """Returns what the host decides from: f0, f, g0 d, g d, y d, y y."""
+    change = gradient - old_gradient
+    return tf.stack(
+        [
+            old_value,
+            value,
+            _dot(old_gradient, direction),
+            _dot(gradient, direction),
+            _dot(change, direction),
+            _dot(change, change),
+        ]
+    )

@@ -1,0 +1,111 @@
+"""A line search for the strong Wolfe conditions, in plain numbers."""
+
+import math
+from typing import NamedTuple
+
+SUFFICIENT_DECREASE = 1e-4
+CURVATURE = 0.9
+
+
+class _Point(NamedTuple):
+    """A step along the direction, the value there and the slope there."""
+
+    step: float
+    value: float
+    slope: float
+
+
+class LineSearch:
+    """Brackets a minimum along a direction and closes in on it.
+
+    It does not evaluate: it names the next `step`, and is told what came.
+    A value or slope that is not finite is never accepted.
+
+    Args:
+        value: at step 0.
+        slope: at step 0, negative.
+        step: the first step to try.
+
+    Attributes:
+        step: the step to try next.
+        is_done: whether the strong Wolfe conditions hold at the best step, or
+            the bracket cannot shrink further.
+
+    References:
+        Nocedal and Wright, Numerical Optimization, 2006, algorithms 3.5, 3.6.
+    """
+
+    def __init__(self, value: float, slope: float, step: float):
+        self.step = step
+        self.is_done = False
+        self._start = _Point(0.0, value, slope)
+        self._best = self._start
+        self._before_best = self._start
+        self._end: _Point | None = None  # the bracket is best..end
+
+    def tell(self, value: float, slope: float) -> bool:
+        """Takes what came at `step`; returns whether it is the best so far."""
+        trial = _Point(self.step, value, slope)
+        is_best = self._is_decrease(trial) and value < self._best.value
+        if is_best:
+            is_flat = abs(slope) <= CURVATURE * abs(self._start.slope)
+            if self._end is None:
+                turns = slope >= 0
+            else:
+                turns = slope * (self._end.step - self._best.step) >= 0
+            if turns:
+                self._end = self._best
+            self._before_best, self._best = self._best, trial
+            self.is_done = is_flat
+        else:
+            self._end = trial
+        if not self.is_done:
+            self.step = self._next_step()
+        return is_best
+
+    def _is_decrease(self, trial: _Point) -> bool:
+        """Armijo's condition; False where anything is not finite."""
+        bound = SUFFICIENT_DECREASE * trial.step * self._start.slope
+        return (
+            math.isfinite(trial.slope)
+            and trial.value <= self._start.value + bound
+            and math.isfinite(trial.value)
+        )
+
+    def _next_step(self) -> float:
+        best, end = self._best, self._end
+        if end is None:
+            width = best.step - self._before_best.step
+            step = _minimize_cubic(self._before_best, best)
+            return min(max(step, best.step + width), best.step + 4 * width)
+        width = end.step - best.step
+        if abs(width) <= 1e-9 * max(best.step, end.step):
+            self.is_done = True
+        middle = best.step + width / 2
+        if not (math.isfinite(end.value) and math.isfinite(end.slope)):
+            return best.step + width / 10
+        step = _minimize_cubic(best, end)
+        share = (step - best.step) / width
+        return step if 0.05 <= share <= 0.95 else (
+            middle if not math.isfinite(share)
+            else best.step + width * min(max(share, 0.05), 0.95)
+        )
+
+
+def _minimize_cubic(a: _Point, b: _Point) -> float:
+    """Returns where the cubic through two points and slopes is least.
+
+    Returns infinity where it has no minimum.
+
+    References:
+        Nocedal and Wright, 2006, eq. 3.59.
+    """
+    d1 = a.slope + b.slope - 3 * (a.value - b.value) / (a.step - b.step)
+    square = d1**2 - a.slope * b.slope
+    if not square >= 0:
+        return math.inf
+    d2 = math.copysign(math.sqrt(square), b.step - a.step)
+    denominator = b.slope - a.slope + 2 * d2
+    if denominator == 0:
+        return math.inf
+    return b.step - (b.step - a.step) * (b.slope + d2 - d1) / denominator

@@ -1,0 +1,77 @@
+"""What happens at a step, and when: actions apart from their timing."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tfstyle.preprocessing import deprocess
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """What is known of a run at one step. Reading `losses` waits for them.
+
+    Attributes:
+        step: update steps so far; 0 is the initial image.
+        num_steps: update steps to come in all.
+        evaluations: of the losses and their gradient so far.
+        level: of the pyramid; 0 is the coarsest.
+        height: pixels.
+        width: pixels.
+        seconds: since the first step.
+        is_last: whether this is the run's last image.
+        terms: the `LossTerms` of the image.
+        image: float32 variable `[1, H, W, 3]`, BGR without the mean.
+    """
+
+    step: int
+    num_steps: int
+    evaluations: int
+    level: int
+    height: int
+    width: int
+    seconds: float
+    is_last: bool
+    terms: Any
+    image: Any
+
+    @functools.cached_property
+    def losses(self) -> dict[str, float]:
+        """The loss terms by name, `total` first."""
+        terms = {"total": self.terms.total}
+        terms.update(self.terms.raw)
+        terms.update(self.terms.weighted)
+        return {name: float(value) for name, value in terms.items()}
+
+    @property
+    def total(self) -> float:
+        """The weighted sum that is minimised."""
+        return float(self.terms.total)
+
+    def pixels(self) -> np.ndarray:
+        """Returns uint8 `[H, W, 3]`, RGB."""
+        return deprocess(self.image.numpy())
+
+
+Action = Callable[[Record], str | None]
+"""Called with every record. A text it returns ends the run, as the reason."""
+
+
+class EverySteps:
+    """Acts at step 0, at every n-th step and at the last, once a step."""
+
+    def __init__(self, num_steps: int, action: Action):
+        self._num_steps = num_steps
+        self._action = action
+        self._last_step = None
+
+    def __call__(self, record: Record) -> str | None:
+        """Acts if it is time to."""
+        is_time = record.step % self._num_steps == 0 or record.is_last
+        if not is_time or record.step == self._last_step:
+            return None
+        self._last_step = record.step
+        return self._action(record)

@@ -1,0 +1,33 @@
+"""Pixels to what VGG19 was trained on, and back."""
+
+import numpy as np
+
+IMAGENET_MEAN_BGR = (103.939, 116.779, 123.68)
+"""Mean of ImageNet's training images, grey levels, in BGR order."""
+
+
+def preprocess(pixels: np.ndarray) -> np.ndarray:
+    """Turns an image file's pixels into VGG19's input space.
+
+    Args:
+        pixels: uint8 `[H, W, 3]`, RGB. Never written into.
+
+    Returns:
+        float32 `[1, H, W, 3]`, BGR with ImageNet's mean removed.
+    """
+    bgr = pixels[..., ::-1].astype(np.float32)
+    return (bgr - np.float32(IMAGENET_MEAN_BGR))[np.newaxis]
+
+
+def deprocess(image: np.ndarray) -> np.ndarray:
+    """Turns an image in VGG19's input space into pixels.
+
+    Args:
+        image: float32 `[1, H, W, 3]`, BGR with ImageNet's mean removed, of any
+            range. Never written into.
+
+    Returns:
+        uint8 `[H, W, 3]`, RGB, clipped to 0..255 and rounded half to even.
+    """
+    bgr = np.asarray(image)[0] + np.float32(IMAGENET_MEAN_BGR)
+    return np.rint(np.clip(bgr, 0, 255)).astype(np.uint8)[..., ::-1].copy()

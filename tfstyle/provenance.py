@@ -1,0 +1,34 @@
+"""How a picture was made, as text that is a flagfile."""
+
+import hashlib
+from importlib import metadata
+
+import numpy as np
+
+_PACKAGES = ("tfstyle", "tensorflow", "keras", "numpy", "pillow")
+
+
+def make_text(flag_lines: list[str], facts: dict[str, str]) -> str:
+    """Writes a flagfile that remakes a picture, with facts as comments.
+
+    Args:
+        flag_lines: such as `--seed=0`; what decides the picture, no more.
+        facts: such as hashes and final losses, one line each.
+    """
+    versions = [f"{name} {metadata.version(name)}" for name in _PACKAGES]
+    lines = ["# Made by tfstyle; as a --flagfile it makes the picture again."]
+    lines.append(f"# versions: {', '.join(versions)}")
+    lines += [f"# {name}: {value}" for name, value in facts.items()]
+    return "\n".join(lines + flag_lines) + "\n"
+
+
+def describe_image(pixels: np.ndarray) -> str:
+    """Returns an image's size and the SHA-256 of its pixels.
+
+    Args:
+        pixels: uint8 `[H, W, 3]`, as read, before any resizing.
+    """
+    height, width = pixels.shape[:2]
+    digest = hashlib.sha256(f"{height}x{width}".encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return f"{width}x{height} sha256={digest.hexdigest()}"

@@ -1,0 +1,121 @@
+"""Start-up and signals: TensorFlow loaded quietly, runs stopped cleanly."""
+
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+
+from tfstyle.periodic_actions import Record
+
+
+class EnvironmentError(RuntimeError):  # noqa: A001
+    """The machine or its settings cannot run the program."""
+
+
+def start_tensorflow(
+    intra_op_threads: int, inter_op_threads: int, *, verbose: bool
+) -> str:
+    """Loads TensorFlow and Keras and returns a line about the device.
+
+    Args:
+        intra_op_threads: threads within one operation; 0: all cores.
+        inter_op_threads: operations at once; 0: TensorFlow's choice.
+        verbose: whether TensorFlow's own messages reach stderr.
+
+    Raises:
+        EnvironmentError: if Keras is told to run on another backend.
+    """
+    backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if backend != "tensorflow":
+        raise EnvironmentError(
+            "Keras must run on the TensorFlow backend. Received:"
+            f" KERAS_BACKEND={backend!r}. Unset it."
+        )
+    if not verbose:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with contextlib.nullcontext() if verbose else _stderr_aside():
+        import tensorflow as tf
+
+        tf.config.threading.set_intra_op_parallelism_threads(intra_op_threads)
+        tf.config.threading.set_inter_op_parallelism_threads(inter_op_threads)
+        gpus = tf.config.list_physical_devices("GPU")
+        for gpu in gpus:
+            tf.config.experimental.set_memory_growth(gpu, True)
+        tf.constant(0.0)  # the first use of a device has more to say
+    cores = intra_op_threads or len(os.sched_getaffinity(0))
+    device = f"{len(gpus)} GPU" if gpus else f"CPU, {cores} threads"
+    return f"TensorFlow {tf.__version__} on {device}"
+
+
+@contextlib.contextmanager
+def _stderr_aside() -> Iterator[None]:
+    """Sets file descriptor 2 aside and plays it back if the block raises.
+
+    Some of what TensorFlow's libraries say at their start heeds no setting.
+    """
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as aside:
+        os.dup2(aside.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(saved, 2)
+            aside.seek(0)
+            with os.fdopen(os.dup(2), "wb") as stderr:
+                shutil.copyfileobj(aside, stderr)
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+class StopSignals:
+    """Turns SIGINT and SIGTERM into the end of a run, a second into an exit.
+
+    Python runs its handlers only between calls of TensorFlow, so a thread
+    watches; the second signal ends the process even while TensorFlow works.
+
+    Attributes:
+        number: of the signal that came, or None.
+    """
+
+    def __init__(self):
+        self.number: int | None = None
+        self._handlers = {}
+
+    def __enter__(self):
+        self._read_end, self._write_end = os.pipe()
+        os.set_blocking(self._write_end, False)
+        self._old_wakeup = signal.set_wakeup_fd(self._write_end)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._handlers[number] = signal.signal(number, lambda *_: None)
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self._watcher.start()
+        return self
+
+    def __exit__(self, *_):
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._old_wakeup)
+        os.close(self._write_end)
+        self._watcher.join()
+        os.close(self._read_end)
+
+    def __call__(self, record: Record) -> str | None:
+        """Ends the run at this record if a signal has come."""
+        return signal.Signals(self.number).name if self.number else None
+
+    def _watch(self) -> None:
+        while number := os.read(self._read_end, 1):
+            if number[0] not in self._handlers:
+                continue
+            if self.number is not None:
+                os._exit(128 + number[0])
+            self.number = number[0]
+            message = b"\nStopping after this step; again to exit at once.\n"
+            os.write(2, message)
