@@ -32,7 +32,10 @@ def replacing(path: str) -> Iterator[str]:
 
 def write_text(path: str, text: str) -> None:
     """Writes UTF-8 text to `path`, whole or not at all."""
-    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
+    with (
+        replacing(path) as temporary,
+        open(temporary, "w", encoding="utf-8") as file,
+    ):
         file.write(text)
 
 

@@ -148,9 +148,11 @@ def _explain(error: Exception) -> str:
     illegal = re.match(r"flag --(\w+)=(.*?): ", text)
     if isinstance(error, flags.IllegalFlagValueError) and illegal:
         name, value = illegal.groups()
-        kind = flags.FLAGS[name].parser.syntactic_help if (
-            name in flags.FLAGS
-        ) else "of another type"
+        kind = (
+            flags.FLAGS[name].parser.syntactic_help
+            if (name in flags.FLAGS)
+            else "of another type"
+        )
         return f"`{name}` must be {kind}. Received: {name}={value!r}."
     if isinstance(error, UnicodeError):
         return f"The flagfile is not a text file ({text})."

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from tfstyle.periodic_actions import Record
 
 
-class EnvironmentError(RuntimeError):  # noqa: A001
+class SetupError(RuntimeError):
     """The machine or its settings cannot run the program."""
 
 
@@ -27,11 +27,11 @@ def start_tensorflow(
         verbose: whether TensorFlow's own messages reach stderr.
 
     Raises:
-        EnvironmentError: if Keras is told to run on another backend.
+        SetupError: if Keras is told to run on another backend.
     """
     backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if backend != "tensorflow":
-        raise EnvironmentError(
+        raise SetupError(
             "Keras must run on the TensorFlow backend. Received:"
             f" KERAS_BACKEND={backend!r}. Unset it."
         )

@@ -36,7 +36,9 @@ def make_vgg19(
 
     def clone(layer):
         settings = layer.get_config()
-        if pooling == "average" and isinstance(layer, keras.layers.MaxPooling2D):
+        if pooling == "average" and isinstance(
+            layer, keras.layers.MaxPooling2D
+        ):
             return keras.layers.AveragePooling2D.from_config(settings)
         return type(layer).from_config(settings)
 

@@ -77,10 +77,7 @@ BY_NAME = {layer.name: layer for layer in LAYERS}
 _NAMES = {layer.alias: layer.name for layer in LAYERS}
 _NAMES.update({layer.name: layer.name for layer in LAYERS})
 _NAMES.update(
-    {
-        layer.alias.replace("conv", "relu"): layer.name
-        for layer in CONVOLUTIONS
-    }
+    {layer.alias.replace("conv", "relu"): layer.name for layer in CONVOLUTIONS}
 )
 
 

@@ -232,7 +232,9 @@ def _read_wheel(path: str) -> dict[str, LayerWeights]:
         _TorchUnpickler(stream).load()
     tensors = _TorchUnpickler(stream).load()
     keys = _TorchUnpickler(stream).load()
-    storages = {tensor.storage.key: tensor.storage for tensor in tensors.values()}
+    storages = {
+        tensor.storage.key: tensor.storage for tensor in tensors.values()
+    }
     values = {}
     for key in keys:
         count = int.from_bytes(stream.read(8), "little")

@@ -127,7 +127,9 @@ class LBFGS:
         if best is None:
             return False
         step, trial, terms, gradient, slope_rise, rise = best
-        self._keep_pair(direction, gradient, start_slope, step, slope_rise, rise)
+        self._keep_pair(
+            direction, gradient, start_slope, step, slope_rise, rise
+        )
         self._image.assign(trial)
         self._terms, self._gradient = terms, gradient
         return True
@@ -214,9 +216,7 @@ def _dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
 def _first_direction(gradient):
     """Returns steepest descent, scaled to a root mean square of FIRST_STEP."""
     mean_square = tf.reduce_mean(tf.square(gradient))
-    return tf.math.divide_no_nan(
-        -FIRST_STEP * gradient, tf.sqrt(mean_square)
-    )
+    return tf.math.divide_no_nan(-FIRST_STEP * gradient, tf.sqrt(mean_square))
 
 
 @tf.function

@@ -86,9 +86,14 @@ class LineSearch:
             return best.step + width / 10
         step = _minimize_cubic(best, end)
         share = (step - best.step) / width
-        return step if 0.05 <= share <= 0.95 else (
-            middle if not math.isfinite(share)
-            else best.step + width * min(max(share, 0.05), 0.95)
+        return (
+            step
+            if 0.05 <= share <= 0.95
+            else (
+                middle
+                if not math.isfinite(share)
+                else best.step + width * min(max(share, 0.05), 0.95)
+            )
         )
 
 

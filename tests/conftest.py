@@ -1,0 +1,49 @@
+"""Fixtures: images from a seeded generator, networks of random weights."""
+
+import os
+import pathlib
+
+import numpy as np
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+@pytest.fixture
+def generator():
+    """Returns a seeded generator of random numbers."""
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def samples():
+    """Returns the package's content and style image, uint8 [H, W, 3]."""
+    from tfstyle.image_io import read_image
+
+    folder = ROOT / "tfstyle" / "samples"
+    return tuple(
+        read_image(str(folder / name)).pixels
+        for name in ("scene.jpg", "strokes.jpg")
+    )
+
+
+@pytest.fixture(scope="session")
+def random_weights():
+    """Returns VGG19's weights drawn at random."""
+    from tfstyle.weights import load_weights
+
+    return load_weights("random")
+
+
+@pytest.fixture(scope="session")
+def real_weights():
+    """Returns VGG19's ImageNet weights; without them, CI fails."""
+    from tfstyle.weights import WeightsError
+    from tfstyle.weights import load_weights
+
+    try:
+        return load_weights("auto")
+    except WeightsError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"VGG19's weights are not to be had: {error}")
