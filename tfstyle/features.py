@@ -55,4 +55,4 @@ def make_feature_model(
         layers: Keras layer names; a name may come twice.
     """
     outputs = {name: network.get_layer(name).output for name in layers}
-    return keras.Model(network.inputs, outputs, name="features")
+    return keras.Model(network.inputs[0], outputs, name="features")

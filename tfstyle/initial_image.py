@@ -5,8 +5,13 @@ import numpy as np
 from tfstyle import image_io
 from tfstyle.preprocessing import preprocess
 
-NOISE_DEVIATION = 1.0
-"""Standard deviation of the noise, grey levels."""
+NOISE_DEVIATION = 20.0
+"""Standard deviation of the noise, grey levels.
+
+A texture from a painting, 256 px, 100 evaluations: the loss was 1.65e6 from
+noise of deviation 1, 1.61e6 from 30 and 1.42e6 from 60; at 1 the picture was
+dull, at 60 the noise's grain was still seen in it.
+"""
 
 
 def make_initial_image(

@@ -6,8 +6,14 @@ import tensorflow as tf
 
 from tfstyle.optimizers.line_search import LineSearch
 
-FIRST_STEP = 1.0
-"""Root mean square of the very first step, in the image's unit."""
+FIRST_STEP = 5.0
+"""Root mean square of the very first step over the pixels, grey levels.
+
+A photograph in a painting's style, 256 px, from noise: the total after 10 and
+20 evaluations was 3.3e8 and 1.2e8 with steps of 0.001 grey levels, 2.5e8 and
+7.5e7 with 1, 1.4e8 and 5.5e7 with 5, 1.7e8 and 6.0e7 with 20. After 100
+evaluations all were within 3 percent.
+"""
 MAX_SEARCH_EVALUATIONS = 20
 
 
@@ -24,6 +30,8 @@ class LBFGS:
             `terms.total` is the value.
         num_correction_pairs: pairs remembered.
         learning_rate: first trial step along a quasi-Newton direction.
+        first_step: root mean square of the very first step, along steepest
+            descent, in the image's unit.
 
     Attributes:
         evaluations: of `value_and_gradient` so far.
@@ -39,12 +47,14 @@ class LBFGS:
         value_and_gradient,
         num_correction_pairs: int = 20,
         learning_rate: float = 1.0,
+        first_step: float = FIRST_STEP,
     ):
         self.evaluations = 0
         self.is_converged = False
         self._image = image
         self._value_and_gradient = value_and_gradient
         self._learning_rate = learning_rate
+        self._first_step = first_step
         self._terms = None
         self._gradient = None
         self._num_rows = num_correction_pairs
@@ -94,7 +104,7 @@ class LBFGS:
             )
             step = self._learning_rate
         else:
-            direction, step = _first_direction(self._gradient), 1.0
+            direction, step = _normalize(self._gradient), self._first_step
         search, best = None, None
         limit = min(self.evaluations + MAX_SEARCH_EVALUATIONS, budget)
         while self.evaluations < limit:
@@ -213,10 +223,10 @@ def _dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
 
 
 @tf.function
-def _first_direction(gradient):
-    """Returns steepest descent, scaled to a root mean square of FIRST_STEP."""
+def _normalize(gradient):
+    """Returns steepest descent, scaled to a root mean square of 1."""
     mean_square = tf.reduce_mean(tf.square(gradient))
-    return tf.math.divide_no_nan(-FIRST_STEP * gradient, tf.sqrt(mean_square))
+    return tf.math.divide_no_nan(-gradient, tf.sqrt(mean_square))
 
 
 @tf.function

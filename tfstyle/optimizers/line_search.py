@@ -38,6 +38,7 @@ class LineSearch:
     def __init__(self, value: float, slope: float, step: float):
         self.step = step
         self.is_done = False
+        self._first_step = step
         self._start = _Point(0.0, value, slope)
         self._best = self._start
         self._before_best = self._start
@@ -79,22 +80,14 @@ class LineSearch:
             step = _minimize_cubic(self._before_best, best)
             return min(max(step, best.step + width), best.step + 4 * width)
         width = end.step - best.step
-        if abs(width) <= 1e-9 * max(best.step, end.step):
+        if abs(width) <= 1e-14 * self._first_step:
             self.is_done = True
-        middle = best.step + width / 2
         if not (math.isfinite(end.value) and math.isfinite(end.slope)):
             return best.step + width / 10
-        step = _minimize_cubic(best, end)
-        share = (step - best.step) / width
-        return (
-            step
-            if 0.05 <= share <= 0.95
-            else (
-                middle
-                if not math.isfinite(share)
-                else best.step + width * min(max(share, 0.05), 0.95)
-            )
-        )
+        share = (_minimize_cubic(best, end) - best.step) / width
+        if not math.isfinite(share):
+            share = 0.5
+        return best.step + width * min(max(share, 0.05), 0.95)
 
 
 def _minimize_cubic(a: _Point, b: _Point) -> float:

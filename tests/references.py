@@ -1,0 +1,178 @@
+"""A NumPy float64 oracle of network, losses and gradient.
+
+It imports nothing of tfstyle and shares no code with it: the network is a list
+of names, convolutions are sums of nine products, and every gradient is written
+out by hand from the paper's formulas.
+"""
+
+import numpy as np
+
+LAYERS = tuple(
+    name
+    for block, count in enumerate((2, 2, 4, 4, 4), start=1)
+    for name in (
+        *(f"block{block}_conv{index}" for index in range(1, count + 1)),
+        f"block{block}_pool",
+    )
+)
+
+
+def convolve(x, kernel, bias):
+    """Convolves `[H, W, C_in]` with `[3, 3, C_in, C_out]`, zeros outside."""
+    height, width = x.shape[:2]
+    padded = np.pad(x, ((1, 1), (1, 1), (0, 0)))
+    total = np.tile(bias.astype(np.float64), (height, width, 1))
+    for i in range(3):
+        for j in range(3):
+            window = padded[i : i + height, j : j + width]
+            total += window @ kernel[i, j].astype(np.float64)
+    return total
+
+
+def convolve_gradient(upstream, kernel):
+    """Returns the gradient of `convolve` with respect to its input."""
+    height, width = upstream.shape[:2]
+    padded = np.zeros((height + 2, width + 2, kernel.shape[2]))
+    for i in range(3):
+        for j in range(3):
+            part = upstream @ kernel[i, j].astype(np.float64).T
+            padded[i : i + height, j : j + width] += part
+    return padded[1:-1, 1:-1]
+
+
+def windows(x):
+    """Returns `[H//2, W//2, 4, C]`: the two-by-two windows of `[H, W, C]`."""
+    height, width = x.shape[0] // 2, x.shape[1] // 2
+    even = x[: 2 * height, : 2 * width]
+    blocks = even.reshape(height, 2, width, 2, -1).transpose(0, 2, 1, 3, 4)
+    return blocks.reshape(height, width, 4, -1)
+
+
+def unpool(parts, shape):
+    """Puts `[H//2, W//2, 4, C]` back into `shape`, zeros at odd edges."""
+    height, width = parts.shape[:2]
+    blocks = parts.reshape(height, width, 2, 2, -1).transpose(0, 2, 1, 3, 4)
+    x = np.zeros(shape)
+    x[: 2 * height, : 2 * width] = blocks.reshape(2 * height, 2 * width, -1)
+    return x
+
+
+def forward(image, weights, last, pooling="average"):
+    """Returns the output of every layer up to `last`, `[H, W, C]` float64.
+
+    Args:
+        image: `[H, W, 3]`, BGR without the mean.
+        weights: `{layer: (kernel, bias)}`.
+        last: name of the deepest layer to compute.
+        pooling: `average` or `max`.
+    """
+    outputs, x = {"image": image.astype(np.float64)}, image.astype(np.float64)
+    for name in LAYERS[: LAYERS.index(last) + 1]:
+        if "conv" in name:
+            x = np.maximum(convolve(x, *weights[name]), 0)
+        elif pooling == "average":
+            x = windows(x).mean(2)
+        else:
+            x = windows(x).max(2)
+        outputs[name] = x
+    return outputs
+
+
+def backward(outputs, upstreams, weights, pooling="average", active=None):
+    """Returns the gradient with respect to the image, `[H, W, 3]`.
+
+    Args:
+        outputs: what `forward` returned.
+        upstreams: `{layer: dL/dF [H, W, C]}`.
+        weights: `{layer: (kernel, bias)}`.
+        pooling: `average` or `max`.
+        active: `{layer: bool [H, W, C]}`, which rectifiers are open; by
+            default those whose output is above zero.
+    """
+    names = list(outputs)
+    gradient = np.zeros_like(outputs[names[-1]])
+    for name, before in zip(names[:0:-1], names[-2::-1], strict=True):
+        gradient = gradient + upstreams.get(name, 0)
+        if "conv" in name:
+            is_open = outputs[name] > 0 if active is None else active[name]
+            gradient = convolve_gradient(gradient * is_open, weights[name][0])
+        elif pooling == "average":
+            parts = np.repeat(gradient[:, :, None] / 4, 4, axis=2)
+            gradient = unpool(parts, outputs[before].shape)
+        else:
+            x = windows(outputs[before])
+            first = x.argmax(2)[:, :, None] == np.arange(4)[:, None]
+            parts = gradient[:, :, None] * first
+            gradient = unpool(parts, outputs[before].shape)
+    return gradient
+
+
+def gram(features):
+    """Returns the Gram matrix of `[H, W, C]`, divided by its own H*W."""
+    rows = features.reshape(-1, features.shape[-1])
+    return rows.T @ rows / len(rows)
+
+
+def total_variation(image):
+    """Returns the sum of squared differences of neighbours and its gradient."""
+    down, right = np.diff(image, axis=0), np.diff(image, axis=1)
+    gradient = np.zeros_like(image)
+    gradient[1:] += 2 * down
+    gradient[:-1] -= 2 * down
+    gradient[:, 1:] += 2 * right
+    gradient[:, :-1] -= 2 * right
+    return (down**2).sum() + (right**2).sum(), gradient
+
+
+def value_and_gradient(
+    image,
+    weights,
+    *,
+    content_targets,
+    style_targets,
+    content_weight,
+    style_weight,
+    tv_weight=0.0,
+    content_reduction="sum",
+    pooling="average",
+    active=None,
+):
+    """Returns the raw terms, the total and its gradient, all float64.
+
+    Args:
+        image: `[H, W, 3]`, BGR without the mean.
+        weights: `{layer: (kernel, bias)}`.
+        content_targets: `{layer: (v_l, P_l [H, W, C])}`.
+        style_targets: `{layer: (w_l, A_l / M_l [C, C])}`.
+        content_weight: alpha.
+        style_weight: beta.
+        tv_weight: gamma.
+        content_reduction: `sum` or `mean`.
+        pooling: `average` or `max`.
+        active: as in `backward`.
+    """
+    last = max((*content_targets, *style_targets), key=LAYERS.index)
+    outputs = forward(image, weights, last, pooling)
+    terms, total, upstreams = {}, 0.0, {}
+    for name, (weight, target) in content_targets.items():
+        difference = outputs[name] - target
+        scale = 1 / difference.size if content_reduction == "mean" else 1.0
+        terms[f"content/{name}"] = scale * (difference**2).sum() / 2
+        total += content_weight * weight * terms[f"content/{name}"]
+        upstreams[name] = content_weight * weight * scale * difference
+    for name, (weight, target) in style_targets.items():
+        features = outputs[name]
+        height, width, channels = features.shape
+        difference = gram(features) - target
+        loss = (difference**2).sum() / (4 * channels**2)
+        terms[f"style/{name}"] = loss
+        total += style_weight * weight * loss
+        slope = features @ difference / (channels**2 * height * width)
+        upstreams[name] = upstreams.get(name, 0) + style_weight * weight * slope
+    gradient = backward(outputs, upstreams, weights, pooling, active)
+    if tv_weight:
+        loss, slope = total_variation(image.astype(np.float64))
+        terms["total_variation"] = loss
+        total += tv_weight * loss
+        gradient = gradient + tv_weight * slope
+    return terms, total, gradient

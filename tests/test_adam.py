@@ -1,0 +1,53 @@
+"""Adam against the formulas of Kingma and Ba (2015)."""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfstyle.optimizers import Adam
+
+
+class Terms(NamedTuple):
+    total: tf.Tensor
+
+
+def make_adam(start, learning_rate=2.0):
+    def value_and_gradient(image):
+        return Terms(tf.reduce_sum(tf.square(image)) / 2), image
+
+    image = tf.Variable(start, dtype=tf.float32)
+    return image, Adam(image, value_and_gradient, learning_rate)
+
+
+def test_adam_equals_the_paper_s_formulas():
+    start = np.array([30.0, -4.0, 0.5])
+    image, optimizer = make_adam(start)
+    optimizer.start()
+    x, m, v = start.copy(), 0.0, 0.0
+    for step in range(1, 6):
+        optimizer.update_step()
+        gradient = x.copy()
+        m = 0.9 * m + 0.1 * gradient
+        v = 0.999 * v + 0.001 * gradient**2
+        m_hat, v_hat = m / (1 - 0.9**step), v / (1 - 0.999**step)
+        x = x - 2.0 * m_hat / (np.sqrt(v_hat) + 1e-7)
+        np.testing.assert_allclose(image, x, atol=1e-4)  # float32 powers
+
+
+def test_update_step_returns_the_terms_of_the_new_image():
+    image, optimizer = make_adam([30.0, -4.0])
+    assert float(optimizer.start().total) == (900 + 16) / 2
+    for _ in range(3):
+        terms = optimizer.update_step()
+        expected = np.sum(np.square(image.numpy())) / 2
+        np.testing.assert_allclose(terms.total, expected, rtol=1e-6)
+
+
+def test_adam_counts_every_evaluation():
+    _, optimizer = make_adam([1.0])
+    optimizer.start()
+    optimizer.update_step()
+    optimizer.update_step()
+    assert optimizer.evaluations == 3
+    assert not optimizer.is_converged

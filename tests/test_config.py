@@ -1,0 +1,504 @@
+"""Config: every rule with its message, and the way to flags and back."""
+
+import dataclasses
+import os
+import re
+import tempfile
+
+import pytest
+from absl import flags
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from tfstyle import config_flags
+from tfstyle.config import Config
+from tfstyle.config import ConfigError
+
+FIELDS = {field.name: field for field in dataclasses.fields(Config)}
+NOT_OF_THE_PICTURE = {
+    "output_image",
+    "max_image_pixels",
+    "workdir",
+    "overwrite",
+    "log_every_steps",
+}
+AT_LEAST = (
+    ("style_scale", 0),
+    ("content_weight", 0),
+    ("style_weight", 0),
+    ("tv_weight", 0),
+    ("max_image_pixels", 1),
+    ("num_correction_pairs", 1),
+    ("num_steps", 0),
+    ("max_evaluations", 1),
+    ("seed", 0),
+    ("log_every_steps", 1),
+    ("intra_op_threads", 0),
+    ("inter_op_threads", 0),
+)
+NAN, INFINITY = float("nan"), float("inf")
+
+
+def exactly(text):
+    return f"^{re.escape(text)}$"
+
+
+def parse_lines(lines, *, flagfile):
+    """Reads flags as a command line or as a flagfile does."""
+    flag_values = flags.FlagValues()
+    config_flags.define_flags(flag_values)
+    if not flagfile:
+        return config_flags.parse(["tfstyle", *lines], flag_values)
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "flags.cfg")
+        with open(path, "w", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in lines)
+        return config_flags.parse(
+            ["tfstyle", f"--flagfile={path}"], flag_values
+        )
+
+
+# What a Config is.
+
+
+def test_config_defaults_are_the_papers():
+    config = Config()
+    assert config.content_image is None
+    assert config.style_images == ()
+    assert config.image_size == 512
+    assert config.content_layers == ("block4_conv2",)
+    assert config.style_layers == (
+        "block1_conv1",
+        "block2_conv1",
+        "block3_conv1",
+        "block4_conv1",
+        "block5_conv1",
+    )
+    assert (config.content_weight, config.style_weight) == (1e-3, 1.0)
+    assert config.tv_weight == 0
+    assert config.content_reduction == "sum"
+    assert config.pooling == "average"
+    assert config.init == "noise"
+    assert (config.optimizer, config.num_steps) == ("lbfgs", 500)
+    assert config.weights == "auto"
+
+
+def test_config_is_frozen_and_hashable():
+    config = Config(style_images=["a.jpg"])
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.num_steps = 1
+    assert hash(config) == hash(Config(style_images=("a.jpg",)))
+
+
+def test_config_turns_lists_into_tuples():
+    config = Config(
+        style_images=["a.jpg", "b.jpg"],
+        style_blend_weights=[1.0, 2.0],
+        content_layers=["conv4_2"],
+        style_layers=["conv1_1", "conv2_1"],
+        content_layer_weights=[1.0],
+        style_layer_weights=[0.25, 0.75],
+    )
+    assert config.style_images == ("a.jpg", "b.jpg")
+    assert config.style_blend_weights == (1.0, 2.0)
+    assert config.content_layers == ("block4_conv2",)
+    assert config.style_layers == ("block1_conv1", "block2_conv1")
+    assert config.content_layer_weights == (1.0,)
+    assert config.style_layer_weights == (0.25, 0.75)
+
+
+def test_config_makes_layer_names_canonical():
+    names = ["conv5_4", "relu1_2", "block3_conv1", "pool2"]
+    expected = ("block5_conv4", "block1_conv2", "block3_conv1", "block2_pool")
+    assert Config(content_layers=names).content_layers == expected
+    assert Config(style_layers=names).style_layers == expected
+
+
+# Rules of one field.
+
+
+@pytest.mark.parametrize("value", ["", "a\nb", "a\rb", "a\x00b", "a\u2028b"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "content_image",
+        "output_image",
+        "weights",
+        "init",
+        "workdir",
+        "style_images",
+    ],
+)
+def test_config_refuses_name_that_no_line_can_hold(name, value):
+    text = (
+        f"`{name}` must be a name without line breaks or control characters."
+        f" Received: {value!r}. Rename the file."
+    )
+    given = ["good.jpg", value] if name == "style_images" else value
+    with pytest.raises(ConfigError, match=exactly(text)):
+        Config(**{name: given})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "choices"),
+    [
+        ("content_reduction", "median", "sum, mean"),
+        ("pooling", "Average", "average, max"),
+        ("optimizer", "", "lbfgs, adam"),
+    ],
+)
+def test_config_prints_choices(name, value, choices):
+    text = f"`{name}` must be one of {choices}. Received: {name}={value!r}."
+    with pytest.raises(ConfigError, match=exactly(text)):
+        Config(**{name: value})
+    for choice in choices.split(", "):
+        assert getattr(Config(**{name: choice}), name) == choice
+
+
+@pytest.mark.parametrize(("name", "least"), AT_LEAST)
+def test_config_names_least_number(name, least):
+    text = f"`{name}` must be at least {least}. Received: {name}="
+    for value in (least - 1, least - 0.001, NAN, INFINITY, -INFINITY):
+        with pytest.raises(ConfigError, match=exactly(f"{text}{value}.")):
+            Config(**{name: value})
+    assert getattr(Config(**{name: least}), name) == least
+
+
+@pytest.mark.parametrize("value", [0, -1, NAN, INFINITY])
+@pytest.mark.parametrize("name", ["learning_rate", "time_limit"])
+def test_config_refuses_rate_and_limit_not_above_zero(name, value):
+    text = f"`{name}` must be above 0. Received: {name}={value}."
+    with pytest.raises(ConfigError, match=exactly(text)):
+        Config(**{name: value})
+    assert getattr(Config(**{name: 1e-9}), name) == 1e-9
+
+
+@pytest.mark.parametrize("value", [-16, 1, 15, 65501, NAN])
+def test_config_refuses_image_size_out_of_range(value):
+    text = (
+        "`image_size` must be 0, which keeps the content's size, or 16 to"
+        f" 65500 pixels. Received: image_size={value}."
+    )
+    with pytest.raises(ConfigError, match=exactly(text)):
+        Config(image_size=value)
+
+
+def test_config_takes_image_size_at_the_ends_of_its_range():
+    for value in (0, 16, 65500):
+        assert Config(image_size=value).image_size == value
+
+
+@pytest.mark.parametrize("name", ["num_steps", "style_weight", "time_limit"])
+def test_config_refuses_number_beyond_floating_point(name):
+    with pytest.raises(ConfigError, match=f"`{name}`"):
+        Config(**{name: 10**400})
+
+
+@pytest.mark.parametrize("name", ["intra_op_threads", "inter_op_threads"])
+def test_config_refuses_more_threads_than_tensorflow_can_count(name):
+    assert getattr(Config(**{name: 2**31 - 1}), name) == 2**31 - 1
+    with pytest.raises(ConfigError, match=f"`{name}`"):
+        Config(**{name: 2**31})
+
+
+@pytest.mark.parametrize("name", ["content_layers", "style_layers"])
+@pytest.mark.parametrize(
+    ("layer", "hint"),
+    [
+        ("conv3_9", "Block 3 has conv3_1 to conv3_4."),
+        ("block1_conv3", "Block 1 has conv1_1 to conv1_2."),
+        ("conv6_1", "VGG19 has conv1_1 to conv5_4 and pool1 to pool5."),
+        ("", "VGG19 has conv1_1 to conv5_4 and pool1 to pool5."),
+    ],
+)
+def test_config_refuses_unknown_layer(name, layer, hint):
+    text = (
+        f"`{name}` must name layers of VGG19, such as conv3_1 or block3_conv1."
+        f" Received: {name}={['conv1_1', layer]}. VGG19 has no layer"
+        f" {layer!r}. {hint}"
+    )
+    with pytest.raises(ConfigError, match=exactly(text)):
+        Config(**{name: ["conv1_1", layer]})
+
+
+@pytest.mark.parametrize("name", ["content_layers", "style_layers"])
+@pytest.mark.parametrize("layers", [[], ["conv1_1", "block1_conv1"]])
+def test_config_refuses_no_layer_and_one_layer_twice(name, layers):
+    text = (
+        f"`{name}` must name at least one layer, each once. Received:"
+        f" {name}={layers}."
+    )
+    with pytest.raises(ConfigError, match=exactly(text)):
+        Config(**{name: layers})
+
+
+@pytest.mark.parametrize("values", [[1.0, -1.0], [NAN, 1.0], [INFINITY, 1.0]])
+@pytest.mark.parametrize(
+    "name",
+    ["style_blend_weights", "content_layer_weights", "style_layer_weights"],
+)
+def test_config_refuses_list_of_wrong_numbers(name, values):
+    layers = {
+        "content_layers": ["conv1_1", "conv2_1"],
+        "style_layers": ["conv1_1", "conv2_1"],
+    }
+    text = f"`{name}` must be numbers of at least 0, not all 0. Received:"
+    for wrong in (values, [0.0, 0.0]):
+        with pytest.raises(
+            ConfigError, match=exactly(f"{text} {name}={wrong}.")
+        ):
+            Config(**layers, **{name: wrong})
+    right = Config(**layers, **{name: [0.0, 2.0]})
+    assert getattr(right, name) == (0.0, 2.0)
+
+
+@pytest.mark.parametrize("kind", ["content", "style"])
+def test_config_refuses_layer_weights_of_another_number(kind):
+    text = (
+        f"`{kind}_layer_weights` must have one value for each of"
+        f" `{kind}_layers`. Received: 3 for 2. Give as many, or none for equal"
+        " ones."
+    )
+    with pytest.raises(ConfigError, match=exactly(text)):
+        Config(
+            **{
+                f"{kind}_layers": ["conv1_1", "conv2_1"],
+                f"{kind}_layer_weights": [1.0, 1.0, 1.0],
+            }
+        )
+
+
+# Rules about the images.
+
+
+@pytest.mark.parametrize(
+    ("settings", "has_content", "num_styles", "text"),
+    [
+        (
+            {},
+            False,
+            0,
+            "`content_image` and `style_images` are both missing: there is"
+            " nothing to paint. Give one of them, or both.",
+        ),
+        (
+            {"init": "content"},
+            False,
+            1,
+            "`init` is content, but `content_image` is missing. Give it, or"
+            " init=noise.",
+        ),
+        (
+            {"init": "style"},
+            True,
+            0,
+            "`init` is style, but `style_images` is missing. Give it, or"
+            " init=noise.",
+        ),
+        (
+            {"style_blend_weights": [1.0, 2.0]},
+            True,
+            3,
+            "`style_blend_weights` must have one value for each of"
+            " `style_images`. Received: 2 for 3. Give as many, or none for"
+            " equal ones.",
+        ),
+        (
+            {"style_blend_weights": [1.0]},
+            True,
+            0,
+            "`style_blend_weights` must have one value for each of"
+            " `style_images`. Received: 1 for 0. Give as many, or none for"
+            " equal ones.",
+        ),
+    ],
+)
+def test_check_images_refuses(settings, has_content, num_styles, text):
+    with pytest.raises(ConfigError, match=exactly(text)):
+        Config(**settings).check_images(has_content, num_styles)
+
+
+@pytest.mark.parametrize(
+    ("content_weight", "style_weight", "has_content", "num_styles"),
+    [(0, 0, True, 1), (0, 1, True, 0), (1, 0, False, 1)],
+)
+def test_check_images_refuses_when_nothing_is_minimised(
+    content_weight, style_weight, has_content, num_styles
+):
+    config = Config(content_weight=content_weight, style_weight=style_weight)
+    text = (
+        "`content_weight`, `style_weight` or `tv_weight` must be above 0 for"
+        " an image that is given: there is nothing to minimise."
+    )
+    with pytest.raises(ConfigError, match=exactly(text)):
+        config.check_images(has_content, num_styles)
+    smooth = dataclasses.replace(config, tv_weight=1e-9)
+    smooth.check_images(has_content, num_styles)
+
+
+@pytest.mark.parametrize(
+    ("settings", "has_content", "num_styles"),
+    [
+        ({}, True, 1),
+        ({}, True, 0),
+        ({}, False, 1),
+        ({"init": "content"}, True, 0),
+        ({"init": "style"}, False, 2),
+        ({"init": "style.png"}, True, 0),
+        ({"style_blend_weights": [1.0, 2.0]}, False, 2),
+        ({"style_weight": 0}, True, 1),
+        ({"content_weight": 0}, True, 1),
+    ],
+)
+def test_check_images_takes_what_can_be_painted(
+    settings, has_content, num_styles
+):
+    Config(**settings).check_images(has_content, num_styles)
+
+
+# Defaults that depend.
+
+
+@pytest.mark.parametrize(("optimizer", "rate"), [("lbfgs", 1.0), ("adam", 2.0)])
+def test_resolved_fills_in_learning_rate(optimizer, rate):
+    config = Config(optimizer=optimizer)
+    assert config.resolved().learning_rate == rate
+    assert config.learning_rate is None
+    given = Config(optimizer=optimizer, learning_rate=0.5)
+    assert given.resolved().learning_rate == 0.5
+
+
+def test_resolved_fills_in_equal_layer_weights():
+    config = Config(content_layers=["conv3_1", "conv4_1"])
+    resolved = config.resolved()
+    assert resolved.content_layer_weights == (0.5, 0.5)
+    assert resolved.style_layer_weights == (0.2, 0.2, 0.2, 0.2, 0.2)
+    assert config.content_layer_weights == ()
+    assert resolved.resolved() == resolved
+
+
+def test_resolved_keeps_what_is_given():
+    config = Config(
+        learning_rate=0.25,
+        content_layer_weights=[3.0],
+        style_layer_weights=[0.0, 1.0, 2.0, 3.0, 4.0],
+    )
+    assert config.resolved() == config
+
+
+# To flags and back.
+
+
+def test_to_flags_writes_every_field_that_has_a_value():
+    assert Config().to_flags() == [
+        "--image_size=512",
+        "--style_scale=1.0",
+        "--max_image_pixels=178956970",
+        "--content_layers=block4_conv2",
+        "--style_layers=block1_conv1,block2_conv1,block3_conv1,block4_conv1,"
+        "block5_conv1",
+        "--content_weight=0.001",
+        "--style_weight=1.0",
+        "--tv_weight=0.0",
+        "--content_reduction=sum",
+        "--pooling=average",
+        "--weights=auto",
+        "--init=noise",
+        "--optimizer=lbfgs",
+        "--num_correction_pairs=20",
+        "--num_steps=500",
+        "--seed=0",
+        "--overwrite=false",
+        "--log_every_steps=10",
+        "--intra_op_threads=0",
+        "--inter_op_threads=1",
+    ]
+
+
+def test_to_flags_leaves_out_what_decides_no_pixel():
+    config = Config(
+        style_images=["a.jpg"],
+        output_image="out.png",
+        workdir="run",
+        overwrite=True,
+    )
+    names = {
+        line.removeprefix("--").split("=")[0]
+        for line in config.to_flags(only_pixels=True)
+    }
+    assert not names & NOT_OF_THE_PICTURE
+    assert {"style_images", "seed", "weights", "intra_op_threads"} <= names
+    assert {
+        name for name, field in FIELDS.items() if not field.metadata["pixels"]
+    } == NOT_OF_THE_PICTURE
+
+
+def test_to_flags_quotes_commas_and_quotes():
+    config = Config(
+        content_image='a "b", c.jpg',
+        style_images=["plain.jpg", "one, two.jpg", 'the "third".jpg'],
+        style_blend_weights=[0.1, 1e-12, 2.0],
+        overwrite=True,
+    )
+    lines = config.to_flags()
+    assert '--content_image=a "b", c.jpg' in lines
+    assert (
+        '--style_images=plain.jpg,"one, two.jpg","the ""third"".jpg"' in lines
+    )
+    assert "--style_blend_weights=0.1,1e-12,2.0" in lines
+    assert "--overwrite=true" in lines
+
+
+names = st.text(min_size=1, max_size=20).filter(str.isprintable)
+names |= st.text("a ,\"'=-#\\é", min_size=1, max_size=6)
+inner_spaces = names.filter(lambda name: name == name.strip())
+weights = st.floats(0, 1e300, exclude_min=True)
+configs = st.builds(
+    Config,
+    content_image=st.none() | inner_spaces,
+    style_images=st.lists(inner_spaces, max_size=3),
+    style_blend_weights=st.lists(weights, max_size=3),
+    init=inner_spaces,
+    workdir=st.none() | inner_spaces,
+    style_layers=st.lists(
+        st.sampled_from(["conv1_1", "relu3_2", "pool5"]),
+        min_size=1,
+        unique=True,
+    ),
+    style_weight=weights,
+    learning_rate=st.none() | weights,
+    image_size=st.just(0) | st.integers(16, 65500),
+    max_evaluations=st.none() | st.integers(1, 2**63),
+    seed=st.integers(0, 2**64),
+    overwrite=st.booleans(),
+)
+
+
+@settings(deadline=None, max_examples=100)
+@given(configs, st.booleans())
+def test_config_comes_back_from_its_flags(config, flagfile):
+    assert parse_lines(config.to_flags(), flagfile=flagfile) == config
+
+
+@pytest.mark.parametrize("flagfile", [False, True])
+@pytest.mark.parametrize("name", [" a.jpg", "a.jpg "])
+@pytest.mark.parametrize("field", ["content_image", "style_images"])
+def test_config_comes_back_or_is_refused_when_name_ends_in_a_space(
+    field, name, flagfile
+):
+    value = (name,) if field == "style_images" else name
+    try:
+        config = Config(**{field: value})
+    except ConfigError as error:
+        assert f"`{field}`" in str(error)  # noqa: PT017
+    else:
+        assert parse_lines(config.to_flags(), flagfile=flagfile) == config
+
+
+def test_resolved_config_comes_back_from_its_flags():
+    config = Config(
+        content_layers=["conv3_1", "conv4_1", "conv5_1"], optimizer="adam"
+    ).resolved()
+    assert config.content_layer_weights == (1 / 3, 1 / 3, 1 / 3)
+    assert parse_lines(config.to_flags(), flagfile=True) == config

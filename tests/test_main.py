@@ -1,0 +1,286 @@
+"""The command line program as a process: status, terminal, files."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfstyle.image_io import read_image
+from tfstyle.image_io import read_text
+
+ROOT = pathlib.Path(__file__).parents[1]
+SMOKE = [
+    "--flagfile=configs/smoke.cfg",
+    "--image_size=32",
+    "--num_steps=2",
+]
+OURS = re.compile(
+    r"TensorFlow [\d.]+ on (CPU|\d+ GPU).*; weights: .*"
+    r"|\d+x\d+ pixels, workdir .*"
+    r"|step \d+/\d+, loss \S+, \S+ evaluations/s(, \d+ s left)?"
+    r"|\w+ after \d+ steps, \d+ evaluations, \S+ s: loss \S+"
+    r"|Wrote .*"
+)
+
+
+def start(*arguments, environment=None):
+    command = [sys.executable, "-m", "tfstyle.main", *map(str, arguments)]
+    return subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=os.environ | (environment or {}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(*arguments, environment=None):
+    """Returns exit status, stdout and stderr's lines."""
+    process = start(*arguments, environment=environment)
+    stdout, stderr = process.communicate()
+    return process.returncode, stdout, stderr.splitlines()
+
+
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory):
+    """Returns the workdir and stderr of a run of smoke.cfg."""
+    workdir = tmp_path_factory.mktemp("runs") / "first"
+    status, stdout, lines = run(*SMOKE, f"--workdir={workdir}")
+    assert (status, stdout) == (0, ""), lines
+    return workdir, lines
+
+
+def test_terminal_shows_only_what_tfstyle_says(first_run):
+    _, lines = first_run
+    assert len(lines) == 6
+    for line in lines:
+        assert OURS.fullmatch(line), line
+
+
+def test_workdir_holds_picture_flags_and_metrics(first_run):
+    workdir, _ = first_run
+    names = sorted(path.name for path in workdir.iterdir())
+    assert names == ["flags.cfg", "metrics.jsonl", "output.png"]
+    with Image.open(workdir / "output.png") as image:
+        assert (image.size, image.mode) == ((32, 24), "RGB")
+    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    metrics = [json.loads(line) for line in lines]
+    assert [line["step"] for line in metrics] == [0, 2]
+    assert metrics[0]["total"] > metrics[1]["total"]
+    assert list(metrics[0])[:9] == [
+        "step",
+        "evaluations",
+        "level",
+        "height",
+        "width",
+        "seconds",
+        "total",
+        "content/block4_conv2",
+        "style/block1_conv1",
+    ]
+
+
+def test_picture_says_how_it_was_made(first_run):
+    workdir, _ = first_run
+    text = read_text(str(workdir / "output.png"))
+    assert text == (workdir / "flags.cfg").read_text()
+    assert "--seed=0" in text
+    assert "--style_layer_weights=0.2,0.2,0.2,0.2,0.2" in text
+    assert re.search(
+        r"^# weights: random, seed 0 sha256=[0-9a-f]{64}$", text, re.M
+    )
+    assert re.search(r"^# content_image: 768x576 sha256=", text, re.M)
+    assert str(workdir) not in text
+    for name in ("workdir", "output_image", "overwrite", "log_every_steps"):
+        assert f"--{name}=" not in text
+
+
+def test_flags_of_a_picture_make_the_same_bytes(first_run, tmp_path):
+    workdir, _ = first_run
+    status, _, lines = run(
+        f"--flagfile={workdir / 'flags.cfg'}",
+        f"--workdir={tmp_path / 'second'}",
+    )
+    assert status == 0, lines
+    again = (tmp_path / "second" / "output.png").read_bytes()
+    assert again == (workdir / "output.png").read_bytes()
+
+
+def test_keras_json_of_another_layout_changes_nothing(first_run, tmp_path):
+    workdir, _ = first_run
+    settings = {"image_data_format": "channels_first", "backend": "jax"}
+    (tmp_path / "keras.json").write_text(json.dumps(settings))
+    status, _, lines = run(
+        *SMOKE,
+        f"--workdir={tmp_path / 'run'}",
+        environment={"KERAS_HOME": str(tmp_path)},
+    )
+    assert status == 0, lines
+    again = (tmp_path / "run" / "output.png").read_bytes()
+    assert again == (workdir / "output.png").read_bytes()
+
+
+def test_alpha_of_the_content_returns_in_the_output(tmp_path, generator):
+    pixels = generator.integers(0, 256, (24, 32, 4)).astype(np.uint8)
+    pixels[:, :16, 3] = 0
+    pixels[:, 16:, 3] = 255
+    Image.fromarray(pixels).save(tmp_path / "content with, comma é.png")
+    status, _, lines = run(
+        *SMOKE,
+        f"--content_image={tmp_path / 'content with, comma é.png'}",
+        f"--workdir={tmp_path / 'run'}",
+        f"--output_image={tmp_path / 'out.webp'}",
+    )
+    assert status == 0, lines
+    image = read_image(str(tmp_path / "out.webp"))
+    np.testing.assert_array_equal(image.alpha, pixels[..., 3])
+
+
+BAD = {
+    "unknown flag": (["--imge_size=3"], 2, r"imge_size.*Did you mean"),
+    "leftover": (["picture.jpg"], 2, r"begin with --.*picture\.jpg"),
+    "no image": ([], 2, r"nothing to paint"),
+    "not a number": (
+        ["--image_size=big"],
+        2,
+        r"`image_size` must be an integer",
+    ),
+    "too small": (
+        ["--image_size=3"],
+        2,
+        r"`image_size`.*Received: image_size=3",
+    ),
+    "choice": (["--pooling=mean"], 2, r"one of average, max.*'mean'"),
+    "layer": (["--style_layers=conv3_9"], 2, r"Block 3 has conv3_1 to conv3_4"),
+    "list": (
+        ["--style_layer_weights=1,2"],
+        2,
+        r"`style_layer_weights`.*2 for 5",
+    ),
+    "newline": (
+        ["--content_image=a\nb.png"],
+        2,
+        r"`content_image`.*line break",
+    ),
+    "flagfile": (["--flagfile=none.cfg"], 2, r"none\.cfg"),
+    "ending": (
+        ["--style_images=x.jpg", "--output_image=a.doc"],
+        2,
+        r"`output_image` must end in.*a\.doc",
+    ),
+    "blend": (
+        ["--style_images=x.jpg", "--style_blend_weights=1,2"],
+        2,
+        r"`style_blend_weights`.*2 for 1",
+    ),
+    "missing": (["--content_image=none.jpg"], 1, r"none\.jpg.*No such file"),
+    "folder": (["--content_image=configs"], 1, r"'configs'.*directory"),
+    "text": (["--content_image=README.md"], 1, r"README\.md.*not a JPEG"),
+    "no folder": (
+        ["--style_images=x.jpg", "--output_image=none/a.png"],
+        1,
+        r"does not exist: 'none'",
+    ),
+    "backend": (
+        ["--content_image=tfstyle/samples/scene.jpg"],
+        1,
+        r"TensorFlow backend.*'jax'",
+    ),
+    "weights": (
+        ["--content_image=tfstyle/samples/scene.jpg", "--weights=none.h5"],
+        1,
+        r"none\.h5.*does not exist",
+    ),
+    "thin": (
+        [
+            "--content_image=tfstyle/samples/scene.jpg",
+            "--weights=random",
+            "--image_size=16",
+        ],
+        2,
+        r"16x12 pixels.*block5_conv1",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_gives_one_line_and_a_status(name, tmp_path):
+    arguments, expected, pattern = BAD[name]
+    workdir = tmp_path / "run"
+    environment = {"KERAS_BACKEND": "jax"} if name == "backend" else {}
+    status, stdout, lines = run(
+        *arguments, f"--workdir={workdir}", environment=environment
+    )
+    assert status == expected
+    assert len(lines) == 1, lines
+    assert re.search(pattern, lines[0]), lines[0]
+    assert lines[0].startswith("error: ")
+    assert stdout == ""
+    assert not workdir.exists()
+
+
+def test_output_of_another_run_is_not_replaced(first_run, tmp_path):
+    workdir, _ = first_run
+    output = tmp_path / "mine.png"
+    output.write_bytes((workdir / "output.png").read_bytes())
+    arguments = [*SMOKE, f"--workdir={tmp_path}", f"--output_image={output}"]
+    status, _, lines = run(*arguments)
+    assert status == 1
+    assert re.search(r"mine\.png.*exists.*--overwrite", lines[0])
+    assert output.read_bytes() == (workdir / "output.png").read_bytes()
+    status, _, lines = run(*arguments, "--overwrite", "--seed=1")
+    assert status == 0, lines
+    assert output.read_bytes() != (workdir / "output.png").read_bytes()
+
+
+def wait_for_step(process):
+    """Waits until the process has shown its first step."""
+    for line in process.stderr:
+        if line.startswith("step"):
+            return
+    raise AssertionError("the process ended before its first step")
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+def test_signal_stops_the_run_with_its_picture(tmp_path, number, status):
+    process = start(*SMOKE, "--num_steps=100000", f"--workdir={tmp_path}")
+    wait_for_step(process)
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == status, stderr
+    assert "Stopping after this step" in stderr
+    assert "Traceback" not in stderr
+    text = read_text(str(tmp_path / "output.png"))
+    steps = int(re.search(r"^# result: step=(\d+)", text, re.M).group(1))
+    assert f"--num_steps={steps}\n" in text
+    last = (tmp_path / "metrics.jsonl").read_text().splitlines()[-1]
+    assert json.loads(last)["step"] == steps
+
+
+def test_second_signal_exits_at_once(tmp_path):
+    process = start(
+        *SMOKE,
+        "--image_size=700",  # a step of many seconds
+        "--num_steps=100000",
+        f"--workdir={tmp_path}",
+    )
+    wait_for_step(process)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert time.monotonic() - began < 2
+    assert not (tmp_path / "output.png").exists()

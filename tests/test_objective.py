@@ -1,0 +1,268 @@
+"""The hinge against the float64 oracle, central differences, by parts."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests import references
+from tfstyle import vgg
+from tfstyle.config import Config
+from tfstyle.features import Extractor
+from tfstyle.features import make_feature_model
+from tfstyle.objective import Targets
+from tfstyle.objective import compute_targets
+from tfstyle.objective import make_value_and_gradient
+from tfstyle.preprocessing import preprocess
+
+LOSSES = 1e-5  # float32 sums over positions and channels
+GRADIENT = 2e-3  # a few rectifiers sit at zero and switch in float32
+SAME_PATTERN = 1e-5  # the oracle is given our rectifiers' pattern
+
+
+def relative_error(actual, expected):
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    return np.linalg.norm(actual - expected) / np.linalg.norm(expected)
+
+
+def make_extractor(weights, pooling="average", layers=references.LAYERS):
+    network = vgg.make_vgg19(weights.layers, pooling)
+    return Extractor(make_feature_model(network, layers), "", weights.sha256)
+
+
+def evaluate(extractor, config, image, content, styles):
+    config = config.resolved()
+    targets = compute_targets(extractor, content, styles, config)
+    hinge = make_value_and_gradient(extractor, targets, config)
+    return targets, *hinge(image)
+
+
+def oracle(weights, config, image, content, styles, active=None):
+    config = config.resolved()
+    content_targets, style_targets = {}, {}
+    if content is not None:
+        known = references.forward(
+            content[0].numpy(),
+            weights.layers,
+            "block5_conv4",
+            config.pooling,
+        )
+        for name, weight in zip(
+            config.content_layers, config.content_layer_weights, strict=True
+        ):
+            content_targets[name] = weight, known[name]
+    if styles:
+        known = [
+            references.forward(
+                style[0].numpy(),
+                weights.layers,
+                "block5_conv4",
+                config.pooling,
+            )
+            for style in styles
+        ]
+        blend = np.array(config.style_blend_weights or [1] * len(styles))
+        for name, weight in zip(
+            config.style_layers, config.style_layer_weights, strict=True
+        ):
+            grams = [references.gram(outputs[name]) for outputs in known]
+            target = np.tensordot(blend / blend.sum(), grams, 1)
+            style_targets[name] = weight, target
+    return references.value_and_gradient(
+        image[0].numpy(),
+        weights.layers,
+        content_targets=content_targets,
+        style_targets=style_targets,
+        content_weight=config.content_weight,
+        style_weight=config.style_weight,
+        tv_weight=config.tv_weight,
+        content_reduction=config.content_reduction,
+        pooling=config.pooling,
+        active=active,
+    )
+
+
+def as_image(pixels):
+    return tf.constant(preprocess(pixels))
+
+
+@pytest.fixture
+def images(samples):
+    """Returns an image, a content and two styles, small and of odd sizes."""
+    scene, strokes = samples
+    return (
+        as_image(strokes[100:147, 200:250]),
+        as_image(scene[300:347, 300:350]),
+        as_image(strokes[:41, :64]),
+        as_image(strokes[-33:, -37:]),
+    )
+
+
+def hold_against_oracle(weights, config, image, content, styles):
+    extractor = make_extractor(weights, config.pooling)
+    _, terms, gradient = evaluate(extractor, config, image, content, styles)
+    pattern = {
+        name: output[0].numpy() > 0 for name, output in extractor(image).items()
+    }
+    for active, bound in ((None, GRADIENT), (pattern, SAME_PATTERN)):
+        raw, total, slope = oracle(
+            weights, config, image, content, styles, active
+        )
+        assert relative_error(gradient[0], slope) < bound
+    assert set(terms.raw) == set(raw)
+    for name, value in raw.items():
+        np.testing.assert_allclose(terms.raw[name], value, rtol=LOSSES)
+    np.testing.assert_allclose(terms.total, total, rtol=LOSSES)
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("pooling", ["average", "max"])
+def test_value_and_gradient_equals_float64_with_real_weights(
+    real_weights, images, pooling
+):
+    image, content, style, other = images
+    config = Config(
+        pooling=pooling,
+        style_blend_weights=(3, 1),
+        tv_weight=0.1,
+        content_layers=("conv4_2", "conv2_1"),
+    )
+    hold_against_oracle(real_weights, config, image, content, [style, other])
+
+
+@pytest.mark.weights
+def test_value_and_gradient_equals_float64_with_the_authors_constants(
+    real_weights, images
+):
+    image, content, style, _ = images
+    config = Config(
+        pooling="max",
+        content_reduction="mean",
+        content_weight=2,
+        style_layer_weights=[4000 / n**2 for n in (64, 128, 256, 512, 512)],
+    )
+    hold_against_oracle(real_weights, config, image, content, [style])
+
+
+def test_value_and_gradient_equals_float64_with_random_weights(
+    random_weights, images
+):
+    image, content, style, _ = images
+    hold_against_oracle(random_weights, Config(), image, content, [style])
+
+
+def test_value_and_gradient_equals_central_differences(
+    random_weights, images, generator
+):
+    image, content, style, _ = images
+    config = Config(tv_weight=1.0)
+    extractor = make_extractor(random_weights)
+    _, _, gradient = evaluate(extractor, config, image, content, [style])
+    direction = generator.normal(size=image.shape)
+    step = 1e-4
+    values = [
+        oracle(
+            random_weights,
+            config,
+            tf.constant(image.numpy() + sign * step * direction),
+            content,
+            [style],
+        )[1]
+        for sign in (1, -1)
+    ]
+    slope = (values[0] - values[1]) / (2 * step)
+    expected = np.vdot(gradient.numpy().astype(np.float64), direction)
+    np.testing.assert_allclose(slope, expected, rtol=GRADIENT)
+
+
+def test_terms_are_reported_raw_and_weighted(random_weights, images):
+    image, content, style, _ = images
+    config = Config(
+        content_weight=0.5,
+        style_weight=3.0,
+        tv_weight=0.25,
+        style_layers=("conv1_1", "conv2_1"),
+        style_layer_weights=(0.75, 0.5),
+    )
+    extractor = make_extractor(random_weights)
+    _, terms, _ = evaluate(extractor, config, image, content, [style])
+    raw = {name: float(value) for name, value in terms.raw.items()}
+    weighted = {name: float(value) for name, value in terms.weighted.items()}
+    assert weighted["weighted/content"] == pytest.approx(
+        0.5 * raw["content/block4_conv2"], rel=LOSSES
+    )
+    assert weighted["weighted/style"] == pytest.approx(
+        3
+        * (0.75 * raw["style/block1_conv1"] + 0.5 * raw["style/block2_conv1"]),
+        rel=LOSSES,
+    )
+    assert weighted["weighted/total_variation"] == pytest.approx(
+        0.25 * raw["total_variation"], rel=LOSSES
+    )
+    assert float(terms.total) == pytest.approx(
+        sum(weighted.values()), rel=LOSSES
+    )
+
+
+@pytest.mark.parametrize("left_out", ["content", "style"])
+def test_terms_of_a_missing_image_are_left_out(
+    random_weights, images, left_out
+):
+    image, content, style, _ = images
+    extractor = make_extractor(random_weights)
+    _, terms, gradient = evaluate(
+        extractor,
+        Config(),
+        image,
+        None if left_out == "content" else content,
+        [] if left_out == "style" else [style],
+    )
+    assert list(terms.weighted) == [
+        "weighted/style" if left_out == "content" else "weighted/content"
+    ]
+    assert np.isfinite(gradient).all()
+    assert np.any(gradient)
+
+
+def test_value_is_zero_at_the_content_itself(random_weights, images):
+    _, content, _, _ = images
+    extractor = make_extractor(random_weights)
+    _, terms, gradient = evaluate(extractor, Config(), content, content, [])
+    assert float(terms.total) == 0
+    assert not np.any(gradient)
+
+
+def test_targets_of_one_style_do_not_depend_on_its_weight(
+    random_weights, images
+):
+    extractor = make_extractor(random_weights)
+    one, weighted = (
+        compute_targets(
+            extractor, None, [images[2]], Config(style_blend_weights=blend)
+        )
+        for blend in ((), (7,))
+    )
+    for name, gram in one.style.items():
+        np.testing.assert_array_equal(gram, weighted.style[name])
+
+
+def test_targets_blend_by_normalised_weights(random_weights, images):
+    extractor = make_extractor(random_weights)
+    first, second, blend = (
+        compute_targets(
+            extractor, None, styles, Config(style_blend_weights=weights)
+        ).style["block3_conv1"]
+        for styles, weights in (
+            ([images[2]], ()),
+            ([images[3]], ()),
+            ([images[2], images[3]], (1, 3)),
+        )
+    )
+    np.testing.assert_allclose(blend, first / 4 + second * 3 / 4, rtol=LOSSES)
+
+
+def test_targets_are_a_pair_of_dicts(random_weights, images):
+    extractor = make_extractor(random_weights)
+    targets = compute_targets(extractor, images[1], [], Config())
+    assert targets == Targets(
+        {"block4_conv2": targets.content["block4_conv2"]}, {}
+    )
