@@ -71,17 +71,17 @@ def cached_names(cache):
 # Drawn.
 
 
-def test_load_weights_random_is_decided_by_seed():
-    first = weights.load_weights("random", 3)
-    again = weights.load_weights("random", 3)
-    other = weights.load_weights("random", 4)
+def test_load_weights_random_is_decided_by_seed(random_weights):
+    first = random_weights
+    again = weights.load_weights("random", seed=0)
+    other = weights.load_weights("random", seed=4)
     assert first.sha256 == again.sha256
     for name, (kernel, bias) in first.layers.items():
         np.testing.assert_array_equal(kernel, again.layers[name][0])
         np.testing.assert_array_equal(bias, again.layers[name][1])
         assert (kernel != other.layers[name][0]).any()
     assert first.sha256 != other.sha256
-    assert (first.origin, other.origin) == ("random, seed 3", "random, seed 4")
+    assert (first.origin, other.origin) == ("random, seed 0", "random, seed 4")
 
 
 def test_load_weights_random_has_he_deviation_and_no_bias(random_weights):
@@ -409,10 +409,24 @@ def test_run_while_it_progresses_returns_when_child_succeeds(
 ):
     monkeypatch.setenv("INHERITED", "yes")
     made = tmp_path / "made"
-    # `cat` would wait for a keyboard if the child had one.
-    script = f'cat; echo "$INHERITED $GIVEN" > {made}'
+    script = f'echo "$INHERITED $GIVEN" > {made}'
     run_shell(script, tmp_path, tmp_path, {"GIVEN": "too"})
     assert made.read_text() == "yes too\n"
+
+
+def test_run_while_it_progresses_keeps_keyboard_from_child(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(weights, "STALL_SECONDS", 1)
+    stdin = os.dup(0)
+    read_end, write_end = os.pipe()
+    os.dup2(read_end, 0)
+    try:
+        run_shell("cat", tmp_path, tmp_path)  # would wait to be written to
+    finally:
+        os.dup2(stdin, 0)
+        for handle in (stdin, read_end, write_end):
+            os.close(handle)
 
 
 def test_run_while_it_progresses_shows_last_line_when_child_fails(tmp_path):

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from tfstyle import image_io
+from tfstyle import provenance
 from tfstyle import workdir
 from tfstyle.config import Config
 from tfstyle.config import ConfigError
 from tfstyle.workdir import WorkdirError
 
-MADE = "# Made by tfstyle\n--seed=1\n"
-OTHER = "# Made by tfstyle\n--seed=2\n"
+MADE = provenance.make_text(["--seed=1"], {})
+OTHER = provenance.make_text(["--seed=2"], {})
 WRITE = os.W_OK | os.X_OK
 
 
@@ -184,6 +185,7 @@ def exists(path):
 
 def test_check_output_refuses_an_output_of_another_run(current_folder):
     write_picture(current_folder / "a.png", MADE)
+    (current_folder / "flags.cfg").write_text(MADE, encoding="utf-8")
     with exists("a.png"):
         check(output_image="a.png")  # a fresh workdir has made nothing
     make_run(current_folder / "w", OTHER)

@@ -16,7 +16,8 @@ def replacing(path: str) -> Iterator[str]:
         OSError: if the folder cannot be written, or is full.
     """
     folder, name = os.path.split(os.path.abspath(path))
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=name)
+    ending = os.path.splitext(name)[1]
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=ending)
     os.close(handle)
     try:
         yield temporary
@@ -27,7 +28,9 @@ def replacing(path: str) -> Iterator[str]:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
-    _sync(folder)
+    # Some file systems cannot sync a folder; the file is there all the same.
+    with contextlib.suppress(OSError):
+        _sync(folder)
 
 
 def write_text(path: str, text: str) -> None:

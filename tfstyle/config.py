@@ -15,6 +15,8 @@ CONTENT_REDUCTIONS = ("sum", "mean")
 POOLINGS = ("average", "max")
 OPTIMIZERS = ("lbfgs", "adam")
 INITS = ("noise", "content", "style", "gray")
+MAX_NUMBER = 1e300
+MAX_THREADS = 2**31 - 1
 LEARNING_RATES = {"lbfgs": 1.0, "adam": 2.0}
 
 
@@ -221,7 +223,14 @@ class Config:
         paths = [(name, getattr(self, name)) for name in names]
         paths += [("style_images", path) for path in self.style_images]
         for name, path in paths:
-            if path is not None and (not path or not path.isprintable()):
+            if path is None:
+                continue
+            if path != path.strip() and path.isprintable():
+                raise ConfigError(
+                    f"`{name}` must be a name without spaces at its ends."
+                    f" Received: {path!r}. Rename the file."
+                )
+            if not path or not path.isprintable():
                 raise ConfigError(
                     f"`{name}` must be a name without line breaks or control"
                     f" characters. Received: {path!r}. Rename the file."
@@ -256,16 +265,17 @@ class Config:
             ("inter_op_threads", 0),
         ):
             value = getattr(self, name)
-            if value is None:
+            most = MAX_THREADS if name.endswith("_threads") else MAX_NUMBER
+            if value is None or least <= value <= most:
                 continue
-            if not math.isfinite(value) or value < least:
-                raise ConfigError(
-                    f"`{name}` must be at least {least}."
-                    f" Received: {name}={value}."
-                )
+            limit = f" and at most {most:g}" if most < value < math.inf else ""
+            raise ConfigError(
+                f"`{name}` must be at least {least}{limit}."
+                f" Received: {name}={str(value)[:40]}."
+            )
         for name in ("learning_rate", "time_limit"):
             value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value > 0):
+            if value is not None and not 0 < value <= MAX_NUMBER:
                 raise ConfigError(
                     f"`{name}` must be above 0. Received: {name}={value}."
                 )

@@ -1,15 +1,14 @@
 """The command line: one flag per Config field, read here and nowhere else."""
 
 import dataclasses
-import re
 import sys
 import textwrap
 import types
 import typing
-from importlib import metadata
 
 from absl import flags
 
+from tfstyle import __version__
 from tfstyle.config import Config
 from tfstyle.config import ConfigError
 
@@ -66,7 +65,7 @@ def parse(
         print(make_help(), end="")
         raise SystemExit(0)
     if {"-version", "--version"} & set(argv[1:]):
-        print(f"tfstyle {metadata.version('tfstyle')}")
+        print(f"tfstyle {__version__}")
         raise SystemExit(0)
     try:
         leftover = flag_values(argv)[1:]
@@ -145,15 +144,28 @@ def _to_tuple(field: dataclasses.Field, values: list[str]) -> tuple:
 def _explain(error: Exception) -> str:
     """Turns an error of absl's parser into one line in this program's words."""
     text = " ".join(str(error).split())
-    illegal = re.match(r"flag --(\w+)=(.*?): ", text)
-    if isinstance(error, flags.IllegalFlagValueError) and illegal:
-        name, value = illegal.groups()
-        kind = (
-            flags.FLAGS[name].parser.syntactic_help
-            if (name in flags.FLAGS)
-            else "of another type"
+    is_value = str(error).startswith("flag --")
+    if isinstance(error, flags.IllegalFlagValueError) and is_value:
+        # absl joins the flag, what came and the parser's own error.
+        given = str(error).removesuffix(f": {error.__context__}")
+        name, _, value = given.removeprefix("flag --").partition("=")
+        return (
+            f"`{name}` must be {_describe_kind(name)}."
+            f" Received: {name}={value!r}."
         )
-        return f"`{name}` must be {kind}. Received: {name}={value!r}."
     if isinstance(error, UnicodeError):
         return f"The flagfile is not a text file ({text})."
     return text.removeprefix("ERROR:: ")
+
+
+def _describe_kind(name: str) -> str:
+    """Returns what a flag takes; absl's own take integers."""
+    kinds = {
+        bool: "true or false",
+        float: "a number",
+        tuple: "a comma separated list",
+    }
+    for field in dataclasses.fields(Config):
+        if field.name == name and _kind(field) in kinds:
+            return kinds[_kind(field)]
+    return "an integer"

@@ -6,6 +6,7 @@ channel, the alpha channel kept aside.
 """
 
 import contextlib
+import errno
 import io
 import os
 import stat
@@ -28,7 +29,8 @@ ALPHA_ENDINGS = (".png", ".webp", ".tif", ".tiff")
 MIN_SIDE = 16
 """Pixels; a smaller picture is a mistake rather than a picture."""
 MAX_SIDE = 65500
-"""Pixels; the longest side that resizing and every format can take."""
+"""Pixels; the longest side of a picture, JPEG's own limit."""
+MAX_WEBP_SIDE = 16383
 
 _EXIF_IFD = 0x8769
 _USER_COMMENT = 0x9286
@@ -72,11 +74,13 @@ def read_text(path: str) -> str | None:
     """Returns the text that `write_image` put into a picture, or None."""
     with _open(path) as image:
         if image.format == "PNG":
-            text = getattr(image, "text", {}).get("tfstyle")
-            return None if text is None else str(text)
+            text = image.info.get("tfstyle")
+            return text if isinstance(text, str) else None
         comment = image.getexif().get_ifd(_EXIF_IFD).get(_USER_COMMENT)
-    charset = _CHARSETS.get(bytes(comment[:8])) if comment else None
-    return bytes(comment[8:]).decode(charset, "replace") if charset else None
+    if not isinstance(comment, bytes):
+        return None
+    charset = _CHARSETS.get(comment[:8])
+    return comment[8:].decode(charset, "replace") if charset else None
 
 
 def write_image(
@@ -110,10 +114,26 @@ def write_image(
     try:
         with atomic_file.replacing(path) as temporary:
             image.save(temporary, **options)
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise ImageError(
-            f"Image {path!r} cannot be written ({error.strerror or error})."
+            f"Image {path!r} cannot be written ({reason})."
         ) from error
+
+
+def check_side(path: str, height: int, width: int) -> None:
+    """Finds out before the work whether a format can hold an image's size.
+
+    Raises:
+        ImageError: if a side is longer than the path's format can hold.
+    """
+    ending = os.path.splitext(path)[1].lower()
+    longest = MAX_WEBP_SIDE if ending == ".webp" else MAX_SIDE
+    if max(height, width) > longest:
+        raise ImageError(
+            f"Image {path!r} can be at most {longest} pixels high and wide."
+            f" Received: {width}x{height}. Write a .png or .tif."
+        )
 
 
 def resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -154,11 +174,22 @@ def _open(path: str) -> Iterator[Image.Image]:
     Raises:
         ImageError: whatever goes wrong in opening, or in the block.
     """
+    try:
+        if os.path.isdir(path):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        # A pipe must not make us wait for its writer.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(
+            f"Image {path!r} cannot be read ({reason}). Check the path; it is"
+            " taken from the current folder."
+        ) from error
     limit = Image.MAX_IMAGE_PIXELS
     try:
-        with open(path, "rb") as file, warnings.catch_warnings():
+        with open(handle, "rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd metadata is no reason
-            mode = os.fstat(file.fileno())
+            mode = os.fstat(handle)
             if not stat.S_ISREG(mode.st_mode):
                 raise ImageError(f"Image {path!r} is not a regular file.")
             if mode.st_size == 0:
@@ -172,11 +203,6 @@ def _open(path: str) -> Iterator[Image.Image]:
         raise ImageError(
             f"Image {path!r} is not a {', '.join(READ_FORMATS)} file. Save it"
             " anew as PNG or JPEG."
-        ) from error
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        raise ImageError(
-            f"Image {path!r} cannot be read ({error.strerror}). Check the path;"
-            " it is taken from the current folder."
         ) from error
     # Pillow's decoders meet damaged files with errors of many types.
     except Exception as error:
@@ -205,14 +231,16 @@ def _check_size(path: str, size: tuple[int, int], max_pixels: int) -> None:
 def _convert(path: str, image: Image.Image) -> ImageFile:
     """Turns a decoded picture upright, to sRGB and to 8 bits a channel."""
     profile = image.info.get("icc_profile")
-    image = ImageOps.exif_transpose(image)
+    # A picture whose EXIF is damaged is shown as it lies.
+    with contextlib.suppress(SyntaxError):
+        image = ImageOps.exif_transpose(image)
     alpha = None
-    if image.has_transparency_data:
-        image = image.convert("RGBA" if image.mode != "LA" else "LA")
+    if image.mode.startswith("I") or image.mode == "F":
+        image, alpha = _narrow(image)
+    elif image.has_transparency_data:
+        image = image.convert("LA" if image.mode == "LA" else "RGBA")
         alpha = np.array(image.getchannel("A"))
         image = image.convert(image.mode[:-1])
-    if image.mode.startswith("I") or image.mode == "F":
-        image = _narrow(image)
     if image.mode in ("1", "P", "YCbCr", "HSV", "RGBX"):
         image = image.convert("RGB")
     if profile or image.mode == "LAB":
@@ -220,12 +248,20 @@ def _convert(path: str, image: Image.Image) -> ImageFile:
     return ImageFile(np.array(image.convert("RGB")), alpha)
 
 
-def _narrow(image: Image.Image) -> Image.Image:
-    """Brings 16-bit grey levels to 8 bits; other wide pixels are refused."""
+def _narrow(image: Image.Image) -> tuple[Image.Image, np.ndarray | None]:
+    """Brings 16-bit grey levels to 8 bits; other wide pixels are refused.
+
+    Returns:
+        The picture of mode L, and uint8 `[H, W]`, 0 where its level is the
+        one that the file calls transparent, or None.
+    """
     values = np.array(image).astype(np.float64)
     if image.mode == "F" or values.min() < 0 or values.max() > 65535:
         raise ValueError("its grey levels are neither 8 nor 16 bits")
-    return Image.fromarray(np.rint(values / 257).astype(np.uint8))
+    level = image.info.get("transparency")
+    alpha = None if level is None else np.where(values == level, 0, 255)
+    narrow = Image.fromarray(np.rint(values / 257).astype(np.uint8))
+    return narrow, None if alpha is None else alpha.astype(np.uint8)
 
 
 def _convert_profile(

@@ -63,6 +63,8 @@ def _stylize_files(config: Config) -> int:
 
     pixels = None if content is None else content.pixels
     height, width = stylization.output_size(pixels, styles, config)
+    if config.output_image:
+        image_io.check_side(config.output_image, height, width)
     extractor = features.make_extractor(config)
     folder = workdir.make_workdir(config)
     logging.info("%s; weights: %s", device, extractor.origin)

@@ -5,7 +5,11 @@ from importlib import metadata
 
 import numpy as np
 
-_PACKAGES = ("tfstyle", "tensorflow", "keras", "numpy", "pillow")
+from tfstyle import __version__
+
+FIRST_LINE = "# Made by tfstyle; as a --flagfile it makes the picture again."
+
+_PACKAGES = ("tensorflow", "keras", "numpy", "pillow")
 
 
 def make_text(flag_lines: list[str], facts: dict[str, str]) -> str:
@@ -15,9 +19,9 @@ def make_text(flag_lines: list[str], facts: dict[str, str]) -> str:
         flag_lines: such as `--seed=0`; what decides the picture, no more.
         facts: such as hashes and final losses, one line each.
     """
-    versions = [f"{name} {metadata.version(name)}" for name in _PACKAGES]
-    lines = ["# Made by tfstyle; as a --flagfile it makes the picture again."]
-    lines.append(f"# versions: {', '.join(versions)}")
+    versions = [f"tfstyle {__version__}"]
+    versions += [f"{name} {metadata.version(name)}" for name in _PACKAGES]
+    lines = [FIRST_LINE, f"# versions: {', '.join(versions)}"]
     lines += [f"# {name}: {value}" for name, value in facts.items()]
     return "\n".join(lines + flag_lines) + "\n"
 

@@ -57,6 +57,9 @@ def _stderr_aside() -> Iterator[None]:
 
     Some of what TensorFlow's libraries say at their start heeds no setting.
     """
+    if sys.stderr is None:  # closed by whoever started us
+        yield
+        return
     sys.stderr.flush()
     saved = os.dup(2)
     with tempfile.TemporaryFile() as aside:
@@ -118,4 +121,5 @@ class StopSignals:
                 os._exit(128 + number[0])
             self.number = number[0]
             message = b"\nStopping after this step; again to exit at once.\n"
-            os.write(2, message)
+            with contextlib.suppress(OSError):  # nobody reads it any more
+                os.write(2, message)

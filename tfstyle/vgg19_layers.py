@@ -92,7 +92,7 @@ def keras_name(name: str) -> str:
     """
     if name in _NAMES:
         return _NAMES[name]
-    digits = [character for character in name if character.isdigit()]
+    digits = [character for character in name if character.isdecimal()]
     block = int(digits[0]) if digits else 0
     if 1 <= block <= len(CONVOLUTIONS_PER_BLOCK):
         last = CONVOLUTIONS_PER_BLOCK[block - 1]

@@ -138,10 +138,22 @@ def _read_h5(path: str) -> dict[str, LayerWeights]:
         for index, layer in enumerate(CONVOLUTIONS):
             for name in (f"layers/{_h5_name(index)}/vars", layer.name):
                 if name in file:
+                    _refuse_links(file, name, layer)
                     layers[layer.name] = _read_h5_layer(file[name], layer)
                     break
     check_shapes(layers)
     return layers
+
+
+def _refuse_links(group, path: str, layer) -> None:
+    """Holds that every step of a path lies in the file itself."""
+    import h5py
+
+    parts = path.split("/")
+    for end in range(1, len(parts) + 1):
+        link = group.get("/".join(parts[:end]), getlink=True)
+        if not isinstance(link, h5py.HardLink):
+            raise WeightsError(f"layer {layer.name} links to another file.")
 
 
 def _read_h5_layer(group, layer) -> LayerWeights:
@@ -151,9 +163,6 @@ def _read_h5_layer(group, layer) -> LayerWeights:
     arrays = {}
 
     def visit(name, item):
-        link = group.get(name, getlink=True)
-        if not isinstance(link, h5py.HardLink):
-            raise WeightsError(f"layer {layer.name} links to another file.")
         if not isinstance(item, h5py.Dataset):
             return
         if item.is_virtual or item.external:
@@ -171,6 +180,9 @@ def _read_h5_layer(group, layer) -> LayerWeights:
                 f"layer {layer.name} must hold a kernel of at most"
                 f" (3, 3, 512, 512). Received: {item.shape}."
             )
+        if item.ndim in arrays:
+            raise WeightsError(f"layer {layer.name} has two kernels or biases.")
+        _refuse_links(group, name, layer)
         arrays[item.ndim] = item[()].astype(np.float32)
 
     group.visititems(visit)

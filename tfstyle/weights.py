@@ -105,12 +105,16 @@ def _load_cached(choice: str) -> tuple[dict[str, LayerWeights], str]:
         with _locked_cache() as folder:
             # Another process may have fetched them while we waited.
             path = _find_cached(kinds) or _fetch(folder, kinds)
-    layers = weight_files.read_weights(path)
     kind, sha256 = os.path.basename(path).split(".")[0].split("-")[1:]
+    remedy = "Delete it; the next run fetches it again."
+    try:
+        layers = weight_files.read_weights(path)
+    except WeightsError as error:
+        raise WeightsError(f"{error} {remedy}") from error
     if not weight_files.hash_weights(layers).startswith(sha256):
         raise WeightsError(
             f"Weight file {path!r}: its values are not those that were put"
-            " there. Delete it; the next run fetches it again."
+            f" there. {remedy}"
         )
     return layers, _ORIGINS[kind]
 

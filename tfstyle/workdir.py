@@ -4,6 +4,7 @@ import os
 import time
 
 from tfstyle import image_io
+from tfstyle import provenance
 from tfstyle.config import Config
 from tfstyle.config import ConfigError
 
@@ -29,6 +30,8 @@ def check_output(config: Config) -> None:
                 f" {', '.join(image_io.WRITE_ENDINGS)}. Received: {path!r}."
             )
         folder = os.path.dirname(path) or "."
+        if _is_workdir(folder, config.workdir):
+            folder = _nearest_folder(folder)  # it will be made
         if not os.path.isdir(folder):
             raise WorkdirError(
                 f"The folder of `output_image` does not exist: {folder!r}."
@@ -42,10 +45,12 @@ def check_output(config: Config) -> None:
             _check_writable(config.workdir)
         else:
             _check_writable(_nearest_folder(config.workdir))
-    elif os.path.isdir("runs"):
+    elif os.path.lexists("runs"):
         _check_writable("runs")
     else:
         _check_writable(".")
+    if path is not None and os.path.isdir(path):
+        raise WorkdirError(f"The output {path!r} is a folder. Name a file.")
     if path is not None and os.path.lexists(path) and not config.overwrite:
         _check_replaceable(path, config.workdir)
 
@@ -76,10 +81,15 @@ def make_workdir(config: Config) -> str:
         ) from error
 
 
+def _is_workdir(folder: str, workdir: str | None) -> bool:
+    same = os.path.realpath(folder) == os.path.realpath(workdir or "")
+    return workdir is not None and same
+
+
 def _nearest_folder(path: str) -> str:
     """Returns the deepest existing parent of a path."""
     while not os.path.exists(path):
-        path = os.path.dirname(path.rstrip("/")) or "."
+        path = os.path.dirname(path) or "."
     return path
 
 
@@ -92,15 +102,17 @@ def _check_writable(folder: str) -> None:
 
 def _check_replaceable(path: str, workdir: str | None) -> None:
     """Lets only a picture be replaced that the same workdir's run made."""
-    if os.path.isdir(path):
-        raise WorkdirError(f"The output {path!r} is a folder. Name a file.")
     try:
-        made_by = image_io.read_text(path)
+        made_by = image_io.read_text(path) or ""
     except image_io.ImageError:
-        made_by = None
+        made_by = ""
     flags = os.path.join(workdir or "", "flags.cfg")
-    if workdir is not None and made_by and os.path.isfile(flags):
-        if os.path.realpath(os.path.dirname(path)) == os.path.realpath(workdir):
+    if (
+        workdir is not None
+        and made_by.startswith(provenance.FIRST_LINE)
+        and os.path.isfile(flags)
+    ):
+        if _is_workdir(os.path.dirname(path), workdir):
             return
         with open(flags, encoding="utf-8", errors="replace") as file:
             if file.read() == made_by:
