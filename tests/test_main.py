@@ -284,3 +284,12 @@ def test_second_signal_exits_at_once(tmp_path):
     assert process.returncode == 130
     assert time.monotonic() - began < 2
     assert not (tmp_path / "output.png").exists()
+
+
+def test_closed_stderr_does_no_harm(tmp_path):
+    command = 'exec "$0" -m tfstyle.main "$@" 2>&-'
+    arguments = [sys.executable, *SMOKE, f"--workdir={tmp_path}"]
+    process = subprocess.run(["sh", "-c", command, *arguments], cwd=ROOT)
+    assert process.returncode == 0
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [0, 2]

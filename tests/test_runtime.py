@@ -214,18 +214,6 @@ def test_stderr_aside_plays_back_when_the_block_raises(capfd):
     assert len(os.listdir("/proc/self/fd")) == len(files)
 
 
-def test_stderr_aside_works_when_stderr_is_closed():
-    code = "from tfstyle.runtime import _stderr_aside\n"
-    code += "with _stderr_aside(): print('within')\n"
-    ended = subprocess.run(
-        ["sh", "-c", 'exec "$0" -c "$1" 2>&-', sys.executable, code],
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=TIMEOUT,
-    )
-    assert (ended.returncode, ended.stdout) == (0, "within\n")
-
-
 # TensorFlow.
 
 TENSORFLOW = """

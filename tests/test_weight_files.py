@@ -305,7 +305,9 @@ def test_read_weights_refuses_missing_file(tmp_path):
 
 def test_read_weights_refuses_folder(tmp_path):
     path = str(tmp_path)
-    with pytest.raises(WeightsError, match=refusal(path, "is a folder. Give")):
+    with pytest.raises(
+        WeightsError, match=refusal(path, "is no regular file. Give")
+    ):
         weight_files.read_weights(path)
 
 

@@ -268,7 +268,9 @@ class Config:
             most = MAX_THREADS if name.endswith("_threads") else MAX_NUMBER
             if value is None or least <= value <= most:
                 continue
-            limit = f" and at most {most:g}" if most < value < math.inf else ""
+            limit = (
+                f" and at most {most:.10g}" if most < value < math.inf else ""
+            )
             raise ConfigError(
                 f"`{name}` must be at least {least}{limit}."
                 f" Received: {name}={str(value)[:40]}."

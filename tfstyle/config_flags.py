@@ -75,7 +75,7 @@ def parse(
                 " flagfile, comments begin with # in the first column."
             )
         return to_config(flag_values)
-    except (ConfigError, flags.Error, UnicodeError) as error:
+    except (flags.Error, ValueError) as error:
         print(f"error: {_explain(error)}", file=sys.stderr)
         raise SystemExit(2) from error
 

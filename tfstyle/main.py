@@ -130,6 +130,10 @@ def _stylize_files(config: Config) -> int:
 
 def run() -> None:
     """Runs the program on the command line of this process."""
+    if sys.stderr is None:
+        # Else the next file opened would take its number and its messages.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
     app.run(main, flags_parser=config_flags.parse)
 
 

