@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tfstyle import config_flags
 from tfstyle.config import Config
-from tfstyle.config import ConfigError
+from tfstyle.config_checks import ConfigError
 
 FIELDS = {field.name: field for field in dataclasses.fields(Config)}
 NOT_OF_THE_PICTURE = {
@@ -21,7 +21,9 @@ NOT_OF_THE_PICTURE = {
     "max_image_pixels",
     "workdir",
     "overwrite",
+    "image_every_steps",
     "log_every_steps",
+    "report",
 }
 AT_LEAST = (
     ("style_scale", 0),
@@ -30,7 +32,8 @@ AT_LEAST = (
     ("tv_weight", 0),
     ("max_image_pixels", 1),
     ("num_correction_pairs", 1),
-    ("num_steps", 0),
+    ("num_levels", 1),
+    ("image_every_steps", 0),
     ("max_evaluations", 1),
     ("seed", 0),
     ("log_every_steps", 1),
@@ -80,7 +83,7 @@ def test_config_defaults_are_the_papers():
     assert config.content_reduction == "sum"
     assert config.pooling == "average"
     assert config.init == "noise"
-    assert (config.optimizer, config.num_steps) == ("lbfgs", 500)
+    assert (config.optimizer, config.num_steps) == ("lbfgs", (500,))
     assert config.weights == "auto"
 
 
@@ -392,6 +395,7 @@ def test_resolved_keeps_what_is_given():
 
 def test_to_flags_writes_every_field_that_has_a_value():
     assert Config().to_flags() == [
+        "--preserve_colors=none",
         "--image_size=512",
         "--style_scale=1.0",
         "--max_image_pixels=178956970",
@@ -407,10 +411,14 @@ def test_to_flags_writes_every_field_that_has_a_value():
         "--init=noise",
         "--optimizer=lbfgs",
         "--num_correction_pairs=20",
+        "--num_levels=1",
         "--num_steps=500",
+        "--averaging=0.0",
         "--seed=0",
         "--overwrite=false",
         "--log_every_steps=10",
+        "--image_every_steps=0",
+        "--report=false",
         "--intra_op_threads=0",
         "--inter_op_threads=1",
     ]
@@ -502,3 +510,37 @@ def test_resolved_config_comes_back_from_its_flags():
     ).resolved()
     assert config.content_layer_weights == (1 / 3, 1 / 3, 1 / 3)
     assert parse_lines(config.to_flags(), flagfile=True) == config
+
+
+@pytest.mark.parametrize(
+    ("num_steps", "num_levels", "expected"),
+    [(7, 1, (7,)), ((7,), 3, (7, 7, 7)), ([1, 0, 2], 3, (1, 0, 2))],
+)
+def test_steps_by_level_has_one_number_a_level(num_steps, num_levels, expected):
+    config = Config(num_steps=num_steps, num_levels=num_levels)
+    assert config.steps_by_level == expected
+
+
+@pytest.mark.parametrize(
+    ("num_steps", "text"),
+    [
+        ([1, 2], "Received: 2 numbers for num_levels=3."),
+        ([], "Received: num_steps=[]."),
+        ([5, -1, 2], "Received: num_steps=[5, -1, 2]."),
+    ],
+)
+def test_config_refuses_steps_for_other_levels(num_steps, text):
+    with pytest.raises(ConfigError, match=re.escape(text)):
+        Config(num_steps=num_steps, num_levels=3)
+
+
+@pytest.mark.parametrize("averaging", [-0.1, 1.0, float("nan")])
+def test_config_refuses_averaging_beyond_its_range(averaging):
+    with pytest.raises(ConfigError, match="`averaging` must be at least 0"):
+        Config(averaging=averaging)
+
+
+def test_masks_and_blend_weights_are_refused_together():
+    config = Config(style_blend_weights=[1, 2])
+    with pytest.raises(ConfigError, match="Give one or the other"):
+        config.check_images(True, 2, 2, 2)

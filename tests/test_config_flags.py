@@ -12,7 +12,7 @@ from absl import flags
 import tfstyle
 from tfstyle import config_flags
 from tfstyle.config import Config
-from tfstyle.config import ConfigError
+from tfstyle.config_checks import ConfigError
 
 ROOT = pathlib.Path(__file__).parents[1]
 FIELDS = dataclasses.fields(Config)
@@ -61,7 +61,8 @@ def run_main(*arguments):
 
 def test_flags_and_fields_are_one_to_one():
     flag_values = make_flag_values()
-    assert sorted(flag_values) == sorted(field.name for field in FIELDS)
+    names = [field.name for field in FIELDS]
+    assert sorted(flag_values) == sorted([*names, "flags_from", "print_flags"])
     for field in FIELDS:
         flag = flag_values[field.name]
         default = field.default
@@ -94,7 +95,7 @@ def test_parse_reads_every_kind_of_flag():
         style_blend_weights=[1.0, 2.5],
         style_layers=["conv1_1", "conv2_1"],
         content_weight=1e-4,
-        num_steps=7,
+        num_steps=(7,),
         time_limit=1.5,
         overwrite=True,
         optimizer="adam",
@@ -121,13 +122,13 @@ def test_parse_lets_later_flag_win_over_flagfile(tmp_path):
     path = tmp_path / "run.cfg"
     path.write_text("# 500 in the paper\n\n--num_steps=5\n--seed=6\n")
     config = parse(f"--flagfile={path}", "--num_steps=7")
-    assert (config.num_steps, config.seed) == (7, 6)
+    assert (config.num_steps, config.seed) == ((7,), 6)
 
 
 def test_parse_lets_later_flagfile_win_over_flag(tmp_path):
     path = tmp_path / "run.cfg"
     path.write_text("--num_steps=5\n")
-    assert parse("--num_steps=7", f"--flagfile={path}").num_steps == 5
+    assert parse("--num_steps=7", f"--flagfile={path}").num_steps == (5,)
 
 
 def test_parse_reads_nested_flagfile(tmp_path, monkeypatch):
@@ -142,7 +143,7 @@ def test_parse_reads_nested_flagfile(tmp_path, monkeypatch):
         "--seed=1\n--flagfile=configs/base.cfg\n--num_steps=7\n"
     )
     config = parse("--flagfile=configs/run.cfg")
-    assert (config.num_steps, config.seed) == (7, 6)
+    assert (config.num_steps, config.seed) == ((7,), 6)
     assert config.style_images == ("ü, é.jpg",)
 
 
@@ -174,7 +175,8 @@ def test_parse_reads_every_config(path, monkeypatch):
         ),
         (
             ["--num_steps=5.5"],
-            "`num_steps` must be an integer. Received: num_steps='5.5'.",
+            "`num_steps` must be a list of whole numbers."
+            " Received: num_steps='5.5'.",
         ),
         (["--seed="], "`seed` must be an integer. Received: seed=''."),
         (
@@ -327,14 +329,14 @@ def test_make_help_shows_every_field_with_its_default():
     for field in FIELDS:
         default = field.default
         if isinstance(default, tuple):
-            default = ",".join(default)
+            default = ",".join(map(str, default))
         if isinstance(default, bool):
             default = "true" if default else "false"
         expected = "" if default is None else str(default)
         assert shown.pop(field.name) == expected
         assert field.metadata["help"] in " ".join(text.split())
         assert f"\n{field.metadata['group']}\n" in text
-    assert set(shown) == {"flagfile", "verbosity"}
+    assert set(shown) == {"flagfile", "flags_from", "verbosity"}
     assert max(len(line) for line in text.splitlines()) <= 80
 
 
@@ -391,3 +393,55 @@ def test_flags_are_read_before_anything_heavy_is_loaded(code):
     if "--" in code:
         status = 2 if "sgd" in code else 0
         assert f"status: {status}\n" in ended.stdout
+
+
+def test_picture_flags_are_data(tmp_path):
+    """Only fields that decide pixels are taken from a picture."""
+    from tfstyle import provenance
+    from tfstyle.config_flags import read_picture_flags
+
+    lines = [
+        "--seed=7",
+        "--output_image=/elsewhere.png",
+        "--workdir=/elsewhere",
+        "--overwrite=true",
+        "--flagfile=/elsewhere.cfg",
+        "--flags_from=other.png",
+        "--verbosity=3",
+        "seed=8",
+        "--image_size",
+        "--style_images=a b.jpg",
+    ]
+    text = provenance.make_text(lines, {"fact": "--seed=9"})
+    path = str(tmp_path / "picture.png")
+    write_picture(path, text)
+    assert read_picture_flags(path) == ["--seed=7", "--style_images=a b.jpg"]
+
+
+def test_later_flags_win_over_a_picture_s(tmp_path):
+    from tfstyle import provenance
+
+    path = str(tmp_path / "picture.png")
+    write_picture(
+        path, provenance.make_text(["--seed=7", "--image_size=99"], {})
+    )
+    for given in ([f"--flags_from={path}"], ["--flags_from", path]):
+        values = flags.FlagValues()
+        config_flags.define_flags(values)
+        config = config_flags.parse(["tfstyle", "--seed=8", *given], values)
+        assert (config.seed, config.image_size) == (8, 99)
+
+
+@pytest.mark.parametrize("text", ["", "--seed=7\n"])
+def test_picture_of_another_program_is_refused(tmp_path, text, refusal):
+    path = str(tmp_path / "picture.png")
+    write_picture(path, text)
+    assert "does not say how it was made" in refusal(f"--flags_from={path}")
+
+
+def write_picture(path, text):
+    import numpy as np
+
+    from tfstyle.image_io import write_image
+
+    write_image(path, np.zeros((16, 16, 3), np.uint8), text=text)

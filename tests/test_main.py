@@ -69,7 +69,7 @@ def test_terminal_shows_only_what_tfstyle_says(first_run):
 def test_workdir_holds_picture_flags_and_metrics(first_run):
     workdir, _ = first_run
     names = sorted(path.name for path in workdir.iterdir())
-    assert names == ["flags.cfg", "metrics.jsonl", "output.png"]
+    assert names == ["events", "flags.cfg", "metrics.jsonl", "output.png"]
     with Image.open(workdir / "output.png") as image:
         assert (image.size, image.mode) == ((32, 24), "RGB")
     lines = (workdir / "metrics.jsonl").read_text().splitlines()
@@ -113,6 +113,102 @@ def test_flags_of_a_picture_make_the_same_bytes(first_run, tmp_path):
     assert status == 0, lines
     again = (tmp_path / "second" / "output.png").read_bytes()
     assert again == (workdir / "output.png").read_bytes()
+
+
+def test_picture_s_flags_make_the_same_bytes(first_run, tmp_path):
+    workdir, _ = first_run
+    output = workdir / "output.png"
+    status, stdout, lines = run(f"--flags_from={output}", "--print_flags")
+    assert (status, lines) == (0, [])
+    assert "--content_image=tfstyle/samples/scene.jpg\n" in stdout
+    (tmp_path / "again.cfg").write_text(stdout)
+    status, _, lines = run(
+        f"--flagfile={tmp_path / 'again.cfg'}", f"--workdir={tmp_path / 'run'}"
+    )
+    assert status == 0, lines
+    again = (tmp_path / "run" / "output.png").read_bytes()
+    assert again == output.read_bytes()
+
+
+def test_events_hold_the_losses_and_pictures(tmp_path):
+    import tensorflow as tf
+    from tensorboard.backend.event_processing import event_accumulator
+
+    status, _, lines = run(
+        *SMOKE, "--image_every_steps=1", f"--workdir={tmp_path}"
+    )
+    assert status == 0, lines
+    events = event_accumulator.EventAccumulator(
+        str(tmp_path / "events"), {"tensors": 0}
+    )
+    events.Reload()
+    tags = events.Tags()["tensors"]
+    first = (tmp_path / "metrics.jsonl").read_text().splitlines()[0]
+    assert {"total", "style/block1_conv1", "image"} <= set(tags)
+    total, *_ = events.Tensors("total")
+    assert tf.make_ndarray(total.tensor_proto) == pytest.approx(
+        json.loads(first)["total"]
+    )
+    assert [event.step for event in events.Tensors("image")] == [0, 1, 2]
+    names = sorted(path.name for path in (tmp_path / "images").iterdir())
+    assert names == [f"step_00000{step}.png" for step in range(3)]
+    last = read_image(str(tmp_path / "images" / "step_000002.png")).pixels
+    final = read_image(str(tmp_path / "output.png")).pixels
+    np.testing.assert_array_equal(last, final)
+
+
+def test_missing_tensorboard_is_said_in_one_line(tmp_path):
+    code = (
+        "import sys; from importlib import util; find = util.find_spec;"
+        "util.find_spec = lambda name, *rest: None if name == 'tensorboard'"
+        " else find(name, *rest);"
+        "from tfstyle import main; main.run()"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code, *SMOKE, f"--workdir={tmp_path}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert process.returncode == 0, process.stderr
+    said = [x for x in process.stderr.splitlines() if "TensorBoard" in x]
+    assert said == ["No TensorBoard events: pip install 'tfstyle[tensorboard]'"]
+    assert not (tmp_path / "events").exists()
+
+
+def test_report_shows_the_run(tmp_path):
+    status, _, lines = run(
+        *SMOKE,
+        "--image_every_steps=1",
+        "--report",
+        "--num_levels=2",
+        "--image_size=64",
+        f"--workdir={tmp_path}",
+    )
+    assert status == 0, lines
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("<img") == 3 + 5  # result, content, style and steps
+    for text in ("block4_conv2", "--seed=0", "sha256=", "CPU"):
+        assert text in page
+
+
+def test_masks_and_initial_image_are_read(tmp_path, generator):
+    mask = np.zeros((30, 40), np.uint8)
+    mask[:, 20:] = 255
+    Image.fromarray(mask).save(tmp_path / "right.png")
+    Image.fromarray(255 - mask).save(tmp_path / "left.png")
+    status, _, lines = run(
+        *SMOKE,
+        "--style_images=tfstyle/samples/strokes.jpg,tfstyle/samples/scene.jpg",
+        f"--content_masks={tmp_path / 'left.png'},{tmp_path / 'right.png'}",
+        f"--style_masks={tmp_path / 'left.png'},{tmp_path / 'right.png'}",
+        "--init=tfstyle/samples/scene.jpg",
+        f"--workdir={tmp_path / 'run'}",
+    )
+    assert status == 0, lines
+    text = (tmp_path / "run" / "flags.cfg").read_text()
+    for name in ("init", "content_masks 2", "style_masks 1", "style_images 2"):
+        assert re.search(rf"^# {name}: \d+x\d+ sha256=", text, re.M)
 
 
 def test_keras_json_of_another_layout_changes_nothing(first_run, tmp_path):
@@ -271,11 +367,12 @@ def test_signal_stops_the_run_with_its_picture(tmp_path, number, status):
 def test_second_signal_exits_at_once(tmp_path):
     process = start(
         *SMOKE,
-        "--image_size=700",  # a step of many seconds
+        "--image_size=900",  # a step of many seconds
         "--num_steps=100000",
         f"--workdir={tmp_path}",
     )
     wait_for_step(process)
+    time.sleep(3)  # until the first step is under way
     process.send_signal(signal.SIGINT)
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)

@@ -9,6 +9,7 @@ from tfstyle import vgg
 from tfstyle.config import Config
 from tfstyle.features import Extractor
 from tfstyle.features import make_feature_model
+from tfstyle.masks import average_mask
 from tfstyle.objective import Targets
 from tfstyle.objective import compute_targets
 from tfstyle.objective import make_value_and_gradient
@@ -241,8 +242,8 @@ def test_targets_of_one_style_do_not_depend_on_its_weight(
         )
         for blend in ((), (7,))
     )
-    for name, gram in one.style.items():
-        np.testing.assert_array_equal(gram, weighted.style[name])
+    for name, (gram,) in one.style.items():
+        np.testing.assert_array_equal(gram, weighted.style[name][0])
 
 
 def test_targets_blend_by_normalised_weights(random_weights, images):
@@ -250,7 +251,7 @@ def test_targets_blend_by_normalised_weights(random_weights, images):
     first, second, blend = (
         compute_targets(
             extractor, None, styles, Config(style_blend_weights=weights)
-        ).style["block3_conv1"]
+        ).style["block3_conv1"][0]
         for styles, weights in (
             ([images[2]], ()),
             ([images[3]], ()),
@@ -264,5 +265,78 @@ def test_targets_are_a_pair_of_dicts(random_weights, images):
     extractor = make_extractor(random_weights)
     targets = compute_targets(extractor, images[1], [], Config())
     assert targets == Targets(
-        {"block4_conv2": targets.content["block4_conv2"]}, {}
+        {"block4_conv2": targets.content["block4_conv2"]}, {}, {}
     )
+
+
+def test_regions_equal_the_guided_gram_matrices(
+    random_weights, images, generator
+):
+    """E_l = sum_r s_r E(G_r / count_r, A_r / count_Ar), in float64."""
+    image, _, style, other = images
+    masks = generator.integers(0, 256, (4, 48, 64)).astype(np.uint8)
+    config = Config(
+        content_weight=0, style_layers=("conv1_2", "conv3_1")
+    ).resolved()
+    extractor = make_extractor(random_weights)
+    targets = compute_targets(
+        extractor,
+        None,
+        [style, other],
+        config,
+        content_masks=masks[:2],
+        style_masks=masks[2:],
+        image_size=image.shape[1:3],
+    )
+    terms, _ = make_value_and_gradient(extractor, targets, config)(image)
+
+    def guided(features, mask):
+        height, width, channels = features.shape
+        t = average_mask(mask, height, width)[0].astype(np.float64)
+        rows = (features * t).reshape(-1, channels)
+        count = (t**2).sum()
+        return rows.T @ rows / count, count / (height * width)
+
+    for name in config.style_layers:
+        ours, *theirs = (
+            extractor(x)[name][0].numpy().astype(np.float64)
+            for x in (image, style, other)
+        )
+        expected = 0.0
+        for region in range(2):
+            gram, share = guided(ours, masks[region])
+            target, _ = guided(theirs[region], masks[2 + region])
+            difference = (gram - target) ** 2
+            expected += share * difference.sum() / (4 * len(gram) ** 2)
+        np.testing.assert_allclose(
+            terms.raw[f"style/{name}"], expected, rtol=LOSSES
+        )
+
+
+def test_gradient_of_regions_equals_central_differences(
+    random_weights, images, generator
+):
+    image, content, style, _ = images
+    mask = np.zeros((48, 64), np.uint8)
+    mask[8:40, 5:30] = 255
+    config = Config(style_layers=("conv1_1", "conv2_1")).resolved()
+    extractor = make_extractor(random_weights)
+    targets = compute_targets(
+        extractor,
+        content,
+        [style],
+        config,
+        content_masks=[mask],
+        style_masks=[mask],
+        image_size=image.shape[1:3],
+    )
+    evaluate_at = make_value_and_gradient(extractor, targets, config)
+    _, gradient = evaluate_at(image)
+    direction = gradient / tf.norm(gradient)
+    step = 0.05  # grey levels, far above float32's rounding of the value
+    high, low = (
+        float(evaluate_at(image + sign * step * direction)[0].total)
+        for sign in (1, -1)
+    )
+    slope = (high - low) / (2 * step)
+    np.testing.assert_allclose(slope, tf.norm(gradient), rtol=1e-2)

@@ -5,12 +5,12 @@ import pytest
 
 from tfstyle import stylization
 from tfstyle.config import Config
-from tfstyle.config import ConfigError
+from tfstyle.config_checks import ConfigError
 from tfstyle.features import make_extractor
 from tfstyle.image_io import resize
+from tfstyle.loop import NotFiniteError
 from tfstyle.preprocessing import deprocess
 from tfstyle.preprocessing import preprocess
-from tfstyle.stylization import NotFiniteError
 from tfstyle.stylization import output_size
 from tfstyle.stylization import stylize
 
@@ -194,8 +194,251 @@ def test_output_size_less_than_one_position_is_refused():
 )
 def test_style_scale_is_relative_to_the_output(samples, scale, expected):
     config = Config(**SMALL, style_scale=scale)
-    style = stylization._resize_style(samples[1], 48, config)
+    style = stylization._resize_style(samples[1], (36, 48), (36, 48), config)
     assert style.shape == (*expected, 3)
+
+
+def test_style_of_its_own_size_shrinks_with_the_level(samples):
+    config = Config(**SMALL, style_scale=0, num_levels=2)
+    style = stylization._resize_style(samples[1], (18, 24), (36, 48), config)
+    assert style.shape == (288, 384, 3)
+
+
+def small(**changes):
+    return Config(**(SMALL | changes))
+
+
+def paint(samples, extractor, config, **options):
+    content, style = samples
+    return stylize(content, [style], config, extractor=extractor, **options)
+
+
+def test_mask_of_ones_is_no_mask_bit_for_bit(samples, extractor):
+    ones = np.full((50, 70), 255, np.uint8)
+    plain = paint(samples, extractor, small())
+    masked = paint(
+        samples,
+        extractor,
+        small(),
+        content_masks=[ones],
+        style_masks=[ones],
+    )
+    np.testing.assert_array_equal(masked.image, plain.image)
+    assert masked.losses == plain.losses
+
+
+def test_blend_of_one_is_one_style_bit_for_bit(samples, extractor):
+    plain = paint(samples, extractor, small())
+    blend = paint(samples, extractor, small(style_blend_weights=(3,)))
+    np.testing.assert_array_equal(blend.image, plain.image)
+
+
+def test_style_of_weight_zero_is_left_out_of_the_blend(samples, extractor):
+    content, style = samples
+    plain = paint(samples, extractor, small())
+    blend = stylize(
+        content,
+        [style, content],
+        small(style_blend_weights=(1, 0)),
+        extractor=extractor,
+    )
+    np.testing.assert_array_equal(blend.image, plain.image)
+
+
+def test_regions_take_their_own_style(samples, extractor, generator):
+    """Left red, right blue: each half moves to its style's colour."""
+    red, blue = (
+        np.clip(generator.normal(colour, 12, (64, 64, 3)), 0, 255)
+        for colour in ((220, 30, 30), (30, 30, 220))
+    )
+    left = np.zeros((36, 48), np.uint8)
+    left[:, :24] = 255
+    whole = np.full((8, 8), 255, np.uint8)
+    result = stylize(
+        None,
+        [red.astype(np.uint8), blue.astype(np.uint8)],
+        small(num_steps=25, style_layers=("conv1_1",)),
+        content_masks=[left, 255 - left],
+        style_masks=[whole, whole],
+        extractor=extractor,
+    )
+    half = result.pixels.shape[1] // 2
+    red_side, blue_side = (
+        side.mean((0, 1))
+        for side in (result.pixels[:, : half - 4], result.pixels[:, half + 4 :])
+    )
+    assert red_side[0] > red_side[2] + 30
+    assert blue_side[2] > blue_side[0] + 30
+
+
+def test_empty_mask_is_refused(samples, extractor):
+    empty = np.zeros((36, 48), np.uint8)
+    with pytest.raises(ConfigError, match=r"`content_masks`.*1 is empty"):
+        paint(
+            samples,
+            extractor,
+            small(),
+            content_masks=[empty],
+            style_masks=[empty],
+        )
+
+
+def test_masks_and_styles_of_other_numbers_are_refused(samples, extractor):
+    ones = np.full((36, 48), 255, np.uint8)
+    with pytest.raises(ConfigError, match="2 and 1 for 1"):
+        paint(
+            samples,
+            extractor,
+            small(),
+            content_masks=[ones, ones],
+            style_masks=[ones],
+        )
+
+
+def test_levels_go_from_coarse_to_fine(samples, extractor):
+    records = []
+    result = paint(
+        samples,
+        extractor,
+        small(num_levels=2, num_steps=(2, 3)),
+        actions=[records.append],
+    )
+    seen = [(r.level, r.height, r.width, r.step) for r in records]
+    assert seen == [
+        (0, 18, 24, 0),
+        (0, 18, 24, 1),
+        (0, 18, 24, 2),
+        (1, 36, 48, 2),
+        (1, 36, 48, 3),
+        (1, 36, 48, 4),
+        (1, 36, 48, 5),
+        (1, 36, 48, 5),
+    ]
+    assert result.steps == (2, 3)
+    assert result.pixels.shape == (36, 48, 3)
+
+
+def test_finer_level_starts_from_the_coarser_enlarged(samples, extractor):
+    from tfstyle.pyramid import enlarge
+
+    images = {}
+
+    def keep(record):
+        images[record.level, record.step] = record.image.numpy()
+
+    paint(
+        samples,
+        extractor,
+        small(num_levels=2, num_steps=(2, 1)),
+        actions=[keep],
+    )
+    np.testing.assert_array_equal(images[1, 2], enlarge(images[0, 2], 36, 48))
+
+
+def test_summed_losses_weigh_alike_at_every_level(samples):
+    config = small(tv_weight=2.0, content_layer_weights=(3,)).resolved()
+    level = stylization._weigh_level(config, (18, 25), (37, 50))
+    # conv2_2 has stride 2: 18 * 25 positions against 9 * 12
+    assert level.content_layer_weights == (3 * (18 * 25) / (9 * 12),)
+    assert level.tv_weight == 2.0 * (37 * 50) / (18 * 25)
+    assert level.style_layer_weights == config.style_layer_weights
+    same = stylization._weigh_level(config, (37, 50), (37, 50))
+    assert same == config
+
+
+def test_mean_losses_weigh_as_they_are(samples):
+    config = small(content_reduction="mean", tv_weight=1.0).resolved()
+    assert stylization._weigh_level(config, (18, 25), (37, 50)) is config
+
+
+@pytest.mark.parametrize("reason", ["enough", "max_evaluations"])
+def test_run_that_ends_at_a_coarse_level_gives_the_whole_size(
+    samples, extractor, reason
+):
+    """And as many steps, given as flags, make the same picture again."""
+
+    def stop(record):
+        return "enough" if record.step == 2 and reason == "enough" else None
+
+    limit = 3 if reason == "max_evaluations" else None
+    result = paint(
+        samples,
+        extractor,
+        small(num_levels=3, num_steps=9, image_size=96, max_evaluations=limit),
+        actions=[stop],
+    )
+    assert result.reason == reason
+    assert result.pixels.shape == (72, 96, 3)
+    again = paint(
+        samples,
+        extractor,
+        small(
+            num_levels=3,
+            num_steps=result.steps,
+            image_size=96,
+            max_evaluations=limit,
+        ),
+    )
+    np.testing.assert_array_equal(again.image, result.image)
+    assert again.losses == result.losses
+    assert again.evaluations == result.evaluations
+
+
+def test_average_is_the_last_image_and_has_its_losses(samples, extractor):
+    images, records = [], []
+
+    def keep(record):
+        records.append(record)
+        images.append(record.image.numpy())
+
+    config = small(optimizer="adam", averaging=0.5)
+    result = paint(samples, extractor, config, actions=[keep])
+    weights = np.array([0.25, 0.5, 1.0])  # of steps 1, 2 and 3
+    expected = np.tensordot(weights / weights.sum(), images[1:4], 1)
+    np.testing.assert_allclose(result.image, expected, rtol=1e-4, atol=1e-4)
+    losses = evaluate(samples, extractor, result.image, small())
+    assert result.losses == losses
+    assert records[-1].is_last
+    assert result.evaluations == 5
+
+
+def test_luminance_keeps_the_content_s_colours(samples, extractor):
+    result = paint(samples, extractor, small(preserve_colors="luminance"))
+    content = resize(samples[0], 36, 48).astype(float)
+    chroma = np.array(
+        [[0.595716, -0.274453, -0.321263], [0.211456, -0.522591, 0.311135]]
+    )
+    inside = ((result.pixels > 0) & (result.pixels < 255)).all(-1)
+    np.testing.assert_allclose(
+        result.pixels[inside] @ chroma.T, content[inside] @ chroma.T, atol=1.5
+    )
+
+
+def test_matched_colours_move_to_the_content(samples, extractor):
+    plain, matched = (
+        paint(
+            samples,
+            extractor,
+            small(num_steps=20, content_weight=0, preserve_colors=preserve),
+        ).pixels
+        for preserve in ("none", "match")
+    )
+    content = samples[0].mean((0, 1))
+    far, near = (
+        np.abs(pixels.mean((0, 1)) - content).sum()
+        for pixels in (plain, matched)
+    )
+    assert near < far / 2
+
+
+def test_preserve_colors_without_content_is_refused(samples, extractor):
+    with pytest.raises(ConfigError, match=r"`preserve_colors` is match"):
+        stylize(
+            None,
+            [samples[1]],
+            small(preserve_colors="match"),
+            extractor=extractor,
+        )
 
 
 def test_no_images_are_refused(extractor):

@@ -11,7 +11,7 @@ from tfstyle import image_io
 from tfstyle import provenance
 from tfstyle import workdir
 from tfstyle.config import Config
-from tfstyle.config import ConfigError
+from tfstyle.config_checks import ConfigError
 from tfstyle.workdir import WorkdirError
 
 MADE = provenance.make_text(["--seed=1"], {})

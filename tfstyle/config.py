@@ -6,22 +6,11 @@ The flags of the command line are made from these fields, one to one.
 import csv
 import dataclasses
 import io
-import math
 from typing import Any
 
-from tfstyle import vgg19_layers
+from tfstyle import config_checks
 
-CONTENT_REDUCTIONS = ("sum", "mean")
-POOLINGS = ("average", "max")
-OPTIMIZERS = ("lbfgs", "adam")
-INITS = ("noise", "content", "style", "gray")
-MAX_NUMBER = 1e300
-MAX_THREADS = 2**31 - 1
 LEARNING_RATES = {"lbfgs": 1.0, "adam": 2.0}
-
-
-class ConfigError(ValueError):
-    """A value that a field may not have, or fields that contradict."""
 
 
 def _field(default: Any, group: str, text: str, *, pixels: bool = True):
@@ -53,6 +42,18 @@ class Config:
     )
     style_blend_weights: tuple[float, ...] = _field(
         (), "Images", "one a style image, normalised to sum 1; default: equal"
+    )
+    content_masks: tuple[str, ...] = _field(
+        (), "Images", "files of grey masks, one a region of the output"
+    )
+    style_masks: tuple[str, ...] = _field(
+        (), "Images", "as many, of the style image that each region takes"
+    )
+    preserve_colors: str = _field(
+        "none",
+        "Images",
+        "none; match: the style in the content's colours; luminance: only"
+        " lightness is transferred",
     )
     output_image: str | None = _field(
         None,
@@ -113,7 +114,15 @@ class Config:
         "default: 1 for lbfgs, 2 (grey levels) for adam",
     )
     num_correction_pairs: int = _field(20, "Optimization", "memory of lbfgs")
-    num_steps: int = _field(500, "Optimization", "update steps")
+    num_levels: int = _field(
+        1, "Optimization", "levels from coarse to fine, each twice as large"
+    )
+    num_steps: tuple[int, ...] = _field(
+        (500,), "Optimization", "update steps of each level, or one for all"
+    )
+    averaging: float = _field(
+        0.0, "Optimization", "decay of the average of the iterates; 0: none"
+    )
     max_evaluations: int | None = _field(
         None, "Optimization", "stop after so many evaluations of the losses"
     )
@@ -136,6 +145,15 @@ class Config:
     log_every_steps: int = _field(
         10, "Output", "steps between lines of metrics.jsonl", pixels=False
     )
+    image_every_steps: int = _field(
+        0,
+        "Output",
+        "steps between the pictures in images/; 0: none",
+        pixels=False,
+    )
+    report: bool = _field(
+        False, "Output", "write report.html to the workdir", pixels=False
+    )
     intra_op_threads: int = _field(
         0, "Machine", "threads within one operation; 0: all cores"
     )
@@ -148,12 +166,21 @@ class Config:
             value = getattr(self, field.name)
             if isinstance(value, list):
                 object.__setattr__(self, field.name, tuple(value))
-        self._check_paths()
-        self._check_choices()
-        self._check_numbers()
+        if isinstance(self.num_steps, int):
+            object.__setattr__(self, "num_steps", (self.num_steps,))
+        config_checks.check_paths(self)
+        config_checks.check_choices(self)
+        config_checks.check_numbers(self)
         for name in ("content_layers", "style_layers"):
-            object.__setattr__(self, name, self._keras_names(name))
-        self._check_lists()
+            layers = config_checks.keras_names(name, getattr(self, name))
+            object.__setattr__(self, name, layers)
+        config_checks.check_lists(self)
+
+    @property
+    def steps_by_level(self) -> tuple[int, ...]:
+        """The update steps of every level, coarsest first."""
+        is_one = len(self.num_steps) == 1
+        return self.num_steps * self.num_levels if is_one else self.num_steps
 
     def resolved(self) -> "Config":
         """Returns a copy in which every default that depends is filled in."""
@@ -166,42 +193,21 @@ class Config:
             or _equal_weights(self.style_layers),
         )
 
-    def check_images(self, has_content: bool, num_styles: int) -> None:
+    def check_images(
+        self,
+        has_content: bool,
+        num_styles: int,
+        num_content_masks: int = 0,
+        num_style_masks: int = 0,
+    ) -> None:
         """Holds the choices against the images that there are.
 
         Raises:
             ConfigError: if they contradict.
         """
-        if not has_content and not num_styles:
-            raise ConfigError(
-                "`content_image` and `style_images` are both missing: there is"
-                " nothing to paint. Give one of them, or both."
-            )
-        if self.init == "content" and not has_content:
-            raise ConfigError(
-                "`init` is content, but `content_image` is missing. Give it, or"
-                " init=noise."
-            )
-        if self.init == "style" and not num_styles:
-            raise ConfigError(
-                "`init` is style, but `style_images` is missing. Give it, or"
-                " init=noise."
-            )
-        _check_lengths(
-            "style_blend_weights",
-            self.style_blend_weights,
-            "style_images",
-            range(num_styles),
+        config_checks.check_images(
+            self, has_content, num_styles, num_content_masks, num_style_masks
         )
-        if not (
-            (has_content and self.content_weight)
-            or (num_styles and self.style_weight)
-            or self.tv_weight
-        ):
-            raise ConfigError(
-                "`content_weight`, `style_weight` or `tv_weight` must be above"
-                " 0 for an image that is given: there is nothing to minimise."
-            )
 
     def to_flags(self, *, only_pixels: bool = False) -> list[str]:
         """Returns the fields as the lines of a flagfile.
@@ -217,117 +223,6 @@ class Config:
             if field.metadata["pixels"] or not only_pixels:
                 lines.append(f"--{field.name}={_to_text(value)}")
         return lines
-
-    def _check_paths(self):
-        names = ("content_image", "output_image", "weights", "init", "workdir")
-        paths = [(name, getattr(self, name)) for name in names]
-        paths += [("style_images", path) for path in self.style_images]
-        for name, path in paths:
-            if path is None:
-                continue
-            if path != path.strip() and path.isprintable():
-                raise ConfigError(
-                    f"`{name}` must be a name without spaces at its ends."
-                    f" Received: {path!r}. Rename the file."
-                )
-            if not path or not path.isprintable():
-                raise ConfigError(
-                    f"`{name}` must be a name without line breaks or control"
-                    f" characters. Received: {path!r}. Rename the file."
-                )
-
-    def _check_choices(self):
-        for name, choices in (
-            ("content_reduction", CONTENT_REDUCTIONS),
-            ("pooling", POOLINGS),
-            ("optimizer", OPTIMIZERS),
-        ):
-            value = getattr(self, name)
-            if value not in choices:
-                raise ConfigError(
-                    f"`{name}` must be one of {', '.join(choices)}."
-                    f" Received: {name}={value!r}."
-                )
-
-    def _check_numbers(self):
-        for name, least in (
-            ("style_scale", 0),
-            ("content_weight", 0),
-            ("style_weight", 0),
-            ("tv_weight", 0),
-            ("max_image_pixels", 1),
-            ("num_correction_pairs", 1),
-            ("num_steps", 0),
-            ("max_evaluations", 1),
-            ("seed", 0),
-            ("log_every_steps", 1),
-            ("intra_op_threads", 0),
-            ("inter_op_threads", 0),
-        ):
-            value = getattr(self, name)
-            most = MAX_THREADS if name.endswith("_threads") else MAX_NUMBER
-            if value is None or least <= value <= most:
-                continue
-            limit = (
-                f" and at most {most:.10g}" if most < value < math.inf else ""
-            )
-            raise ConfigError(
-                f"`{name}` must be at least {least}{limit}."
-                f" Received: {name}={str(value)[:40]}."
-            )
-        for name in ("learning_rate", "time_limit"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value <= MAX_NUMBER:
-                raise ConfigError(
-                    f"`{name}` must be above 0. Received: {name}={value}."
-                )
-        if self.image_size != 0 and not 16 <= self.image_size <= 65500:
-            raise ConfigError(
-                "`image_size` must be 0, which keeps the content's size, or 16"
-                f" to 65500 pixels. Received: image_size={self.image_size}."
-            )
-
-    def _keras_names(self, name):
-        try:
-            names = [vgg19_layers.keras_name(n) for n in getattr(self, name)]
-        except ValueError as error:
-            raise ConfigError(
-                f"`{name}` must name layers of VGG19, such as conv3_1 or"
-                f" block3_conv1. Received: {name}={list(getattr(self, name))}."
-                f" {error}"
-            ) from error
-        if len(set(names)) < len(names) or not names:
-            raise ConfigError(
-                f"`{name}` must name at least one layer, each once."
-                f" Received: {name}={list(getattr(self, name))}."
-            )
-        return tuple(names)
-
-    def _check_lists(self):
-        for name, owner in (
-            ("content_layer_weights", "content_layers"),
-            ("style_layer_weights", "style_layers"),
-            ("style_blend_weights", None),
-        ):
-            values = getattr(self, name)
-            if owner:
-                _check_lengths(name, values, owner, getattr(self, owner))
-            if not all(math.isfinite(v) and v >= 0 for v in values) or (
-                values and not any(values)
-            ):
-                raise ConfigError(
-                    f"`{name}` must be numbers of at least 0, not all 0."
-                    f" Received: {name}={list(values)}."
-                )
-
-
-def _check_lengths(name: str, values, owner: str, owners) -> None:
-    if values and len(values) != len(owners):
-        raise ConfigError(
-            f"`{name}` must have one value for each of `{owner}`. Received:"
-            f" {len(values)} for {len(owners)}. Give as many, or none for"
-            " equal ones."
-        )
 
 
 def _equal_weights(names: tuple[str, ...]) -> tuple[float, ...]:

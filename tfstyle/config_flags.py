@@ -1,6 +1,8 @@
 """The command line: one flag per Config field, read here and nowhere else."""
 
 import dataclasses
+import itertools
+import re
 import sys
 import textwrap
 import types
@@ -10,7 +12,7 @@ from absl import flags
 
 from tfstyle import __version__
 from tfstyle.config import Config
-from tfstyle.config import ConfigError
+from tfstyle.config_checks import ConfigError
 
 _USAGE = """\
 tfstyle: neural style transfer after Gatys, Ecker and Bethge (2015)
@@ -23,6 +25,8 @@ Lists are separated by commas; a name that holds one goes in double quotes.
 _ELSEWHERE = """
 Other
   --flagfile=FILE       flags from a file, one a line, # begins a comment line
+  --flags_from=PICTURE  the flags that a picture says it was made with
+  --print_flags         print the flags as a flagfile and end
   --verbosity=0         1 shows TensorFlow's own messages, -1 only warnings
   --version             show the version
   --helpfull            show absl's own flags too
@@ -46,6 +50,18 @@ def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
         define(
             field.name, default, field.metadata["help"], flag_values=flag_values
         )
+    flags.DEFINE_string(
+        "flags_from",
+        None,
+        "a picture whose flags are taken",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_bool(
+        "print_flags",
+        False,
+        "print the flags as a flagfile and end",
+        flag_values=flag_values,
+    )
 
 
 def parse(
@@ -68,16 +84,65 @@ def parse(
         print(f"tfstyle {__version__}")
         raise SystemExit(0)
     try:
-        leftover = flag_values(argv)[1:]
+        leftover = flag_values(_insert_picture_flags(argv))[1:]
         if leftover:
             raise ConfigError(
                 f"Flags begin with --. Received: {' '.join(leftover)!r}. In a"
                 " flagfile, comments begin with # in the first column."
             )
-        return to_config(flag_values)
+        config = to_config(flag_values)
     except (flags.Error, ValueError) as error:
         print(f"error: {_explain(error)}", file=sys.stderr)
         raise SystemExit(2) from error
+    if flag_values["print_flags"].value:
+        print("\n".join(config.to_flags(only_pixels=True)))
+        raise SystemExit(0)
+    return config
+
+
+def read_picture_flags(path: str) -> list[str]:
+    """Returns the flags that a picture says it was made with.
+
+    What a picture says is data: only lines of the form `--name=value` are
+    taken, whose name is that of a field that decides pixels. Nothing else is
+    read for it, no flagfile and no output path.
+
+    Raises:
+        ConfigError: if the picture cannot be read or says nothing.
+    """
+    from tfstyle import image_io
+    from tfstyle import provenance
+
+    try:
+        text = image_io.read_text(path) or ""
+    except image_io.ImageError as error:
+        raise ConfigError(f"`flags_from`: {error}") from error
+    if not text.startswith(provenance.FIRST_LINE):
+        raise ConfigError(
+            "`flags_from` must be a picture that tfstyle made. Received:"
+            f" {path!r}, which does not say how it was made."
+        )
+    known = {
+        field.name
+        for field in dataclasses.fields(Config)
+        if field.metadata["pixels"]
+    }
+    return [
+        line
+        for line in text.splitlines()
+        if re.fullmatch(r"--\w+=.*", line)
+        and line[2:].partition("=")[0] in known
+    ]
+
+
+def _insert_picture_flags(argv: list[str]) -> list[str]:
+    """Puts a picture's flags before the others, which win over them."""
+    inserted = []
+    for argument, following in itertools.pairwise([*argv[1:], ""]):
+        name, is_joined, path = argument.partition("=")
+        if name in ("--flags_from", "-flags_from"):
+            inserted += read_picture_flags(path if is_joined else following)
+    return [argv[0], *inserted, *argv[1:]]
 
 
 def to_config(flag_values: flags.FlagValues) -> Config:
@@ -113,7 +178,7 @@ def _describe(field: dataclasses.Field) -> list[str]:
     default = field.default
     shown = "" if default in (None, ()) else default
     if isinstance(shown, tuple):
-        shown = ",".join(shown)
+        shown = ",".join(map(str, shown))
     if isinstance(shown, bool):
         shown = str(shown).lower()
     flag = f"  --{field.name}={shown}"
@@ -136,7 +201,8 @@ def _to_tuple(field: dataclasses.Field, values: list[str]) -> tuple:
         return tuple(kind(value) for value in values)
     except ValueError as error:
         raise ConfigError(
-            f"`{field.name}` must be a list of numbers."
+            f"`{field.name}` must be a list of"
+            f" {'whole ' if kind is int else ''}numbers."
             f" Received: {field.name}={','.join(values)!r}."
         ) from error
 

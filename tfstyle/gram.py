@@ -13,33 +13,42 @@ class GramSum(NamedTuple):
     """Sum over positions of the products of feature maps.
 
     Attributes:
-        matrix: float32 `[C, C]`, `sum_k F_k F_k^T`, in squared activations.
-        count: float32 scalar, M, the number of positions summed over.
+        matrix: float32 `[C, C]`, `sum_k T_k^2 F_k F_k^T`, in squared
+            activations.
+        count: float32 scalar, `sum_k T_k^2`; without a mask M, the number of
+            positions.
     """
 
     matrix: tf.Tensor
     count: tf.Tensor
 
     def normalized(self) -> tf.Tensor:
-        """Returns float32 `[C, C]`, the Gram matrix divided by its own M."""
+        """Returns float32 `[C, C]`, the Gram matrix divided by its count."""
         return self.matrix / self.count
 
 
-def gram_sum(features: tf.Tensor) -> GramSum:
+def gram_sum(features: tf.Tensor, mask: tf.Tensor | None = None) -> GramSum:
     """Computes the Gram sum of one layer's features, G_ij = sum_k F_ik F_jk.
 
     Args:
         features: float32 `[1, H, W, C]`, rectified activations.
+        mask: float32 `[1, H, W, 1]`, T of a region, 0..1, or None for all.
 
     Returns:
         A `GramSum` over the H*W positions.
 
     References:
-        Gatys, Ecker, Bethge, 2015, eq. 3.
+        Gatys, Ecker, Bethge, 2015, eq. 3; with a mask the guided Gram matrix
+        of Gatys et al., Controlling Perceptual Factors in Neural Style
+        Transfer, 2017, section 4.
     """
-    channels = features.shape[-1]
-    rows = tf.reshape(features, [-1, channels])  # [H*W, C]
-    count = tf.cast(tf.shape(rows)[0], features.dtype)
+    if mask is None:
+        height, width = tf.shape(features)[1], tf.shape(features)[2]
+        count = tf.cast(height * width, features.dtype)
+    else:
+        features *= mask
+        count = tf.reduce_sum(tf.square(mask))
+    rows = tf.reshape(features, [-1, features.shape[-1]])  # [H*W, C]
     return GramSum(_gram_matrix(rows), count)
 
 

@@ -7,7 +7,6 @@ channel, the alpha channel kept aside.
 
 import contextlib
 import errno
-import io
 import os
 import stat
 import warnings
@@ -15,13 +14,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from absl import logging
 from PIL import Image
-from PIL import ImageCms
-from PIL import ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 from tfstyle import atomic_file
+from tfstyle import image_modes
 
 READ_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
 WRITE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
@@ -67,7 +64,17 @@ def read_image(path: str, max_pixels: int = 178956970) -> ImageFile:
     with _open(path) as image:
         _check_size(path, image.size, max_pixels)
         image.load()
-        return _convert(path, image)
+        return ImageFile(*image_modes.to_srgb(path, image))
+
+
+def read_mask(path: str, max_pixels: int = 178956970) -> np.ndarray:
+    """Reads an image file as a mask, uint8 `[H, W]`: how light it is.
+
+    Raises:
+        ImageError: as `read_image` does.
+    """
+    pixels = read_image(path, max_pixels).pixels
+    return np.array(Image.fromarray(pixels).convert("L"))
 
 
 def read_text(path: str) -> str | None:
@@ -226,66 +233,6 @@ def _check_size(path: str, size: tuple[int, int], max_pixels: int) -> None:
             f"Image {path!r} may have at most {max_pixels} pixels. Received:"
             f" {width}x{height}. Make it smaller or raise --max_image_pixels."
         )
-
-
-def _convert(path: str, image: Image.Image) -> ImageFile:
-    """Turns a decoded picture upright, to sRGB and to 8 bits a channel."""
-    profile = image.info.get("icc_profile")
-    # A picture whose EXIF is damaged is shown as it lies.
-    with contextlib.suppress(SyntaxError):
-        image = ImageOps.exif_transpose(image)
-    alpha = None
-    if image.mode.startswith("I") or image.mode == "F":
-        image, alpha = _narrow(image)
-    elif image.has_transparency_data:
-        image = image.convert("LA" if image.mode == "LA" else "RGBA")
-        alpha = np.array(image.getchannel("A"))
-        image = image.convert(image.mode[:-1])
-    if image.mode in ("1", "P", "YCbCr", "HSV", "RGBX"):
-        image = image.convert("RGB")
-    if profile or image.mode == "LAB":
-        image = _convert_profile(path, image, profile)
-    return ImageFile(np.array(image.convert("RGB")), alpha)
-
-
-def _narrow(image: Image.Image) -> tuple[Image.Image, np.ndarray | None]:
-    """Brings 16-bit grey levels to 8 bits; other wide pixels are refused.
-
-    Returns:
-        The picture of mode L, and uint8 `[H, W]`, 0 where its level is the
-        one that the file calls transparent, or None.
-    """
-    values = np.array(image).astype(np.float64)
-    if image.mode == "F" or values.min() < 0 or values.max() > 65535:
-        raise ValueError("its grey levels are neither 8 nor 16 bits")
-    level = image.info.get("transparency")
-    alpha = None if level is None else np.where(values == level, 0, 255)
-    narrow = Image.fromarray(np.rint(values / 257).astype(np.uint8))
-    return narrow, None if alpha is None else alpha.astype(np.uint8)
-
-
-def _convert_profile(
-    path: str, image: Image.Image, profile: bytes | None
-) -> Image.Image:
-    """Converts from the picture's colour profile to sRGB."""
-    try:
-        if profile:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        else:
-            source = ImageCms.createProfile("LAB")
-        target = ImageCms.createProfile("sRGB")
-        return ImageCms.profileToProfile(
-            image, source, target, outputMode="RGB"
-        )
-    except (ImageCms.PyCMSError, OSError) as error:
-        if image.mode == "LAB":
-            raise
-        logging.warning(
-            "Image %r: its colour profile is unusable (%s); read as sRGB.",
-            path,
-            error,
-        )
-        return image
 
 
 def _save_options(ending: str, text: str) -> dict:

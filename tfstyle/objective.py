@@ -5,14 +5,19 @@ whole frame at once, as here, is one way to implement it.
 """
 
 from collections.abc import Callable
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from tfstyle import losses
 from tfstyle.config import Config
+from tfstyle.config_checks import ConfigError
 from tfstyle.features import Extractor
 from tfstyle.gram import gram_sum
+from tfstyle.masks import average_mask
+from tfstyle.vgg19_layers import BY_NAME
 
 
 class Targets(NamedTuple):
@@ -20,12 +25,16 @@ class Targets(NamedTuple):
 
     Attributes:
         content: `{layer: float32 [1, H_l, W_l, N_l]}`, the content's features.
-        style: `{layer: float32 [N_l, N_l]}`, the style's Gram matrices, each
-            divided by its own M.
+        style: `{layer: [float32 [N_l, N_l], ...]}`, for each region the
+            style's Gram matrix, divided by its own count; without masks the
+            whole frame is the one region.
+        masks: `{layer: [float32 [1, H_l, W_l, 1], ...]}`, T of each region of
+            the image, or an empty dict.
     """
 
     content: dict[str, tf.Tensor]
-    style: dict[str, tf.Tensor]
+    style: dict[str, list[tf.Tensor]]
+    masks: dict[str, list[tf.Tensor]]
 
 
 class LossTerms(NamedTuple):
@@ -50,33 +59,87 @@ ValueAndGradient = Callable[[tf.Tensor], tuple[LossTerms, tf.Tensor]]
 def compute_targets(
     extractor: Extractor,
     content: tf.Tensor | None,
-    styles: list[tf.Tensor],
+    styles: Sequence[tf.Tensor],
     config: Config,
+    *,
+    content_masks: Sequence[np.ndarray] = (),
+    style_masks: Sequence[np.ndarray] = (),
+    image_size: tuple[int, int] = (0, 0),
 ) -> Targets:
     """Computes what a run's image is held against.
 
-    Several styles blend: `A_l = sum_s b_s A_ls / M_ls`.
+    Without masks several styles blend: `A_l = sum_s b_s A_ls / M_ls`. With
+    masks, region r of the image is held against region r of style r.
 
     Args:
         extractor: of at least the content and style layers.
         content: float32 `[1, H, W, 3]`, BGR without the mean, or None.
         styles: the same, of any sizes; may be empty.
         config: gives layers and blend weights.
+        content_masks: uint8 `[H, W]`, one a region, of any sizes.
+        style_masks: the same.
+        image_size: height and width of the image; needed with masks.
+
+    Raises:
+        ConfigError: if a mask is empty.
     """
-    content_targets, style_targets = {}, {}
+    content_targets, style_targets, masks = {}, {}, {}
     if content is not None and config.content_weight:
         features = extractor(content)
         content_targets = {n: features[n] for n in config.content_layers}
-    if styles and config.style_weight:
-        blend = config.style_blend_weights or [1] * len(styles)
-        for weight, style in zip(blend, styles, strict=True):
-            features = extractor(style)
-            for name in config.style_layers:
-                gram = gram_sum(features[name]).normalized()
-                part = weight / sum(blend) * gram
-                known = style_targets.get(name)
-                style_targets[name] = part if known is None else known + part
-    return Targets(content_targets, style_targets)
+    if not config.style_weight:
+        return Targets(content_targets, {}, {})
+    if len(content_masks):
+        sizes = _feature_sizes(*image_size, config.style_layers)
+        masks = _average_masks("content_masks", content_masks, sizes)
+        style_targets = {name: [] for name in config.style_layers}
+    blend = config.style_blend_weights or [1] * len(styles)
+    for number, style in enumerate(styles):
+        features = extractor(style)
+        if len(style_masks):
+            sizes = {n: features[n].shape[1:3] for n in config.style_layers}
+            regions = _average_masks(
+                "style_masks", [style_masks[number]], sizes
+            )
+            for name, (mask,) in regions.items():
+                gram = gram_sum(features[name], mask).normalized()
+                style_targets[name].append(gram)
+            continue
+        for name in config.style_layers:
+            gram = gram_sum(features[name]).normalized()
+            part = blend[number] / sum(blend) * gram
+            if name in style_targets:
+                part += style_targets[name][0]
+            style_targets[name] = [part]
+    if len(content_masks) == 1 and (content_masks[0] == 255).all():
+        masks = {}  # one region that is the whole frame needs none
+    return Targets(content_targets, style_targets, masks)
+
+
+def _feature_sizes(
+    height: int, width: int, names: Sequence[str]
+) -> dict[str, tuple[int, int]]:
+    """Returns the height and width of layers' features, in positions."""
+    strides = {name: BY_NAME[name].stride for name in names}
+    return {n: (height // s, width // s) for n, s in strides.items()}
+
+
+def _average_masks(
+    field: str,
+    masks: Sequence[np.ndarray],
+    sizes: dict[str, tuple[int, int]],
+) -> dict[str, list[tf.Tensor]]:
+    """Brings every mask to every layer's size."""
+    averages = {}
+    for name, size in sizes.items():
+        averages[name] = [average_mask(mask, *size) for mask in masks]
+        for number, average in enumerate(averages[name], start=1):
+            if not average.any():
+                raise ConfigError(
+                    f"`{field}` must show a region each. Received: number"
+                    f" {number} is empty at {name}. Paint it in white, larger."
+                )
+    return {n: [tf.constant(a) for a in v] for n, v in averages.items()}
 
 
 def make_value_and_gradient(
@@ -140,8 +203,9 @@ def compute_terms(
         for name, weight in zip(
             config.style_layers, config.style_layer_weights, strict=True
         ):
-            gram = gram_sum(features[name]).normalized()
-            loss = losses.style_loss(gram, targets.style[name])
+            loss = _style_loss(
+                features[name], targets.style[name], targets.masks.get(name)
+            )
             raw[f"style/{name}"] = loss
             parts.append(weight * loss)
         weighted["weighted/style"] = config.style_weight * tf.add_n(parts)
@@ -150,3 +214,25 @@ def compute_terms(
         raw["total_variation"] = loss
         weighted["weighted/total_variation"] = config.tv_weight * loss
     return LossTerms(tf.add_n(list(weighted.values())), raw, weighted)
+
+
+def _style_loss(
+    features: tf.Tensor,
+    grams: list[tf.Tensor],
+    masks: list[tf.Tensor] | None,
+) -> tf.Tensor:
+    """Sums the style loss of one layer over its regions.
+
+    `E_l = sum_r s_r E(G_r / count_r, A_r / count_Ar)`, where s_r is the share
+    of the region, the mean of T_r^2.
+    """
+    if masks is None:
+        (target,) = grams
+        return losses.style_loss(gram_sum(features).normalized(), target)
+    positions = tf.cast(tf.reduce_prod(tf.shape(features)[1:3]), features.dtype)
+    parts = []
+    for target, mask in zip(grams, masks, strict=True):
+        region = gram_sum(features, mask)
+        share = region.count / positions
+        parts.append(share * losses.style_loss(region.normalized(), target))
+    return tf.add_n(parts)

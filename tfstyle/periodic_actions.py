@@ -9,6 +9,8 @@ import numpy as np
 
 from tfstyle.preprocessing import deprocess
 
+Finish = Callable[[np.ndarray], np.ndarray]
+
 
 @dataclasses.dataclass(frozen=True)
 class Record:
@@ -25,6 +27,7 @@ class Record:
         is_last: whether this is the run's last image.
         terms: the `LossTerms` of the image.
         image: float32 variable `[1, H, W, 3]`, BGR without the mean.
+        finish: makes uint8 `[H, W, 3]`, RGB, of the image's values.
     """
 
     step: int
@@ -37,6 +40,7 @@ class Record:
     is_last: bool
     terms: Any
     image: Any
+    finish: Finish = deprocess
 
     @functools.cached_property
     def losses(self) -> dict[str, float]:
@@ -53,7 +57,7 @@ class Record:
 
     def pixels(self) -> np.ndarray:
         """Returns uint8 `[H, W, 3]`, RGB."""
-        return deprocess(self.image.numpy())
+        return self.finish(self.image.numpy())
 
 
 Action = Callable[[Record], str | None]
@@ -61,17 +65,19 @@ Action = Callable[[Record], str | None]
 
 
 class EverySteps:
-    """Acts at step 0, at every n-th step and at the last, once a step."""
+    """Acts at step 0, at every n-th step and at the last, once an image."""
 
     def __init__(self, num_steps: int, action: Action):
         self._num_steps = num_steps
         self._action = action
-        self._last_step = None
+        self._last = None
 
     def __call__(self, record: Record) -> str | None:
         """Acts if it is time to."""
         is_time = record.step % self._num_steps == 0 or record.is_last
-        if not is_time or record.step == self._last_step:
+        # An average at the end is another image of the same step.
+        this = record.level, record.step, record.evaluations
+        if not is_time or this == self._last:
             return None
-        self._last_step = record.step
+        self._last = this
         return self._action(record)

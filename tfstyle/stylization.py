@@ -1,56 +1,30 @@
 """The whole program on arrays: images in, an image out."""
 
 import dataclasses
-import math
-import time
 from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
+from tfstyle import color
 from tfstyle import image_io
 from tfstyle.config import Config
-from tfstyle.config import ConfigError
+from tfstyle.config_checks import ConfigError
 from tfstyle.features import Extractor
 from tfstyle.features import make_extractor
 from tfstyle.initial_image import make_initial_image
+from tfstyle.loop import Loop
+from tfstyle.loop import Result
 from tfstyle.objective import compute_targets
 from tfstyle.objective import make_value_and_gradient
-from tfstyle.optimizers import make_optimizer
 from tfstyle.periodic_actions import Action
-from tfstyle.periodic_actions import Record
+from tfstyle.periodic_actions import Finish
 from tfstyle.preprocessing import deprocess
 from tfstyle.preprocessing import preprocess
+from tfstyle.pyramid import enlarge
+from tfstyle.pyramid import level_sizes
+from tfstyle.vgg19_layers import BY_NAME
 from tfstyle.vgg19_layers import deepest
-
-
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """What a run made.
-
-    Attributes:
-        pixels: uint8 `[H, W, 3]`, RGB.
-        image: float32 `[1, H, W, 3]`, BGR without the mean, as optimised:
-            neither clipped nor rounded.
-        losses: of that image, by name, `total` first.
-        step: update steps made.
-        evaluations: of the losses and their gradient.
-        seconds: since the first step.
-        reason: why it ended: `steps`, `converged`, `max_evaluations`,
-            `time_limit`, or what an action returned.
-    """
-
-    pixels: np.ndarray
-    image: np.ndarray
-    losses: dict[str, float]
-    step: int
-    evaluations: int
-    seconds: float
-    reason: str
-
-
-class NotFiniteError(ArithmeticError):
-    """The loss stopped being a finite number."""
 
 
 def stylize(
@@ -58,6 +32,8 @@ def stylize(
     styles: Sequence[np.ndarray],
     config: Config,
     *,
+    content_masks: Sequence[np.ndarray] | None = None,
+    style_masks: Sequence[np.ndarray] | None = None,
     initial_image: np.ndarray | None = None,
     extractor: Extractor | None = None,
     actions: Sequence[Action] = (),
@@ -71,6 +47,10 @@ def stylize(
         content: uint8 `[H, W, 3]`, RGB, of any size, or None.
         styles: uint8 `[H, W, 3]`, RGB, of any sizes; may be empty.
         config: the choices. Its file names are not read, but for `weights`.
+        content_masks: uint8 `[H, W]` of any sizes, one a region of the output,
+            255 inside; as many as styles.
+        style_masks: the same; region r of the output takes its style from
+            region r of style r.
         initial_image: uint8 `[H, W, 3]`, RGB, to start from in place of
             `config.init`; resized to the output.
         extractor: made by `make_extractor(config)` if None; give it to use it
@@ -83,49 +63,48 @@ def stylize(
         WeightsError: if the weights cannot be had.
     """
     config = config.resolved()
-    config.check_images(content is not None, len(styles))
-    height, width = output_size(content, styles, config)
-    if content is not None:
-        content = image_io.resize(content, height, width)
-    styles = [_resize_style(s, max(height, width), config) for s in styles]
+    content_masks = () if content_masks is None else content_masks
+    style_masks = () if style_masks is None else style_masks
+    config.check_images(
+        content is not None, len(styles), len(content_masks), len(style_masks)
+    )
+    final_size = output_size(content, styles, config)
+    original = content
+    content, styles = _prepare_colors(content, styles, config)
     if extractor is None:
         extractor = make_extractor(config)
-    if initial_image is None:
-        start = make_initial_image(
-            config.init,
-            height,
-            width,
-            content=content,
-            styles=styles,
-            seed=config.seed,
+    loop = Loop(config, actions, _make_finish(original, config))
+    image = None
+    for level, size in enumerate(level_sizes(*final_size, config.num_levels)):
+        frame = None if content is None else image_io.resize(content, *size)
+        scaled = [_resize_style(s, size, final_size, config) for s in styles]
+        if image is not None:
+            image = enlarge(image, *size)
+        elif initial_image is not None:
+            image = preprocess(image_io.resize(initial_image, *size))
+        else:
+            image = make_initial_image(
+                config.init,
+                *size,
+                content=frame,
+                styles=scaled,
+                seed=config.seed,
+            )
+        if not loop.has_work(level):
+            continue
+        level_config = _weigh_level(config, size, final_size)
+        targets = compute_targets(
+            extractor,
+            None if frame is None else tf.constant(preprocess(frame)),
+            [tf.constant(preprocess(style)) for style in scaled],
+            level_config,
+            content_masks=content_masks,
+            style_masks=style_masks,
+            image_size=size,
         )
-    else:
-        start = preprocess(image_io.resize(initial_image, height, width))
-    targets = compute_targets(
-        extractor,
-        None if content is None else tf.constant(preprocess(content)),
-        [tf.constant(preprocess(style)) for style in styles],
-        config,
-    )
-    image = tf.Variable(start, trainable=True)
-    optimizer = make_optimizer(
-        config.optimizer,
-        image,
-        make_value_and_gradient(extractor, targets, config),
-        learning_rate=config.learning_rate,
-        num_correction_pairs=config.num_correction_pairs,
-    )
-    record, reason = _run(image, optimizer, config, actions)
-    pixels = image.numpy()
-    return Result(
-        deprocess(pixels),
-        pixels,
-        record.losses,
-        record.step,
-        record.evaluations,
-        record.seconds,
-        reason,
-    )
+        hinge = make_value_and_gradient(extractor, targets, level_config)
+        image = loop.run_level(level, image, hinge)
+    return loop.result(image)
 
 
 def output_size(
@@ -141,20 +120,83 @@ def output_size(
     """
     shape = (styles[0] if content is None else content).shape
     size = image_io.fit_size(shape[0], shape[1], config.image_size)
-    _check_short_edge(size, "the output", config)
+    coarsest = level_sizes(*size, config.num_levels)[0]
+    what = "the output" if coarsest == size else "the coarsest level"
+    _check_short_edge(coarsest, what, config)
     return size
 
 
+def _prepare_colors(
+    content: np.ndarray | None, styles: Sequence[np.ndarray], config: Config
+) -> tuple[np.ndarray | None, list[np.ndarray]]:
+    """Returns content and styles as `preserve_colors` has them."""
+    if config.preserve_colors == "match":
+        return content, [color.match_colors(s, content) for s in styles]
+    if config.preserve_colors == "luminance":
+        matched = [color.match_luminance(s, content) for s in styles]
+        return color.to_luminance(content), matched
+    return content, list(styles)
+
+
+def _make_finish(original: np.ndarray | None, config: Config) -> Finish:
+    """Returns the function that makes pixels of an image of any level."""
+    if config.preserve_colors != "luminance":
+        return deprocess
+
+    def finish(image):
+        pixels = deprocess(image)
+        content = image_io.resize(original, *pixels.shape[:2])
+        return color.restore_colors(pixels, content)
+
+    return finish
+
+
+def _weigh_level(
+    config: Config, size: tuple[int, int], final_size: tuple[int, int]
+) -> Config:
+    """Returns a config whose summed losses weigh as at the final size.
+
+    The content loss sums over positions and the total variation over pixels,
+    so a level with a quarter of them gets four times their weight.
+    """
+    if config.content_reduction != "sum":
+        return config
+
+    def ratio(stride):
+        now, final = (
+            (height // stride) * (width // stride)
+            for height, width in (size, final_size)
+        )
+        return final / now
+
+    return dataclasses.replace(
+        config,
+        content_layer_weights=tuple(
+            weight * ratio(BY_NAME[name].stride)
+            for name, weight in zip(
+                config.content_layers,
+                config.content_layer_weights,
+                strict=True,
+            )
+        ),
+        tv_weight=config.tv_weight * ratio(1),
+    )
+
+
 def _resize_style(
-    style: np.ndarray, long_edge: int, config: Config
+    style: np.ndarray,
+    size: tuple[int, int],
+    final_size: tuple[int, int],
+    config: Config,
 ) -> np.ndarray:
-    """Resizes a style image by `style_scale`."""
-    scaled = round(long_edge * config.style_scale)
-    if config.style_scale and not scaled:
-        scaled = 1
-    size = image_io.fit_size(style.shape[0], style.shape[1], scaled)
-    _check_short_edge(size, "a style image", config)
-    return image_io.resize(style, *size)
+    """Resizes a style image by `style_scale` to a level's size."""
+    share = max(size) / max(final_size)
+    long_edge = max(size) * config.style_scale or max(style.shape) * share
+    if long_edge == max(style.shape):
+        return style
+    scaled = image_io.fit_size(*style.shape[:2], max(1, round(long_edge)))
+    _check_short_edge(scaled, "a style image", config)
+    return image_io.resize(style, *scaled)
 
 
 def _check_short_edge(size: tuple[int, int], what: str, config: Config) -> None:
@@ -163,50 +205,5 @@ def _check_short_edge(size: tuple[int, int], what: str, config: Config) -> None:
         raise ConfigError(
             f"`image_size` makes {what} {size[1]}x{size[0]} pixels, less than"
             f" one position of {layer.name}, which is {layer.stride} pixels."
-            " Raise it, or ask for earlier layers."
+            " Raise it, take fewer levels, or ask for earlier layers."
         )
-
-
-def _run(
-    image: tf.Variable, optimizer, config: Config, actions: Sequence[Action]
-) -> tuple[Record, str]:
-    """Moves the image until there is a reason to end."""
-    start = time.monotonic()
-    limit = config.max_evaluations or math.inf
-    step, reason, terms = 0, None, optimizer.start()
-    while True:
-        record = Record(
-            step=step,
-            num_steps=config.num_steps,
-            evaluations=optimizer.evaluations,
-            level=0,
-            height=image.shape[1],
-            width=image.shape[2],
-            seconds=time.monotonic() - start,
-            is_last=False,
-            terms=terms,
-            image=image,
-        )
-        if not math.isfinite(record.total):
-            raise NotFiniteError(
-                f"The loss is {record.total} at step {step}: smaller weights or"
-                " a smaller `learning_rate` may help."
-            )
-        for action in actions:
-            reason = action(record) or reason
-        if step >= config.num_steps:
-            reason = "steps"
-        elif optimizer.is_converged:
-            reason = "converged"
-        elif optimizer.evaluations >= limit:
-            reason = "max_evaluations"
-        elif config.time_limit and record.seconds >= config.time_limit:
-            reason = "time_limit"
-        if reason:
-            break
-        terms = optimizer.update_step(limit - optimizer.evaluations)
-        step += 1
-    record = dataclasses.replace(record, is_last=True)
-    for action in actions:
-        action(record)
-    return record, reason

@@ -6,7 +6,7 @@ import time
 from tfstyle import image_io
 from tfstyle import provenance
 from tfstyle.config import Config
-from tfstyle.config import ConfigError
+from tfstyle.config_checks import ConfigError
 
 
 class WorkdirError(OSError):

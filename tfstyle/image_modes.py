@@ -1,0 +1,83 @@
+"""Pixels of every mode to upright sRGB of 8 bits, alpha aside."""
+
+import contextlib
+import io
+
+import numpy as np
+from absl import logging
+from PIL import Image
+from PIL import ImageCms
+from PIL import ImageOps
+
+
+def to_srgb(
+    path: str, image: Image.Image
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Turns a decoded picture upright, to sRGB and to 8 bits a channel.
+
+    Args:
+        path: named in a warning if the colour profile is unusable.
+        image: of any mode, its pixels loaded.
+
+    Returns:
+        uint8 `[H, W, 3]`, and alpha uint8 `[H, W]` or None.
+
+    Raises:
+        ValueError: if its pixels are neither 8 nor 16 bits.
+    """
+    profile = image.info.get("icc_profile")
+    # A picture whose EXIF is damaged is shown as it lies.
+    with contextlib.suppress(SyntaxError):
+        image = ImageOps.exif_transpose(image)
+    alpha = None
+    if image.mode.startswith("I") or image.mode == "F":
+        image, alpha = _narrow(image)
+    elif image.has_transparency_data:
+        image = image.convert("LA" if image.mode == "LA" else "RGBA")
+        alpha = np.array(image.getchannel("A"))
+        image = image.convert(image.mode[:-1])
+    if image.mode in ("1", "P", "YCbCr", "HSV", "RGBX"):
+        image = image.convert("RGB")
+    if profile or image.mode == "LAB":
+        image = _convert_profile(path, image, profile)
+    return np.array(image.convert("RGB")), alpha
+
+
+def _narrow(image: Image.Image) -> tuple[Image.Image, np.ndarray | None]:
+    """Brings 16-bit grey levels to 8 bits; other wide pixels are refused.
+
+    Returns:
+        The picture of mode L, and uint8 `[H, W]`, 0 where its level is the
+        one that the file calls transparent, or None.
+    """
+    values = np.array(image).astype(np.float64)
+    if image.mode == "F" or values.min() < 0 or values.max() > 65535:
+        raise ValueError("its grey levels are neither 8 nor 16 bits")
+    level = image.info.get("transparency")
+    alpha = None if level is None else np.where(values == level, 0, 255)
+    narrow = Image.fromarray(np.rint(values / 257).astype(np.uint8))
+    return narrow, None if alpha is None else alpha.astype(np.uint8)
+
+
+def _convert_profile(
+    path: str, image: Image.Image, profile: bytes | None
+) -> Image.Image:
+    """Converts from the picture's colour profile to sRGB."""
+    try:
+        if profile:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        else:
+            source = ImageCms.createProfile("LAB")
+        target = ImageCms.createProfile("sRGB")
+        return ImageCms.profileToProfile(
+            image, source, target, outputMode="RGB"
+        )
+    except (ImageCms.PyCMSError, OSError) as error:
+        if image.mode == "LAB":
+            raise
+        logging.warning(
+            "Image %r: its colour profile is unusable (%s); read as sRGB.",
+            path,
+            error,
+        )
+        return image

@@ -1,0 +1,178 @@
+"""One job, from image files to an image file and what goes with it."""
+
+import contextlib
+import dataclasses
+import os
+
+from absl import logging
+
+from tfstyle import atomic_file
+from tfstyle import image_io
+from tfstyle import metric_writers
+from tfstyle import progress
+from tfstyle import provenance
+from tfstyle import report
+from tfstyle import runtime
+from tfstyle import stylization
+from tfstyle import workdir
+from tfstyle.config import Config
+from tfstyle.features import Extractor
+from tfstyle.image_files import ImageFiles
+from tfstyle.loop import Result
+from tfstyle.periodic_actions import EverySteps
+
+REPORT_IMAGES = 8
+"""Intermediate pictures that a report shows, if so many are there."""
+
+
+def run_job(
+    config: Config, images: ImageFiles, extractor: Extractor, device: str
+) -> int:
+    """Paints, and writes everything that a run leaves.
+
+    Args:
+        config: a resolved one.
+        images: read from the config's files.
+        extractor: made for the config.
+        device: a line about where it runs.
+
+    Returns:
+        The number of the signal that ended it, or 0.
+
+    Raises:
+        ImageError: if the output cannot be written.
+        NotFiniteError: if the loss stops being finite.
+        OSError: if the workdir cannot be written.
+    """
+    height, width = stylization.output_size(
+        images.content, images.styles, config
+    )
+    if config.output_image:
+        image_io.check_side(config.output_image, height, width)
+    folder = workdir.make_workdir(config)
+    output = config.output_image or os.path.join(folder, "output.png")
+    logging.info("%s; weights: %s", device, extractor.origin)
+    logging.info("%dx%d pixels, workdir %s", width, height, folder)
+    facts = {"weights": f"{extractor.origin} sha256={extractor.sha256}"}
+    facts |= images.describe()
+    flags_path = os.path.join(folder, "flags.cfg")
+    text = provenance.make_text(config.to_flags(only_pixels=True), facts)
+    atomic_file.write_text(flags_path, text)
+    with contextlib.ExitStack() as stack:
+        signals = stack.enter_context(runtime.StopSignals())
+        metrics, paths, actions = _make_actions(config, folder, stack)
+        result = stylization.stylize(
+            images.content,
+            images.styles,
+            config,
+            content_masks=images.content_masks,
+            style_masks=images.style_masks,
+            initial_image=images.initial_image,
+            extractor=extractor,
+            actions=[*actions, signals],
+        )
+        facts["result"] = _describe_result(result)
+        flag_lines = _as_run(config, result).to_flags(only_pixels=True)
+        text = provenance.make_text(flag_lines, facts)
+        alpha = images.alpha
+        if alpha is not None:
+            alpha = image_io.resize(alpha, height, width)
+        image_io.write_image(output, result.pixels, alpha, text)
+        atomic_file.write_text(flags_path, text)
+        if config.report:
+            path = os.path.join(folder, "report.html")
+            facts["device"] = device
+            facts["seconds"] = f"{result.seconds:.1f}"
+            page = _make_report(
+                images, result, metrics.lines, paths, facts, text
+            )
+            atomic_file.write_text(path, page)
+            logging.info("Wrote %s", path)
+    logging.info(
+        "%s after %d steps, %d evaluations, %.1f s: loss %.6g",
+        result.reason,
+        result.step,
+        result.evaluations,
+        result.seconds,
+        result.losses["total"],
+    )
+    logging.info("Wrote %s", output)
+    return signals.number or 0
+
+
+def _make_actions(config: Config, folder: str, stack: contextlib.ExitStack):
+    """Makes what looks at a run; the stack closes it.
+
+    Returns:
+        The writer of metrics, the paths of pictures by step, which fill as
+        they are written, and all actions.
+    """
+    metrics = metric_writers.JsonLinesWriter(f"{folder}/metrics.jsonl")
+    stack.callback(metrics.close)
+    bar = progress.make_progress()
+    stack.callback(bar.close)
+    actions = [EverySteps(config.log_every_steps, metrics), bar]
+    paths = {}
+    if config.image_every_steps:
+        pictures = metric_writers.ImageWriter(f"{folder}/images")
+        actions.append(EverySteps(config.image_every_steps, pictures))
+        paths = pictures.paths
+    if metric_writers.can_write_events():
+        events = metric_writers.EventWriter(f"{folder}/events")
+        stack.callback(events.close)
+        actions.append(EverySteps(config.log_every_steps, events))
+        if config.image_every_steps:
+            actions.append(
+                EverySteps(config.image_every_steps, events.write_image)
+            )
+    else:
+        logging.info(
+            "No TensorBoard events: pip install 'tfstyle[tensorboard]'"
+        )
+    return metrics, paths, actions
+
+
+def _as_run(config: Config, result: Result) -> Config:
+    """Returns the config that makes the result again.
+
+    What ended a run early may be of that day: a signal, the time. So many
+    steps as it made, given as flags, end at the same picture.
+    """
+    if result.reason in ("steps", "converged", "max_evaluations"):
+        return config
+    return dataclasses.replace(config, num_steps=result.steps, time_limit=None)
+
+
+def _describe_result(result: Result) -> str:
+    losses = [f"{name}={value:.9g}" for name, value in result.losses.items()]
+    counts = f"step={result.step} evaluations={result.evaluations}"
+    return " ".join([counts, *losses])
+
+
+def _make_report(
+    images: ImageFiles,
+    result: Result,
+    metrics: list[dict],
+    paths: dict[int, str],
+    facts: dict[str, str],
+    flags: str,
+) -> str:
+    """Returns the page of report.html."""
+    shown = [("result", result.pixels)]
+    if images.content is not None:
+        shown.append(("content", images.content))
+    for number, style in enumerate(images.styles, start=1):
+        name = "style" if len(images.styles) == 1 else f"style {number}"
+        shown.append((name, style))
+    steps = sorted(paths)
+    stride = max(1, -(-len(steps) // REPORT_IMAGES))
+    for step in steps[::stride]:
+        pixels = image_io.read_image(paths[step]).pixels
+        shown.append((f"step {step}", pixels))
+    return report.make_report(
+        title="tfstyle",
+        images=shown,
+        metrics=metrics,
+        facts=facts,
+        flags=flags,
+    )

@@ -1,0 +1,41 @@
+"""Coarse to fine: the sizes of the levels and the way up between them."""
+
+import numpy as np
+from PIL import Image
+
+FACTOR = 2
+"""Each level's sides are those of the next finer one divided by it."""
+
+
+def level_sizes(
+    height: int, width: int, num_levels: int
+) -> list[tuple[int, int]]:
+    """Returns the height and width of every level in pixels, coarsest first.
+
+    The last is the output's; the others are it divided by powers of `FACTOR`,
+    rounded half to even.
+    """
+    scales = [FACTOR**level for level in reversed(range(num_levels))]
+    return [(round(height / s), round(width / s)) for s in scales]
+
+
+def enlarge(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Carries an image up to the next level's size by Lanczos' filter.
+
+    Args:
+        image: float32 `[1, H, W, C]`, of any range. Never written into.
+        height: pixels.
+        width: pixels.
+
+    Returns:
+        float32 `[1, height, width, C]`, neither clipped nor rounded.
+    """
+    channels = [
+        np.asarray(
+            Image.fromarray(np.ascontiguousarray(channel)).resize(
+                (width, height), Image.Resampling.LANCZOS
+            )
+        )
+        for channel in np.moveaxis(image[0], -1, 0)
+    ]
+    return np.stack(channels, axis=-1)[np.newaxis]
