@@ -37,12 +37,12 @@ _UNPRINTABLE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 _STYLE = """
 :root { --paper: #fafafa; --mat: #f0f0f1; --line: #dededf; --ink: #1d1d1f;
-  --quiet: #66666c; --c1: #0b69b7; --c2: #c4480c; --c3: #0b7a55;
-  --c4: #9b3f86; --c5: #8a6100; --c6: #097684; --c7: #5b4fc9; }
+  --quiet: #66666c; --c1: #005bd3; --c2: #ab1005; --c3: #0b987c;
+  --c4: #9f2194; --c5: #b47008; --c6: #025550; --c7: #957cd1; }
 @media screen and (prefers-color-scheme: dark) { :root {
   --paper: #141416; --mat: #1d1d20; --line: #303035; --ink: #ececee;
-  --quiet: #a0a0a7; --c1: #62b0f5; --c2: #ff9457; --c3: #45c998;
-  --c4: #e391cd; --c5: #e0b13e; --c6: #55cbd9; --c7: #aaa0ff; } }
+  --quiet: #a0a0a7; --c1: #6c92f0; --c2: #ec974e; --c3: #95e594;
+  --c4: #c9668c; --c5: #a39020; --c6: #75b1ad; --c7: #d5a8ff; } }
 * { box-sizing: border-box; }
 body { max-width: 1184px; margin: 0 auto; padding: 0 16px 64px;
   background: var(--paper); color: var(--ink); overflow-wrap: anywhere;
