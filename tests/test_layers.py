@@ -25,6 +25,7 @@ LAYERS = (
         "weights",
         "image_io",
         "image_modes",
+        "loss_charts",
     },
     {"config", "metric_writers", "report", "vgg"},
     {

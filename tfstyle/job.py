@@ -81,10 +81,15 @@ def run_job(
         atomic_file.write_text(flags_path, text)
         if config.report:
             path = os.path.join(folder, "report.html")
-            facts["device"] = device
-            facts["seconds"] = f"{result.seconds:.1f}"
+            of_the_day = {"device": device, "seconds": f"{result.seconds:.1f}"}
             page = _make_report(
-                images, result, metrics.lines, paths, facts, text
+                config,
+                images,
+                result,
+                metrics.lines,
+                paths,
+                provenance.versions() | facts | of_the_day,
+                text,
             )
             atomic_file.write_text(path, page)
             logging.info("Wrote %s", path)
@@ -150,6 +155,7 @@ def _describe_result(result: Result) -> str:
 
 
 def _make_report(
+    config: Config,
     images: ImageFiles,
     result: Result,
     metrics: list[dict],
@@ -158,19 +164,25 @@ def _make_report(
     flags: str,
 ) -> str:
     """Returns the page of report.html."""
-    shown = [("result", result.pixels)]
+    styles = [os.path.basename(path) for path in config.style_images]
+    title = f"A texture of {' and '.join(styles)}"
+    height, width = result.pixels.shape[:2]
+    shown = [(f"Result, {width} x {height}", result.pixels)]
     if images.content is not None:
-        shown.append(("content", images.content))
-    for number, style in enumerate(images.styles, start=1):
-        name = "style" if len(images.styles) == 1 else f"style {number}"
-        shown.append((name, style))
+        name = os.path.basename(config.content_image)
+        shown.append((f"Content: {name}", images.content))
+        title = f"{name} in the style of {' and '.join(styles)}"
+        if not styles:
+            title = f"The content of {name}"
+    for name, style in zip(styles, images.styles, strict=True):
+        shown.append((f"Style: {name}", style))
     steps = sorted(paths)
     stride = max(1, -(-len(steps) // REPORT_IMAGES))
     for step in steps[::stride]:
         pixels = image_io.read_image(paths[step]).pixels
-        shown.append((f"step {step}", pixels))
+        shown.append((f"Step {step}", pixels))
     return report.make_report(
-        title="tfstyle",
+        title=title,
         images=shown,
         metrics=metrics,
         facts=facts,

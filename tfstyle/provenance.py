@@ -19,11 +19,16 @@ def make_text(flag_lines: list[str], facts: dict[str, str]) -> str:
         flag_lines: such as `--seed=0`; what decides the picture, no more.
         facts: such as hashes and final losses, one line each.
     """
-    versions = [f"tfstyle {__version__}"]
-    versions += [f"{name} {metadata.version(name)}" for name in _PACKAGES]
-    lines = [FIRST_LINE, f"# versions: {', '.join(versions)}"]
+    named = [f"{name} {version}" for name, version in versions().items()]
+    lines = [FIRST_LINE, f"# versions: {', '.join(named)}"]
     lines += [f"# {name}: {value}" for name, value in facts.items()]
     return "\n".join(lines + flag_lines) + "\n"
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions of this package and of those it computes with."""
+    others = {name: metadata.version(name) for name in _PACKAGES}
+    return {"tfstyle": __version__} | others
 
 
 def describe_image(pixels: np.ndarray) -> str:
