@@ -441,6 +441,38 @@ def test_preserve_colors_without_content_is_refused(samples, extractor):
         )
 
 
+@pytest.mark.parametrize("averaging", [0.0, 0.5])
+@pytest.mark.parametrize("most", [3, 4, 5, 6])
+def test_max_evaluations_are_kept_to_over_levels(
+    samples, extractor, most, averaging
+):
+    config = small(
+        num_levels=2,
+        num_steps=2,
+        optimizer="adam",
+        averaging=averaging,
+        max_evaluations=most,
+    )
+    assert paint(samples, extractor, config).evaluations <= most
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (
+            np.zeros((40, 40, 3)),
+            r"`content`.*\[H, W, 3\].*float64 \[40, 40, 3\]",
+        ),
+        (np.zeros((40, 40), np.uint8), r"`content`.*uint8 \[40, 40\]"),
+        (np.zeros((40, 40, 4), np.uint8), r"`content`.*uint8 \[40, 40, 4\]"),
+        ([[0]], r"`content`.*list \[\]"),
+    ],
+)
+def test_arrays_of_other_kinds_are_refused(content, text):
+    with pytest.raises(ConfigError, match=text):
+        stylize(content, [], small())
+
+
 def test_no_images_are_refused(extractor):
     with pytest.raises(ConfigError, match="nothing to paint"):
         stylize(None, [], Config(**SMALL), extractor=extractor)

@@ -75,6 +75,9 @@ class Loop:
         self._start = time.monotonic()
         self._steps = [0] * config.num_levels
         self._evaluations = 0
+        self._max_evaluations = config.max_evaluations or math.inf
+        if config.averaging:
+            self._max_evaluations -= 1  # one is the average's own
         self._record: Record | None = None
         self._reason = ""
         steps = config.steps_by_level
@@ -121,17 +124,18 @@ class Loop:
             if self._reason:
                 break
             terms = optimizer.update_step(
-                (config.max_evaluations or math.inf) - self._evaluations
+                self._max_evaluations - self._evaluations
             )
             self._steps[level] += 1
             if average is not None:
                 average.update()
+        is_early = self._reason not in ("steps", "converged")
         if average is not None:
             image.assign(average.value())
-            terms = optimizer.start()
-            self._evaluations = before + optimizer.evaluations
-        is_end = self._reason not in ("steps", "converged")
-        if is_end or level == max(self._levels):
+        if is_early or level == max(self._levels):
+            if average is not None:
+                terms = optimizer.start()
+                self._evaluations = before + optimizer.evaluations
             self._tell(level, terms, image, is_last=True)
         else:
             self._reason = ""
@@ -175,12 +179,11 @@ class Loop:
 
     def _find_reason(self, level: int, optimizer) -> str:
         config = self._config
-        if self._steps[level] >= config.steps_by_level[level]:
-            return "steps"
-        if optimizer.is_converged:
-            return "converged"
-        if self._evaluations >= (config.max_evaluations or math.inf):
+        # The limits first: a finer level would begin with an evaluation.
+        if self._evaluations >= self._max_evaluations:
             return "max_evaluations"
         if self._record.seconds >= (config.time_limit or math.inf):
             return "time_limit"
-        return ""
+        if self._steps[level] >= config.steps_by_level[level]:
+            return "steps"
+        return "converged" if optimizer.is_converged else ""

@@ -65,6 +65,10 @@ def stylize(
     config = config.resolved()
     content_masks = () if content_masks is None else content_masks
     style_masks = () if style_masks is None else style_masks
+    _check_arrays("content", [] if content is None else [content], "HW3")
+    _check_arrays("styles", styles, "HW3")
+    _check_arrays("content_masks", content_masks, "HW")
+    _check_arrays("style_masks", style_masks, "HW")
     config.check_images(
         content is not None, len(styles), len(content_masks), len(style_masks)
     )
@@ -124,6 +128,21 @@ def output_size(
     what = "the output" if coarsest == size else "the coarsest level"
     _check_short_edge(coarsest, what, config)
     return size
+
+
+def _check_arrays(
+    argument: str, arrays: Sequence[np.ndarray], axes: str
+) -> None:
+    """Holds that arrays are uint8 pixels, `[H, W, 3]` or `[H, W]`."""
+    for array in arrays:
+        dtype = getattr(array, "dtype", type(array).__name__)
+        shape = getattr(array, "shape", ())
+        is_right = len(shape) == len(axes) and (axes == "HW" or shape[2] == 3)
+        if dtype != np.uint8 or not is_right:
+            raise ConfigError(
+                f"`{argument}` must be uint8 [{', '.join(axes)}]."
+                f" Received: {dtype} {list(shape)}."
+            )
 
 
 def _prepare_colors(
