@@ -26,7 +26,7 @@ OURS = re.compile(
     r"TensorFlow [\d.]+ on (CPU|\d+ GPU).*; weights: .*"
     r"|\d+x\d+ pixels, workdir .*"
     r"|step \d+/\d+, loss \S+, \S+ evaluations/s(, \d+ s left)?"
-    r"|\w+ after \d+ steps, \d+ evaluations, \S+ s: loss \S+"
+    r"|Done after \d+ steps, \d+ evaluations, \S+ s: loss \S+"
     r"|Wrote .*"
 )
 

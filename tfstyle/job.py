@@ -93,9 +93,10 @@ def run_job(
             )
             atomic_file.write_text(path, page)
             logging.info("Wrote %s", path)
+    ends = {"steps": "Done", "converged": "Converged"}
     logging.info(
         "%s after %d steps, %d evaluations, %.1f s: loss %.6g",
-        result.reason,
+        ends.get(result.reason, f"Stopped ({result.reason})"),
         result.step,
         result.evaluations,
         result.seconds,
