@@ -172,7 +172,7 @@ def test_missing_tensorboard_is_said_in_one_line(tmp_path):
     )
     assert process.returncode == 0, process.stderr
     said = [x for x in process.stderr.splitlines() if "TensorBoard" in x]
-    assert said == ["No TensorBoard events: pip install 'tfstyle[tensorboard]'"]
+    assert said == ["No TensorBoard events: pip install tensorboard"]
     assert not (tmp_path / "events").exists()
 
 

@@ -132,9 +132,7 @@ def _make_actions(config: Config, folder: str, stack: contextlib.ExitStack):
                 EverySteps(config.image_every_steps, events.write_image)
             )
     else:
-        logging.info(
-            "No TensorBoard events: pip install 'tfstyle[tensorboard]'"
-        )
+        logging.info("No TensorBoard events: pip install tensorboard")
     return metrics, paths, actions
 
 
