@@ -193,21 +193,7 @@ class Config:
             or _equal_weights(self.style_layers),
         )
 
-    def check_images(
-        self,
-        has_content: bool,
-        num_styles: int,
-        num_content_masks: int = 0,
-        num_style_masks: int = 0,
-    ) -> None:
-        """Holds the choices against the images that there are.
-
-        Raises:
-            ConfigError: if they contradict.
-        """
-        config_checks.check_images(
-            self, has_content, num_styles, num_content_masks, num_style_masks
-        )
+    check_images = config_checks.check_images
 
     def to_flags(self, *, only_pixels: bool = False) -> list[str]:
         """Returns the fields as the lines of a flagfile.

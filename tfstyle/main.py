@@ -55,6 +55,7 @@ def _main(config: Config) -> int:
     from tfstyle import job
     from tfstyle import stylization
 
+    # A size that cannot be is told before weights are fetched.
     stylization.output_size(images.content, images.styles, config)
     extractor = features.make_extractor(config)
     number = job.run_job(config, images, extractor, device)

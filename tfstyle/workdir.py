@@ -40,15 +40,7 @@ def check_output(config: Config) -> None:
         _check_writable(folder)
     elif config.workdir is not None:
         path = os.path.join(config.workdir, "output.png")
-    if config.workdir is not None:
-        if os.path.exists(config.workdir):
-            _check_writable(config.workdir)
-        else:
-            _check_writable(_nearest_folder(config.workdir))
-    elif os.path.lexists("runs"):
-        _check_writable("runs")
-    else:
-        _check_writable(".")
+    _check_writable(_nearest_folder(config.workdir or "runs"))
     if path is not None and os.path.isdir(path):
         raise WorkdirError(f"The output {path!r} is a folder. Name a file.")
     if path is not None and os.path.lexists(path) and not config.overwrite:
@@ -87,7 +79,7 @@ def _is_workdir(folder: str, workdir: str | None) -> bool:
 
 
 def _nearest_folder(path: str) -> str:
-    """Returns the deepest existing parent of a path."""
+    """Returns a path, or the deepest of its parents that exists."""
     while not os.path.exists(path):
         path = os.path.dirname(path) or "."
     return path

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import tensorflow as tf
 
 from tfstyle.optimizers.line_search import LineSearch
@@ -158,9 +159,8 @@ class LBFGS:
             rise: y y.
         """
         # Below the rounding of the slope, y d is noise and may break d's sign.
-        if not slope_rise > -self._image.dtype.as_numpy_dtype(
-            start_slope
-        ) * _epsilon(self._image.dtype):
+        epsilon = np.finfo(self._image.dtype.as_numpy_dtype).eps
+        if not slope_rise > -start_slope * epsilon:
             return
         curvature = step * slope_rise  # y s
         self._scale = curvature / rise
@@ -212,10 +212,6 @@ class LBFGS:
                 factors.read(row) - factor
             ) * self._position_deltas.sparse_read(row)
         return -tf.reshape(vector, tf.shape(gradient))
-
-
-def _epsilon(dtype: tf.DType) -> float:
-    return float(tf.experimental.numpy.finfo(dtype.as_numpy_dtype).eps)
 
 
 def _dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
