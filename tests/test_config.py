@@ -24,6 +24,7 @@ NOT_OF_THE_PICTURE = {
     "image_every_steps",
     "log_every_steps",
     "report",
+    "recompute",
 }
 AT_LEAST = (
     ("style_scale", 0),
@@ -148,6 +149,9 @@ def test_config_refuses_name_that_no_line_can_hold(name, value):
     [
         ("content_reduction", "median", "sum, mean"),
         ("pooling", "Average", "average, max"),
+        ("convolution", "fast", "auto, direct, winograd"),
+        ("precision", "16", "float32, mixed_bfloat16, mixed_float16"),
+        ("jit_compile", "yes", "auto, true, false"),
         ("optimizer", "", "lbfgs, adam"),
     ],
 )
@@ -157,6 +161,24 @@ def test_config_prints_choices(name, value, choices):
         Config(**{name: value})
     for choice in choices.split(", "):
         assert getattr(Config(**{name: choice}), name) == choice
+
+
+def test_config_refuses_winograd_in_mixed_precision():
+    text = (
+        "`convolution` is winograd, which computes in float32 only. Received:"
+        " precision=mixed_bfloat16. Give convolution=direct."
+    )
+    with pytest.raises(ConfigError, match=exactly(text)):
+        Config(convolution="winograd", precision="mixed_bfloat16")
+
+
+def test_config_refuses_recompute_in_float16():
+    text = (
+        "`recompute` is not for mixed_float16, whose gradients are scaled as a"
+        " whole. Give precision=mixed_bfloat16, or no recompute."
+    )
+    with pytest.raises(ConfigError, match=exactly(text)):
+        Config(recompute=True, precision="mixed_float16")
 
 
 @pytest.mark.parametrize(("name", "least"), AT_LEAST)
@@ -421,6 +443,12 @@ def test_to_flags_writes_every_field_that_has_a_value():
         "--report=false",
         "--intra_op_threads=0",
         "--inter_op_threads=1",
+        "--convolution=auto",
+        "--precision=float32",
+        "--jit_compile=auto",
+        "--tf32=true",
+        "--deterministic=false",
+        "--recompute=false",
     ]
 
 

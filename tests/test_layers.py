@@ -23,6 +23,7 @@ LAYERS = (
         "vgg19_layers",
         "weight_files",
         "weights",
+        "winograd",
         "image_io",
         "image_modes",
         "loss_charts",

@@ -10,6 +10,7 @@ from importlib import metadata
 import pytest
 
 from tfstyle import runtime
+from tfstyle.config import Config
 
 TIMEOUT = 60  # seconds, for processes that need far less
 
@@ -221,7 +222,10 @@ import os
 
 from tfstyle.runtime import start_tensorflow
 
-print(start_tensorflow(1, 2, verbose={verbose}))
+print(start_tensorflow(
+    intra_op_threads=1, inter_op_threads=2, tf32=False, deterministic=True,
+    verbose={verbose},
+))
 
 import keras
 import tensorflow as tf
@@ -229,6 +233,9 @@ import tensorflow as tf
 print(tf.config.threading.get_intra_op_parallelism_threads())
 print(tf.config.threading.get_inter_op_parallelism_threads())
 print(keras.config.backend())
+print(tf.config.experimental.tensor_float_32_execution_enabled())
+from tensorflow.python.framework import config
+print(config.is_op_determinism_enabled())
 print(os.environ.get("TF_CPP_MIN_LOG_LEVEL"))
 tf.function(lambda x: x @ x)(tf.ones((8, 8)))
 """
@@ -244,8 +251,8 @@ def start_tensorflow(*, verbose):
     line, *settings = out.splitlines()
     version = re.escape(metadata.version("tensorflow"))
     assert re.fullmatch(rf"TensorFlow {version} on CPU, 1 threads?", line)
-    assert settings[:3] == ["1", "2", "tensorflow"]
-    return settings[3], err
+    assert settings[:5] == ["1", "2", "tensorflow", "False", "True"]
+    return settings[5], err
 
 
 def test_start_tensorflow_is_quiet():
@@ -267,5 +274,53 @@ def test_start_tensorflow_refuses_other_backend(monkeypatch):
         " KERAS_BACKEND='jax'. Unset it."
     )
     with pytest.raises(runtime.SetupError, match=f"^{re.escape(text)}$"):
-        runtime.start_tensorflow(0, 0, verbose=False)
+        runtime.start_tensorflow()
     assert os.environ["KERAS_BACKEND"] == "jax"
+
+
+def test_resolve_for_machine_settles_what_is_auto_on_a_cpu():
+    config = runtime.resolve_for_machine(Config())
+    assert (config.convolution, config.jit_compile) == ("winograd", "false")
+    assert runtime.resolve_for_machine(config) == config
+
+
+def test_resolve_for_machine_keeps_what_was_asked_for():
+    asked = Config(convolution="direct", jit_compile="true")
+    assert runtime.resolve_for_machine(asked) == asked
+
+
+def test_resolve_for_machine_is_direct_in_mixed_precision():
+    asked = Config(precision="mixed_bfloat16")
+    assert runtime.resolve_for_machine(asked).convolution == "direct"
+
+
+def test_resolve_for_machine_on_a_gpu(monkeypatch):
+    import tensorflow as tf
+
+    devices = {"CPU": ["a CPU"], "GPU": ["a GPU"]}
+    monkeypatch.setattr(tf.config, "list_logical_devices", devices.get)
+    config = runtime.resolve_for_machine(Config())
+    assert (config.convolution, config.jit_compile) == ("direct", "true")
+    text = (
+        "`convolution` is winograd, which is for the CPU, but a GPU runs. Give"
+        " convolution=direct, or hide it: CUDA_VISIBLE_DEVICES=''."
+    )
+    with pytest.raises(runtime.SetupError, match=f"^{re.escape(text)}$"):
+        runtime.resolve_for_machine(Config(convolution="winograd"))
+
+
+def test_find_unused_gpus_counts_what_tensorflow_does_not_see(monkeypatch):
+    import tensorflow as tf
+
+    files = ["/dev/nvidia0", "/dev/nvidia1"]
+    monkeypatch.setattr(runtime.glob, "glob", lambda pattern: files)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert runtime.find_unused_gpus() == 2
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: ["GPU"])
+    assert runtime.find_unused_gpus() == 0
+
+
+def test_find_unused_gpus_leaves_hidden_ones_alone(monkeypatch):
+    monkeypatch.setattr(runtime.glob, "glob", lambda _: ["/dev/nvidia0"])
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert runtime.find_unused_gpus() == 0

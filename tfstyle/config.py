@@ -160,6 +160,33 @@ class Config:
     inter_op_threads: int = _field(
         1, "Machine", "operations at once; 0: TensorFlow's choice"
     )
+    convolution: str = _field(
+        "auto",
+        "Machine",
+        "direct; winograd: a quarter of the multiplications where that is"
+        " faster, on the CPU; auto: winograd on the CPU in float32",
+    )
+    precision: str = _field(
+        "float32",
+        "Machine",
+        "float32; mixed_bfloat16 or mixed_float16: the network's, for GPUs;"
+        " losses stay in float32",
+    )
+    jit_compile: str = _field(
+        "auto", "Machine", "XLA: true or false; auto: true on a GPU"
+    )
+    tf32: bool = _field(
+        True, "Machine", "float32 products of a GPU in TensorFloat-32"
+    )
+    deterministic: bool = _field(
+        False, "Machine", "the same bits every time on a GPU too; slower"
+    )
+    recompute: bool = _field(
+        False,
+        "Machine",
+        "less memory for more time: activations made twice",
+        pixels=False,
+    )
 
     def __post_init__(self):
         for field in dataclasses.fields(self):

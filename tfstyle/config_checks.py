@@ -8,6 +8,9 @@ CONTENT_REDUCTIONS = ("sum", "mean")
 POOLINGS = ("average", "max")
 OPTIMIZERS = ("lbfgs", "adam")
 PRESERVE_COLORS = ("none", "luminance", "match")
+CONVOLUTIONS = ("auto", "direct", "winograd")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+JIT_COMPILES = ("auto", "true", "false")
 INITS = ("noise", "content", "style", "gray")
 MAX_NUMBER = 1e300
 MAX_THREADS = 2**31 - 1
@@ -107,6 +110,9 @@ def check_choices(config) -> None:
         ("pooling", POOLINGS),
         ("optimizer", OPTIMIZERS),
         ("preserve_colors", PRESERVE_COLORS),
+        ("convolution", CONVOLUTIONS),
+        ("precision", PRECISIONS),
+        ("jit_compile", JIT_COMPILES),
     ):
         value = getattr(config, name)
         if value not in choices:
@@ -114,6 +120,17 @@ def check_choices(config) -> None:
                 f"`{name}` must be one of {', '.join(choices)}."
                 f" Received: {name}={value!r}."
             )
+    if config.convolution == "winograd" and config.precision != "float32":
+        raise ConfigError(
+            "`convolution` is winograd, which computes in float32 only."
+            f" Received: precision={config.precision}. Give"
+            " convolution=direct."
+        )
+    if config.recompute and config.precision == "mixed_float16":
+        raise ConfigError(
+            "`recompute` is not for mixed_float16, whose gradients are scaled"
+            " as a whole. Give precision=mixed_bfloat16, or no recompute."
+        )
 
 
 def check_numbers(config) -> None:

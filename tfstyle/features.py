@@ -1,6 +1,7 @@
 """Multi-output models: an image in, the features of several layers out."""
 
 import dataclasses
+import functools
 from collections.abc import Iterable
 
 import keras
@@ -8,6 +9,7 @@ import tensorflow as tf
 
 from tfstyle import vgg
 from tfstyle.config import Config
+from tfstyle.runtime import resolve_for_machine
 from tfstyle.weights import load_weights
 
 
@@ -17,32 +19,92 @@ class Extractor:
 
     Attributes:
         model: a Keras model from float32 `[B, H, W, 3]`, BGR without the mean,
-            to `{layer name: float32 [B, H_l, W_l, N_l]}`, rectified.
+            to `{layer name: [B, H_l, W_l, N_l]}`, rectified.
         origin: where the weights came from, for people.
         sha256: of the weights' values.
+        precision: the Keras dtype policy of the model.
     """
 
     model: keras.Model
     origin: str
     sha256: str
+    precision: str = "float32"
 
     def __call__(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns the features of an image by Keras layer name."""
-        return self.model(image, training=False)
+        """Returns the features of an image by Keras layer name.
+
+        Args:
+            image: float32 `[B, H, W, 3]`, BGR without the mean.
+
+        Returns:
+            float32 `[B, H_l, W_l, N_l]`, whatever the precision.
+        """
+        return self._run(image)
+
+    @functools.cached_property
+    def _run(self):
+        # A graph frees what comes between the features; eager Keras keeps it.
+        return tf.function(
+            lambda image: self.scale_features(
+                self.model(self.scale_image(image), training=False)
+            )
+        )
+
+    def scale_image(self, image: tf.Tensor) -> tf.Tensor:
+        """Returns the image as the model takes it."""
+        if self.precision == "mixed_float16":
+            return image / vgg.FLOAT16_DIVISOR
+        return image
+
+    def scale_features(
+        self, features: dict[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
+        """Returns what the model gives as true features in float32."""
+        features = {n: tf.cast(f, tf.float32) for n, f in features.items()}
+        if self.precision == "mixed_float16":
+            divisor = vgg.FLOAT16_DIVISOR
+            features = {n: f * divisor for n, f in features.items()}
+        return features
+
+    @functools.cached_property
+    def segments(self) -> list[keras.Model]:
+        """The model cut behind its poolings.
+
+        Each takes what the one before gives under its last layer's name, and
+        gives that and the features of its own.
+        """
+        layers = self.model.layers
+        ends = [layer for layer in layers if layer.name.endswith("_pool")]
+        if layers[-1] not in ends:
+            ends.append(layers[-1])
+        names = set(self.model.output_names)
+        segments, start, first = [], self.model.inputs[0], 0
+        for end in ends:
+            last = layers.index(end)
+            own = layers[first : last + 1]
+            outputs = {x.name: x.output for x in own if x.name in names}
+            outputs[end.name] = end.output
+            segments.append(keras.Model(start, outputs, name=end.name))
+            start, first = end.output, last + 1
+        return segments
 
 
 def make_extractor(config: Config) -> Extractor:
     """Makes the extractor of a run's content and style layers.
 
     Raises:
+        ConfigError: if the config asks for what the machine has not.
         WeightsError: if the weights cannot be had.
     """
+    config = resolve_for_machine(config)
     weights = load_weights(config.weights, config.seed)
-    network = vgg.make_vgg19(weights.layers, config.pooling)
+    network = vgg.make_vgg19(
+        weights.layers, config.pooling, config.convolution, config.precision
+    )
     model = make_feature_model(
         network, (*config.content_layers, *config.style_layers)
     )
-    return Extractor(model, weights.origin, weights.sha256)
+    return Extractor(model, weights.origin, weights.sha256, config.precision)
 
 
 def make_feature_model(

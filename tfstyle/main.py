@@ -46,10 +46,19 @@ def _main(config: Config) -> int:
     workdir.check_output(config)
     images = image_files.read_image_files(config)
     device = runtime.start_tensorflow(
-        config.intra_op_threads,
-        config.inter_op_threads,
+        intra_op_threads=config.intra_op_threads,
+        inter_op_threads=config.inter_op_threads,
+        tf32=config.tf32,
+        deterministic=config.deterministic,
         verbose=flags.FLAGS.verbosity > 0,
     )
+    if number := runtime.find_unused_gpus():
+        logging.warning(
+            "warning: TensorFlow does not see the %d NVIDIA GPU of this"
+            " machine: pip install 'tensorflow[and-cuda]'",
+            number,
+        )
+    config = runtime.resolve_for_machine(config)
 
     from tfstyle import features
     from tfstyle import job

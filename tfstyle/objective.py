@@ -53,6 +53,9 @@ class LossTerms(NamedTuple):
     weighted: dict[str, tf.Tensor]
 
 
+SCALED_GRADIENT = 16.0
+"""Largest gradient by a float16 feature; 4000 below overflow."""
+
 ValueAndGradient = Callable[[tf.Tensor], tuple[LossTerms, tf.Tensor]]
 
 
@@ -156,15 +159,81 @@ def make_value_and_gradient(
         A function from float32 `[1, H, W, 3]` to the image's `LossTerms` and
         the gradient of the total, float32 `[1, H, W, 3]`.
     """
+    forward = _forward_in_segments if config.recompute else _forward
 
-    @tf.function
+    @tf.function(jit_compile=config.jit_compile == "true")
     def evaluate(image, targets):
+        if extractor.precision == "mixed_float16":
+            return _evaluate_scaled(extractor, image, targets, config)
         with tf.GradientTape() as tape:
             tape.watch(image)
-            terms = compute_terms(image, extractor(image), targets, config)
+            terms = forward(extractor, image, targets, config)
         return terms, tape.gradient(terms.total, image)
 
     return lambda image: evaluate(image, targets)
+
+
+def _forward(
+    extractor: Extractor, image: tf.Tensor, targets: Targets, config: Config
+) -> LossTerms:
+    return compute_terms(image, extractor(image), targets, config)
+
+
+def _forward_in_segments(
+    extractor: Extractor, image: tf.Tensor, targets: Targets, config: Config
+) -> LossTerms:
+    """Computes the terms so that their gradient needs little memory.
+
+    Of every segment only its input is kept; what is in it is made again
+    when the gradient comes by.
+    """
+    raw = {}
+    end = extractor.scale_image(image)
+    for segment in extractor.segments:
+
+        @tf.recompute_grad
+        def run(image, segment=segment):
+            features = segment(image, training=False)
+            end = features[segment.name]
+            features = extractor.scale_features(features)
+            return end, _layer_losses(features, targets, config)
+
+        end, losses_of_segment = run(end)
+        raw.update(losses_of_segment)
+    return _weigh(image, raw, config)
+
+
+def _evaluate_scaled(
+    extractor: Extractor, image: tf.Tensor, targets: Targets, config: Config
+) -> tuple[LossTerms, tf.Tensor]:
+    """Evaluates with a gradient that neither overflows nor vanishes.
+
+    The gradient by the features is taken in float32 and brought to about
+    SCALED_GRADIENT by a power of two before it goes through the network.
+    """
+    with tf.GradientTape() as through_network:
+        through_network.watch(image)
+        features = extractor(image)
+    with tf.GradientTape() as tape:
+        tape.watch((image, features))
+        terms = compute_terms(image, features, targets, config)
+    by_image, by_features = tape.gradient(
+        terms.total,
+        (image, features),
+        unconnected_gradients=tf.UnconnectedGradients.ZERO,
+    )
+    largest = tf.reduce_max(
+        [tf.reduce_max(tf.abs(g)) for g in by_features.values()]
+    )
+    largest = tf.maximum(largest, np.finfo(np.float32).tiny)
+    exponent = tf.floor(tf.math.log(SCALED_GRADIENT / largest) / np.log(2))
+    scale = tf.pow(2.0, tf.clip_by_value(exponent, -126, 126))
+    gradient = through_network.gradient(
+        features,
+        image,
+        output_gradients={n: g * scale for n, g in by_features.items()},
+    )
+    return terms, by_image + gradient / scale
 
 
 def compute_terms(
@@ -186,34 +255,65 @@ def compute_terms(
     References:
         Gatys, Ecker, Bethge, 2015, eq. 5 and 7.
     """
-    raw, weighted = {}, {}
-    if targets.content:
-        parts = []
-        for name, weight in zip(
-            config.content_layers, config.content_layer_weights, strict=True
-        ):
-            loss = losses.content_loss(
-                features[name], targets.content[name], config.content_reduction
+    return _weigh(image, _layer_losses(features, targets, config), config)
+
+
+def _layer_losses(
+    features: dict[str, tf.Tensor], targets: Targets, config: Config
+) -> dict[str, tf.Tensor]:
+    """Computes the losses, before any weight, of the layers that are given."""
+    raw = {}
+    for name, target in targets.content.items():
+        if name in features:
+            raw[f"content/{name}"] = losses.content_loss(
+                features[name], target, config.content_reduction
             )
-            raw[f"content/{name}"] = loss
-            parts.append(weight * loss)
-        weighted["weighted/content"] = config.content_weight * tf.add_n(parts)
-    if targets.style:
-        parts = []
-        for name, weight in zip(
-            config.style_layers, config.style_layer_weights, strict=True
-        ):
-            loss = _style_loss(
-                features[name], targets.style[name], targets.masks.get(name)
+    for name, grams in targets.style.items():
+        if name in features:
+            raw[f"style/{name}"] = _style_loss(
+                features[name], grams, targets.masks.get(name)
             )
-            raw[f"style/{name}"] = loss
-            parts.append(weight * loss)
-        weighted["weighted/style"] = config.style_weight * tf.add_n(parts)
+    return raw
+
+
+def _weigh(
+    image: tf.Tensor, raw: dict[str, tf.Tensor], config: Config
+) -> LossTerms:
+    """Adds the total variation and the weighted sums to the layers' losses."""
+    ordered, weighted = {}, {}
+    for term, factor, layers, weights in (
+        (
+            "content",
+            config.content_weight,
+            config.content_layers,
+            config.content_layer_weights,
+        ),
+        (
+            "style",
+            config.style_weight,
+            config.style_layers,
+            config.style_layer_weights,
+        ),
+    ):
+        parts, factors = [], []
+        for name, weight in zip(layers, weights, strict=True):
+            key = f"{term}/{name}"
+            if key in raw:
+                ordered[key] = raw[key]
+                parts.append(raw[key])
+                factors.append(weight)
+        if parts:
+            # One sum over a vector: TensorFlow reorders scalars at will, and
+            # not always alike.
+            weighted[f"weighted/{term}"] = factor * tf.reduce_sum(
+                tf.stack(parts) * tf.constant(factors, tf.float32)
+            )
     if config.tv_weight:
         loss = losses.total_variation_loss(image)
-        raw["total_variation"] = loss
+        ordered["total_variation"] = loss
         weighted["weighted/total_variation"] = config.tv_weight * loss
-    return LossTerms(tf.add_n(list(weighted.values())), raw, weighted)
+    total = tf.reduce_sum(tf.stack(list(weighted.values())))
+    return LossTerms(total, ordered, weighted)
 
 
 def _style_loss(
@@ -235,4 +335,4 @@ def _style_loss(
         region = gram_sum(features, mask)
         share = region.count / positions
         parts.append(share * losses.style_loss(region.normalized(), target))
-    return tf.add_n(parts)
+    return tf.reduce_sum(tf.stack(parts))

@@ -1,6 +1,8 @@
 """Start-up and signals: TensorFlow loaded quietly, runs stopped cleanly."""
 
 import contextlib
+import dataclasses
+import glob
 import os
 import shutil
 import signal
@@ -17,13 +19,20 @@ class SetupError(RuntimeError):
 
 
 def start_tensorflow(
-    intra_op_threads: int, inter_op_threads: int, *, verbose: bool
+    *,
+    intra_op_threads: int = 0,
+    inter_op_threads: int = 1,
+    tf32: bool = True,
+    deterministic: bool = False,
+    verbose: bool = False,
 ) -> str:
     """Loads TensorFlow and Keras and returns a line about the device.
 
     Args:
         intra_op_threads: threads within one operation; 0: all cores.
         inter_op_threads: operations at once; 0: TensorFlow's choice.
+        tf32: whether a GPU may round factors of float32 to TensorFloat-32.
+        deterministic: whether TensorFlow must give the same bits every time.
         verbose: whether TensorFlow's own messages reach stderr.
 
     Raises:
@@ -42,13 +51,64 @@ def start_tensorflow(
 
         tf.config.threading.set_intra_op_parallelism_threads(intra_op_threads)
         tf.config.threading.set_inter_op_parallelism_threads(inter_op_threads)
+        tf.config.experimental.enable_tensor_float_32_execution(tf32)
+        if deterministic:
+            tf.config.experimental.enable_op_determinism()
         gpus = tf.config.list_physical_devices("GPU")
         for gpu in gpus:
             tf.config.experimental.set_memory_growth(gpu, True)
         tf.constant(0.0)  # the first use of a device has more to say
-    cores = intra_op_threads or len(os.sched_getaffinity(0))
-    device = f"{len(gpus)} GPU" if gpus else f"CPU, {cores} threads"
+    if gpus:
+        details = tf.config.experimental.get_device_details(gpus[0])
+        device = f"GPU ({details.get('device_name', 'unnamed')})"
+        if len(gpus) > 1:
+            device += f", the first of {len(gpus)}"
+    else:
+        cores = intra_op_threads or len(os.sched_getaffinity(0))
+        device = f"CPU, {cores} threads"
     return f"TensorFlow {tf.__version__} on {device}"
+
+
+def find_unused_gpus() -> int:
+    """Counts NVIDIA GPUs of this machine that TensorFlow does not see.
+
+    Those that CUDA_VISIBLE_DEVICES hides are not meant to be seen.
+    """
+    import tensorflow as tf
+
+    if "CUDA_VISIBLE_DEVICES" in os.environ:
+        return 0
+    if tf.config.list_physical_devices("GPU"):
+        return 0
+    return len(glob.glob("/dev/nvidia[0-9]*"))
+
+
+def resolve_for_machine(config):
+    """Returns a Config whose `auto`s are what they mean on this machine.
+
+    Args:
+        config: a `Config`; one that is resolved already comes back as it is.
+
+    Raises:
+        SetupError: if it asks for what the machine has not.
+    """
+    import tensorflow as tf
+
+    has_gpu = bool(tf.config.list_logical_devices("GPU"))
+    if has_gpu and config.convolution == "winograd":
+        raise SetupError(
+            "`convolution` is winograd, which is for the CPU, but a GPU runs."
+            " Give convolution=direct, or hide it: CUDA_VISIBLE_DEVICES=''."
+        )
+    is_direct = has_gpu or config.precision != "float32"
+    choices = {
+        "convolution": "direct" if is_direct else "winograd",
+        "jit_compile": "true" if has_gpu else "false",
+    }
+    return dataclasses.replace(
+        config,
+        **{n: v for n, v in choices.items() if getattr(config, n) == "auto"},
+    )
 
 
 @contextlib.contextmanager

@@ -23,6 +23,7 @@ from tfstyle.preprocessing import deprocess
 from tfstyle.preprocessing import preprocess
 from tfstyle.pyramid import enlarge
 from tfstyle.pyramid import level_sizes
+from tfstyle.runtime import resolve_for_machine
 from tfstyle.vgg19_layers import BY_NAME
 from tfstyle.vgg19_layers import deepest
 
@@ -62,7 +63,7 @@ def stylize(
         NotFiniteError: if the loss stops being finite; names the step.
         WeightsError: if the weights cannot be had.
     """
-    config = config.resolved()
+    config = resolve_for_machine(config.resolved())
     content_masks = () if content_masks is None else content_masks
     style_masks = () if style_masks is None else style_masks
     _check_arrays("content", [] if content is None else [content], "HW3")

@@ -59,10 +59,12 @@ class LBFGS:
         self._terms = None
         self._gradient = None
         self._num_rows = num_correction_pairs
-        ring = tf.zeros([num_correction_pairs, tf.size(image)], image.dtype)
-        self._position_deltas = tf.Variable(ring, trainable=False)
-        self._gradient_deltas = tf.Variable(ring, trainable=False)
-        self._inverse_curvatures = tf.Variable(ring[:, 0], trainable=False)
+        zeros = tf.zeros([tf.size(image)], image.dtype)
+        self._position_deltas, self._gradient_deltas = (
+            [tf.Variable(zeros, trainable=False) for _ in range(self._num_rows)]
+            for _ in range(2)
+        )
+        self._inverse_curvatures = [0.0] * self._num_rows
         self._num_pairs = 0
         self._next_row = 0
         self._scale = 0.0  # of the inverse Hessian; 0: not known yet
@@ -97,12 +99,7 @@ class LBFGS:
     def _search(self, budget: float) -> bool:
         """Searches along one direction; returns whether the image moved."""
         if self._scale:
-            direction = self._apply_inverse_hessian(
-                self._gradient,
-                tf.constant(self._scale, self._image.dtype),
-                tf.constant(self._num_pairs),
-                tf.constant(self._next_row),
-            )
+            direction = self._apply_inverse_hessian()
             step = self._learning_rate
         else:
             direction, step = _normalize(self._gradient), self._first_step
@@ -164,54 +161,71 @@ class LBFGS:
             return
         curvature = step * slope_rise  # y s
         self._scale = curvature / rise
-        dtype = self._image.dtype
-        self._write_pair(
-            tf.constant(self._next_row),
+        row = self._next_row
+        _write_pair(
+            self._position_deltas[row],
+            self._gradient_deltas[row],
             direction,
             gradient,
             self._gradient,
-            tf.constant(step, dtype),
-            tf.constant(1 / curvature, dtype),
+            tf.constant(step, self._image.dtype),
         )
-        self._next_row = (self._next_row + 1) % self._num_rows
+        self._inverse_curvatures[row] = 1 / curvature
+        self._next_row = (row + 1) % self._num_rows
         self._num_pairs = min(self._num_pairs + 1, self._num_rows)
 
-    @tf.function
-    def _write_pair(
-        self, row, direction, gradient, old_gradient, step, inverse_curvature
-    ):
-        for ring, vector in (
-            (self._position_deltas, step * direction),
-            (self._gradient_deltas, gradient - old_gradient),
-        ):
-            delta = tf.IndexedSlices(tf.reshape(vector, [1, -1]), row[None])
-            ring.scatter_update(delta)
-        self._inverse_curvatures.scatter_update(
-            tf.IndexedSlices(inverse_curvature[None], row[None])
+    def _apply_inverse_hessian(self) -> tf.Tensor:
+        """Returns -H g, in the gradient's shape."""
+        newest_first = [
+            (self._next_row - 1 - age) % self._num_rows
+            for age in range(self._num_rows)
+        ]
+        # Rows that hold no pair weigh nothing.
+        inverse_curvatures = [
+            self._inverse_curvatures[row] if age < self._num_pairs else 0.0
+            for age, row in enumerate(newest_first)
+        ]
+        dtype = self._image.dtype
+        return _recur_twice(
+            self._gradient,
+            tf.constant(self._scale, dtype),
+            [self._position_deltas[row].value() for row in newest_first],
+            [self._gradient_deltas[row].value() for row in newest_first],
+            tf.constant(inverse_curvatures, dtype),
         )
 
-    @tf.function
-    def _apply_inverse_hessian(self, gradient, scale, num_pairs, next_row):
-        """Returns -H g, in the gradient's shape, by the two-loop recursion."""
-        vector = tf.reshape(gradient, [-1])
-        factors = tf.TensorArray(gradient.dtype, self._num_rows)
-        for age in tf.range(num_pairs):  # newest first
-            row = (next_row - 1 - age) % self._num_rows
-            factor = self._inverse_curvatures.sparse_read(row) * _dot(
-                self._position_deltas.sparse_read(row), vector
-            )
-            vector -= factor * self._gradient_deltas.sparse_read(row)
-            factors = factors.write(row, factor)
-        vector *= scale
-        for index in tf.range(num_pairs):  # oldest first
-            row = (next_row - num_pairs + index) % self._num_rows
-            factor = self._inverse_curvatures.sparse_read(row) * _dot(
-                self._gradient_deltas.sparse_read(row), vector
-            )
-            vector += (
-                factors.read(row) - factor
-            ) * self._position_deltas.sparse_read(row)
-        return -tf.reshape(vector, tf.shape(gradient))
+
+@tf.function
+def _write_pair(
+    position_delta, gradient_delta, direction, gradient, old_gradient, step
+):
+    position_delta.assign(tf.reshape(step * direction, [-1]))
+    gradient_delta.assign(tf.reshape(gradient - old_gradient, [-1]))
+
+
+@tf.function
+def _recur_twice(
+    gradient, scale, position_deltas, gradient_deltas, inverse_curvatures
+):
+    """Returns -H g by the two-loop recursion; the pairs come newest first."""
+    vector = tf.reshape(gradient, [-1])
+    factors = []
+    pairs = list(
+        zip(
+            position_deltas,
+            gradient_deltas,
+            tf.unstack(inverse_curvatures),
+            strict=True,
+        )
+    )
+    for position_delta, gradient_delta, inverse_curvature in pairs:
+        factors.append(inverse_curvature * _dot(position_delta, vector))
+        vector -= factors[-1] * gradient_delta
+    vector *= scale
+    for position_delta, gradient_delta, inverse_curvature in reversed(pairs):
+        factor = inverse_curvature * _dot(gradient_delta, vector)
+        vector += (factors.pop() - factor) * position_delta
+    return -tf.reshape(vector, tf.shape(gradient))
 
 
 def _dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:

@@ -1,0 +1,595 @@
+"""Measures how fast the program is and what bounds it, in one invocation.
+
+    python tools/benchmark.py
+    python tools/benchmark.py --json --against=pastiche > benchmark.json
+    python tools/benchmark.py --winograd_table
+
+Machines are noisy: what is compared is measured by turns, and medians are
+reported. `others_cores` tells how many cores other work used meanwhile; it must
+be near 0, as it slows some programs more than others. First, while this process
+is small, come children, whose peak memory is at least what it has then:
+
+- processes that evaluate the objective once to warm up and three times more;
+  with --against, one of another program with each, on the same pixels, layers,
+  pooling and number of threads. Ratios and differences are ours to theirs.
+- the program itself, for one step at 256 px: the time from its start until its
+  metrics.jsonl shows step 1. The first of these is not counted.
+
+Then rounds in this process, after one to warm up, measure each of these once:
+
+- float32 matrix products of 2048 and 4096 cubed. The better rate bounds what
+  follows in the round.
+- an evaluation: the objective's value and gradient, five style layers and one
+  content layer. Its FLOP are those of direct convolutions and Gram products;
+  its share of the bound is FLOP / rate / time, which may pass 1 for Winograd's
+  algorithm, as that multiplies less.
+- a step of L-BFGS with a full ring of correction pairs: the optimiser's own
+  time and that of one evaluation. The own time is taken from a step on a
+  quadratic of as many numbers, from which that quadratic's time is subtracted.
+  The ring is larger than the caches, so what runs in between matters little.
+
+With --winograd_table only the rectified convolutions of VGG19 are timed, with
+their gradient by the input and in both ways, in frames of square pictures of
+64 px to the largest of --image_sizes; FEWEST_POSITIONS is made from that.
+"""
+
+import functools
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+from absl import app
+from absl import flags
+
+from tfstyle import image_io
+from tfstyle import runtime
+from tfstyle.config import Config
+from tfstyle.config_checks import ConfigError
+from tfstyle.runtime import SetupError
+from tfstyle.vgg19_layers import CONVOLUTIONS
+from tfstyle.vgg19_layers import deepest
+from tfstyle.weight_files import WeightsError
+
+# Functions load TensorFlow and what needs it: child processes come before.
+
+_SAMPLES = os.path.join(os.path.dirname(image_io.__file__), "samples")
+_CONTENT = flags.DEFINE_string("content", f"{_SAMPLES}/scene.jpg", "image")
+_STYLE = flags.DEFINE_string("style", f"{_SAMPLES}/strokes.jpg", "image")
+_SIZES = flags.DEFINE_list("image_sizes", "256,512,1024", "edges in pixels")
+_CONVOLUTIONS = flags.DEFINE_list("convolutions", "direct,winograd", "each")
+_REPEATS = flags.DEFINE_integer("repeats", 7, "rounds after the first", 1)
+_LBFGS_SIZE = flags.DEFINE_integer("lbfgs_size", 512, "edge in pixels")
+_NUM_CORRECTION_PAIRS = flags.DEFINE_integer(
+    "num_correction_pairs", 20, "memory of L-BFGS", 1
+)
+_AGAINST = flags.DEFINE_enum("against", None, ["pastiche"], "another program")
+_AGAINST_SIZE = flags.DEFINE_integer(
+    "against_size", 512, "edge in pixels in child processes that evaluate"
+)
+_PAIRS = flags.DEFINE_integer(
+    "pairs", 7, "such processes of each kind; with --against, pairs", 1
+)
+_VENV = flags.DEFINE_string(
+    "venv",
+    None,
+    "folder of the other program's virtual environment, made if need be;"
+    " default: tfstyle-benchmark-pastiche in the user's cache",
+)
+_JSON = flags.DEFINE_bool("json", False, "print a JSON object, not tables")
+_WINOGRAD_TABLE = flags.DEFINE_bool(
+    "winograd_table", False, "measure only where Winograd's algorithm is faster"
+)
+_CHILD = flags.DEFINE_string("child", None, "how the tool calls itself")
+
+ERRORS = (ConfigError, SetupError, WeightsError, image_io.ImageError)
+MATRIX_SIDES = (2048, 4096)
+FIRST_STEP_SIZE = 256  # pixels
+CHILD_EVALUATIONS = 3
+WORTHWHILE = 1.05
+"""Channels for which Winograd's algorithm is never so much faster are left."""
+REQUIREMENTS = ("pastiche==1.6.0", "torch==2.13.0")
+PEER_VERSIONS = """
+import importlib.metadata, pastiche.pastiche, torch
+print("pastiche", importlib.metadata.version("pastiche"), end=", ")
+print("torch", torch.__version__)
+"""
+PEER_CHILD = """
+import json, sys, time, torch
+from pastiche.pastiche import PasticheArtist
+content, style = sys.argv[1:3]
+side, num_threads, num_evaluations = map(int, sys.argv[3:])
+torch.set_num_threads(num_threads)
+artist = PasticheArtist(
+    content, [style], pooling="avg", random_init=True, device="cpu",
+    size=(side, side), style_size=(side, side),
+)
+seconds = []
+for _ in range(num_evaluations):
+    start = time.perf_counter()
+    artist.pastiche.grad = None
+    loss = artist._calc_loss()
+    loss.backward()
+    loss.item()
+    seconds.append(time.perf_counter() - start)
+print(json.dumps(seconds))
+"""
+
+
+def main(argv):
+    """Measures what is asked for and prints it."""
+    if len(argv) > 1:
+        raise app.UsageError(f"Flags begin with --. Received: {argv[1:]}")
+    try:
+        result = _evaluate_as_child() if _CHILD.value else _measure()
+    except ERRORS as error:
+        sys.exit(f"error: {' '.join(str(error).split())}")
+    if _JSON.value or _CHILD.value:
+        print(json.dumps(result))
+        return
+    for title, rows in result.items():
+        _print_table(title.replace("_", " "), rows)
+    if _WINOGRAD_TABLE.value:
+        _print_fewest_positions(result["winograd"])
+
+
+def _measure() -> dict[str, list[dict]]:
+    """Returns the rows of every table by title."""
+    for convolution in _CONVOLUTIONS.value:
+        Config(convolution=convolution)  # raises what is wrong with it
+    others, result = _OtherWork(), {}
+    if not _WINOGRAD_TABLE.value:
+        with tempfile.TemporaryDirectory() as folder:
+            result |= _measure_children(folder)
+        result["first_steps"] = _measure_first_steps()
+    machine = {"cpu": _cpu_model(), "device": _start_tensorflow()}
+    if _WINOGRAD_TABLE.value:
+        result["winograd"] = _measure_winograd()
+    else:
+        result |= _measure_rounds()
+    machine["others_cores"] = others.cores()
+    return {"machine": [machine]} | result
+
+
+def count_flop(side: int, config: Config) -> int:
+    """Counts the FLOP of an evaluation with direct convolutions.
+
+    `2 * 9 C_in C_out H_l W_l` a convolution up to the deepest layer and
+    `2 C C H_l W_l` a Gram product; as many again for the gradient by the input.
+
+    Args:
+        side: of the square image, pixels.
+        config: names the layers.
+    """
+    flop, channels = 0, 3
+    last = deepest((*config.content_layers, *config.style_layers))
+    for layer in CONVOLUTIONS:
+        positions = (side // layer.stride) ** 2
+        flop += 2 * 9 * channels * layer.channels * positions
+        channels = layer.channels
+        if layer.name in config.style_layers:
+            flop += 2 * channels * channels * positions
+        if layer == last:
+            break
+    return 2 * flop
+
+
+def _start_tensorflow() -> str:
+    return runtime.start_tensorflow(
+        intra_op_threads=0, inter_op_threads=1, verbose=False
+    )
+
+
+def _cpu_model() -> str:
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        names = [line for line in file if line.startswith("model name")]
+    return names[0].split(":", 1)[1].strip() if names else "unknown"
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _time(call) -> float:
+    """Returns the seconds that a call takes."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+class _OtherWork:
+    """Measures how busy other programs keep the machine.
+
+    No child of this process may be running when it is made or read.
+    """
+
+    def __init__(self):
+        self._start = self._read()
+
+    def cores(self) -> float:
+        """Returns how many cores others have used since this was made."""
+        seconds, now = zip(self._start, self._read(), strict=True)
+        return (now[1] - now[0]) / (seconds[1] - seconds[0])
+
+    def _read(self) -> tuple[float, float]:
+        """Returns the time and the CPU time of others, seconds."""
+        with open("/proc/stat", encoding="utf-8") as file:
+            ticks = [int(number) for number in file.readline().split()[1:9]]
+        idle = ticks[3] + ticks[4]
+        busy = (sum(ticks) - idle) / os.sysconf("SC_CLK_TCK")
+        return time.perf_counter(), busy - sum(os.times()[:4])
+
+
+def _median(rows: list[dict]) -> dict:
+    """Returns one row, of the medians of what is a float."""
+    return {
+        name: statistics.median(row[name] for row in rows)
+        if isinstance(value, float)
+        else value
+        for name, value in rows[0].items()
+    }
+
+
+def _read_square(path: str, side: int) -> np.ndarray:
+    """Reads uint8 `[side, side, 3]`, RGB."""
+    return image_io.resize(image_io.read_image(path).pixels, side, side)
+
+
+def _measure_children(folder: str) -> dict[str, list[dict]]:
+    """Runs processes that evaluate: ours, and the peer's by turns.
+
+    Args:
+        folder: an empty one, for the images.
+    """
+    side, result, peer, pairs = _AGAINST_SIZE.value, {}, None, []
+    paths = [f"{folder}/content.png", f"{folder}/style.png"]
+    for path, flag in zip(paths, (_CONTENT, _STYLE), strict=True):
+        image_io.write_image(path, _read_square(flag.value, side))
+    ours = [sys.executable, os.path.abspath(__file__), f"--against_size={side}"]
+    ours += [f"--content={paths[0]}", f"--style={paths[1]}"]
+    if _AGAINST.value:
+        peer, result["peer"] = _make_peer()
+        num_threads = len(os.sched_getaffinity(0))
+        peer += [PEER_CHILD, *paths]
+        peer += map(str, (side, num_threads, 1 + CHILD_EVALUATIONS))
+    for number in range(_PAIRS.value):
+        for convolution in _CONVOLUTIONS.value:
+            _say(f"processes {number + 1}/{_PAIRS.value}, {convolution}")
+            command = [*ours, f"--child={convolution}"]
+            row = {"image_size": side, "convolution": convolution}
+            pairs.append(row | _run_pair(command, peer, number % 2 == 1))
+    if peer is not None:
+        result["pairs"] = pairs
+    result["processes"] = [
+        _median([row for row in pairs if row["convolution"] == convolution])
+        for convolution in _CONVOLUTIONS.value
+    ]
+    return result
+
+
+def _run_pair(
+    ours: list[str], peer: list[str] | None, is_peer_first: bool
+) -> dict[str, float]:
+    """Runs our process, and the peer's if there is one, and compares them."""
+    others, row = _OtherWork(), {}
+    if peer is not None and is_peer_first:
+        row["peer_seconds"], row["peer_peak_mib"] = _spawn(peer)
+    row["seconds"], row["peak_mib"] = _spawn(ours)
+    if peer is not None and not is_peer_first:
+        row["peer_seconds"], row["peer_peak_mib"] = _spawn(peer)
+    if peer is not None:
+        row["ratio"] = row["seconds"] / row["peer_seconds"]
+        row["extra_mib"] = row["peak_mib"] - row["peer_peak_mib"]
+    return row | {"others_cores": others.cores()}
+
+
+def _evaluate_as_child() -> list[float]:
+    """Returns the seconds of every evaluation, the first included."""
+    _start_tensorflow()
+    evaluations = _make_evaluations(_CHILD.value, [_AGAINST_SIZE.value])
+    (evaluate,) = evaluations.values()
+    return [_time(evaluate) for _ in range(1 + CHILD_EVALUATIONS)]
+
+
+def _spawn(command: list[str]) -> tuple[float, float]:
+    """Runs a process that prints the seconds of its evaluations.
+
+    Returns:
+        Their median without the first, and the process's peak memory, MiB.
+    """
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    with process.stdout:
+        output = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:  # a positive one has told why
+        sys.exit(max(process.returncode, 0) or f"A child got {status=}.")
+    return statistics.median(json.loads(output)[1:]), usage.ru_maxrss / 1024
+
+
+def _make_peer() -> tuple[list[str], list[dict]]:
+    """Makes the peer's virtual environment if it is not there.
+
+    Which build of torch is installed, pip's settings decide.
+
+    Returns:
+        The start of a command that runs a script in it, and a row.
+    """
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    default = os.path.join(home, "tfstyle-benchmark-pastiche")
+    folder = os.path.abspath(_VENV.value or default)
+    python = [f"{folder}/bin/python", "-I", "-W", "ignore", "-c"]
+    ask = functools.partial(
+        subprocess.run, [*python, PEER_VERSIONS], capture_output=True, text=True
+    )
+    if not os.path.exists(python[0]) or ask().returncode:
+        _say(f"Installing {' and '.join(REQUIREMENTS)} in {folder}")
+        venv = [sys.executable, "-m", "venv", folder]
+        pip = [python[0], "-m", "pip", "install", *REQUIREMENTS]
+        for command in (venv, pip):
+            if subprocess.run(command, stdout=sys.stderr).returncode:
+                sys.exit(f"error: {folder!r} cannot be made. Name another.")
+    return python, [{"versions": ask(check=True).stdout.strip()}]
+
+
+def _measure_first_steps() -> list[dict]:
+    rows = []
+    for convolution in _CONVOLUTIONS.value:
+        _say(f"first steps, {convolution}")
+        repeats = range(1 + _REPEATS.value)
+        seconds = [_time_first_step(convolution) for _ in repeats]
+        row = {"image_size": FIRST_STEP_SIZE, "convolution": convolution}
+        rows.append(row | {"seconds": statistics.median(seconds[1:])})
+    return rows
+
+
+def _time_first_step(convolution: str) -> float:
+    """Returns the seconds from a run's start to its first step's record."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [
+            *(sys.executable, "-m", "tfstyle.main"),
+            *(f"--content_image={_CONTENT.value}", f"--workdir={folder}"),
+            *(f"--style_images={_STYLE.value}", f"--convolution={convolution}"),
+            *("--num_steps=1", "--log_every_steps=1"),
+            f"--image_size={FIRST_STEP_SIZE}",
+        ]
+        start = time.perf_counter()
+        with open(f"{folder}/log", "wb") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log)
+        metrics = pathlib.Path(folder, "metrics.jsonl")
+        while process.poll() is None and not (
+            metrics.exists() and b'"step": 1,' in metrics.read_bytes()
+        ):
+            time.sleep(0.01)
+        seconds = time.perf_counter() - start
+        if process.wait():
+            sys.exit(pathlib.Path(folder, "log").read_text(errors="replace"))
+        return seconds
+
+
+def _measure_rounds() -> dict[str, list[dict]]:
+    """Measures everything once a round."""
+    sizes = sorted({*map(int, _SIZES.value), _LBFGS_SIZE.value})
+    products = {side: _make_product(side) for side in MATRIX_SIDES}
+    step, evaluations = _make_lbfgs_step(_LBFGS_SIZE.value), {}
+    for convolution in _CONVOLUTIONS.value:
+        evaluations |= _make_evaluations(convolution, sizes)
+    rounds = []
+    for number in range(_REPEATS.value + 1):
+        _say(f"round {number}/{_REPEATS.value}")
+        rounds.append(_measure_round(products, step, evaluations))
+    tables = {}
+    for title in rounds[0]:
+        rows = zip(*(each[title] for each in rounds[1:]), strict=True)
+        tables[title] = [_median(row) for row in rows]
+    return tables
+
+
+def _measure_round(products, step, evaluations) -> dict[str, list[dict]]:
+    """Measures each once.
+
+    Args:
+        products: calls that multiply matrices, by the matrices' side.
+        step: returns the optimiser's own seconds.
+        evaluations: calls that evaluate, by size and convolution.
+    """
+    tables = {"matrix_products": [], "evaluations": [], "lbfgs_steps": []}
+    for side, multiply in products.items():
+        row = {"side": side, "gflop": 2 * side**3 / 1e9}
+        row["gflop_per_second"] = row["gflop"] / _time(multiply)
+        tables["matrix_products"].append(row)
+    rate = max(row["gflop_per_second"] for row in tables["matrix_products"])
+    own = step()
+    for (size, convolution), evaluate in sorted(evaluations.items()):
+        setting = {"image_size": size, "convolution": convolution}
+        row = setting | {"gflop": count_flop(size, Config()) / 1e9}
+        row["seconds"] = seconds = _time(evaluate)
+        row["share_of_bound"] = row["gflop"] / rate / seconds
+        tables["evaluations"].append(row)
+        if size == _LBFGS_SIZE.value:
+            row = setting | {
+                "num_correction_pairs": _NUM_CORRECTION_PAIRS.value
+            }
+            row |= {"seconds": own + seconds, "own_seconds": own}
+            row["own_share"] = own / row["seconds"]
+            tables["lbfgs_steps"].append(row)
+    return tables
+
+
+def _make_product(side: int):
+    """Makes a call that multiplies two square matrices."""
+    import tensorflow as tf
+
+    a, b = tf.random.normal([2, side, side])
+    return lambda: float(tf.matmul(a, b)[0, 0])
+
+
+def _make_evaluations(convolution: str, sides: list[int]) -> dict:
+    """Makes calls that evaluate the objective, by size and convolution."""
+    import tensorflow as tf
+
+    from tfstyle.features import make_extractor
+    from tfstyle.objective import compute_targets
+    from tfstyle.objective import make_value_and_gradient
+    from tfstyle.preprocessing import preprocess
+
+    config = Config(convolution=convolution).resolved()
+    config = runtime.resolve_for_machine(config)
+    extractor = make_extractor(config)
+
+    def make(side):
+        content, style = (
+            tf.constant(preprocess(_read_square(flag.value, side)))
+            for flag in (_CONTENT, _STYLE)
+        )
+        targets = compute_targets(extractor, content, [style], config)
+        hinge = make_value_and_gradient(extractor, targets, config)
+        image = tf.random.normal([1, side, side, 3], stddev=20.0)
+        return lambda: float(hinge(image)[0].total)
+
+    return {(side, convolution): make(side) for side in sides}
+
+
+def _make_lbfgs_step(side: int):
+    """Makes a function that returns the optimiser's own seconds of a step.
+
+    It makes steps until one takes a single evaluation.
+    """
+    import tensorflow as tf
+
+    from tfstyle.objective import LossTerms
+    from tfstyle.optimizers.lbfgs import LBFGS
+
+    # With so many curvatures it is far from done after a hundred steps.
+    shape = (1, side, side, 3)
+    curvatures = np.geomspace(1, 1e4, 3 * side**2, dtype=np.float32)
+    curvatures = tf.constant(curvatures.reshape(shape))
+    evaluation_seconds = []
+
+    @tf.function
+    def evaluate(image):
+        gradient = curvatures * image
+        value = tf.reduce_sum(gradient * image) / 2
+        return LossTerms(value, {}, {}), gradient
+
+    def hinge(image):
+        start = time.perf_counter()
+        result = evaluate(image)
+        evaluation_seconds.append(time.perf_counter() - start)
+        return result
+
+    image = tf.Variable(tf.random.normal(shape, stddev=20.0))
+    optimizer = LBFGS(image, hinge, _NUM_CORRECTION_PAIRS.value)
+    optimizer.start()
+    for _ in range(_NUM_CORRECTION_PAIRS.value):
+        optimizer.update_step()
+
+    def measure():
+        while not optimizer.is_converged:
+            evaluation_seconds.clear()
+            seconds = _time(optimizer.update_step)
+            if len(evaluation_seconds) == 1:
+                return seconds - evaluation_seconds[0]
+        sys.exit("error: L-BFGS has converged. Ask for fewer repeats.")
+
+    return measure
+
+
+def _measure_winograd() -> list[dict]:
+    """Times a convolution both ways, for every pair of channels and frame."""
+    largest = max(map(int, _SIZES.value))
+    pictures = [64 << n for n in range(8) if 64 << n <= largest]
+    frames, channels = set(), 3
+    for layer in CONVOLUTIONS:
+        sides = [picture // layer.stride for picture in pictures]
+        frames.update((channels, layer.channels, side) for side in sides)
+        channels = layer.channels
+    rows = []
+    for channels, filters, side in sorted(frames):
+        if channels < 64:
+            continue
+        _say(f"{channels} to {filters} channels, {side}x{side}")
+        direct, winograd = _make_convolutions(channels, filters, side)
+        repeats = []
+        for _ in range(_REPEATS.value):
+            row = {"channels": channels, "filters": filters, "side": side}
+            row["direct_seconds"] = _time(direct)
+            row["winograd_seconds"] = _time(winograd)
+            row["gain"] = row["direct_seconds"] / row["winograd_seconds"]
+            repeats.append(row)
+        rows.append(_median(repeats))
+    return rows
+
+
+def _make_convolutions(channels: int, filters: int, side: int) -> list:
+    """Makes calls that convolve and go back, directly and by Winograd."""
+    import tensorflow as tf
+
+    from tfstyle import winograd
+
+    kernel = tf.random.normal([3, 3, channels, filters], stddev=0.05)
+    transformed_kernel = winograd.transform_kernel(kernel)
+    bias = tf.zeros([filters])
+    image = tf.random.normal([1, side, side, channels])
+    upstream = tf.random.normal([1, side, side, filters])
+
+    def direct(image):
+        outputs = tf.nn.conv2d(image, kernel, 1, "SAME")
+        return tf.nn.relu(tf.nn.bias_add(outputs, bias))
+
+    def by_winograd(image):
+        return winograd.convolve(image, transformed_kernel, bias)
+
+    def go_both_ways(convolve, image, upstream):
+        with tf.GradientTape() as tape:
+            tape.watch(image)
+            outputs = convolve(image)
+        return outputs, tape.gradient(outputs, image, upstream)
+
+    calls = []
+    for convolve in (direct, by_winograd):
+        run = tf.function(functools.partial(go_both_ways, convolve))
+        run(image, upstream)  # to warm up
+        calls.append(functools.partial(run, image, upstream))
+    return calls
+
+
+def _print_fewest_positions(rows: list[dict]) -> None:
+    """Prints the positions from which on Winograd's algorithm is faster."""
+    gains = {}
+    for row in rows:  # small frames first
+        pair, positions = (row["channels"], row["filters"]), row["side"] ** 2
+        wins = gains.setdefault(pair, {})
+        wins[positions] = row["gain"]
+        if row["gain"] <= 1:
+            wins.clear()
+    print("\nFEWEST_POSITIONS = {")
+    for pair, wins in gains.items():
+        if max(wins.values(), default=0) >= WORTHWHILE:
+            print(f"    {pair}: {min(wins)},")
+    print("}")
+
+
+def _print_table(title: str, rows: list[dict]) -> None:
+    """Prints rows of the same names, in columns."""
+    names = list(rows[0])
+    texts = [[name.replace("_", " ") for name in names]]
+    for row in rows:
+        values = [row[name] for name in names]
+        texts.append(
+            [f"{v:.4g}" if isinstance(v, float) else str(v) for v in values]
+        )
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    print(f"\n{title}")
+    for cells in texts:
+        pairs = zip(cells, widths, strict=True)
+        print("  ".join(text.rjust(width) for text, width in pairs))
+
+
+if __name__ == "__main__":
+    app.run(main)
