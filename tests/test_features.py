@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from tfstyle import vgg
 from tfstyle.config import Config
+from tfstyle.features import Extractor
 from tfstyle.features import make_extractor
 from tfstyle.features import make_feature_model
 
@@ -51,3 +52,38 @@ def test_features_are_rectified(random_weights, generator):
     features = model(image)["block4_conv2"].numpy()
     assert features.min() == 0
     assert features.max() > 0
+
+
+def test_segments_chain_to_the_whole_model(random_weights, generator):
+    network = vgg.make_vgg19(random_weights.layers)
+    names = ["block1_conv1", "block2_pool", "block3_conv2", "block5_conv1"]
+    extractor = Extractor(make_feature_model(network, names), "", "")
+    image = tf.constant(generator.normal(0, 60, (1, 37, 50, 3)), tf.float32)
+    expected, found, end = extractor(image), {}, image
+    assert [segment.name for segment in extractor.segments] == [
+        "block1_pool",
+        "block2_pool",
+        "block3_pool",
+        "block4_pool",
+        "block5_conv1",
+    ]
+    for segment in extractor.segments:
+        features = segment(end)
+        end = features[segment.name]
+        found |= {n: f for n, f in features.items() if n in names}
+    assert list(found) == names
+    for name, value in found.items():
+        np.testing.assert_array_equal(value, expected[name])
+
+
+def test_features_are_float32_in_float16(random_weights, generator):
+    config = {"weights": "random", "content_layers": ("conv2_1",)}
+    image = tf.constant(generator.normal(0, 60, (1, 32, 32, 3)), tf.float32)
+    features, expected = (
+        make_extractor(Config(precision=precision, **config))(image)
+        for precision in ("mixed_float16", "float32")
+    )
+    for name, value in features.items():
+        assert value.dtype == tf.float32
+        error = np.linalg.norm(value - expected[name])
+        assert 0 < error < 5e-3 * np.linalg.norm(expected[name])

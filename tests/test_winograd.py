@@ -157,23 +157,41 @@ def test_features_and_gradient_of_the_network_equal_direct(
 
 @pytest.mark.weights
 def test_final_losses_equal_direct(real_weights, samples):
-    """Half a percent after forty steps, and every run gives the same bits."""
+    """With Adam half a percent; two runs of L-BFGS part at any rounding.
 
-    def run(convolution):
-        config = Config(
-            image_size=96,
-            init="content",
-            num_steps=40,
-            convolution=convolution,
-        )
-        network = vgg.make_vgg19(real_weights.layers, convolution=convolution)
-        names = (*config.content_layers, *config.style_layers)
-        extractor = Extractor(make_feature_model(network, names), "", "")
-        content, style = samples
-        return stylize(content, [style], config, extractor=extractor)
-
-    fast, again, direct = run("winograd"), run("winograd"), run("direct")
+    A single grey level in a single value of the initial image changes what
+    L-BFGS reaches after 100 steps at this size by up to 6 percent, directly
+    or not.
+    """
+    fast, again, direct = (
+        paint(real_weights, samples, convolution, optimizer="adam")
+        for convolution in ("winograd", "winograd", "direct")
+    )
     np.testing.assert_array_equal(fast.image, again.image)
     assert fast.losses["total"] == pytest.approx(
         direct.losses["total"], rel=5e-3
     )
+
+
+@pytest.mark.weights
+def test_lbfgs_gives_the_same_bits_every_time(real_weights, samples):
+    first, second = (
+        paint(real_weights, samples, "winograd", optimizer="lbfgs")
+        for _ in range(2)
+    )
+    np.testing.assert_array_equal(first.image, second.image)
+
+
+def paint(weights, samples, convolution, optimizer):
+    config = Config(
+        image_size=96,
+        init="content",
+        num_steps=40,
+        optimizer=optimizer,
+        convolution=convolution,
+    )
+    network = vgg.make_vgg19(weights.layers, convolution=convolution)
+    names = (*config.content_layers, *config.style_layers)
+    extractor = Extractor(make_feature_model(network, names), "", "")
+    content, style = samples
+    return stylize(content, [style], config, extractor=extractor)

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfstyle import vgg
 from tfstyle.config import Config
 from tfstyle.runtime import resolve_for_machine
+from tfstyle.runtime import return_freed_memory
 from tfstyle.weights import load_weights
 
 
@@ -104,7 +105,12 @@ def make_extractor(config: Config) -> Extractor:
     model = make_feature_model(
         network, (*config.content_layers, *config.style_layers)
     )
-    return Extractor(model, weights.origin, weights.sha256, config.precision)
+    extractor = Extractor(
+        model, weights.origin, weights.sha256, config.precision
+    )
+    del weights, network
+    return_freed_memory()
+    return extractor
 
 
 def make_feature_model(

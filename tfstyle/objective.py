@@ -53,8 +53,8 @@ class LossTerms(NamedTuple):
     weighted: dict[str, tf.Tensor]
 
 
-SCALED_GRADIENT = 16.0
-"""Largest gradient by a float16 feature; 4000 below overflow."""
+SCALED_GRADIENT = 1.0
+"""Largest gradient by a feature, as scaled; in float16 4000 below overflow."""
 
 ValueAndGradient = Callable[[tf.Tensor], tuple[LossTerms, tf.Tensor]]
 
@@ -227,7 +227,7 @@ def _evaluate_scaled(
     )
     largest = tf.maximum(largest, np.finfo(np.float32).tiny)
     exponent = tf.floor(tf.math.log(SCALED_GRADIENT / largest) / np.log(2))
-    scale = tf.pow(2.0, tf.clip_by_value(exponent, -126, 126))
+    scale = tf.pow(2.0, tf.clip_by_value(exponent, -100, 100))
     gradient = through_network.gradient(
         features,
         image,

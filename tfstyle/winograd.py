@@ -42,7 +42,7 @@ FEWEST_POSITIONS = {
 Measured by `tools/benchmark.py --winograd_table` on 2 cores of an AMD EPYC
 with AVX-512; 64 channels gain 1.1 times, 512 channels up to 2.7 times.
 """
-STRIP_BLOCKS = 512
+STRIP_BLOCKS = 1024
 """Blocks in work at once: bounds the memory and keeps it in the caches."""
 MAX_STRIPS = 32
 
