@@ -51,3 +51,10 @@ def test_adam_counts_every_evaluation():
     optimizer.update_step()
     assert optimizer.evaluations == 3
     assert not optimizer.is_converged
+
+
+def test_adam_takes_a_whole_number_as_learning_rate():
+    image, optimizer = make_adam([30.0], learning_rate=2)
+    optimizer.start()
+    optimizer.update_step()
+    np.testing.assert_allclose(image.numpy(), [28.0], rtol=1e-5)

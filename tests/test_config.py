@@ -25,6 +25,7 @@ NOT_OF_THE_PICTURE = {
     "log_every_steps",
     "report",
     "recompute",
+    "export_dir",
 }
 AT_LEAST = (
     ("style_scale", 0),

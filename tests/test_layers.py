@@ -37,7 +37,7 @@ LAYERS = (
         "losses",
         "workdir",
     },
-    {"image_files", "objective"},
+    {"export", "image_files", "objective"},
     {"stylization"},
     {"job"},
     {"main"},

@@ -42,6 +42,15 @@ def write_text(path: str, text: str) -> None:
         file.write(text)
 
 
+def sync_tree(folder: str) -> None:
+    """Waits until all files and folders in a folder are on the disk."""
+    for path, _, names in os.walk(folder, topdown=False):
+        for name in names:
+            _sync(os.path.join(path, name))
+        with contextlib.suppress(OSError):
+            _sync(path)
+
+
 def _sync(path: str) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:

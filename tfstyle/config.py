@@ -154,6 +154,13 @@ class Config:
     report: bool = _field(
         False, "Output", "write report.html to the workdir", pixels=False
     )
+    export_dir: str | None = _field(
+        None,
+        "Output",
+        "write the feature extractor there as a SavedModel, in a folder with"
+        " the next number; needs no images",
+        pixels=False,
+    )
     intra_op_threads: int = _field(
         0, "Machine", "threads within one operation; 0: all cores"
     )

@@ -84,7 +84,14 @@ def check_images(
 
 def check_paths(config) -> None:
     """Refuses names that a line of a flagfile cannot hold."""
-    names = ("content_image", "output_image", "weights", "init", "workdir")
+    names = (
+        "content_image",
+        "output_image",
+        "weights",
+        "init",
+        "workdir",
+        "export_dir",
+    )
     paths = [(name, getattr(config, name)) for name in names]
     for name in ("style_images", "content_masks", "style_masks"):
         paths += [(name, path) for path in getattr(config, name)]
@@ -130,6 +137,17 @@ def check_choices(config) -> None:
         raise ConfigError(
             "`recompute` is not for mixed_float16, whose gradients are scaled"
             " as a whole. Give precision=mixed_bfloat16, or no recompute."
+        )
+
+    if config.export_dir and config.precision != "float32":
+        raise ConfigError(
+            "`export_dir` gets a model in float32. Received:"
+            f" precision={config.precision}. Leave it out."
+        )
+    if config.export_dir and (config.content_image or config.style_images):
+        raise ConfigError(
+            "`export_dir` exports the network and paints nothing. Leave out"
+            " `content_image` and `style_images`."
         )
 
 

@@ -52,6 +52,22 @@ def gram_sum(features: tf.Tensor, mask: tf.Tensor | None = None) -> GramSum:
     return GramSum(_gram_matrix(rows), count)
 
 
+def gram_matrices(features: tf.Tensor) -> tf.Tensor:
+    """Computes the Gram matrices of a batch, each divided by its H*W.
+
+    Args:
+        features: float32 `[B, H, W, C]`, rectified activations.
+
+    Returns:
+        float32 `[B, C, C]`, in squared activations.
+    """
+    shape = tf.shape(features)
+    positions = shape[1] * shape[2]
+    rows = tf.reshape(features, [shape[0], positions, features.shape[-1]])
+    products = tf.matmul(rows, rows, transpose_a=True)
+    return products / tf.cast(positions, features.dtype)
+
+
 @tf.custom_gradient
 def _gram_matrix(rows: tf.Tensor):
     """Returns `rows^T rows`, with a gradient of one product instead of two.

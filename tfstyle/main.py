@@ -1,5 +1,6 @@
 """The command line program: python -m tfstyle.main --flagfile=..."""
 
+import dataclasses
 import logging as standard_logging
 import os
 import sys
@@ -32,9 +33,12 @@ def main(config: Config) -> int:
 
 
 def _main(config: Config) -> int:
+    return _export(config) if config.export_dir else _paint(config)
+
+
+def _paint(config: Config) -> int:
     """Checks, reads, loads TensorFlow and runs, in this order."""
     from tfstyle import image_files
-    from tfstyle import runtime
     from tfstyle import workdir
 
     config.check_images(
@@ -45,6 +49,42 @@ def _main(config: Config) -> int:
     )
     workdir.check_output(config)
     images = image_files.read_image_files(config)
+    config, device = _start_tensorflow(config)
+
+    from tfstyle import features
+    from tfstyle import job
+    from tfstyle import stylization
+
+    # A size that cannot be is told before weights are fetched.
+    stylization.output_size(images.content, images.styles, config)
+    extractor = features.make_extractor(config)
+    number = job.run_job(config, images, extractor, device)
+    return 128 + number if number else 0
+
+
+def _export(config: Config) -> int:
+    """Writes the feature extractor as a SavedModel."""
+    config = dataclasses.replace(config, convolution="direct")
+    config, device = _start_tensorflow(config)
+
+    from tfstyle import export
+    from tfstyle import features
+
+    extractor = features.make_extractor(config)
+    logging.info("%s; weights: %s", device, extractor.origin)
+    verbosity = logging.get_verbosity()
+    if verbosity == logging.INFO:  # TensorFlow would tell how it saves
+        logging.set_verbosity(logging.WARNING)
+    path = export.export_extractor(extractor, config, config.export_dir)
+    logging.set_verbosity(verbosity)
+    logging.info("Wrote %s", path)
+    return 0
+
+
+def _start_tensorflow(config: Config) -> tuple[Config, str]:
+    """Returns the config with its `auto`s settled, and what it runs on."""
+    from tfstyle import runtime
+
     device = runtime.start_tensorflow(
         intra_op_threads=config.intra_op_threads,
         inter_op_threads=config.inter_op_threads,
@@ -58,17 +98,7 @@ def _main(config: Config) -> int:
             " machine: pip install 'tensorflow[and-cuda]'",
             number,
         )
-    config = runtime.resolve_for_machine(config)
-
-    from tfstyle import features
-    from tfstyle import job
-    from tfstyle import stylization
-
-    # A size that cannot be is told before weights are fetched.
-    stylization.output_size(images.content, images.styles, config)
-    extractor = features.make_extractor(config)
-    number = job.run_job(config, images, extractor, device)
-    return 128 + number if number else 0
+    return runtime.resolve_for_machine(config), device
 
 
 def run() -> None:

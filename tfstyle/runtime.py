@@ -51,6 +51,8 @@ def start_tensorflow(
     with contextlib.nullcontext() if verbose else _stderr_aside():
         import tensorflow as tf
 
+        if not verbose:
+            tf.get_logger().setLevel("ERROR")
         tf.config.threading.set_intra_op_parallelism_threads(intra_op_threads)
         tf.config.threading.set_inter_op_parallelism_threads(inter_op_threads)
         tf.config.experimental.enable_tensor_float_32_execution(tf32)

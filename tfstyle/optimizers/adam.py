@@ -27,7 +27,7 @@ class Adam:
         self.evaluations = 0
         self._image = image
         self._value_and_gradient = value_and_gradient
-        self._adam = keras.optimizers.Adam(learning_rate)
+        self._adam = keras.optimizers.Adam(float(learning_rate))
         self._adam.build([image])
         self._gradient = tf.Variable(tf.zeros_like(image), trainable=False)
 
