@@ -386,7 +386,7 @@ def test_check_images_takes_what_can_be_painted(
 # Defaults that depend.
 
 
-@pytest.mark.parametrize(("optimizer", "rate"), [("lbfgs", 1.0), ("adam", 10.0)])
+@pytest.mark.parametrize(("optimizer", "rate"), [("lbfgs", 1.0), ("adam", 5.0)])
 def test_resolved_fills_in_learning_rate(optimizer, rate):
     config = Config(optimizer=optimizer)
     assert config.resolved().learning_rate == rate

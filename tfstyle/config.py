@@ -10,7 +10,7 @@ from typing import Any
 
 from tfstyle import config_checks
 
-LEARNING_RATES = {"lbfgs": 1.0, "adam": 10.0}
+LEARNING_RATES = {"lbfgs": 1.0, "adam": 5.0}
 
 
 def _field(default: Any, group: str, text: str, *, pixels: bool = True):
@@ -111,7 +111,7 @@ class Config:
     learning_rate: float | None = _field(
         None,
         "Optimization",
-        "default: 1 for lbfgs, 10 (grey levels) for adam",
+        "default: 1 for lbfgs, 5 (grey levels) for adam",
     )
     num_correction_pairs: int = _field(20, "Optimization", "memory of lbfgs")
     num_levels: int = _field(

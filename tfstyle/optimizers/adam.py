@@ -22,7 +22,7 @@ class Adam:
     is_converged = False
 
     def __init__(
-        self, image: tf.Variable, value_and_gradient, learning_rate: float = 10.0
+        self, image: tf.Variable, value_and_gradient, learning_rate: float = 5.0
     ):
         self.evaluations = 0
         self._image = image
