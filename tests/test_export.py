@@ -146,6 +146,22 @@ def test_features_equal_an_independent_vgg19(
         assert relative_error(value, expected[name]) < FEATURES
 
 
+def test_real_features_equal_an_independent_vgg19(
+    samples, real_weights, tmp_path
+):
+    config = Config(convolution="direct").resolved()
+    extractor = make_extractor(config)
+    path = export.export_extractor(extractor, config, str(tmp_path / "real"))
+    pixels = samples[0][200:249, 300:367]
+    endpoint = tf.saved_model.load(path).signatures["serve_uint8"]
+    found = endpoint(images=tf.constant(pixels[np.newaxis]))
+    expected = references.forward(
+        preprocess(pixels)[0], real_weights.layers, "block5_conv1"
+    )
+    for name in (*config.content_layers, *config.style_layers):
+        assert relative_error(found[name][0], expected[name]) < FEATURES
+
+
 def test_encoded_decodes_in_the_graph(ask, batches, tmp_path):
     pixels = batches[1][:2]
     files = []
@@ -154,17 +170,22 @@ def test_encoded_decodes_in_the_graph(ask, batches, tmp_path):
         write_image(path, image)
         with open(path, "rb") as file:
             files.append(file.read())
+    sample = (ROOT / "tfstyle" / "samples" / "scene.jpg").read_bytes()
     found = ask(
         encoded=np.array(files),
         serve_uint8=pixels,
         encoded_at_cut=np.array([files[0][:60]]),
         encoded_at_else=np.array([b"not a picture"]),
+        encoded_at_jpeg=np.array([sample[:3000]]),
+        encoded_at_sizes=np.array([files[0], sample]),
     )
     for name in ("block1_conv1", "block5_conv1"):
         np.testing.assert_array_equal(
             found[f"encoded/{name}"], found[f"serve_uint8/{name}"]
         )
     assert "PNG" in str(found["encoded-cut/error"])
+    assert "Invalid JPEG data" in str(found["encoded-jpeg/error"])
+    assert "[576,768,3]" in str(found["encoded-sizes/error"])
     assert "Unknown image file format" in str(found["encoded-else/error"])
 
 

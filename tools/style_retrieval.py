@@ -5,11 +5,12 @@
     python tools/style_retrieval.py --model=runs/features/1 --output=DIR \
         --images=FOLDER
 
-FOLDER holds one sub-folder of pictures for every style; or pictures, of each of
-which crops are cut, and a picture is a style. For every layer each picture (or
-crop) is given to the class of its nearest neighbour among all others, by the
-angle between raw activations and by the angle between Gram matrices. The share
-that is right is printed and drawn in `retrieval.png`.
+FOLDER holds one sub-folder of pictures for every style, of which the middle
+squares are taken; or pictures, of each of which crops are cut, and a picture is
+a style. For every layer each square is given to the class of its nearest
+neighbour among all others, by the angle between raw activations and by the
+angle between Gram matrices. The share that is right is printed and drawn in
+`retrieval.png`.
 
 Gatys, Ecker and Bethge (2015) conjecture that the latter is the larger.
 """
@@ -35,7 +36,7 @@ _LONG_EDGE = flags.DEFINE_integer(
     "long_edge", 640, "to which a picture is resized before it is cut", 16
 )
 _SEED = flags.DEFINE_integer("seed", 0, "of where crops are cut")
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 COLORS = {"activations": (150, 160, 175), "Gram": (25, 95, 165)}
 
 
@@ -72,36 +73,69 @@ def read_classes(folder: str) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         uint8 `[B, side, side, 3]`, RGB, and int `[B]`, the number of the class.
     """
-    side, generator = _SIDE.value, np.random.default_rng(_SEED.value)
-    names = sorted(os.listdir(folder))
-    folders = [n for n in names if os.path.isdir(os.path.join(folder, n))]
-    names = [n for n in names if n.lower().endswith(PICTURES)]
-    pixels, labels = [], []
-    for label, name in enumerate(folders or names):
-        path = os.path.join(folder, name)
-        if folders:
-            files = [
-                os.path.join(path, n)
-                for n in sorted(os.listdir(path))
-                if n.lower().endswith(PICTURES)
-            ]
-            found = [
-                image_io.resize(image_io.read_image(file).pixels, side, side)
-                for file in files
-            ]
-        else:
-            picture = image_io.read_image(path).pixels
-            size = image_io.fit_size(*picture.shape[:2], _LONG_EDGE.value)
-            picture = image_io.resize(picture, *size)
-            found = []
-            for _ in range(_CROPS.value):
-                top, left = (
-                    generator.integers(0, extent - side + 1) for extent in size
-                )
-                found.append(picture[top : top + side, left : left + side])
-        pixels += found
-        labels += [label] * len(found)
-    return np.stack(pixels), np.array(labels)
+    folders = [entry.path for entry in _entries(folder) if entry.is_dir()]
+    classes = [
+        [_middle(path) for path in paths]
+        for paths in (_pictures(path) for path in folders)
+        if paths
+    ]
+    if not folders:
+        generator = np.random.default_rng(_SEED.value)
+        classes = [_crops(path, generator) for path in _pictures(folder)]
+    if len(classes) < 2:
+        raise app.UsageError(
+            "--images must hold two styles or more, as pictures or as"
+            f" sub-folders of pictures. Received: {len(classes)} in {folder}"
+        )
+    labels = np.repeat(np.arange(len(classes)), [len(c) for c in classes])
+    return np.concatenate(classes), labels
+
+
+def _entries(folder: str) -> list[os.DirEntry]:
+    try:
+        return sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        raise app.UsageError(f"--images: {error}") from None
+
+
+def _pictures(folder: str) -> list[str]:
+    """Returns the paths of a folder's pictures."""
+    return [
+        e.path for e in _entries(folder) if e.name.lower().endswith(ENDINGS)
+    ]
+
+
+def _middle(path: str) -> np.ndarray:
+    """Reads the largest square in the middle of a picture."""
+    pixels = _read(path)
+    edge = min(pixels.shape[:2])
+    top, left = ((extent - edge) // 2 for extent in pixels.shape[:2])
+    square = pixels[top : top + edge, left : left + edge]
+    return image_io.resize(square, _SIDE.value, _SIDE.value)
+
+
+def _crops(path: str, generator: np.random.Generator) -> list[np.ndarray]:
+    """Cuts squares out of a picture, at random places."""
+    pixels, side = _read(path), _SIDE.value
+    size = image_io.fit_size(*pixels.shape[:2], _LONG_EDGE.value)
+    if min(size) < side:
+        raise app.UsageError(
+            f"--long_edge makes a picture {size[1]}x{size[0]} pixels, less than"
+            f" a crop of {side}. Raise it or lower --side. Received: {path}"
+        )
+    pixels = image_io.resize(pixels, *size)
+    crops = []
+    for _ in range(_CROPS.value):
+        top, left = (generator.integers(0, edge - side + 1) for edge in size)
+        crops.append(pixels[top : top + side, left : left + side])
+    return crops
+
+
+def _read(path: str) -> np.ndarray:
+    try:
+        return image_io.read_image(path).pixels
+    except image_io.ImageError as error:
+        raise app.UsageError(str(error)) from None
 
 
 def describe(model, pixels: np.ndarray, layers: list[str]):
