@@ -26,6 +26,8 @@ NOT_OF_THE_PICTURE = {
     "report",
     "recompute",
     "export_dir",
+    "checkpoint_every_steps",
+    "resume",
 }
 AT_LEAST = (
     ("style_scale", 0),
@@ -36,6 +38,7 @@ AT_LEAST = (
     ("num_correction_pairs", 1),
     ("num_levels", 1),
     ("image_every_steps", 0),
+    ("checkpoint_every_steps", 0),
     ("max_evaluations", 1),
     ("seed", 0),
     ("log_every_steps", 1),
@@ -441,6 +444,8 @@ def test_to_flags_writes_every_field_that_has_a_value():
         "--overwrite=false",
         "--log_every_steps=10",
         "--image_every_steps=0",
+        "--checkpoint_every_steps=50",
+        "--resume=auto",
         "--report=false",
         "--intra_op_threads=0",
         "--inter_op_threads=1",

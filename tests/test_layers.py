@@ -9,6 +9,7 @@ PACKAGE = pathlib.Path(__file__).parents[1] / "tfstyle"
 LAYERS = (
     {
         "atomic_file",
+        "checkpoint",
         "color",
         "config_checks",
         "gram",
@@ -20,6 +21,7 @@ LAYERS = (
         "provenance",
         "pyramid",
         "runtime",
+        "state",
         "vgg19_layers",
         "weight_files",
         "weights",
@@ -38,7 +40,7 @@ LAYERS = (
         "workdir",
     },
     {"export", "image_files", "objective"},
-    {"stylization"},
+    {"resume", "stylization"},
     {"job"},
     {"main"},
 )
@@ -48,6 +50,7 @@ FOUNDATIONS = {
     "image_modes",
     "periodic_actions",
     "preprocessing",
+    "state",
     "vgg19_layers",
     "weight_files",
 }

@@ -69,7 +69,14 @@ def test_terminal_shows_only_what_tfstyle_says(first_run):
 def test_workdir_holds_picture_flags_and_metrics(first_run):
     workdir, _ = first_run
     names = sorted(path.name for path in workdir.iterdir())
-    assert names == ["events", "flags.cfg", "metrics.jsonl", "output.png"]
+    assert names == [
+        ".lock",
+        "checkpoints",
+        "events",
+        "flags.cfg",
+        "metrics.jsonl",
+        "output.png",
+    ]
     with Image.open(workdir / "output.png") as image:
         assert (image.size, image.mode) == ((32, 24), "RGB")
     lines = (workdir / "metrics.jsonl").read_text().splitlines()
@@ -355,7 +362,7 @@ def test_signal_stops_the_run_with_its_picture(tmp_path, number, status):
     process.send_signal(number)
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == status, stderr
-    assert "Stopping after this step" in stderr
+    assert "Stopping at this step" in stderr
     assert "Traceback" not in stderr
     text = read_text(str(tmp_path / "output.png"))
     steps = int(re.search(r"^# result: step=(\d+)", text, re.M).group(1))

@@ -52,10 +52,10 @@ from tfstyle.runtime import StopSignals
 numbers = (signal.SIGINT, signal.SIGTERM)
 before = [signal.getsignal(number) for number in numbers]
 with StopSignals() as signals:
-    print(signals(None), signals.number, flush=True)
-    while signals(None) is None:
+    print(signals(), signals.number, flush=True)
+    while signals() is None:
         time.sleep(0.01)
-    print(signals(None), signals(None), signals.number)
+    print(signals(), signals(), signals.number)
 print([signal.getsignal(number) for number in numbers] == before)
 print(signal.set_wakeup_fd(-1), threading.active_count())
 """
@@ -73,7 +73,7 @@ def test_stop_signals_ends_the_run_at_one_signal(number):
         "True",
         "-1 1",
     ]
-    assert err == "\nStopping after this step; again to exit at once.\n"
+    assert err == "\nStopping at this step; again to exit at once.\n"
 
 
 RESTORED = """
@@ -111,7 +111,7 @@ with StopSignals() as signals:
     for _ in range(3):
         os.kill(os.getpid(), signal.SIGUSR1)
         time.sleep(0.1)
-    print(signals(None))
+    print(signals())
 """
 
 
@@ -152,7 +152,7 @@ def test_stop_signals_exits_at_second_signal_when_c_code_runs(
     assert child.stdout.readline() == "stuck\n"
     child.send_signal(first)
     assert child.stderr.readline() == "\n"
-    assert child.stderr.readline().startswith("Stopping after this step;")
+    assert child.stderr.readline().startswith("Stopping at this step;")
     assert child.poll() is None
     child.send_signal(second)
     assert end(child) == (expected, "", "")
@@ -165,7 +165,7 @@ from tfstyle.runtime import StopSignals
 
 with StopSignals() as signals:
     print("ready", flush=True)
-    while signals(None) is None:
+    while signals() is None:
         time.sleep(0.01)
     print("stopping", flush=True)
     time.sleep(2)

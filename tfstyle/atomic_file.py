@@ -3,34 +3,71 @@
 import contextlib
 import os
 import tempfile
+import zlib
 from collections.abc import Iterator
+
+PARTIAL = ".partial-"
 
 
 @contextlib.contextmanager
 def replacing(path: str) -> Iterator[str]:
     """Yields a temporary name beside `path`, synced and renamed at the end.
 
-    If the block raises, `path` stays as it was and the temporary file goes.
+    If the block raises, `path` stays as it was and the temporary file goes; a
+    killed process leaves it to `remove_partial`.
 
     Raises:
-        OSError: if the folder cannot be written, or is full.
+        OSError: if the folder cannot be written, or is full; names `path`.
     """
     folder, name = os.path.split(os.path.abspath(path))
+    try:
+        with _temporary(folder, name) as temporary:
+            yield temporary
+            _sync(temporary)
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, path)
+    except OSError as error:
+        about = error.filename
+        is_ours = about is None or PARTIAL in os.path.basename(str(about))
+        if error.errno is None or not is_ours:
+            raise
+        raise type(error)(error.errno, error.strerror, path) from error
+    # Some file systems cannot sync a folder; the file is there all the same.
+    with contextlib.suppress(OSError):
+        _sync(folder)
+
+
+@contextlib.contextmanager
+def _temporary(folder: str, name: str) -> Iterator[str]:
+    """Yields the name of a fresh file, which goes if the block raises."""
     ending = os.path.splitext(name)[1]
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=ending)
+    handle, temporary = tempfile.mkstemp(ending, _prefix(name), folder)
     os.close(handle)
     try:
         yield temporary
-        _sync(temporary)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
-    # Some file systems cannot sync a folder; the file is there all the same.
-    with contextlib.suppress(OSError):
-        _sync(folder)
+
+
+def remove_partial(folder: str, name: str = "") -> None:
+    """Removes what killed processes left of files that were being written.
+
+    Args:
+        folder: need not exist.
+        name: of the file that was to be written; empty: of any.
+    """
+    prefix = _prefix(name) if name else PARTIAL
+    with contextlib.suppress(FileNotFoundError):
+        for entry in os.listdir(folder):
+            if entry.startswith(prefix):
+                os.unlink(os.path.join(folder, entry))
+
+
+def _prefix(name: str) -> str:
+    """Returns how temporary files for a name begin; short, as names may be."""
+    return f"{PARTIAL}{zlib.crc32(os.fsencode(name)):08x}-"
 
 
 def write_text(path: str, text: str) -> None:

@@ -151,6 +151,19 @@ class Config:
         "steps between the pictures in images/; 0: none",
         pixels=False,
     )
+    checkpoint_every_steps: int = _field(
+        50,
+        "Output",
+        "steps between the states in checkpoints/, two kept; 0: none",
+        pixels=False,
+    )
+    resume: str = _field(
+        "auto",
+        "Output",
+        "auto: go on with what the workdir has; never: refuse that; restart:"
+        " rename the old workdir and begin anew",
+        pixels=False,
+    )
     report: bool = _field(
         False, "Output", "write report.html to the workdir", pixels=False
     )

@@ -11,6 +11,7 @@ PRESERVE_COLORS = ("none", "luminance", "match")
 CONVOLUTIONS = ("auto", "direct", "winograd")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 JIT_COMPILES = ("auto", "true", "false")
+RESUMES = ("auto", "never", "restart")
 INITS = ("noise", "content", "style", "gray")
 MAX_NUMBER = 1e300
 MAX_THREADS = 2**31 - 1
@@ -120,6 +121,7 @@ def check_choices(config) -> None:
         ("convolution", CONVOLUTIONS),
         ("precision", PRECISIONS),
         ("jit_compile", JIT_COMPILES),
+        ("resume", RESUMES),
     ):
         value = getattr(config, name)
         if value not in choices:
@@ -162,6 +164,7 @@ def check_numbers(config) -> None:
         ("num_correction_pairs", 1),
         ("num_levels", 1),
         ("image_every_steps", 0),
+        ("checkpoint_every_steps", 0),
         ("max_evaluations", 1),
         ("seed", 0),
         ("log_every_steps", 1),

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import os
+from collections.abc import Iterator
 
 from absl import logging
 
@@ -12,21 +13,31 @@ from tfstyle import metric_writers
 from tfstyle import progress
 from tfstyle import provenance
 from tfstyle import report
+from tfstyle import resume
 from tfstyle import runtime
 from tfstyle import stylization
 from tfstyle import workdir
+from tfstyle.checkpoint import Checkpoint
+from tfstyle.checkpoint import Checkpoints
 from tfstyle.config import Config
 from tfstyle.features import Extractor
 from tfstyle.image_files import ImageFiles
+from tfstyle.loop import NotFiniteError
 from tfstyle.loop import Result
 from tfstyle.periodic_actions import EverySteps
+from tfstyle.state import State
 
 REPORT_IMAGES = 8
 """Intermediate pictures that a report shows, if so many are there."""
 
 
 def run_job(
-    config: Config, images: ImageFiles, extractor: Extractor, device: str
+    config: Config,
+    images: ImageFiles,
+    extractor: Extractor,
+    device: str,
+    folder: str,
+    checkpoint: Checkpoint | None = None,
 ) -> int:
     """Paints, and writes everything that a run leaves.
 
@@ -35,6 +46,8 @@ def run_job(
         images: read from the config's files.
         extractor: made for the config.
         device: a line about where it runs.
+        folder: the workdir, which is this process' own.
+        checkpoint: of this very run, to go on with.
 
     Returns:
         The number of the signal that ended it, or 0.
@@ -49,18 +62,26 @@ def run_job(
     )
     if config.output_image:
         image_io.check_side(config.output_image, height, width)
-    folder = workdir.make_workdir(config)
+    resume.check_weights(checkpoint, extractor.sha256)
     output = config.output_image or os.path.join(folder, "output.png")
     logging.info("%s; weights: %s", device, extractor.origin)
     logging.info("%dx%d pixels, workdir %s", width, height, folder)
-    facts = {"weights": f"{extractor.origin} sha256={extractor.sha256}"}
+    sha256 = extractor.sha256
+    facts = {"weights": f"{extractor.origin} sha256={sha256}"}
     facts |= images.describe()
-    flags_path = os.path.join(folder, "flags.cfg")
     text = provenance.make_text(config.to_flags(only_pixels=True), facts)
-    atomic_file.write_text(flags_path, text)
-    with contextlib.ExitStack() as stack:
+    atomic_file.write_text(os.path.join(folder, "flags.cfg"), text)
+    checkpoints = Checkpoints(
+        os.path.join(folder, resume.FOLDER),
+        resume.describe_job(config, images) | {"weights": sha256},
+    )
+    with (
+        _naming_the_last(checkpoints),
+        contextlib.ExitStack() as stack,
+    ):
         signals = stack.enter_context(runtime.StopSignals())
-        metrics, paths, actions = _make_actions(config, folder, stack)
+        state = checkpoint and checkpoint.state
+        metrics, paths, actions = _make_actions(config, folder, state, stack)
         result = stylization.stylize(
             images.content,
             images.styles,
@@ -69,7 +90,10 @@ def run_job(
             style_masks=images.style_masks,
             initial_image=images.initial_image,
             extractor=extractor,
-            actions=[*actions, signals],
+            actions=actions,
+            state=state,
+            save_state=checkpoints,
+            should_stop=signals,
         )
         facts["result"] = _describe_result(result)
         flag_lines = _as_run(config, result).to_flags(only_pixels=True)
@@ -78,7 +102,7 @@ def run_job(
         if alpha is not None:
             alpha = image_io.resize(alpha, height, width)
         image_io.write_image(output, result.pixels, alpha, text)
-        atomic_file.write_text(flags_path, text)
+        atomic_file.write_text(os.path.join(folder, "flags.cfg"), text)
         if config.report:
             path = os.path.join(folder, "report.html")
             of_the_day = {"device": device, "seconds": f"{result.seconds:.1f}"}
@@ -106,21 +130,49 @@ def run_job(
     return signals.number or 0
 
 
-def _make_actions(config: Config, folder: str, stack: contextlib.ExitStack):
+@contextlib.contextmanager
+def _naming_the_last(checkpoints: Checkpoints) -> Iterator[None]:
+    """Adds to an error what of the run is not lost."""
+    try:
+        yield
+    except (NotFiniteError, OSError) as error:
+        path = checkpoints.path
+        if path is None or not os.path.exists(path):
+            raise
+        if isinstance(error, NotFiniteError):
+            raise NotFiniteError(
+                f"{error} The last good checkpoint is {path!r}."
+            ) from error
+        raise workdir.WorkdirError(
+            f"{error}. The checkpoint {path!r} is whole: the same command goes"
+            " on from there."
+        ) from error
+
+
+def _make_actions(
+    config: Config,
+    folder: str,
+    state: State | None,
+    stack: contextlib.ExitStack,
+):
     """Makes what looks at a run; the stack closes it.
 
     Returns:
         The writer of metrics, the paths of pictures by step, which fill as
         they are written, and all actions.
     """
-    metrics = metric_writers.JsonLinesWriter(f"{folder}/metrics.jsonl")
+    evaluations = state.numbers["evaluations"] if state else 0
+    metrics = metric_writers.JsonLinesWriter(
+        f"{folder}/metrics.jsonl", evaluations
+    )
     stack.callback(metrics.close)
     bar = progress.make_progress()
     stack.callback(bar.close)
     actions = [EverySteps(config.log_every_steps, metrics), bar]
     paths = {}
     if config.image_every_steps:
-        pictures = metric_writers.ImageWriter(f"{folder}/images")
+        first_step = sum(state.numbers["steps"]) if state else 0
+        pictures = metric_writers.ImageWriter(f"{folder}/images", first_step)
         actions.append(EverySteps(config.image_every_steps, pictures))
         paths = pictures.paths
     if metric_writers.can_write_events():

@@ -10,10 +10,12 @@ anew, 4.8e7, 2.4e7 and 1.0e7 carried.
 import dataclasses
 import math
 import time
+from collections.abc import Callable
 from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from tfstyle.config import Config
 from tfstyle.optimizers import make_optimizer
@@ -21,6 +23,8 @@ from tfstyle.optimizers.averaging import IterateAverage
 from tfstyle.periodic_actions import Action
 from tfstyle.periodic_actions import Finish
 from tfstyle.periodic_actions import Record
+from tfstyle.state import CheckpointError
+from tfstyle.state import State
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +58,7 @@ class Result:
 
 
 class NotFiniteError(ArithmeticError):
-    """The loss stopped being a finite number."""
+    """The loss or its gradient stopped being finite."""
 
 
 class Loop:
@@ -64,17 +68,36 @@ class Loop:
         config: a resolved one.
         actions: called with every record.
         finish: makes pixels of an image.
+        state: of a run to go on with, or None.
+        save_state: takes the state every `checkpoint_every_steps` and at the
+            end; what it takes holds until it returns.
+        should_stop: asked before every evaluation; a text ends the run, as
+            the reason.
+
+    Raises:
+        CheckpointError: if the state is not of a run of this config.
     """
 
     def __init__(
-        self, config: Config, actions: Sequence[Action], finish: Finish
+        self,
+        config: Config,
+        actions: Sequence[Action],
+        finish: Finish,
+        *,
+        state: State | None = None,
+        save_state: Callable[[State], None] | None = None,
+        should_stop: Callable[[], str | None] = lambda: None,
     ):
         self._config = config
         self._actions = actions
         self._finish = finish
+        self._state = state
+        self._save_state = save_state
+        self._should_stop = should_stop
         self._start = time.monotonic()
         self._steps = [0] * config.num_levels
         self._evaluations = 0
+        self._first_level = 0
         self._max_evaluations = config.max_evaluations or math.inf
         if config.averaging:
             self._max_evaluations -= 1  # one is the average's own
@@ -83,10 +106,28 @@ class Loop:
         steps = config.steps_by_level
         # Levels without steps are only carried up; a picture is evaluated.
         self._levels = {i for i, n in enumerate(steps) if n} or {len(steps) - 1}
+        if state is not None:
+            self._take(state)
 
     def has_work(self, level: int) -> bool:
         """Returns whether a level is to be evaluated at all."""
-        return level in self._levels and self._reason in ("", "steps")
+        return (
+            level in self._levels
+            and level >= self._first_level
+            and self._reason in ("", "steps")
+        )
+
+    def stored_image(
+        self, level: int, size: tuple[int, int]
+    ) -> np.ndarray | None:
+        """Returns the state's image at its level, else None.
+
+        Raises:
+            CheckpointError: if it is of another size.
+        """
+        if self._state is None or level != self._first_level:
+            return None
+        return self._state.array("image", (1, *size, 3))
 
     def run_level(
         self, level: int, start: np.ndarray, value_and_gradient
@@ -117,15 +158,24 @@ class Loop:
         )
         before = self._evaluations
         terms = optimizer.start()
+        if self._state is not None:
+            self._restore(terms, optimizer, average)
+            before -= 1  # the stored image's own is counted already
         while True:
             self._evaluations = before + optimizer.evaluations
+            self._check_finite(level, terms, optimizer.gradient)
             self._tell(level, terms, image)
             self._reason = self._reason or self._find_reason(level, optimizer)
+            if self._is_time_to_save(level):
+                self._save(level, terms, image, optimizer, average)
             if self._reason:
                 break
-            terms = optimizer.update_step(
-                self._max_evaluations - self._evaluations
+            new_terms = optimizer.update_step(
+                self._max_evaluations - self._evaluations, self._should_stop
             )
+            if new_terms is None:
+                continue  # the reason is asked for once more
+            terms = new_terms
             self._steps[level] += 1
             if average is not None:
                 average.update()
@@ -168,17 +218,13 @@ class Loop:
             image=image,
             finish=self._finish,
         )
-        if not math.isfinite(record.total):
-            raise NotFiniteError(
-                f"The loss is {record.total} at step {record.step} of level"
-                f" {level}: smaller weights or a smaller `learning_rate` may"
-                " help."
-            )
         for action in self._actions:
             self._reason = action(record) or self._reason
 
     def _find_reason(self, level: int, optimizer) -> str:
         config = self._config
+        if reason := self._should_stop():
+            return reason
         # The limits first: a finer level would begin with an evaluation.
         if self._evaluations >= self._max_evaluations:
             return "max_evaluations"
@@ -187,3 +233,72 @@ class Loop:
         if self._steps[level] >= config.steps_by_level[level]:
             return "steps"
         return "converged" if optimizer.is_converged else ""
+
+    def _check_finite(self, level: int, terms, gradient) -> None:
+        total = float(terms.total)
+        what = f"loss is {total}"
+        if math.isfinite(total):
+            if _is_finite(gradient):
+                return
+            what = "gradient is not finite"
+        raise NotFiniteError(
+            f"The {what} at step {self._steps[level]} of level {level}:"
+            " smaller weights or a smaller `learning_rate` may help."
+        )
+
+    def _is_time_to_save(self, level: int) -> bool:
+        every = self._config.checkpoint_every_steps
+        if self._save_state is None or not every:
+            return False
+        return bool(self._reason) or self._steps[level] % every == 0
+
+    def _save(self, level, terms, image, optimizer, average) -> None:
+        numbers = {
+            "level": level,
+            "steps": self._steps,
+            "evaluations": self._evaluations,
+            "seconds": [self._record.seconds],
+            "total": [float(terms.total)],
+        }
+        arrays = {"image": image}
+        parts = {"optimizer": optimizer, "average": average}
+        for name, part in parts.items():
+            if part is not None:
+                state = part.state()
+                numbers[name] = state.numbers
+                arrays |= {f"{name}/{n}": a for n, a in state.arrays.items()}
+        self._save_state(State(numbers, arrays))
+
+    def _take(self, state: State) -> None:
+        """Takes the counts of a state."""
+        config = self._config
+        self._first_level = state.integer("level", 0, config.num_levels - 1)
+        steps = state.reals("steps", config.num_levels)
+        self._steps = [int(number) for number in steps]
+        self._evaluations = state.integer("evaluations", 1, 10**15)
+        if self._first_level not in self._levels:
+            raise CheckpointError("The checkpoint's level is left out now.")
+        (seconds,) = state.reals("seconds", 1)
+        self._start -= seconds
+
+    def _restore(self, terms, optimizer, average) -> None:
+        """Takes the rest of a state, once its image was evaluated."""
+        state, self._state = self._state, None
+        optimizer.restore(state.part("optimizer"))
+        if average is not None:
+            average.restore(state.part("average"))
+        (total,) = state.reals("total", 1)
+        logging.info("Resumed at step %d", sum(self._steps))
+        if total != float(terms.total):
+            logging.warning(
+                "warning: the loss was %.9g where the checkpoint was written,"
+                " and is %.9g here: the machine or its settings differ, and"
+                " the picture may",
+                total,
+                float(terms.total),
+            )
+
+
+@tf.function
+def _is_finite(tensor):
+    return tf.reduce_all(tf.math.is_finite(tensor))

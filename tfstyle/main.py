@@ -21,7 +21,8 @@ def main(config: Config) -> int:
     handler = logging.get_absl_handler()
     handler.setFormatter(standard_logging.Formatter("%(message)s"))
     try:
-        return _main(config.resolved())
+        work = _export if config.export_dir else _paint
+        return work(config.resolved())
     except KeyboardInterrupt:
         return 130
     except (ArithmeticError, OSError, RuntimeError, ValueError) as error:
@@ -32,13 +33,10 @@ def main(config: Config) -> int:
         return 2 if isinstance(error, ConfigError) else 1
 
 
-def _main(config: Config) -> int:
-    return _export(config) if config.export_dir else _paint(config)
-
-
 def _paint(config: Config) -> int:
     """Checks, reads, loads TensorFlow and runs, in this order."""
     from tfstyle import image_files
+    from tfstyle import resume
     from tfstyle import workdir
 
     config.check_images(
@@ -49,16 +47,21 @@ def _paint(config: Config) -> int:
     )
     workdir.check_output(config)
     images = image_files.read_image_files(config)
-    config, device = _start_tensorflow(config)
+    with workdir.open_workdir(config) as folder:
+        checkpoint = resume.find_checkpoint(config, images, folder)
+        config = resume.settle(config, checkpoint)
+        config, device = _start_tensorflow(config)
 
-    from tfstyle import features
-    from tfstyle import job
-    from tfstyle import stylization
+        from tfstyle import features
+        from tfstyle import job
+        from tfstyle import stylization
 
-    # A size that cannot be is told before weights are fetched.
-    stylization.output_size(images.content, images.styles, config)
-    extractor = features.make_extractor(config)
-    number = job.run_job(config, images, extractor, device)
+        # A size that cannot be is told before weights are fetched.
+        stylization.output_size(images.content, images.styles, config)
+        extractor = features.make_extractor(config)
+        number = job.run_job(
+            config, images, extractor, device, folder, checkpoint
+        )
     return 128 + number if number else 0
 
 

@@ -1,9 +1,12 @@
 """The record of a run's losses and pictures."""
 
+import errno
 import importlib.util
 import json
 import os
+import re
 
+from tfstyle import atomic_file
 from tfstyle import image_io
 from tfstyle.periodic_actions import Record
 
@@ -12,18 +15,27 @@ class JsonLinesWriter:
     """Appends one JSON object a record to a file, whole lines only.
 
     Args:
-        path: emptied first if it exists.
+        path: of the file.
+        evaluations: of the record that comes next in a run that goes on;
+            earlier lines that are there stay, and no others.
 
     Attributes:
-        lines: what was written, as dicts.
+        lines: what the file holds, as dicts.
     """
 
-    def __init__(self, path: str):
-        self._file = open(path, "wb", buffering=0)  # noqa: SIM115
-        self.lines: list[dict] = []
+    def __init__(self, path: str, evaluations: int = 0):
+        self.lines = _read_lines(path, evaluations) if evaluations else []
+        text = "".join(json.dumps(line) + "\n" for line in self.lines)
+        atomic_file.write_text(path, text)
+        self._path = path
+        self._file = open(path, "ab", buffering=0)  # noqa: SIM115
 
     def __call__(self, record: Record) -> None:
-        """Writes the record's line in one call of the system."""
+        """Writes the record's line in one call of the system.
+
+        Raises:
+            OSError: if it cannot be written; then no part of it is.
+        """
         line = {
             "step": record.step,
             "evaluations": record.evaluations,
@@ -33,7 +45,16 @@ class JsonLinesWriter:
             "seconds": round(record.seconds, 3),
             **record.losses,
         }
-        self._file.write((json.dumps(line) + "\n").encode())
+        data = (json.dumps(line) + "\n").encode()
+        end = self._file.tell()
+        try:
+            if not os.fstat(self._file.fileno()).st_nlink:
+                raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+            if self._file.write(data) < len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            self._file.truncate(end)
+            raise OSError(error.errno, error.strerror, self._path) from None
         self.lines.append(line)
 
     def close(self) -> None:
@@ -41,20 +62,44 @@ class JsonLinesWriter:
         self._file.close()
 
 
+def _read_lines(path: str, evaluations: int) -> list[dict]:
+    """Returns a file's whole lines of records before one, in order."""
+    lines = []
+    if not os.path.exists(path):
+        return lines
+    with open(path, "rb") as file:
+        for data in file:
+            try:
+                line = json.loads(data)
+                is_before = line["evaluations"] < evaluations
+            except (ValueError, TypeError, KeyError, RecursionError):
+                break  # a machine that lost its power left this
+            if not is_before:
+                break
+            lines.append(line)
+    return lines
+
+
 class ImageWriter:
     """Writes each record's picture into a folder, `step_000100.png`.
 
     Args:
         folder: made if it is not there.
+        first_step: of a run that goes on; earlier pictures that are there
+            belong to it.
 
     Attributes:
-        paths: of the pictures written, by step.
+        paths: of the run's pictures, by step.
     """
 
-    def __init__(self, folder: str):
+    def __init__(self, folder: str, first_step: int = 0):
         os.makedirs(folder, exist_ok=True)
         self._folder = folder
         self.paths: dict[int, str] = {}
+        for name in os.listdir(folder):
+            match = re.fullmatch(r"step_(\d{6,})\.png", name, re.ASCII)
+            if match and int(match[1]) < first_step:
+                self.paths[int(match[1])] = os.path.join(folder, name)
 
     def __call__(self, record: Record) -> None:
         """Writes the record's picture, whole or not at all."""

@@ -13,8 +13,6 @@ import tempfile
 import threading
 from collections.abc import Iterator
 
-from tfstyle.periodic_actions import Record
-
 
 class SetupError(RuntimeError):
     """The machine or its settings cannot run the program."""
@@ -181,8 +179,8 @@ class StopSignals:
         self._watcher.join()
         os.close(self._read_end)
 
-    def __call__(self, record: Record) -> str | None:
-        """Ends the run at this record if a signal has come."""
+    def __call__(self) -> str | None:
+        """Returns the signal's name if one has come: the run is to end."""
         return signal.Signals(self.number).name if self.number else None
 
     def _watch(self) -> None:
@@ -192,6 +190,8 @@ class StopSignals:
             if self.number is not None:
                 os._exit(128 + number[0])
             self.number = number[0]
-            message = b"\nStopping after this step; again to exit at once.\n"
+            message = (
+                b"\nStopping at this step; again to exit at once.\n"
+            )
             with contextlib.suppress(OSError):  # nobody reads it any more
                 os.write(2, message)

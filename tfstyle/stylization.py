@@ -1,6 +1,7 @@
 """The whole program on arrays: images in, an image out."""
 
 import dataclasses
+from collections.abc import Callable
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,6 +25,7 @@ from tfstyle.preprocessing import preprocess
 from tfstyle.pyramid import enlarge
 from tfstyle.pyramid import level_sizes
 from tfstyle.runtime import resolve_for_machine
+from tfstyle.state import State
 from tfstyle.vgg19_layers import BY_NAME
 from tfstyle.vgg19_layers import deepest
 
@@ -38,6 +40,9 @@ def stylize(
     initial_image: np.ndarray | None = None,
     extractor: Extractor | None = None,
     actions: Sequence[Action] = (),
+    state: State | None = None,
+    save_state: Callable[[State], None] | None = None,
+    should_stop: Callable[[], str | None] = lambda: None,
 ) -> Result:
     """Paints the content in the style of the styles.
 
@@ -56,11 +61,17 @@ def stylize(
             `config.init`; resized to the output.
         extractor: made by `make_extractor(config)` if None; give it to use it
             for several runs.
-        actions: called with the `Record` of every step.
+        actions: called with the `Record` of every step; a text ends the run.
+        state: goes on where a run of the same arguments was.
+        save_state: takes the state every `checkpoint_every_steps` and at the
+            end, such as a `checkpoint.Checkpoints`.
+        should_stop: asked before every evaluation; a text ends the run at the
+            last whole step, as the reason.
 
     Raises:
+        CheckpointError: if the state is not of a run of these arguments.
         ConfigError: if images and config contradict.
-        NotFiniteError: if the loss stops being finite; names the step.
+        NotFiniteError: if loss or gradient stop being finite; names the step.
         WeightsError: if the weights cannot be had.
     """
     config = resolve_for_machine(config.resolved())
@@ -78,12 +89,22 @@ def stylize(
     content, styles = _prepare_colors(content, styles, config)
     if extractor is None:
         extractor = make_extractor(config)
-    loop = Loop(config, actions, _make_finish(original, config))
+    loop = Loop(
+        config,
+        actions,
+        _make_finish(original, config),
+        state=state,
+        save_state=save_state,
+        should_stop=should_stop,
+    )
     image = None
     for level, size in enumerate(level_sizes(*final_size, config.num_levels)):
+        stored = loop.stored_image(level, size)
         frame = None if content is None else image_io.resize(content, *size)
         scaled = [_resize_style(s, size, final_size, config) for s in styles]
-        if image is not None:
+        if stored is not None:
+            image = stored
+        elif image is not None:
             image = enlarge(image, *size)
         elif initial_image is not None:
             image = preprocess(image_io.resize(initial_image, *size))

@@ -1,12 +1,20 @@
 """The folder of a run, and what may be overwritten."""
 
+import contextlib
+import fcntl
 import os
 import time
+from collections.abc import Iterator
 
+from absl import logging
+
+from tfstyle import atomic_file
 from tfstyle import image_io
 from tfstyle import provenance
 from tfstyle.config import Config
 from tfstyle.config_checks import ConfigError
+
+LOCK = ".lock"
 
 
 class WorkdirError(OSError):
@@ -47,6 +55,66 @@ def check_output(config: Config) -> None:
         _check_replaceable(path, config.workdir)
 
 
+@contextlib.contextmanager
+def open_workdir(config: Config) -> Iterator[str]:
+    """Makes the run's folder, keeps others out of it, and yields its path.
+
+    With `resume` restart, one that is there is renamed to `NAME.1` or the next
+    free number. A folder that this made and that stays empty is removed again.
+
+    Raises:
+        WorkdirError: if it cannot be made, or if another run is at work there.
+    """
+    named = config.workdir and os.path.normpath(config.workdir)
+    if config.resume == "restart" and named and os.path.isdir(named):
+        with _locked(named):
+            if os.listdir(named) != [LOCK]:
+                _rename(named)
+    is_new = named is None or not os.path.isdir(named)
+    folder = make_workdir(config)
+    try:
+        with _locked(folder):
+            for path in (".", "images", "checkpoints"):
+                atomic_file.remove_partial(os.path.join(folder, path))
+            if config.output_image:
+                output = os.path.abspath(config.output_image)
+                atomic_file.remove_partial(*os.path.split(output))
+            yield folder
+    finally:
+        if is_new and os.path.isdir(folder) and os.listdir(folder) == [LOCK]:
+            os.unlink(os.path.join(folder, LOCK))
+            os.rmdir(folder)
+
+
+@contextlib.contextmanager
+def _locked(folder: str) -> Iterator[None]:
+    """Holds a lock that ends with the process, however it ends."""
+    try:
+        file = open(os.path.join(folder, LOCK), "w")  # noqa: SIM115
+    except OSError as error:
+        raise WorkdirError(
+            f"The workdir cannot be written ({error}). Name another by"
+            " `workdir`."
+        ) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise WorkdirError(
+                f"Another run is at work in {folder!r}. Wait for its end, or"
+                " name another by `workdir`."
+            ) from None
+        yield
+
+
+def _rename(folder: str) -> None:
+    number = 1
+    while os.path.lexists(f"{folder}.{number}"):
+        number += 1
+    os.rename(folder, f"{folder}.{number}")
+    logging.info("Kept the old workdir as %s", f"{folder}.{number}")
+
+
 def make_workdir(config: Config) -> str:
     """Makes the run's folder and returns its path.
 
@@ -71,6 +139,12 @@ def make_workdir(config: Config) -> str:
         raise WorkdirError(
             f"The workdir cannot be made ({error}). Name another by `workdir`."
         ) from error
+
+
+def _of_the_job(text: str) -> list[str]:
+    """Returns a picture's text without what a stop or a resumption changes."""
+    changing = ("# result", "# versions", "--num_steps", "--time_limit")
+    return [x for x in text.splitlines() if not x.startswith(changing)]
 
 
 def _is_workdir(folder: str, workdir: str | None) -> bool:
@@ -107,7 +181,7 @@ def _check_replaceable(path: str, workdir: str | None) -> None:
         if _is_workdir(os.path.dirname(path), workdir):
             return
         with open(flags, encoding="utf-8", errors="replace") as file:
-            if file.read() == made_by:
+            if _of_the_job(file.read()) == _of_the_job(made_by):
                 return
     raise WorkdirError(
         f"The output {path!r} exists, and another run made it. Name another, or"

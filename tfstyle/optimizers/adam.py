@@ -5,6 +5,8 @@ import math
 import keras
 import tensorflow as tf
 
+from tfstyle.state import State
+
 
 class Adam:
     """Moves an image by Adam (Kingma and Ba, 2015).
@@ -16,6 +18,7 @@ class Adam:
 
     Attributes:
         evaluations: of `value_and_gradient` so far.
+        gradient: at the image as it is.
         is_converged: always False; Adam does not know.
     """
 
@@ -29,30 +32,48 @@ class Adam:
         self._value_and_gradient = value_and_gradient
         self._adam = keras.optimizers.Adam(float(learning_rate))
         self._adam.build([image])
-        self._gradient = tf.Variable(tf.zeros_like(image), trainable=False)
+        self.gradient = tf.Variable(tf.zeros_like(image), trainable=False)
 
     def start(self):
         """Evaluates the image as it is and returns its loss terms."""
         self.evaluations += 1
         return self._evaluate()
 
-    def update_step(self, max_evaluations: float = math.inf):
+    def update_step(
+        self, max_evaluations: float = math.inf, should_stop=lambda: None
+    ):
         """Moves the image once and returns the loss terms of the new image.
 
         Args:
             max_evaluations: at least 1, which is what a step takes.
+            should_stop: never asked, as a step is a single evaluation.
         """
-        del max_evaluations
+        del max_evaluations, should_stop
         self.evaluations += 1
         return self._move_and_evaluate()
 
+    def state(self) -> State:
+        """Returns what the next step depends on, besides the image."""
+        arrays = {}
+        self._adam.save_own_variables(arrays)
+        return State({}, arrays)
+
+    def restore(self, state: State) -> None:
+        """Takes a state; the image must be the one it was taken with.
+
+        Raises:
+            CheckpointError: if it is not of this optimizer and image.
+        """
+        for number, variable in enumerate(self._adam.variables):
+            state.restore(str(number), variable)
+
     @tf.function
     def _move_and_evaluate(self):
-        self._adam.apply([self._gradient.read_value()], [self._image])
+        self._adam.apply([self.gradient.read_value()], [self._image])
         return self._evaluate()
 
     @tf.function
     def _evaluate(self):
         terms, gradient = self._value_and_gradient(self._image.read_value())
-        self._gradient.assign(gradient)
+        self.gradient.assign(gradient)
         return terms

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from tfstyle.state import State
+
 
 class IterateAverage:
     """An exponential moving average of an image, bias corrected.
@@ -32,6 +34,19 @@ class IterateAverage:
         if self._num_updates == 0:
             return self._image.read_value()
         return self._sum / (1 - self._decay**self._num_updates)
+
+    def state(self) -> State:
+        """Returns the average as it is."""
+        return State({"num_updates": self._num_updates}, {"sum": self._sum})
+
+    def restore(self, state: State) -> None:
+        """Takes a state.
+
+        Raises:
+            CheckpointError: if it is of another image.
+        """
+        self._num_updates = state.integer("num_updates", 0, 10**15)
+        state.restore("sum", self._sum)
 
     @tf.function
     def _add(self):

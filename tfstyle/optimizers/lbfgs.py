@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfstyle.optimizers.line_search import LineSearch
+from tfstyle.state import State
 
 FIRST_STEP = 5.0
 """Root mean square of the very first step over the pixels, grey levels.
@@ -36,6 +37,7 @@ class LBFGS:
 
     Attributes:
         evaluations: of `value_and_gradient` so far.
+        gradient: at the image as it is.
         is_converged: no lower value was found twice running.
 
     References:
@@ -57,7 +59,7 @@ class LBFGS:
         self._learning_rate = learning_rate
         self._first_step = first_step
         self._terms = None
-        self._gradient = None
+        self.gradient = None
         self._num_rows = num_correction_pairs
         zeros = tf.zeros([tf.size(image)], image.dtype)
         self._position_deltas, self._gradient_deltas = (
@@ -71,10 +73,12 @@ class LBFGS:
 
     def start(self):
         """Evaluates the image as it is and returns its loss terms."""
-        self._terms, self._gradient = self._evaluate(self._image.read_value())
+        self._terms, self.gradient = self._evaluate(self._image.read_value())
         return self._terms
 
-    def update_step(self, max_evaluations: float = math.inf):
+    def update_step(
+        self, max_evaluations: float = math.inf, should_stop=lambda: None
+    ):
         """Moves the image once and returns the loss terms of the new image.
 
         The image stays where it is if no lower value is found. Then the pairs
@@ -83,29 +87,89 @@ class LBFGS:
 
         Args:
             max_evaluations: at least 1; the search ends with the best so far.
+            should_stop: asked before every evaluation. If it returns
+                something true, all is left as before the step.
+
+        Returns:
+            None if it was stopped.
         """
+        before = self.evaluations, self._num_pairs
         budget = self.evaluations + max_evaluations
         for _ in range(2):
-            if self._search(budget) or self.evaluations >= budget:
+            has_moved = self._search(budget, should_stop)
+            if has_moved is None:
+                self.evaluations, self._num_pairs = before
+                return None
+            if has_moved or self.evaluations >= budget:
                 return self._terms
             self._num_pairs = 0
         self.is_converged = True
         return self._terms
 
+    def state(self) -> State:
+        """Returns what the next step depends on, besides the image.
+
+        The arrays are the optimizer's own: they hold until the next step.
+        """
+        numbers = {
+            "num_pairs": self._num_pairs,
+            "next_row": self._next_row,
+            "is_converged": int(self.is_converged),
+            "scale": [self._scale],
+            "inverse_curvatures": self._inverse_curvatures,
+        }
+        return State(numbers, self._pairs())
+
+    def restore(self, state: State) -> None:
+        """Takes a state; the image must be the one it was taken with.
+
+        Raises:
+            CheckpointError: if it is not of this optimizer and image.
+        """
+        self._num_pairs = state.integer("num_pairs", 0, self._num_rows)
+        self._next_row = state.integer("next_row", 0, self._num_rows - 1)
+        self.is_converged = bool(state.integer("is_converged", 0, 1))
+        (self._scale,) = state.reals("scale", 1)
+        self._inverse_curvatures = state.reals(
+            "inverse_curvatures", self._num_rows
+        )
+        for name, variable in self._pairs().items():
+            state.restore(name, variable)
+
+    def _pairs(self) -> dict[str, tf.Variable]:
+        """Returns the rows of the ring that hold something, by name."""
+        pairs = {}
+        for row in self._newest_first()[: self._num_pairs]:
+            pairs[f"position_delta_{row}"] = self._position_deltas[row]
+            pairs[f"gradient_delta_{row}"] = self._gradient_deltas[row]
+        return pairs
+
+    def _newest_first(self) -> list[int]:
+        """Returns the rows of the ring, the one last written first."""
+        return [
+            (self._next_row - 1 - age) % self._num_rows
+            for age in range(self._num_rows)
+        ]
+
     def _evaluate(self, image):
         self.evaluations += 1
         return self._value_and_gradient(image)
 
-    def _search(self, budget: float) -> bool:
-        """Searches along one direction; returns whether the image moved."""
+    def _search(self, budget: float, should_stop) -> bool | None:
+        """Searches along one direction; returns whether the image moved.
+
+        Returns None, and leaves all as it was, if it was stopped.
+        """
         if self._scale:
             direction = self._apply_inverse_hessian()
             step = self._learning_rate
         else:
-            direction, step = _normalize(self._gradient), self._first_step
+            direction, step = _normalize(self.gradient), self._first_step
         search, best = None, None
         limit = min(self.evaluations + MAX_SEARCH_EVALUATIONS, budget)
         while self.evaluations < limit:
+            if should_stop():
+                return None
             trial = _move(
                 self._image.read_value(),
                 direction,
@@ -115,7 +179,7 @@ class LBFGS:
             numbers = _measure(
                 self._terms.total,
                 terms.total,
-                self._gradient,
+                self.gradient,
                 gradient,
                 direction,
             )
@@ -139,7 +203,7 @@ class LBFGS:
             direction, gradient, start_slope, step, slope_rise, rise
         )
         self._image.assign(trial)
-        self._terms, self._gradient = terms, gradient
+        self._terms, self.gradient = terms, gradient
         return True
 
     def _keep_pair(
@@ -167,7 +231,7 @@ class LBFGS:
             self._gradient_deltas[row],
             direction,
             gradient,
-            self._gradient,
+            self.gradient,
             tf.constant(step, self._image.dtype),
         )
         self._inverse_curvatures[row] = 1 / curvature
@@ -176,10 +240,7 @@ class LBFGS:
 
     def _apply_inverse_hessian(self) -> tf.Tensor:
         """Returns -H g, in the gradient's shape."""
-        newest_first = [
-            (self._next_row - 1 - age) % self._num_rows
-            for age in range(self._num_rows)
-        ]
+        newest_first = self._newest_first()
         # Rows that hold no pair weigh nothing.
         inverse_curvatures = [
             self._inverse_curvatures[row] if age < self._num_pairs else 0.0
@@ -187,7 +248,7 @@ class LBFGS:
         ]
         dtype = self._image.dtype
         return _recur_twice(
-            self._gradient,
+            self.gradient,
             tf.constant(self._scale, dtype),
             [self._position_deltas[row].value() for row in newest_first],
             [self._gradient_deltas[row].value() for row in newest_first],

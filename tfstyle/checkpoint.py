@@ -1,0 +1,224 @@
+"""Checkpoints: a run between two steps, in one file.
+
+The file is a zip, not compressed, of NumPy arrays and a JSON text, so that
+`numpy.load` opens it. Other than TensorFlow's checkpoints, which are several
+files, it is there whole or not at all, it can be written and read one array
+after the other, and reading one from a stranger runs no code and takes no more
+memory than the file is long.
+"""
+
+import dataclasses
+import json
+import math
+import os
+import re
+import zipfile
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from absl import logging
+
+from tfstyle import atomic_file
+from tfstyle.state import CheckpointError
+from tfstyle.state import State
+
+FORMAT = 1
+HEADER = "checkpoint.json"
+MAX_HEADER_BYTES = 10_000_000
+KEPT = 2
+_NAME = re.compile(r"step_\d{6,}_evaluation_(\d{7,})\.npz", re.ASCII)
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint in a file.
+
+    Attributes:
+        path: of the file.
+        job: what was written with it about the run, by name.
+        state: of the run.
+    """
+
+    path: str
+    job: dict[str, Any]
+    state: State
+
+
+class Checkpoints:
+    """Writes the states of one run, and keeps the last two.
+
+    Args:
+        folder: made if it is not there.
+        job: what is written with each about the run, by name; JSON.
+
+    Attributes:
+        path: of the newest, or None.
+    """
+
+    def __init__(self, folder: str, job: dict[str, Any]):
+        os.makedirs(folder, exist_ok=True)
+        self._folder = folder
+        self._job = job
+        self.path = next(iter(_list(folder)), None)
+
+    def __call__(self, state: State) -> None:
+        """Writes a state, whole or not at all, unless it is there already."""
+        step = sum(state.numbers["steps"])
+        evaluations = state.numbers["evaluations"]
+        name = f"step_{step:06}_evaluation_{evaluations:07}.npz"
+        path = os.path.join(self._folder, name)
+        if path == self.path:
+            return
+        header = {"format": FORMAT, "job": self._job, "state": state.numbers}
+        with (
+            atomic_file.replacing(path) as temporary,
+            zipfile.ZipFile(temporary, "w") as file,
+        ):
+            file.writestr(HEADER, json.dumps(header))
+            for name, array in state.arrays.items():
+                with file.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(
+                        member, np.asarray(array), allow_pickle=False
+                    )
+        self.path = path
+        for old in _list(self._folder)[KEPT:]:
+            os.unlink(old)
+
+
+def read_latest(folder: str) -> Checkpoint | None:
+    """Reads the newest checkpoint that is whole.
+
+    Returns:
+        None if the folder holds none.
+
+    Raises:
+        CheckpointError: if all that it holds are damaged.
+        OSError: if one cannot be read.
+    """
+    paths = _list(folder)
+    for path in paths:
+        try:
+            return read_checkpoint(path)
+        except CheckpointError as error:
+            logging.warning("warning: %s", error)
+    if paths:
+        raise CheckpointError(
+            f"No checkpoint in {folder!r} is whole. Give --resume=restart to"
+            " begin anew; what is there will be kept under another name."
+        )
+    return None
+
+
+def read_checkpoint(path: str) -> Checkpoint:
+    """Reads a checkpoint and finds out whether it is whole.
+
+    Raises:
+        CheckpointError: if it is damaged, or no checkpoint.
+        OSError: if it cannot be read.
+    """
+    try:
+        with zipfile.ZipFile(path) as file:
+            members = {member.filename: member for member in file.infolist()}
+            _check_members(members, os.path.getsize(path))
+            header = json.loads(file.read(HEADER))
+            damaged = file.testzip()
+    except _DAMAGES as error:
+        raise CheckpointError(
+            f"The checkpoint {path!r} is damaged: {error}."
+        ) from error
+    if damaged is not None:
+        raise CheckpointError(f"The checkpoint {path!r} is damaged: {damaged}.")
+    number = header.get("format") if isinstance(header, dict) else None
+    if number != FORMAT:
+        raise CheckpointError(
+            f"The checkpoint {path!r} must be of format {FORMAT}. Received:"
+            f" {number!r:.80}. Go on with the tfstyle that wrote it."
+        )
+    job, numbers = header.get("job"), header.get("state")
+    if not isinstance(job, dict) or not isinstance(numbers, dict):
+        raise CheckpointError(f"The checkpoint {path!r} tells of no run.")
+    names = [name.removesuffix(".npy") for name in members if name != HEADER]
+    return Checkpoint(path, job, State(numbers, _StoredArrays(path, names)))
+
+
+_DAMAGES = (
+    zipfile.BadZipFile,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    RecursionError,
+    RuntimeError,
+    ValueError,
+)
+"""What `zipfile`, `json` and `numpy` raise at files that are damaged."""
+
+
+def _check_members(members: dict[str, zipfile.ZipInfo], length: int) -> None:
+    """Holds that reading the members takes no more than the file is long."""
+    if members[HEADER].file_size > MAX_HEADER_BYTES:
+        raise ValueError(f"{HEADER} is too long")
+    for member in members.values():
+        is_plain = member.compress_type == zipfile.ZIP_STORED
+        if not is_plain or member.file_size != member.compress_size:
+            raise ValueError(f"{member.filename!r:.80} is compressed")
+    if sum(member.file_size for member in members.values()) > length:
+        raise ValueError("its parts overlap")
+
+
+class _StoredArrays(Mapping):
+    """The arrays of a checkpoint's file, each read when it is asked for."""
+
+    def __init__(self, path: str, names: list[str]):
+        self._path = path
+        self._names = names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._names:
+            raise KeyError(name)
+        try:
+            with (
+                zipfile.ZipFile(self._path) as file,
+                file.open(f"{name}.npy") as member,
+            ):
+                return _read_array(member, file.getinfo(f"{name}.npy"))
+        except _DAMAGES as error:
+            raise CheckpointError(
+                f"The checkpoint {self._path!r} is damaged: {name}: {error}."
+            ) from error
+
+
+def _read_array(member, info: zipfile.ZipInfo) -> np.ndarray:
+    """Reads an array whose bytes are all there, before making room for it."""
+    version = np.lib.format.read_magic(member)
+    if version != (1, 0):
+        raise ValueError(f"array format {version}")
+    shape, is_transposed, dtype = np.lib.format.read_array_header_1_0(member)
+    if is_transposed or dtype.kind not in "fi":
+        raise ValueError(f"array of {dtype}")
+    length = math.prod(shape) * dtype.itemsize
+    if length != info.file_size - member.tell():
+        raise ValueError(f"array of {length} bytes")
+    array = np.empty(shape, dtype)
+    view = memoryview(array.reshape(-1)).cast("B") if length else b""
+    done = 0
+    while done < length:
+        count = member.readinto(view[done:])
+        if not count:
+            raise EOFError("array is cut")
+        done += count
+    return array
+
+
+def _list(folder: str) -> list[str]:
+    """Returns the paths of a folder's checkpoints, newest first."""
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    found = [(int(m[1]), m[0]) for m in map(_NAME.fullmatch, names) if m]
+    return [os.path.join(folder, name) for _, name in sorted(found)[::-1]]

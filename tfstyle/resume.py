@@ -1,0 +1,145 @@
+"""Going on with the run that a workdir holds, if it is the same run."""
+
+import dataclasses
+import os
+from typing import Any
+
+from absl import logging
+
+from tfstyle import provenance
+from tfstyle.checkpoint import Checkpoint
+from tfstyle.checkpoint import read_latest
+from tfstyle.config import Config
+from tfstyle.config_checks import INITS
+from tfstyle.config_checks import ConfigError
+from tfstyle.image_files import ImageFiles
+from tfstyle.state import CheckpointError
+
+FOLDER = "checkpoints"
+BY_HASH = {
+    "content_image",
+    "style_images",
+    "content_masks",
+    "style_masks",
+    "weights",
+}
+"""Fields whose files may have moved, but must hold what they held."""
+FREE = {"num_steps", "time_limit"}
+"""Fields that only say when to end."""
+
+
+def describe_job(config: Config, images: ImageFiles) -> dict[str, Any]:
+    """Returns what decides a run, but for the weights, as JSON."""
+    if config.init not in INITS:
+        config = dataclasses.replace(config, init="file")
+    pairs = [line[2:].partition("=") for line in config.to_flags()]
+    decides = {
+        f.name for f in dataclasses.fields(config) if f.metadata["pixels"]
+    }
+    decides -= BY_HASH | FREE
+    return {
+        "flags": {name: text for name, _, text in pairs if name in decides},
+        "steps": list(config.steps_by_level),
+        "images": images.describe(),
+        "versions": provenance.versions(),
+    }
+
+
+def find_checkpoint(
+    config: Config, images: ImageFiles, folder: str
+) -> Checkpoint | None:
+    """Reads the newest checkpoint of a workdir, if there is one.
+
+    Raises:
+        CheckpointError: if none that is there is whole.
+        ConfigError: if it is of another run, or `resume` is never.
+    """
+    checkpoint = read_latest(os.path.join(folder, FOLDER))
+    if checkpoint is None:
+        return None
+    if config.resume == "never":
+        raise ConfigError(
+            f"`workdir` {folder!r} holds a run, and `resume` is never. Name"
+            " another workdir, or give --resume=restart, which keeps the old"
+            " one under another name."
+        )
+    ours, theirs = describe_job(config, images), checkpoint.job
+    for name, value in ours.items():
+        if type(theirs.get(name)) is not type(value):
+            raise CheckpointError(
+                f"The checkpoint {checkpoint.path!r} does not tell its {name}."
+            )
+    differences = _compare_flags(ours["flags"], theirs["flags"])
+    differences += _compare_images(ours["images"], theirs["images"])
+    differences += _compare_steps(ours["steps"], theirs["steps"], checkpoint)
+    if differences:
+        raise ConfigError(
+            f"`workdir` {folder!r} holds a run of other flags:"
+            f" {'; '.join(differences)}. Give those it had, name another"
+            " workdir, or give --resume=restart, which keeps the old one under"
+            " another name."
+        )
+    if ours["versions"] != theirs["versions"]:
+        logging.warning(
+            "warning: the checkpoint was written with %s; the picture may"
+            " differ in its last bits",
+            ", ".join(f"{n} {v}" for n, v in theirs["versions"].items()),
+        )
+    return checkpoint
+
+
+def settle(config: Config, checkpoint: Checkpoint | None) -> Config:
+    """Returns a config whose `auto`s are what they were in the checkpoint."""
+    if checkpoint is None:
+        return config
+    flags = checkpoint.job["flags"]
+    settled = {
+        name: flags.get(name, "auto") for name in ("convolution", "jit_compile")
+    }
+    changes = {n: v for n, v in settled.items() if getattr(config, n) == "auto"}
+    return dataclasses.replace(config, **changes)
+
+
+def check_weights(checkpoint: Checkpoint | None, sha256: str) -> None:
+    """Refuses to go on with other weights.
+
+    Raises:
+        ConfigError: if the checkpoint's were others.
+    """
+    if checkpoint is not None and checkpoint.job.get("weights") != sha256:
+        raise ConfigError(
+            "`weights` are others than those of the workdir's run. Give those"
+            " it had, name another workdir, or give --resume=restart, which"
+            " keeps the old one under another name."
+        )
+
+
+def _compare_flags(ours: dict[str, str], theirs: dict[str, Any]) -> list[str]:
+    differences = []
+    for name in sorted(ours.keys() | theirs.keys()):
+        own, other = ours.get(name), theirs.get(name)
+        if own != other and own != "auto":
+            had = "not given" if other is None else f"{other!s:.80}"
+            given = "not given" if own is None else own
+            differences.append(f"{name} was {had}, now {given}")
+    return differences
+
+
+def _compare_images(ours: dict[str, str], theirs: dict[str, Any]) -> list[str]:
+    return [
+        f"{name} is another picture"
+        for name in sorted(ours.keys() | theirs.keys())
+        if ours.get(name) != theirs.get(name)
+    ]
+
+
+def _compare_steps(
+    ours: list[int], theirs: list[Any], checkpoint: Checkpoint
+) -> list[str]:
+    """The last level may get more steps, or fewer if it made no more."""
+    if ours[:-1] != theirs[:-1]:
+        return [f"num_steps was {theirs!s:.80}, now {ours}"]
+    made = checkpoint.state.reals("steps", len(ours))
+    if made[-1] > ours[-1]:
+        return [f"num_steps is now {ours[-1]}, but {made[-1]:.0f} were made"]
+    return []

@@ -1,0 +1,113 @@
+"""The state of a run between two steps, and how its parts take it back."""
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+
+class CheckpointError(ValueError):
+    """A checkpoint is damaged, or is not of this run."""
+
+
+@dataclasses.dataclass(frozen=True)
+class State:
+    """A run between two steps.
+
+    Attributes:
+        numbers: by name, whatever JSON holds.
+        arrays: by name, arrays or variables; read from a file, each is loaded
+            when it is asked for.
+    """
+
+    numbers: Mapping[str, Any]
+    arrays: Mapping[str, Any]
+
+    def part(self, name: str) -> "State":
+        """Returns what belongs to a part of the run, such as its optimizer."""
+        numbers = self.numbers.get(name)
+        if not isinstance(numbers, dict):
+            raise CheckpointError(f"The checkpoint does not tell its {name}.")
+        return State(numbers, _Part(self.arrays, f"{name}/"))
+
+    def integer(self, name: str, low: int, high: int) -> int:
+        """Returns a number from `low` to `high`.
+
+        Raises:
+            CheckpointError: if it is another.
+        """
+        value = self.numbers.get(name)
+        if type(value) is not int or not low <= value <= high:
+            raise CheckpointError(
+                f"The checkpoint's {name} must be from {low} to {high}."
+                f" Received: {value!r:.80}."
+            )
+        return value
+
+    def reals(self, name: str, count: int) -> list[float]:
+        """Returns a list of finite numbers.
+
+        Raises:
+            CheckpointError: if it is something else.
+        """
+        values = self.numbers.get(name)
+        if not isinstance(values, list) or len(values) != count:
+            raise CheckpointError(
+                f"The checkpoint's {name} must be {count} numbers."
+                f" Received: {values!r:.80}."
+            )
+        for value in values:
+            if type(value) not in (int, float) or not math.isfinite(value):
+                raise CheckpointError(
+                    f"The checkpoint's {name} must be finite numbers."
+                    f" Received: {value!r:.80}."
+                )
+        return [float(value) for value in values]
+
+    def restore(self, name: str, variable) -> None:
+        """Assigns an array to a variable of its shape and dtype.
+
+        Raises:
+            CheckpointError: if there is none, or one of another shape.
+        """
+        array = self.array(name, tuple(variable.shape))
+        variable.assign(array.astype(variable.dtype.as_numpy_dtype))
+
+    def array(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        """Returns an array of finite numbers, of a shape.
+
+        Raises:
+            CheckpointError: if there is none, or one of another shape.
+        """
+        array = self.arrays.get(name)
+        if array is None or array.shape != shape:
+            found = "nothing" if array is None else list(array.shape)
+            raise CheckpointError(
+                f"The checkpoint's {name} must be of shape {list(shape)}."
+                f" Received: {found}."
+            )
+        if not np.isfinite(array).all():
+            raise CheckpointError(f"The checkpoint's {name} is not finite.")
+        return array
+
+
+class _Part(Mapping):
+    """The arrays whose names begin with a prefix, without it."""
+
+    def __init__(self, arrays: Mapping[str, Any], prefix: str):
+        self._arrays = arrays
+        self._prefix = prefix
+
+    def __iter__(self) -> Iterator[str]:
+        start = len(self._prefix)
+        names = (n for n in self._arrays if n.startswith(self._prefix))
+        return (name[start:] for name in names)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __getitem__(self, name: str):
+        return self._arrays[self._prefix + name]
