@@ -68,13 +68,12 @@ class State:
         return [float(value) for value in values]
 
     def restore(self, name: str, variable) -> None:
-        """Assigns an array to a variable of its shape and dtype.
+        """Assigns an array to a variable of its shape.
 
         Raises:
             CheckpointError: if there is none, or one of another shape.
         """
-        array = self.array(name, tuple(variable.shape))
-        variable.assign(array.astype(variable.dtype.as_numpy_dtype))
+        variable.assign(self.array(name, tuple(variable.shape)))
 
     def array(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         """Returns an array of finite numbers, of a shape.
