@@ -1,10 +1,12 @@
 """The record of a run's losses and pictures."""
 
+import contextlib
 import errno
 import importlib.util
 import json
 import os
 import re
+from collections.abc import Iterator
 
 from tfstyle import atomic_file
 from tfstyle import image_io
@@ -112,6 +114,8 @@ class ImageWriter:
 class EventWriter:
     """Writes losses, and pictures if asked, as events for TensorBoard.
 
+    All it does raises an `OSError` if the disk does not take them.
+
     Args:
         folder: of the events.
     """
@@ -119,25 +123,45 @@ class EventWriter:
     def __init__(self, folder: str):
         import tensorflow as tf
 
+        self._errors = tf.errors.OpError
         self._summary = tf.summary
-        self._writer = tf.summary.create_file_writer(folder)
+        with self._raising_os_errors():
+            self._writer = tf.summary.create_file_writer(folder)
 
     def __call__(self, record: Record) -> None:
         """Writes the record's losses."""
-        with self._writer.as_default(step=record.step):
+        with self._writing(record):
             for name, value in record.losses.items():
                 self._summary.scalar(name, value)
-            self._writer.flush()
 
     def write_image(self, record: Record) -> None:
         """Writes the record's picture."""
-        with self._writer.as_default(step=record.step):
+        with self._writing(record):
             self._summary.image("image", record.pixels()[None])
-            self._writer.flush()
 
     def close(self) -> None:
         """Closes the file of events."""
-        self._writer.close()
+        with self._raising_os_errors():
+            self._writer.close()
+
+    @contextlib.contextmanager
+    def _writing(self, record: Record) -> Iterator[None]:
+        with (
+            self._raising_os_errors(),
+            self._writer.as_default(step=record.step),
+        ):
+            yield
+            self._writer.flush()
+
+    @contextlib.contextmanager
+    def _raising_os_errors(self) -> Iterator[None]:
+        """Raises an OSError where TensorFlow raises an error of its own."""
+        try:
+            yield
+        except self._errors as error:
+            line = error.message.splitlines()[0]
+            reason = re.sub(r"\{\{.*?\}\} ", "", line)
+            raise OSError(f"Events cannot be written: {reason}") from error
 
 
 def can_write_events() -> bool:
