@@ -62,12 +62,11 @@ def finish(process):
 def fill(disk):
     """Fills a disk to its last byte."""
     with (
+        open("/dev/zero", "rb") as zeros,
+        open(disk / "fill", "wb", buffering=0) as file,
         pytest.raises(OSError, match="No space"),
-        open(disk / "fill", "wb") as f,
     ):
-        while True:
-            f.write(bytes(4096))
-            f.flush()
+        shutil.copyfileobj(zeros, file)
 
 
 def wait_for_checkpoint(workdir, step, process):
