@@ -14,6 +14,7 @@ LAYERS = (
         "config_checks",
         "gram",
         "masks",
+        "one_line",
         "optimizers",
         "periodic_actions",
         "preprocessing",
@@ -48,6 +49,7 @@ LAYERS = (
 FOUNDATIONS = {
     "atomic_file",
     "image_modes",
+    "one_line",
     "periodic_actions",
     "preprocessing",
     "state",

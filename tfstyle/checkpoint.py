@@ -7,11 +7,14 @@ after the other, and reading one from a stranger runs no code and takes no more
 memory than the file is long.
 """
 
+import contextlib
 import dataclasses
+import errno
 import json
 import math
 import os
 import re
+import reprlib
 import zipfile
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -21,6 +24,7 @@ import numpy as np
 from absl import logging
 
 from tfstyle import atomic_file
+from tfstyle.one_line import one_line
 from tfstyle.state import CheckpointError
 from tfstyle.state import State
 
@@ -28,6 +32,11 @@ FORMAT = 1
 HEADER = "checkpoint.json"
 MAX_HEADER_BYTES = 10_000_000
 KEPT = 2
+_ARRAY = re.compile(
+    rb"{'descr': '(<[fi]4|<i8)', 'fortran_order': False,"
+    rb" 'shape': \(([0-9, ]*)\), } *\n"
+)
+"""What NumPy writes of an array; its own reader evaluates it as Python."""
 _NAME = re.compile(r"step_\d{6,}_evaluation_(\d{7,})\.npz", re.ASCII)
 
 
@@ -118,23 +127,18 @@ def read_checkpoint(path: str) -> Checkpoint:
         CheckpointError: if it is damaged, or no checkpoint.
         OSError: if it cannot be read.
     """
-    try:
-        with zipfile.ZipFile(path) as file:
-            members = {member.filename: member for member in file.infolist()}
-            _check_members(members, os.path.getsize(path))
-            header = json.loads(file.read(HEADER))
-            damaged = file.testzip()
-    except _DAMAGES as error:
-        raise CheckpointError(
-            f"The checkpoint {path!r} is damaged: {error}."
-        ) from error
-    if damaged is not None:
-        raise CheckpointError(f"The checkpoint {path!r} is damaged: {damaged}.")
+    with _naming_damage(path), zipfile.ZipFile(path) as file:
+        _check_members(file, os.path.getsize(path))
+        header = json.loads(file.read(HEADER))
+        damaged = file.testzip()
+        if damaged is not None:
+            raise ValueError(damaged)
+        members = file.namelist()
     number = header.get("format") if isinstance(header, dict) else None
     if number != FORMAT:
         raise CheckpointError(
             f"The checkpoint {path!r} must be of format {FORMAT}. Received:"
-            f" {number!r:.80}. Go on with the tfstyle that wrote it."
+            f" {reprlib.repr(number)}. Go on with the tfstyle that wrote it."
         )
     job, numbers = header.get("job"), header.get("state")
     if not isinstance(job, dict) or not isinstance(numbers, dict):
@@ -143,27 +147,38 @@ def read_checkpoint(path: str) -> Checkpoint:
     return Checkpoint(path, job, State(numbers, _StoredArrays(path, names)))
 
 
-_DAMAGES = (
-    zipfile.BadZipFile,
-    EOFError,
-    KeyError,
-    NotImplementedError,
-    RecursionError,
-    RuntimeError,
-    ValueError,
-)
-"""What `zipfile`, `json` and `numpy` raise at files that are damaged."""
+@contextlib.contextmanager
+def _naming_damage(path: str, part: str = "") -> Iterator[None]:
+    """Names the file in whatever its damage makes `zipfile` and others raise.
+
+    Raises:
+        CheckpointError: if it is damaged.
+        OSError: if it cannot be read.
+    """
+    try:
+        yield
+    except MemoryError:
+        raise  # no more is asked for than the file is long
+    except Exception as error:
+        # Damage may send us to a place before the file's beginning.
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
+        reason = one_line(f"{part}{str(error) or repr(error)}")
+        raise CheckpointError(
+            f"The checkpoint {path!r} is damaged: {reason}."
+        ) from error
 
 
-def _check_members(members: dict[str, zipfile.ZipInfo], length: int) -> None:
+def _check_members(file: zipfile.ZipFile, length: int) -> None:
     """Holds that reading the members takes no more than the file is long."""
-    if members[HEADER].file_size > MAX_HEADER_BYTES:
+    if file.getinfo(HEADER).file_size > MAX_HEADER_BYTES:
         raise ValueError(f"{HEADER} is too long")
-    for member in members.values():
+    members = file.infolist()  # some may bear one name
+    for member in members:
         is_plain = member.compress_type == zipfile.ZIP_STORED
         if not is_plain or member.file_size != member.compress_size:
             raise ValueError(f"{member.filename!r:.80} is compressed")
-    if sum(member.file_size for member in members.values()) > length:
+    if sum(member.file_size for member in members) > length:
         raise ValueError("its parts overlap")
 
 
@@ -183,26 +198,24 @@ class _StoredArrays(Mapping):
     def __getitem__(self, name: str) -> np.ndarray:
         if name not in self._names:
             raise KeyError(name)
-        try:
-            with (
-                zipfile.ZipFile(self._path) as file,
-                file.open(f"{name}.npy") as member,
-            ):
-                return _read_array(member, file.getinfo(f"{name}.npy"))
-        except _DAMAGES as error:
-            raise CheckpointError(
-                f"The checkpoint {self._path!r} is damaged: {name}: {error}."
-            ) from error
+        with (
+            _naming_damage(self._path, f"{name}: "),
+            zipfile.ZipFile(self._path) as file,
+            file.open(f"{name}.npy") as member,
+        ):
+            return _read_array(member, file.getinfo(f"{name}.npy"))
 
 
 def _read_array(member, info: zipfile.ZipInfo) -> np.ndarray:
     """Reads an array whose bytes are all there, before making room for it."""
-    version = np.lib.format.read_magic(member)
-    if version != (1, 0):
-        raise ValueError(f"array format {version}")
-    shape, is_transposed, dtype = np.lib.format.read_array_header_1_0(member)
-    if is_transposed or dtype.kind not in "fi":
-        raise ValueError(f"array of {dtype}")
+    if member.read(8) != np.lib.format.magic(1, 0):
+        raise ValueError("array of another format")
+    header = member.read(int.from_bytes(member.read(2), "little"))
+    match = _ARRAY.fullmatch(header)
+    if match is None:
+        raise ValueError(f"array of {header[:80]}")
+    dtype = np.dtype(match[1].decode())
+    shape = tuple(int(size) for size in match[2].split(b",") if size.strip())
     length = math.prod(shape) * dtype.itemsize
     if length != info.file_size - member.tell():
         raise ValueError(f"array of {length} bytes")
@@ -221,4 +234,5 @@ def _list(folder: str) -> list[str]:
     """Returns the paths of a folder's checkpoints, newest first."""
     names = os.listdir(folder) if os.path.isdir(folder) else []
     found = [(int(m[1]), m[0]) for m in map(_NAME.fullmatch, names) if m]
-    return [os.path.join(folder, name) for _, name in sorted(found)[::-1]]
+    paths = [os.path.join(folder, name) for _, name in sorted(found)[::-1]]
+    return [path for path in paths if os.path.isfile(path)]

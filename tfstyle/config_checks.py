@@ -127,7 +127,7 @@ def check_choices(config) -> None:
         if value not in choices:
             raise ConfigError(
                 f"`{name}` must be one of {', '.join(choices)}."
-                f" Received: {name}={value!r}."
+                f" Received: {name}={value!r:.80}."
             )
     if config.convolution == "winograd" and config.precision != "float32":
         raise ConfigError(

@@ -13,6 +13,10 @@ from absl import flags
 from tfstyle import __version__
 from tfstyle.config import Config
 from tfstyle.config_checks import ConfigError
+from tfstyle.one_line import one_line
+
+MAX_MESSAGE = 5000
+"""Characters; a name of a file may have thousands."""
 
 _USAGE = """\
 tfstyle: neural style transfer after Gatys, Ecker and Bethge (2015)
@@ -91,8 +95,10 @@ def parse(
                 " flagfile, comments begin with # in the first column."
             )
         config = to_config(flag_values)
-    except (flags.Error, ValueError) as error:
-        print(f"error: {_explain(error)}", file=sys.stderr)
+    except (flags.Error, RecursionError, ValueError) as error:
+        print(
+            f"error: {one_line(_explain(error), MAX_MESSAGE)}", file=sys.stderr
+        )
         raise SystemExit(2) from error
     if flag_values["print_flags"].value:
         print("\n".join(config.to_flags(only_pixels=True)))
@@ -219,6 +225,8 @@ def _explain(error: Exception) -> str:
             f"`{name}` must be {_describe_kind(name)}."
             f" Received: {name}={value!r}."
         )
+    if isinstance(error, RecursionError):  # absl seeks one that is alike
+        return "A flag's name is too long. In a flagfile, each has its line."
     if isinstance(error, UnicodeError):
         return f"The flagfile is not a text file ({text})."
     return text.removeprefix("ERROR:: ")

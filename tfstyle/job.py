@@ -161,7 +161,7 @@ def _make_actions(
         The writer of metrics, the paths of pictures by step, which fill as
         they are written, and all actions.
     """
-    evaluations = state.numbers["evaluations"] if state else 0
+    evaluations = state.integer("evaluations", 1, 10**15) if state else 0
     metrics = metric_writers.JsonLinesWriter(
         f"{folder}/metrics.jsonl", evaluations
     )

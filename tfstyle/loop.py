@@ -275,6 +275,8 @@ class Loop:
         self._first_level = state.integer("level", 0, config.num_levels - 1)
         steps = state.reals("steps", config.num_levels)
         self._steps = [int(number) for number in steps]
+        if self._steps != steps or min(steps) < 0:
+            raise CheckpointError("The checkpoint's steps must be counts.")
         self._evaluations = state.integer("evaluations", 1, 10**15)
         if self._first_level not in self._levels:
             raise CheckpointError("The checkpoint's level is left out now.")

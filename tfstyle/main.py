@@ -12,6 +12,7 @@ from absl import logging
 from tfstyle import config_flags
 from tfstyle.config import Config
 from tfstyle.config_checks import ConfigError
+from tfstyle.one_line import one_line
 
 config_flags.define_flags()
 
@@ -29,7 +30,7 @@ def main(config: Config) -> int:
         is_ours = type(error).__module__.startswith("tfstyle.")
         if not is_ours and not isinstance(error, OSError):
             raise
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {one_line(str(error), 5000)}", file=sys.stderr)
         return 2 if isinstance(error, ConfigError) else 1
 
 

@@ -13,6 +13,7 @@ from tfstyle.config import Config
 from tfstyle.config_checks import INITS
 from tfstyle.config_checks import ConfigError
 from tfstyle.image_files import ImageFiles
+from tfstyle.one_line import one_line
 from tfstyle.state import CheckpointError
 
 FOLDER = "checkpoints"
@@ -51,7 +52,7 @@ def find_checkpoint(
     """Reads the newest checkpoint of a workdir, if there is one.
 
     Raises:
-        CheckpointError: if none that is there is whole.
+        CheckpointError: if none that is there is whole or tells its run.
         ConfigError: if it is of another run, or `resume` is never.
     """
     checkpoint = read_latest(os.path.join(folder, FOLDER))
@@ -65,7 +66,7 @@ def find_checkpoint(
         )
     ours, theirs = describe_job(config, images), checkpoint.job
     for name, value in ours.items():
-        if type(theirs.get(name)) is not type(value):
+        if not _is_alike(theirs.get(name), value):
             raise CheckpointError(
                 f"The checkpoint {checkpoint.path!r} does not tell its {name}."
             )
@@ -75,15 +76,17 @@ def find_checkpoint(
     if differences:
         raise ConfigError(
             f"`workdir` {folder!r} holds a run of other flags:"
-            f" {'; '.join(differences)}. Give those it had, name another"
-            " workdir, or give --resume=restart, which keeps the old one under"
-            " another name."
+            f" {one_line('; '.join(differences), 1000)}. Give those it had,"
+            " name another workdir, or give --resume=restart, which keeps the"
+            " old one under another name."
         )
     if ours["versions"] != theirs["versions"]:
         logging.warning(
             "warning: the checkpoint was written with %s; the picture may"
             " differ in its last bits",
-            ", ".join(f"{n} {v}" for n, v in theirs["versions"].items()),
+            one_line(
+                ", ".join(f"{n} {v}" for n, v in theirs["versions"].items())
+            ),
         )
     return checkpoint
 
@@ -114,18 +117,27 @@ def check_weights(checkpoint: Checkpoint | None, sha256: str) -> None:
         )
 
 
-def _compare_flags(ours: dict[str, str], theirs: dict[str, Any]) -> list[str]:
+def _is_alike(theirs: Any, ours: dict[str, str] | list[int]) -> bool:
+    """Returns whether what a file tells is of the kind that we write."""
+    if type(theirs) is not type(ours):
+        return False
+    if isinstance(theirs, dict):
+        return all(type(text) is str for text in theirs.values())
+    return all(type(number) is int for number in theirs)
+
+
+def _compare_flags(ours: dict[str, str], theirs: dict[str, str]) -> list[str]:
     differences = []
     for name in sorted(ours.keys() | theirs.keys()):
         own, other = ours.get(name), theirs.get(name)
         if own != other and own != "auto":
-            had = "not given" if other is None else f"{other!s:.80}"
+            had = "not given" if other is None else f"{other:.80}"
             given = "not given" if own is None else own
             differences.append(f"{name} was {had}, now {given}")
     return differences
 
 
-def _compare_images(ours: dict[str, str], theirs: dict[str, Any]) -> list[str]:
+def _compare_images(ours: dict[str, str], theirs: dict[str, str]) -> list[str]:
     return [
         f"{name} is another picture"
         for name in sorted(ours.keys() | theirs.keys())
@@ -134,7 +146,7 @@ def _compare_images(ours: dict[str, str], theirs: dict[str, Any]) -> list[str]:
 
 
 def _compare_steps(
-    ours: list[int], theirs: list[Any], checkpoint: Checkpoint
+    ours: list[int], theirs: list[int], checkpoint: Checkpoint
 ) -> list[str]:
     """The last level may get more steps, or fewer if it made no more."""
     if ours[:-1] != theirs[:-1]:

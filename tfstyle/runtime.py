@@ -190,8 +190,6 @@ class StopSignals:
             if self.number is not None:
                 os._exit(128 + number[0])
             self.number = number[0]
-            message = (
-                b"\nStopping at this step; again to exit at once.\n"
-            )
+            message = b"\nStopping at this step; again to exit at once.\n"
             with contextlib.suppress(OSError):  # nobody reads it any more
                 os.write(2, message)

@@ -1,7 +1,8 @@
 """The state of a run between two steps, and how its parts take it back."""
 
 import dataclasses
-import math
+import reprlib
+import sys
 from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
@@ -43,7 +44,7 @@ class State:
         if type(value) is not int or not low <= value <= high:
             raise CheckpointError(
                 f"The checkpoint's {name} must be from {low} to {high}."
-                f" Received: {value!r:.80}."
+                f" Received: {reprlib.repr(value)}."
             )
         return value
 
@@ -57,13 +58,15 @@ class State:
         if not isinstance(values, list) or len(values) != count:
             raise CheckpointError(
                 f"The checkpoint's {name} must be {count} numbers."
-                f" Received: {values!r:.80}."
+                f" Received: {reprlib.repr(values)}."
             )
         for value in values:
-            if type(value) not in (int, float) or not math.isfinite(value):
+            is_number = type(value) in (int, float)
+            # So written, too large an integer and nan are found as well.
+            if not is_number or not abs(value) <= sys.float_info.max:
                 raise CheckpointError(
                     f"The checkpoint's {name} must be finite numbers."
-                    f" Received: {value!r:.80}."
+                    f" Received: {reprlib.repr(value)}."
                 )
         return [float(value) for value in values]
 
@@ -78,6 +81,8 @@ class State:
     def array(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         """Returns an array of finite numbers, of a shape.
 
+        All but single numbers are float32.
+
         Raises:
             CheckpointError: if there is none, or one of another shape.
         """
@@ -87,6 +92,11 @@ class State:
             raise CheckpointError(
                 f"The checkpoint's {name} must be of shape {list(shape)}."
                 f" Received: {found}."
+            )
+        if shape and array.dtype != np.float32:
+            raise CheckpointError(
+                f"The checkpoint's {name} must be of float32. Received:"
+                f" {array.dtype}."
             )
         if not np.isfinite(array).all():
             raise CheckpointError(f"The checkpoint's {name} is not finite.")

