@@ -41,7 +41,9 @@ def replacing(path: str) -> Iterator[str]:
 def _temporary(folder: str, name: str) -> Iterator[str]:
     """Yields the name of a fresh file, which goes if the block raises."""
     ending = os.path.splitext(name)[1]
-    handle, temporary = tempfile.mkstemp(ending, _prefix(name), folder)
+    handle, temporary = tempfile.mkstemp(
+        dir=folder, prefix=_prefix(name), suffix=ending
+    )
     os.close(handle)
     try:
         yield temporary
