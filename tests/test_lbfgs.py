@@ -208,7 +208,7 @@ def test_direction_equals_the_dense_inverse_hessian(num_steps):
         left = np.eye(size) - np.outer(s, y) / (y @ s)
         inverse = left @ inverse @ left.T + np.outer(s, s) / (y @ s)
     direction = optimizer._apply_inverse_hessian()
-    vector = optimizer._gradient.numpy()
+    vector = optimizer.gradient.numpy()
     np.testing.assert_allclose(direction, -inverse @ vector, rtol=1e-9)
 
 
