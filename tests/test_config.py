@@ -454,6 +454,7 @@ def test_to_flags_writes_every_field_that_has_a_value():
         "--jit_compile=auto",
         "--tf32=true",
         "--deterministic=false",
+        "--tile_size=0",
         "--recompute=false",
     ]
 
@@ -578,3 +579,30 @@ def test_masks_and_blend_weights_are_refused_together():
     config = Config(style_blend_weights=[1, 2])
     with pytest.raises(ConfigError, match="Give one or the other"):
         config.check_images(True, 2, 2, 2)
+
+
+@pytest.mark.parametrize("given", [512, "512"])
+def test_tile_size_is_a_number(given):
+    assert Config(tile_size=given).tile_size == 512
+
+
+@pytest.mark.parametrize("given", [20, -16, "many", 10**6, 512.0])
+def test_tile_size_of_other_kinds_is_refused(given):
+    text = "`tile_size` must be auto, 0 or a multiple of 16 up to 65536."
+    with pytest.raises(ConfigError, match=re.escape(text)):
+        Config(tile_size=given)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"convolution": "winograd"},
+        {"recompute": True},
+        {"precision": "mixed_float16"},
+    ],
+)
+def test_tile_size_is_not_for_what_needs_the_whole_frame(fields):
+    assert Config(tile_size="auto", **fields).tile_size == "auto"
+    (name,) = fields
+    with pytest.raises(ConfigError, match=f"`tile_size` is not for {name}="):
+        Config(tile_size=512, **fields)

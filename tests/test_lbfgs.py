@@ -221,9 +221,9 @@ def test_lbfgs_is_no_worse_than_scipy_on_a_picture(real_weights, samples):
     from tfstyle.features import Extractor
     from tfstyle.features import make_feature_model
     from tfstyle.image_io import resize
-    from tfstyle.objective import compute_targets
     from tfstyle.objective import make_value_and_gradient
     from tfstyle.preprocessing import preprocess
+    from tfstyle.targets import compute_targets
 
     config = Config().resolved()
     network = vgg.make_vgg19(real_weights.layers)

@@ -25,6 +25,7 @@ SMOKE = [
 OURS = re.compile(
     r"TensorFlow [\d.]+ on (CPU|\d+ GPU).*; weights: .*"
     r"|\d+x\d+ pixels, workdir .*"
+    r"|Needs about \S+ GB of memory, .* free; \S+ GB of disk, \S+ GB are free"
     r"|step \d+/\d+, loss \S+, \S+ evaluations/s(, \d+ s left)?"
     r"|Done after \d+ steps, \d+ evaluations, \S+ s: loss \S+"
     r"|Wrote .*"
@@ -61,7 +62,7 @@ def first_run(tmp_path_factory):
 
 def test_terminal_shows_only_what_tfstyle_says(first_run):
     _, lines = first_run
-    assert len(lines) == 6
+    assert len(lines) == 7
     for line in lines:
         assert OURS.fullmatch(line), line
 

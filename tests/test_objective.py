@@ -10,10 +10,10 @@ from tfstyle.config import Config
 from tfstyle.features import Extractor
 from tfstyle.features import make_feature_model
 from tfstyle.masks import average_mask
-from tfstyle.objective import Targets
-from tfstyle.objective import compute_targets
 from tfstyle.objective import make_value_and_gradient
 from tfstyle.preprocessing import preprocess
+from tfstyle.targets import Targets
+from tfstyle.targets import compute_targets
 
 LOSSES = 1e-5  # float32 sums over positions and channels
 GRADIENT = 2e-3  # a few rectifiers sit at zero and switch in float32

@@ -63,9 +63,9 @@ def evaluate(samples, extractor, image, config):
     """Evaluates an image as it is, through the same program."""
     import tensorflow as tf
 
-    from tfstyle.objective import compute_targets
     from tfstyle.objective import make_value_and_gradient
     from tfstyle.periodic_actions import Record
+    from tfstyle.targets import compute_targets
 
     config = config.resolved()
     content, style = (

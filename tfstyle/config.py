@@ -201,6 +201,12 @@ class Config:
     deterministic: bool = _field(
         False, "Machine", "the same bits every time on a GPU too; slower"
     )
+    tile_size: str | int = _field(
+        "0",
+        "Machine",
+        "0: the whole frame at once; else exact tiles of so many pixels, in"
+        " little memory; auto: 0 if the memory there is suffices",
+    )
     recompute: bool = _field(
         False,
         "Machine",
@@ -215,6 +221,8 @@ class Config:
                 object.__setattr__(self, field.name, tuple(value))
         if isinstance(self.num_steps, int):
             object.__setattr__(self, "num_steps", (self.num_steps,))
+        if str(self.tile_size).isdecimal():
+            object.__setattr__(self, "tile_size", int(self.tile_size))
         config_checks.check_paths(self)
         config_checks.check_choices(self)
         config_checks.check_numbers(self)

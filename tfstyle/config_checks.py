@@ -14,6 +14,8 @@ JIT_COMPILES = ("auto", "true", "false")
 RESUMES = ("auto", "never", "restart")
 INITS = ("noise", "content", "style", "gray")
 MAX_NUMBER = 1e300
+TILE_STEP = 16
+MAX_TILE_SIZE = 65536
 MAX_THREADS = 2**31 - 1
 
 
@@ -135,6 +137,17 @@ def check_choices(config) -> None:
             f" Received: precision={config.precision}. Give"
             " convolution=direct."
         )
+    if config.tile_size != "auto" and (
+        not isinstance(config.tile_size, int)
+        or config.tile_size % TILE_STEP
+        or not 0 <= config.tile_size <= MAX_TILE_SIZE
+    ):
+        raise ConfigError(
+            f"`tile_size` must be auto, 0 or a multiple of {TILE_STEP} up to"
+            f" {MAX_TILE_SIZE}. Received: tile_size={config.tile_size!s:.40}."
+        )
+    if config.tile_size not in (0, "auto"):
+        _check_tiles(config)
     if config.recompute and config.precision == "mixed_float16":
         raise ConfigError(
             "`recompute` is not for mixed_float16, whose gradients are scaled"
@@ -151,6 +164,19 @@ def check_choices(config) -> None:
             "`export_dir` exports the network and paints nothing. Leave out"
             " `content_image` and `style_images`."
         )
+
+
+def _check_tiles(config) -> None:
+    for name, value in (
+        ("convolution", "winograd"),
+        ("recompute", True),
+        ("precision", "mixed_float16"),
+    ):
+        if getattr(config, name) == value:
+            raise ConfigError(
+                f"`tile_size` is not for {name}={str(value).lower()}, which"
+                " needs the whole frame at once. Leave out one of them."
+            )
 
 
 def check_numbers(config) -> None:

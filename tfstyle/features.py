@@ -9,6 +9,8 @@ import tensorflow as tf
 
 from tfstyle import vgg
 from tfstyle.config import Config
+from tfstyle.gram import GramSum
+from tfstyle.gram import region_sums
 from tfstyle.runtime import resolve_for_machine
 from tfstyle.runtime import return_freed_memory
 from tfstyle.weights import load_weights
@@ -41,6 +43,29 @@ class Extractor:
             float32 `[B, H_l, W_l, N_l]`, whatever the precision.
         """
         return self._run(image)
+
+    def features(
+        self, image: tf.Tensor, names: Iterable[str]
+    ) -> dict[str, tf.Tensor]:
+        """Returns some layers' features of a whole image."""
+        features = self(image)
+        return {name: features[name] for name in names}
+
+    def gram_sums(
+        self,
+        image: tf.Tensor,
+        names: Iterable[str],
+        masks: dict[str, list[tf.Tensor]],
+    ) -> dict[str, list[GramSum]]:
+        """Returns some layers' Gram sums of a whole image, one a mask.
+
+        Args:
+            image: float32 `[1, H, W, 3]`, BGR without the mean.
+            names: of layers.
+            masks: float32 `[1, H_l, W_l, 1]` by layer; none: one sum of all.
+        """
+        features = self.features(image, names)
+        return {n: region_sums(f, masks.get(n)) for n, f in features.items()}
 
     @functools.cached_property
     def _run(self):

@@ -52,6 +52,13 @@ def gram_sum(features: tf.Tensor, mask: tf.Tensor | None = None) -> GramSum:
     return GramSum(_gram_matrix(rows), count)
 
 
+def region_sums(
+    features: tf.Tensor, masks: list[tf.Tensor] | None
+) -> list[GramSum]:
+    """Computes one Gram sum a mask; without masks, one of all positions."""
+    return [gram_sum(features, mask) for mask in masks or [None]]
+
+
 def gram_matrices(features: tf.Tensor) -> tf.Tensor:
     """Computes the Gram matrices of a batch, each divided by its H*W.
 

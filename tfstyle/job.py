@@ -9,6 +9,7 @@ from absl import logging
 
 from tfstyle import atomic_file
 from tfstyle import image_io
+from tfstyle import memory
 from tfstyle import metric_writers
 from tfstyle import progress
 from tfstyle import provenance
@@ -66,6 +67,8 @@ def run_job(
     output = config.output_image or os.path.join(folder, "output.png")
     logging.info("%s; weights: %s", device, extractor.origin)
     logging.info("%dx%d pixels, workdir %s", width, height, folder)
+    if " on CPU" in device:
+        memory.tell(config, height, width, folder)
     sha256 = extractor.sha256
     facts = {"weights": f"{extractor.origin} sha256={sha256}"}
     facts |= images.describe()

@@ -130,20 +130,16 @@ class Loop:
         return self._state.array("image", (1, *size, 3))
 
     def run_level(
-        self, level: int, start: np.ndarray, value_and_gradient
-    ) -> np.ndarray:
+        self, level: int, image: tf.Variable, value_and_gradient
+    ) -> None:
         """Moves an image until there is a reason to end.
 
         Args:
             level: its number; the coarsest is 0.
-            start: float32 `[1, H, W, 3]`.
+            image: float32 `[1, H, W, 3]`, changed in place.
             value_and_gradient: the level's hinge.
-
-        Returns:
-            float32 `[1, H, W, 3]`.
         """
         config = self._config
-        image = tf.Variable(start)
         optimizer = make_optimizer(
             config.optimizer,
             image,
@@ -189,7 +185,6 @@ class Loop:
             self._tell(level, terms, image, is_last=True)
         else:
             self._reason = ""
-        return image.numpy()
 
     def result(self, image: np.ndarray) -> Result:
         """Returns what the run made of its last image."""

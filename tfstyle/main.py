@@ -55,10 +55,12 @@ def _paint(config: Config) -> int:
 
         from tfstyle import features
         from tfstyle import job
+        from tfstyle import memory
         from tfstyle import stylization
 
         # A size that cannot be is told before weights are fetched.
-        stylization.output_size(images.content, images.styles, config)
+        size = stylization.output_size(images.content, images.styles, config)
+        config = memory.settle(config, *size)
         extractor = features.make_extractor(config)
         number = job.run_job(
             config, images, extractor, device, folder, checkpoint
@@ -96,12 +98,7 @@ def _start_tensorflow(config: Config) -> tuple[Config, str]:
         deterministic=config.deterministic,
         verbose=flags.FLAGS.verbosity > 0,
     )
-    if number := runtime.find_unused_gpus():
-        logging.warning(
-            "warning: TensorFlow does not see the %d NVIDIA GPU of this"
-            " machine: pip install 'tensorflow[and-cuda]'",
-            number,
-        )
+    runtime.warn_of_unused_gpus()
     return runtime.resolve_for_machine(config), device
 
 

@@ -5,7 +5,6 @@ whole frame at once, as here, is one way to implement it.
 """
 
 from collections.abc import Callable
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,28 +12,10 @@ import tensorflow as tf
 
 from tfstyle import losses
 from tfstyle.config import Config
-from tfstyle.config_checks import ConfigError
 from tfstyle.features import Extractor
-from tfstyle.gram import gram_sum
-from tfstyle.masks import average_mask
-from tfstyle.vgg19_layers import BY_NAME
-
-
-class Targets(NamedTuple):
-    """What an image is held against. An empty dict leaves its term out.
-
-    Attributes:
-        content: `{layer: float32 [1, H_l, W_l, N_l]}`, the content's features.
-        style: `{layer: [float32 [N_l, N_l], ...]}`, for each region the
-            style's Gram matrix, divided by its own count; without masks the
-            whole frame is the one region.
-        masks: `{layer: [float32 [1, H_l, W_l, 1], ...]}`, T of each region of
-            the image, or an empty dict.
-    """
-
-    content: dict[str, tf.Tensor]
-    style: dict[str, list[tf.Tensor]]
-    masks: dict[str, list[tf.Tensor]]
+from tfstyle.gram import GramSum
+from tfstyle.gram import region_sums
+from tfstyle.targets import Targets
 
 
 class LossTerms(NamedTuple):
@@ -53,96 +34,22 @@ class LossTerms(NamedTuple):
     weighted: dict[str, tf.Tensor]
 
 
+class LayerSums(NamedTuple):
+    """What adds up over the positions of an image, over tiles and replicas.
+
+    Attributes:
+        content: by layer, half the sum of squared differences to the target.
+        style: by layer, one Gram sum a region.
+    """
+
+    content: dict[str, tf.Tensor]
+    style: dict[str, list[GramSum]]
+
+
 SCALED_GRADIENT = 1.0
 """Largest gradient by a feature, as scaled; in float16 4000 below overflow."""
 
 ValueAndGradient = Callable[[tf.Tensor], tuple[LossTerms, tf.Tensor]]
-
-
-def compute_targets(
-    extractor: Extractor,
-    content: tf.Tensor | None,
-    styles: Sequence[tf.Tensor],
-    config: Config,
-    *,
-    content_masks: Sequence[np.ndarray] = (),
-    style_masks: Sequence[np.ndarray] = (),
-    image_size: tuple[int, int] = (0, 0),
-) -> Targets:
-    """Computes what a run's image is held against.
-
-    Without masks several styles blend: `A_l = sum_s b_s A_ls / M_ls`. With
-    masks, region r of the image is held against region r of style r.
-
-    Args:
-        extractor: of at least the content and style layers.
-        content: float32 `[1, H, W, 3]`, BGR without the mean, or None.
-        styles: the same, of any sizes; may be empty.
-        config: gives layers and blend weights.
-        content_masks: uint8 `[H, W]`, one a region, of any sizes.
-        style_masks: the same.
-        image_size: height and width of the image; needed with masks.
-
-    Raises:
-        ConfigError: if a mask is empty.
-    """
-    content_targets, style_targets, masks = {}, {}, {}
-    if content is not None and config.content_weight:
-        features = extractor(content)
-        content_targets = {n: features[n] for n in config.content_layers}
-    if not config.style_weight:
-        return Targets(content_targets, {}, {})
-    if len(content_masks):
-        sizes = _feature_sizes(*image_size, config.style_layers)
-        masks = _average_masks("content_masks", content_masks, sizes)
-        style_targets = {name: [] for name in config.style_layers}
-    blend = config.style_blend_weights or [1] * len(styles)
-    for number, style in enumerate(styles):
-        features = extractor(style)
-        if len(style_masks):
-            sizes = {n: features[n].shape[1:3] for n in config.style_layers}
-            regions = _average_masks(
-                "style_masks", [style_masks[number]], sizes
-            )
-            for name, (mask,) in regions.items():
-                gram = gram_sum(features[name], mask).normalized()
-                style_targets[name].append(gram)
-            continue
-        for name in config.style_layers:
-            gram = gram_sum(features[name]).normalized()
-            part = blend[number] / sum(blend) * gram
-            if name in style_targets:
-                part += style_targets[name][0]
-            style_targets[name] = [part]
-    if len(content_masks) == 1 and (content_masks[0] == 255).all():
-        masks = {}  # one region that is the whole frame needs none
-    return Targets(content_targets, style_targets, masks)
-
-
-def _feature_sizes(
-    height: int, width: int, names: Sequence[str]
-) -> dict[str, tuple[int, int]]:
-    """Returns the height and width of layers' features, in positions."""
-    strides = {name: BY_NAME[name].stride for name in names}
-    return {n: (height // s, width // s) for n, s in strides.items()}
-
-
-def _average_masks(
-    field: str,
-    masks: Sequence[np.ndarray],
-    sizes: dict[str, tuple[int, int]],
-) -> dict[str, list[tf.Tensor]]:
-    """Brings every mask to every layer's size."""
-    averages = {}
-    for name, size in sizes.items():
-        averages[name] = [average_mask(mask, *size) for mask in masks]
-        for number, average in enumerate(averages[name], start=1):
-            if not average.any():
-                raise ConfigError(
-                    f"`{field}` must show a region each. Received: number"
-                    f" {number} is empty at {name}. Paint it in white, larger."
-                )
-    return {n: [tf.constant(a) for a in v] for n, v in averages.items()}
 
 
 def make_value_and_gradient(
@@ -196,7 +103,8 @@ def _forward_in_segments(
             features = segment(image, training=False)
             end = features[segment.name]
             features = extractor.scale_features(features)
-            return end, _layer_losses(features, targets, config)
+            sums = sum_layers(features, targets)
+            return end, _layer_losses(sums, targets, config)
 
         end, losses_of_segment = run(end)
         raw.update(losses_of_segment)
@@ -255,24 +163,56 @@ def compute_terms(
     References:
         Gatys, Ecker, Bethge, 2015, eq. 5 and 7.
     """
-    return _weigh(image, _layer_losses(features, targets, config), config)
+    return terms_of_sums(image, sum_layers(features, targets), targets, config)
+
+
+def sum_layers(features: dict[str, tf.Tensor], targets: Targets) -> LayerSums:
+    """Computes what adds up over positions, of the layers that are given.
+
+    Args:
+        features: `{layer: float32 [1, H_l, W_l, N_l]}`, of an image or a part.
+        targets: of the same positions.
+    """
+    content = {
+        name: losses.content_loss(features[name], target)
+        for name, target in targets.content.items()
+        if name in features
+    }
+    style = {
+        name: region_sums(features[name], targets.masks.get(name))
+        for name in targets.style
+        if name in features
+    }
+    return LayerSums(content, style)
+
+
+def terms_of_sums(
+    image: tf.Tensor, sums: LayerSums, targets: Targets, config: Config
+) -> LossTerms:
+    """Computes every loss and their weighted sum from sums over the frame.
+
+    Args:
+        image: float32 `[1, H, W, 3]`, whole.
+        sums: over all positions.
+        targets: of the whole frame.
+        config: a resolved one; gives the weights.
+    """
+    return _weigh(image, _layer_losses(sums, targets, config), config)
 
 
 def _layer_losses(
-    features: dict[str, tf.Tensor], targets: Targets, config: Config
+    sums: LayerSums, targets: Targets, config: Config
 ) -> dict[str, tf.Tensor]:
     """Computes the losses, before any weight, of the layers that are given."""
     raw = {}
-    for name, target in targets.content.items():
-        if name in features:
-            raw[f"content/{name}"] = losses.content_loss(
-                features[name], target, config.content_reduction
-            )
-    for name, grams in targets.style.items():
-        if name in features:
-            raw[f"style/{name}"] = _style_loss(
-                features[name], grams, targets.masks.get(name)
-            )
+    for name, loss in sums.content.items():
+        if config.content_reduction == "mean":
+            loss /= tf.cast(tf.size(targets.content[name]), loss.dtype)
+        raw[f"content/{name}"] = loss
+    for name, regions in sums.style.items():
+        raw[f"style/{name}"] = _style_loss(
+            regions, targets.style[name], targets.masks.get(name)
+        )
     return raw
 
 
@@ -317,7 +257,7 @@ def _weigh(
 
 
 def _style_loss(
-    features: tf.Tensor,
+    regions: list[GramSum],
     grams: list[tf.Tensor],
     masks: list[tf.Tensor] | None,
 ) -> tf.Tensor:
@@ -327,12 +267,10 @@ def _style_loss(
     of the region, the mean of T_r^2.
     """
     if masks is None:
-        (target,) = grams
-        return losses.style_loss(gram_sum(features).normalized(), target)
-    positions = tf.cast(tf.reduce_prod(tf.shape(features)[1:3]), features.dtype)
+        (region,), (target,) = regions, grams
+        return losses.style_loss(region.normalized(), target)
     parts = []
-    for target, mask in zip(grams, masks, strict=True):
-        region = gram_sum(features, mask)
-        share = region.count / positions
+    for region, target, mask in zip(regions, grams, masks, strict=True):
+        share = region.count / tf.cast(tf.size(mask), region.count.dtype)
         parts.append(share * losses.style_loss(region.normalized(), target))
     return tf.reduce_sum(tf.stack(parts))

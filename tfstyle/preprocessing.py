@@ -16,7 +16,8 @@ def preprocess(pixels: np.ndarray) -> np.ndarray:
         float32 `[1, H, W, 3]`, BGR with ImageNet's mean removed.
     """
     bgr = pixels[..., ::-1].astype(np.float32)
-    return (bgr - np.float32(IMAGENET_MEAN_BGR))[np.newaxis]
+    bgr -= np.float32(IMAGENET_MEAN_BGR)
+    return bgr[np.newaxis]
 
 
 def deprocess(image: np.ndarray) -> np.ndarray:
@@ -30,4 +31,6 @@ def deprocess(image: np.ndarray) -> np.ndarray:
         uint8 `[H, W, 3]`, RGB, clipped to 0..255 and rounded half to even.
     """
     bgr = np.asarray(image)[0] + np.float32(IMAGENET_MEAN_BGR)
-    return np.rint(np.clip(bgr, 0, 255)).astype(np.uint8)[..., ::-1].copy()
+    np.clip(bgr, 0, 255, out=bgr)  # in place: an image may have 200 MB
+    np.rint(bgr, out=bgr)
+    return bgr.astype(np.uint8)[..., ::-1].copy()

@@ -97,7 +97,8 @@ def settle(config: Config, checkpoint: Checkpoint | None) -> Config:
         return config
     flags = checkpoint.job["flags"]
     settled = {
-        name: flags.get(name, "auto") for name in ("convolution", "jit_compile")
+        name: flags.get(name, "auto")
+        for name in ("convolution", "jit_compile", "tile_size")
     }
     changes = {n: v for n, v in settled.items() if getattr(config, n) == "auto"}
     return dataclasses.replace(config, **changes)

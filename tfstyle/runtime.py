@@ -13,6 +13,8 @@ import tempfile
 import threading
 from collections.abc import Iterator
 
+from absl import logging
+
 
 class SetupError(RuntimeError):
     """The machine or its settings cannot run the program."""
@@ -85,6 +87,16 @@ def find_unused_gpus() -> int:
     return len(glob.glob("/dev/nvidia[0-9]*"))
 
 
+def warn_of_unused_gpus() -> None:
+    """Logs a warning if the machine has GPUs that TensorFlow does not see."""
+    if number := find_unused_gpus():
+        logging.warning(
+            "warning: TensorFlow does not see the %d NVIDIA GPU of this"
+            " machine: pip install 'tensorflow[and-cuda]'",
+            number,
+        )
+
+
 def resolve_for_machine(config):
     """Returns a Config whose `auto`s are what they mean on this machine.
 
@@ -102,7 +114,8 @@ def resolve_for_machine(config):
             "`convolution` is winograd, which is for the CPU, but a GPU runs."
             " Give convolution=direct, or hide it: CUDA_VISIBLE_DEVICES=''."
         )
-    is_direct = has_gpu or config.precision != "float32"
+    is_tiled = config.tile_size not in (0, "auto")
+    is_direct = has_gpu or config.precision != "float32" or is_tiled
     choices = {
         "convolution": "direct" if is_direct else "winograd",
         "jit_compile": "true" if has_gpu else "false",

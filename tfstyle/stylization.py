@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfstyle import color
 from tfstyle import image_io
+from tfstyle import memory
 from tfstyle.config import Config
 from tfstyle.config_checks import ConfigError
 from tfstyle.features import Extractor
@@ -16,7 +17,6 @@ from tfstyle.features import make_extractor
 from tfstyle.initial_image import make_initial_image
 from tfstyle.loop import Loop
 from tfstyle.loop import Result
-from tfstyle.objective import compute_targets
 from tfstyle.objective import make_value_and_gradient
 from tfstyle.periodic_actions import Action
 from tfstyle.periodic_actions import Finish
@@ -24,8 +24,10 @@ from tfstyle.preprocessing import deprocess
 from tfstyle.preprocessing import preprocess
 from tfstyle.pyramid import enlarge
 from tfstyle.pyramid import level_sizes
-from tfstyle.runtime import resolve_for_machine
 from tfstyle.state import State
+from tfstyle.targets import compute_targets
+from tfstyle.tiling import TiledExtractor
+from tfstyle.tiling import make_tiled_value_and_gradient
 from tfstyle.vgg19_layers import BY_NAME
 from tfstyle.vgg19_layers import deepest
 
@@ -74,7 +76,7 @@ def stylize(
         NotFiniteError: if loss or gradient stop being finite; names the step.
         WeightsError: if the weights cannot be had.
     """
-    config = resolve_for_machine(config.resolved())
+    config = config.resolved()
     content_masks = () if content_masks is None else content_masks
     style_masks = () if style_masks is None else style_masks
     _check_arrays("content", [] if content is None else [content], "HW3")
@@ -85,10 +87,14 @@ def stylize(
         content is not None, len(styles), len(content_masks), len(style_masks)
     )
     final_size = output_size(content, styles, config)
+    config = memory.settle(config, *final_size)
     original = content
     content, styles = _prepare_colors(content, styles, config)
     if extractor is None:
         extractor = make_extractor(config)
+    reader = extractor
+    if config.tile_size:
+        reader = TiledExtractor(extractor, config.tile_size)
     loop = Loop(
         config,
         actions,
@@ -120,7 +126,7 @@ def stylize(
             continue
         level_config = _weigh_level(config, size, final_size)
         targets = compute_targets(
-            extractor,
+            reader,
             None if frame is None else tf.constant(preprocess(frame)),
             [tf.constant(preprocess(style)) for style in scaled],
             level_config,
@@ -128,8 +134,16 @@ def stylize(
             style_masks=style_masks,
             image_size=size,
         )
-        hinge = make_value_and_gradient(extractor, targets, level_config)
-        image = loop.run_level(level, image, hinge)
+        if config.tile_size and max(size) > config.tile_size:
+            hinge = make_tiled_value_and_gradient(
+                extractor, targets, level_config
+            )
+        else:
+            hinge = make_value_and_gradient(extractor, targets, level_config)
+        variable = tf.Variable(image)
+        image = None  # so that a large one is there once
+        loop.run_level(level, variable, hinge)
+        image = variable.numpy()
     return loop.result(image)
 
 

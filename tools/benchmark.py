@@ -434,9 +434,9 @@ def _make_evaluations(convolution: str, sides: list[int]) -> dict:
     import tensorflow as tf
 
     from tfstyle.features import make_extractor
-    from tfstyle.objective import compute_targets
     from tfstyle.objective import make_value_and_gradient
     from tfstyle.preprocessing import preprocess
+    from tfstyle.targets import compute_targets
 
     config = Config(convolution=convolution).resolved()
     config = runtime.resolve_for_machine(config)

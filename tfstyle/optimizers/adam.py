@@ -1,4 +1,4 @@
-"""Adam over the pixels: Keras' own, one compiled function a step."""
+"""Adam over the pixels: Keras' own."""
 
 import math
 
@@ -32,11 +32,10 @@ class Adam:
         self._value_and_gradient = value_and_gradient
         self._adam = keras.optimizers.Adam(float(learning_rate))
         self._adam.build([image])
-        self.gradient = tf.Variable(tf.zeros_like(image), trainable=False)
+        self.gradient = None
 
     def start(self):
         """Evaluates the image as it is and returns its loss terms."""
-        self.evaluations += 1
         return self._evaluate()
 
     def update_step(
@@ -49,8 +48,8 @@ class Adam:
             should_stop: never asked, as a step is a single evaluation.
         """
         del max_evaluations, should_stop
-        self.evaluations += 1
-        return self._move_and_evaluate()
+        self._move(self.gradient)
+        return self._evaluate()
 
     def state(self) -> State:
         """Returns what the next step depends on, besides the image."""
@@ -67,13 +66,13 @@ class Adam:
         for number, variable in enumerate(self._adam.variables):
             state.restore(str(number), variable)
 
-    @tf.function
-    def _move_and_evaluate(self):
-        self._adam.apply([self.gradient.read_value()], [self._image])
-        return self._evaluate()
+    def _evaluate(self):
+        # The hinge may be a loop of the host: no graph is made around it.
+        self.evaluations += 1
+        image = self._image.read_value()
+        terms, self.gradient = self._value_and_gradient(image)
+        return terms
 
     @tf.function
-    def _evaluate(self):
-        terms, gradient = self._value_and_gradient(self._image.read_value())
-        self.gradient.assign(gradient)
-        return terms
+    def _move(self, gradient):
+        self._adam.apply([gradient], [self._image])
