@@ -76,15 +76,36 @@ def test_the_last_two_are_kept_by_evaluations(tmp_path, generator):
         "step_12345678_evaluation_12345679.npz",
     ]
     assert read_latest(str(tmp_path)).state.numbers["steps"] == [12_345_678]
-    assert Checkpoints(str(tmp_path), {}).path == checkpoints.path
 
 
-def test_state_that_is_there_is_not_written_again(tmp_path, generator):
+def test_state_that_the_run_goes_on_from_is_not_written_again(
+    tmp_path, generator
+):
     Checkpoints(str(tmp_path), {})(make_state(3, generator))
     (path,) = tmp_path.iterdir()
     before = path.read_bytes()
-    Checkpoints(str(tmp_path), {})(make_state(3, generator))
+    Checkpoints(str(tmp_path), {}, str(path))(make_state(3, generator))
     assert path.read_bytes() == before
+
+
+def test_damaged_ones_of_later_steps_go_and_whole_ones_stay(
+    tmp_path, generator
+):
+    folder = str(tmp_path)
+    checkpoints = Checkpoints(folder, {})
+    for step in (1, 2):
+        checkpoints(make_state(step, generator))
+    for step in (7, 9):
+        name = f"step_{step:06}_evaluation_{step + 1:07}.npz"
+        (tmp_path / name).write_text("damaged")
+    resumed = Checkpoints(folder, {}, read_latest(folder).path)
+    assert resumed.path == checkpoints.path
+    resumed(make_state(3, generator))
+    assert sorted(os.listdir(folder)) == [
+        "step_000002_evaluation_0000003.npz",
+        "step_000003_evaluation_0000004.npz",
+    ]
+    assert read_latest(folder).state.numbers["steps"] == [3]
 
 
 def test_empty_or_absent_folder_holds_none(tmp_path):

@@ -8,9 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tfstyle import resume
-from tfstyle.checkpoint import Checkpoint
 from tfstyle.checkpoint import Checkpoints
-from tfstyle.checkpoint import read_checkpoint
 from tfstyle.config import Config
 from tfstyle.config_checks import ConfigError
 from tfstyle.features import make_extractor
@@ -311,4 +309,3 @@ def test_checkpoint_that_tells_no_job_is_refused(tmp_path):
     )
     with pytest.raises(CheckpointError, match="does not tell its flags"):
         resume.find_checkpoint(RUN, IMAGES, str(tmp_path))
-    assert isinstance(read_checkpoint(Checkpoints(folder, {}).path), Checkpoint)

@@ -61,16 +61,21 @@ class Checkpoints:
     Args:
         folder: made if it is not there.
         job: what is written with each about the run, by name; JSON.
+        path: of the checkpoint that the run goes on from. Those that the
+            folder holds of later steps are damaged, and go with the first
+            that is written.
 
     Attributes:
-        path: of the newest, or None.
+        path: of the newest that is whole, or None.
     """
 
-    def __init__(self, folder: str, job: dict[str, Any]):
+    def __init__(
+        self, folder: str, job: dict[str, Any], path: str | None = None
+    ):
         os.makedirs(folder, exist_ok=True)
         self._folder = folder
         self._job = job
-        self.path = next(iter(_list(folder)), None)
+        self.path = path
 
     def __call__(self, state: State) -> None:
         """Writes a state, whole or not at all, unless it is there already."""
@@ -92,8 +97,10 @@ class Checkpoints:
                         member, np.asarray(array), allow_pickle=False
                     )
         self.path = path
-        for old in _list(self._folder)[KEPT:]:
-            os.unlink(old)
+        paths = _list(self._folder)
+        place = paths.index(path)
+        for other in paths[:place] + paths[place + KEPT :]:
+            os.unlink(other)
 
 
 def read_latest(folder: str) -> Checkpoint | None:

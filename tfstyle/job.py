@@ -77,6 +77,7 @@ def run_job(
     checkpoints = Checkpoints(
         os.path.join(folder, resume.FOLDER),
         resume.describe_job(config, images) | {"weights": sha256},
+        checkpoint and checkpoint.path,
     )
     with (
         _naming_the_last(checkpoints),
