@@ -111,6 +111,23 @@ def test_scarce_memory_is_warned_of_with_flags_that_fit(
     assert fields["optimizer"] == "adam"
 
 
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({"recompute": True}, r"suffice\. --tile_size=\d+ --recompute=false "),
+        ({"precision": "mixed_float16"}, "A smaller --image_size needs less"),
+    ],
+)
+def test_advice_and_auto_are_flags_that_go_together(
+    monkeypatch, caplog, tmp_path, fields, text
+):
+    monkeypatch.setattr(memory, "free_memory", lambda: 8 * GB)
+    memory.tell(settled(**fields), 4096, 4096, str(tmp_path))
+    assert re.search(text, caplog.records[0].getMessage())
+    found = memory.settle(settled(tile_size="auto", **fields), 4096, 4096)
+    assert bool(found.tile_size) == ("recompute" in fields)
+
+
 def test_enough_memory_is_said_in_one_line(caplog, tmp_path):
     caplog.set_level("INFO", logger="absl")
     memory.tell(settled(), 64, 64, str(tmp_path))

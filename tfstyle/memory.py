@@ -89,15 +89,10 @@ def settle(config: Config, height: int, width: int) -> Config:
         return config
     free = free_memory()
     settled = dataclasses.replace(config, tile_size=0)
-    for tile_size in TILE_SIZES:
+    for tiles in _tile_changes(config):
         if estimate(settled, height, width).memory <= SHARE * free:
             break
-        settled = dataclasses.replace(
-            config,
-            tile_size=tile_size,
-            convolution="direct",
-            recompute=False,
-        )
+        settled = dataclasses.replace(config, **tiles)
     return settled
 
 
@@ -136,19 +131,27 @@ def _advise(config: Config, height: int, width: int, free: float) -> str:
     """Returns the first change of flags that makes a run fit."""
     fewer = {"num_correction_pairs": 5}
     adam = {"optimizer": "adam", "learning_rate": None}
-    for tile_size in TILE_SIZES:
-        tiles = {"tile_size": tile_size, "convolution": "direct"}
+    for tiles in _tile_changes(config):
         for change in (tiles, tiles | fewer, tiles | adam):
             changed = dataclasses.replace(config, **change)
             need = estimate(changed, height, width).memory
             if need <= SHARE * free:
                 flags = " ".join(
-                    f"--{name}={value}"
+                    f"--{name}={str(value).lower()}"
                     for name, value in change.items()
                     if name not in ("convolution", "learning_rate")
+                    and value != getattr(config, name)
                 )
                 return f" {flags} needs about {need / 1e9:.1f} GB"
     return " A smaller --image_size needs less"
+
+
+def _tile_changes(config: Config) -> list[dict[str, object]]:
+    """Returns what fields to change for tiles, largest first, if any can be."""
+    if config.precision == "mixed_float16":
+        return []
+    others = {"convolution": "direct", "recompute": False}
+    return [{"tile_size": tile_size, **others} for tile_size in TILE_SIZES]
 
 
 def free_memory() -> float:
