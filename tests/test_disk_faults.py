@@ -12,6 +12,8 @@ import time
 import pytest
 
 from tests.conftest import ROOT
+from tests.processes import finish
+from tests.processes import start
 
 RUN = ["--flagfile=configs/smoke.cfg", "--image_size=48", "--num_steps=120"]
 LIMITED = """
@@ -40,23 +42,6 @@ def disk(tmp_path):
         pytest.skip(f"a disk of memory cannot be mounted: {done.stderr}")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
-
-
-def start(*arguments, **options):
-    return subprocess.Popen(
-        [sys.executable, "-m", "tfstyle.main", *map(str, arguments)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **options,
-    )
-
-
-def finish(process):
-    """Returns exit status and stderr."""
-    _, stderr = process.communicate(timeout=120)
-    return process.returncode, stderr
 
 
 def fill(disk):

@@ -5,13 +5,12 @@ import os
 import random
 import re
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.processes import finish
+from tests.processes import start
 from tfstyle.workdir import LOCK
 
 RUN = [
@@ -31,21 +30,9 @@ KINDS = {
 }
 
 
-def start(*arguments):
-    return subprocess.Popen(
-        [sys.executable, "-m", "tfstyle.main", *map(str, arguments)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def run(*arguments):
     """Returns exit status and stderr."""
-    process = start(*arguments)
-    _, stderr = process.communicate(timeout=120)
-    return process.returncode, stderr
+    return finish(start(*arguments))
 
 
 @pytest.fixture(scope="module")
