@@ -10,6 +10,7 @@ LAYERS = (
     {
         "atomic_file",
         "checkpoint",
+        "cluster",
         "color",
         "config_checks",
         "gram",
