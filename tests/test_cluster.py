@@ -39,13 +39,13 @@ def tf_config(task_type="worker", index=0, **jobs):
     ],
 )
 def test_cluster_is_what_the_environment_says(environment, expected):
-    assert find_cluster(environment) == expected
+    assert find_cluster(environment=environment) == expected
 
 
 def test_tf_config_wins_over_slurm():
     slurm = {"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "3"}
     environment = tf_config(worker=["a:1", "b:1"]) | slurm
-    assert find_cluster(environment) == Cluster(2, 0, "TF_CONFIG")
+    assert find_cluster(environment=environment) == Cluster(2, 0, "TF_CONFIG")
 
 
 @pytest.mark.parametrize(
@@ -62,11 +62,17 @@ def test_tf_config_wins_over_slurm():
 )
 def test_cluster_refuses_a_wrong_tf_config(environment):
     with pytest.raises(ClusterError, match="TF_CONFIG must read as"):
-        find_cluster(environment)
+        find_cluster(environment=environment)
 
 
 @pytest.mark.parametrize("rank", ["", "4", "-1", "x"])
 def test_cluster_refuses_wrong_variables_of_slurm(rank):
     environment = {"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": rank}
     with pytest.raises(ClusterError, match="SLURM_PROCID must be a number"):
-        find_cluster(environment)
+        find_cluster(environment=environment)
+
+
+@pytest.mark.parametrize("strategy", ["one_device", "mirrored"])
+def test_strategy_of_one_process_knows_no_cluster(strategy):
+    environment = tf_config(worker=["a:1", "b:1"])
+    assert find_cluster(strategy, environment) == Cluster()

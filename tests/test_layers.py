@@ -32,7 +32,7 @@ LAYERS = (
         "image_modes",
         "loss_charts",
     },
-    {"config", "metric_writers", "report", "vgg"},
+    {"config", "metric_writers", "replicas", "report", "tiles", "vgg"},
     {
         "config_flags",
         "features",
@@ -44,14 +44,16 @@ LAYERS = (
     },
     {"export", "image_files", "objective"},
     {"resume", "tiling"},
-    {"memory"},
+    {"distribution", "memory"},
+    {"levels"},
     {"stylization"},
-    {"job"},
+    {"job", "peers"},
     {"main"},
 )
 # Within the lowest layer, what stands on what.
 FOUNDATIONS = {
     "atomic_file",
+    "config_checks",
     "image_modes",
     "one_line",
     "periodic_actions",

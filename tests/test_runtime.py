@@ -221,11 +221,13 @@ TENSORFLOW = """
 import os
 
 from tfstyle.runtime import start_tensorflow
+from tfstyle.runtime import use_devices
 
-print(start_tensorflow(
+start_tensorflow(
     intra_op_threads=1, inter_op_threads=2, tf32=False, deterministic=True,
     verbose={verbose},
-))
+)
+print(use_devices(verbose={verbose}))
 
 import keras
 import tensorflow as tf

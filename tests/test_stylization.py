@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from tfstyle import stylization
+from tfstyle import levels
 from tfstyle.config import Config
 from tfstyle.config_checks import ConfigError
 from tfstyle.features import make_extractor
 from tfstyle.image_io import resize
+from tfstyle.levels import output_size
 from tfstyle.loop import NotFiniteError
 from tfstyle.preprocessing import deprocess
 from tfstyle.preprocessing import preprocess
-from tfstyle.stylization import output_size
 from tfstyle.stylization import stylize
 
 SMALL = {
@@ -195,13 +195,13 @@ def test_output_size_less_than_one_position_is_refused():
 )
 def test_style_scale_is_relative_to_the_output(samples, scale, expected):
     config = Config(**SMALL, style_scale=scale)
-    style = stylization._resize_style(samples[1], (36, 48), (36, 48), config)
+    style = levels._resize_style(samples[1], (36, 48), (36, 48), config)
     assert style.shape == (*expected, 3)
 
 
 def test_style_of_its_own_size_shrinks_with_the_level(samples):
     config = Config(**SMALL, style_scale=0, num_levels=2)
-    style = stylization._resize_style(samples[1], (18, 24), (36, 48), config)
+    style = levels._resize_style(samples[1], (18, 24), (36, 48), config)
     assert style.shape == (288, 384, 3)
 
 
@@ -338,18 +338,18 @@ def test_finer_level_starts_from_the_coarser_enlarged(samples, extractor):
 
 def test_summed_losses_weigh_alike_at_every_level(samples):
     config = small(tv_weight=2.0, content_layer_weights=(3,)).resolved()
-    level = stylization._weigh_level(config, (18, 25), (37, 50))
+    level = levels._weigh_level(config, (18, 25), (37, 50))
     # conv2_2 has stride 2: 18 * 25 positions against 9 * 12
     assert level.content_layer_weights == (3 * (18 * 25) / (9 * 12),)
     assert level.tv_weight == 2.0 * (37 * 50) / (18 * 25)
     assert level.style_layer_weights == config.style_layer_weights
-    same = stylization._weigh_level(config, (37, 50), (37, 50))
+    same = levels._weigh_level(config, (37, 50), (37, 50))
     assert same == config
 
 
 def test_mean_losses_weigh_as_they_are(samples):
     config = small(content_reduction="mean", tv_weight=1.0).resolved()
-    assert stylization._weigh_level(config, (18, 25), (37, 50)) is config
+    assert levels._weigh_level(config, (18, 25), (37, 50)) is config
 
 
 @pytest.mark.parametrize("reason", ["enough", "max_evaluations"])

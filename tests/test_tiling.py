@@ -17,9 +17,9 @@ from tfstyle.objective import make_value_and_gradient
 from tfstyle.preprocessing import preprocess
 from tfstyle.stylization import stylize
 from tfstyle.targets import compute_targets
+from tfstyle.tiles import cut
+from tfstyle.tiles import halo_of
 from tfstyle.tiling import TiledExtractor
-from tfstyle.tiling import cut
-from tfstyle.tiling import halo_of
 from tfstyle.tiling import make_tiled_value_and_gradient
 from tfstyle.vgg19_layers import LAYERS
 

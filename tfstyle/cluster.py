@@ -31,14 +31,22 @@ class Cluster:
     source: str = ""
 
 
-def find_cluster(environment: Mapping[str, str] = os.environ) -> Cluster:
+def find_cluster(
+    strategy: str = "auto", environment: Mapping[str, str] = os.environ
+) -> Cluster:
     """Reads from the environment which process of how many this is.
 
     `TF_CONFIG` wins over Slurm's variables. One process is no cluster.
 
+    Args:
+        strategy: a config's; none for one process looks at others.
+        environment: variables.
+
     Raises:
         ClusterError: if what is there contradicts itself.
     """
+    if strategy not in ("auto", "multi_worker"):
+        return Cluster()
     if environment.get("TF_CONFIG"):
         cluster = _read_tf_config(environment["TF_CONFIG"])
     elif "SLURM_STEP_NUM_TASKS" in environment:

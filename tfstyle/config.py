@@ -207,6 +207,19 @@ class Config:
         "0: the whole frame at once; else exact tiles of so many pixels, in"
         " little memory; auto: 0 if the memory there is suffices",
     )
+    strategy: str = _field(
+        "auto",
+        "Machine",
+        "one_device; mirrored: the picture over all GPUs; multi_worker: over"
+        " the processes of TF_CONFIG or Slurm; auto: by what there is",
+        pixels=False,
+    )
+    cluster_timeout: float = _field(
+        300.0,
+        "Machine",
+        "seconds after which absent or silent processes end the run",
+        pixels=False,
+    )
     recompute: bool = _field(
         False,
         "Machine",

@@ -12,10 +12,13 @@ CONVOLUTIONS = ("auto", "direct", "winograd")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 JIT_COMPILES = ("auto", "true", "false")
 RESUMES = ("auto", "never", "restart")
+STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
+REPLICATED = ("mirrored", "multi_worker")
 INITS = ("noise", "content", "style", "gray")
 MAX_NUMBER = 1e300
 TILE_STEP = 16
 MAX_TILE_SIZE = 65536
+MAX_TIMEOUT = 10**6
 MAX_THREADS = 2**31 - 1
 
 
@@ -124,6 +127,7 @@ def check_choices(config) -> None:
         ("precision", PRECISIONS),
         ("jit_compile", JIT_COMPILES),
         ("resume", RESUMES),
+        ("strategy", STRATEGIES),
     ):
         value = getattr(config, name)
         if value not in choices:
@@ -147,7 +151,9 @@ def check_choices(config) -> None:
             f" {MAX_TILE_SIZE}. Received: tile_size={config.tile_size!s:.40}."
         )
     if config.tile_size not in (0, "auto"):
-        _check_tiles(config)
+        _check_cut_frames(config, f"tile_size={config.tile_size}")
+    if config.strategy in REPLICATED:
+        _check_cut_frames(config, f"strategy={config.strategy}")
     if config.recompute and config.precision == "mixed_float16":
         raise ConfigError(
             "`recompute` is not for mixed_float16, whose gradients are scaled"
@@ -166,7 +172,7 @@ def check_choices(config) -> None:
         )
 
 
-def _check_tiles(config) -> None:
+def _check_cut_frames(config, cause: str) -> None:
     for name, value in (
         ("convolution", "winograd"),
         ("recompute", True),
@@ -174,8 +180,8 @@ def _check_tiles(config) -> None:
     ):
         if getattr(config, name) == value:
             raise ConfigError(
-                f"`tile_size` is not for {name}={str(value).lower()}, which"
-                " needs the whole frame at once. Leave out one of them."
+                f"`{name}` {str(value).lower()} needs the whole frame at once."
+                f" Received: {cause}, which cuts it. Leave out one of them."
             )
 
 
@@ -206,12 +212,17 @@ def check_numbers(config) -> None:
             f"`{name}` must be at least {least}{limit}."
             f" Received: {name}={str(value)[:40]}."
         )
-    for name in ("learning_rate", "time_limit"):
+    for name in ("learning_rate", "time_limit", "cluster_timeout"):
         value = getattr(config, name)
         if value is not None and not 0 < value <= MAX_NUMBER:
             raise ConfigError(
                 f"`{name}` must be above 0. Received: {name}={value}."
             )
+    if config.cluster_timeout > MAX_TIMEOUT:
+        raise ConfigError(
+            f"`cluster_timeout` must be at most {MAX_TIMEOUT}. Received:"
+            f" cluster_timeout={config.cluster_timeout}."
+        )
     if not 0 <= config.averaging < 1:
         raise ConfigError(
             "`averaging` must be at least 0 and below 1. Received:"

@@ -9,6 +9,7 @@ from absl import logging
 
 from tfstyle import atomic_file
 from tfstyle import image_io
+from tfstyle import levels
 from tfstyle import memory
 from tfstyle import metric_writers
 from tfstyle import progress
@@ -20,12 +21,14 @@ from tfstyle import stylization
 from tfstyle import workdir
 from tfstyle.checkpoint import Checkpoint
 from tfstyle.checkpoint import Checkpoints
+from tfstyle.cluster import ClusterError
 from tfstyle.config import Config
 from tfstyle.features import Extractor
 from tfstyle.image_files import ImageFiles
 from tfstyle.loop import NotFiniteError
 from tfstyle.loop import Result
 from tfstyle.periodic_actions import EverySteps
+from tfstyle.replicas import Replicas
 from tfstyle.state import State
 
 REPORT_IMAGES = 8
@@ -39,6 +42,7 @@ def run_job(
     device: str,
     folder: str,
     checkpoint: Checkpoint | None = None,
+    replicas: Replicas | None = None,
 ) -> int:
     """Paints, and writes everything that a run leaves.
 
@@ -49,29 +53,33 @@ def run_job(
         device: a line about where it runs.
         folder: the workdir, which is this process' own.
         checkpoint: of this very run, to go on with.
+        replicas: that share the work; this process leads them.
 
     Returns:
         The number of the signal that ended it, or 0.
 
     Raises:
+        ClusterError: if another process is gone.
         ImageError: if the output cannot be written.
         NotFiniteError: if the loss stops being finite.
         OSError: if the workdir cannot be written.
     """
-    height, width = stylization.output_size(
-        images.content, images.styles, config
-    )
+    height, width = levels.output_size(images.content, images.styles, config)
     if config.output_image:
         image_io.check_side(config.output_image, height, width)
     resume.check_weights(checkpoint, extractor.sha256)
     output = config.output_image or os.path.join(folder, "output.png")
+    if replicas is not None:
+        device += f", {replicas.describe()}"
     logging.info("%s; weights: %s", device, extractor.origin)
     logging.info("%dx%d pixels, workdir %s", width, height, folder)
     if " on CPU" in device:
-        memory.tell(config, height, width, folder)
+        memory.tell(config, height, width, folder, replicas)
     sha256 = extractor.sha256
     facts = {"weights": f"{extractor.origin} sha256={sha256}"}
     facts |= images.describe()
+    if replicas is not None:
+        facts["replicas"] = str(replicas.num_replicas)
     text = provenance.make_text(config.to_flags(only_pixels=True), facts)
     atomic_file.write_text(os.path.join(folder, "flags.cfg"), text)
     checkpoints = Checkpoints(
@@ -84,6 +92,8 @@ def run_job(
         contextlib.ExitStack() as stack,
     ):
         signals = stack.enter_context(runtime.StopSignals())
+        if replicas is not None:
+            replicas.find_signal = lambda: signals.number
         state = checkpoint and checkpoint.state
         metrics, paths, actions = _make_actions(config, folder, state, stack)
         result = stylization.stylize(
@@ -97,7 +107,10 @@ def run_job(
             actions=actions,
             state=state,
             save_state=checkpoints,
-            should_stop=signals,
+            should_stop=lambda: (
+                signals() or (replicas and replicas.name_signal())
+            ),
+            replicas=replicas,
         )
         facts["result"] = _describe_result(result)
         flag_lines = _as_run(config, result).to_flags(only_pixels=True)
@@ -131,7 +144,7 @@ def run_job(
         result.losses["total"],
     )
     logging.info("Wrote %s", output)
-    return signals.number or 0
+    return signals.number or (replicas and replicas.stop_number) or 0
 
 
 @contextlib.contextmanager
@@ -139,10 +152,14 @@ def _naming_the_last(checkpoints: Checkpoints) -> Iterator[None]:
     """Adds to an error what of the run is not lost."""
     try:
         yield
-    except (NotFiniteError, OSError) as error:
+    except (ClusterError, NotFiniteError, OSError) as error:
         path = checkpoints.path
         if path is None or not os.path.exists(path):
             raise
+        if isinstance(error, ClusterError):
+            raise ClusterError(
+                f"{error} The checkpoint {path!r} is whole."
+            ) from error
         if isinstance(error, NotFiniteError):
             raise NotFiniteError(
                 f"{error} The last good checkpoint is {path!r}."

@@ -36,6 +36,7 @@ def main(config: Config) -> int:
 
 def _paint(config: Config) -> int:
     """Checks, reads, loads TensorFlow and runs, in this order."""
+    from tfstyle import cluster
     from tfstyle import image_files
     from tfstyle import resume
     from tfstyle import workdir
@@ -46,32 +47,52 @@ def _paint(config: Config) -> int:
         len(config.content_masks),
         len(config.style_masks),
     )
+    place = cluster.find_cluster(config.strategy)
+    if place.index:
+        images = image_files.read_image_files(config)
+        return _run(config, place, images)
     workdir.check_output(config)
     images = image_files.read_image_files(config)
     with workdir.open_workdir(config) as folder:
         checkpoint = resume.find_checkpoint(config, images, folder)
         config = resume.settle(config, checkpoint)
-        config, device = _start_tensorflow(config)
+        return _run(config, place, images, folder, checkpoint)
 
-        from tfstyle import features
-        from tfstyle import job
-        from tfstyle import memory
-        from tfstyle import stylization
 
-        # A size that cannot be is told before weights are fetched.
-        size = stylization.output_size(images.content, images.styles, config)
-        config = memory.settle(config, *size)
-        extractor = features.make_extractor(config)
-        number = job.run_job(
-            config, images, extractor, device, folder, checkpoint
+def _run(config: Config, place, images, folder=None, checkpoint=None) -> int:
+    """Paints in process 0, and does the others' part in them."""
+    config, device, replicas = _start_tensorflow(config, place)
+
+    from tfstyle import features
+    from tfstyle import job
+    from tfstyle import levels
+    from tfstyle import memory
+    from tfstyle import peers
+
+    # A size that cannot be is told before weights are fetched.
+    size = levels.output_size(images.content, images.styles, config)
+    if folder is not None:
+        config = memory.settle(config, *size, replicas)
+    extractor = features.make_extractor(config)
+    config = peers.check_alike(config, images, extractor.sha256, replicas)
+    if folder is None:
+        number = peers.follow(config, images, extractor, replicas)
+    else:
+        number = peers.lead(
+            replicas,
+            lambda: job.run_job(
+                config, images, extractor, device, folder, checkpoint, replicas
+            ),
         )
     return 128 + number if number else 0
 
 
 def _export(config: Config) -> int:
     """Writes the feature extractor as a SavedModel."""
-    config = dataclasses.replace(config, convolution="direct")
-    config, device = _start_tensorflow(config)
+    config = dataclasses.replace(
+        config, convolution="direct", strategy="one_device"
+    )
+    config, device, _ = _start_tensorflow(config)
 
     from tfstyle import export
     from tfstyle import features
@@ -87,19 +108,25 @@ def _export(config: Config) -> int:
     return 0
 
 
-def _start_tensorflow(config: Config) -> tuple[Config, str]:
-    """Returns the config with its `auto`s settled, and what it runs on."""
+def _start_tensorflow(config: Config, place=None):
+    """Returns the config with its `auto`s settled, the device and replicas."""
     from tfstyle import runtime
 
-    device = runtime.start_tensorflow(
+    verbose = flags.FLAGS.verbosity > 0
+    runtime.start_tensorflow(
         intra_op_threads=config.intra_op_threads,
         inter_op_threads=config.inter_op_threads,
         tf32=config.tf32,
         deterministic=config.deterministic,
-        verbose=flags.FLAGS.verbosity > 0,
+        verbose=verbose,
     )
+    from tfstyle import replicas
+
+    config = replicas.choose_strategy(config, place)
+    shared = replicas.make_replicas(config, place)
+    device = runtime.use_devices(verbose=verbose)
     runtime.warn_of_unused_gpus()
-    return runtime.resolve_for_machine(config), device
+    return runtime.resolve_for_machine(config), device, shared
 
 
 def run() -> None:

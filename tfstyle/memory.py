@@ -11,8 +11,10 @@ import shutil
 from absl import logging
 
 from tfstyle.config import Config
+from tfstyle.replicas import Replicas
 from tfstyle.runtime import resolve_for_machine
-from tfstyle.tiling import halo_of
+from tfstyle.tiles import halo_of
+from tfstyle.tiles import share_frame
 from tfstyle.vgg19_layers import BY_NAME
 
 PROGRAM = 0.75e9
@@ -45,20 +47,26 @@ class Need:
     disk: float
 
 
-def estimate(config: Config, height: int, width: int) -> Need:
-    """Estimates what a run needs.
+def estimate(
+    config: Config, height: int, width: int, num_replicas: int = 1
+) -> Need:
+    """Estimates what a run needs, over replicas in process 0.
 
     Args:
         config: a resolved one, whose `tile_size` and `convolution` are settled.
         height: of the output, pixels.
         width: likewise.
+        num_replicas: that share the work.
     """
     pixels = height * width
-    at_once = pixels
+    layers = (*config.content_layers, *config.style_layers)
+    at_once = max(
+        (tile[0, 3] - tile[0, 2]) * (tile[1, 3] - tile[1, 2])
+        for tile in share_frame((height, width), num_replicas, layers)
+    )
     if config.tile_size and max(height, width) > config.tile_size:
-        layers = (*config.content_layers, *config.style_layers)
         side = config.tile_size + 2 * halo_of(layers)
-        at_once = min(side, height) * min(side, width)
+        at_once = min(at_once, min(side, height) * min(side, width))
     is_winograd = config.convolution == "winograd"
     memory = PROGRAM + TRANSFORMED_WEIGHTS * is_winograd
     memory += at_once * ACTIVATIONS[config.convolution]
@@ -78,7 +86,9 @@ def estimate(config: Config, height: int, width: int) -> Need:
     return Need(memory, disk)
 
 
-def settle(config: Config, height: int, width: int) -> Config:
+def settle(
+    config: Config, height: int, width: int, replicas: Replicas | None = None
+) -> Config:
     """Returns a config whose `tile_size` and `convolution` are settled.
 
     `tile_size` auto is 0 if the whole frame fits the free memory, else the
@@ -88,15 +98,22 @@ def settle(config: Config, height: int, width: int) -> Config:
     if config.tile_size != "auto":
         return config
     free = free_memory()
+    number = 1 if replicas is None else replicas.num_replicas
     settled = dataclasses.replace(config, tile_size=0)
     for tiles in _tile_changes(config):
-        if estimate(settled, height, width).memory <= SHARE * free:
+        if estimate(settled, height, width, number).memory <= SHARE * free:
             break
         settled = dataclasses.replace(config, **tiles)
     return settled
 
 
-def tell(config: Config, height: int, width: int, folder: str) -> None:
+def tell(
+    config: Config,
+    height: int,
+    width: int,
+    folder: str,
+    replicas: Replicas | None = None,
+) -> None:
     """Says what a run needs, and warns where there is less.
 
     Args:
@@ -104,8 +121,10 @@ def tell(config: Config, height: int, width: int, folder: str) -> None:
         height: of the output, pixels.
         width: likewise.
         folder: the workdir.
+        replicas: that share the work, or None.
     """
-    need = estimate(config, height, width)
+    number = 1 if replicas is None else replicas.num_replicas
+    need = estimate(config, height, width, number)
     memory, disk = free_memory(), shutil.disk_usage(folder).free
     logging.info(
         "Needs about %.1f GB of memory, %.1f GB are free; %.2g GB of disk,"
@@ -118,7 +137,7 @@ def tell(config: Config, height: int, width: int, folder: str) -> None:
     if need.memory > SHARE * memory:
         logging.warning(
             "warning: memory may not suffice.%s",
-            _advise(config, height, width, memory),
+            _advise(config, height, width, number, memory),
         )
     if need.disk > disk:
         logging.warning(
@@ -127,14 +146,16 @@ def tell(config: Config, height: int, width: int, folder: str) -> None:
         )
 
 
-def _advise(config: Config, height: int, width: int, free: float) -> str:
+def _advise(
+    config: Config, height: int, width: int, num_replicas: int, free: float
+) -> str:
     """Returns the first change of flags that makes a run fit."""
     fewer = {"num_correction_pairs": 5}
     adam = {"optimizer": "adam", "learning_rate": None}
     for tiles in _tile_changes(config):
         for change in (tiles, tiles | fewer, tiles | adam):
             changed = dataclasses.replace(config, **change)
-            need = estimate(changed, height, width).memory
+            need = estimate(changed, height, width, num_replicas).memory
             if need <= SHARE * free:
                 flags = " ".join(
                     f"--{name}={str(value).lower()}"

@@ -16,6 +16,8 @@ from tfstyle.features import Extractor
 from tfstyle.gram import GramSum
 from tfstyle.gram import region_sums
 from tfstyle.targets import Targets
+from tfstyle.vgg19_layers import BY_NAME
+from tfstyle.vgg19_layers import num_positions
 
 
 class LossTerms(NamedTuple):
@@ -94,7 +96,7 @@ def _forward_in_segments(
     Of every segment only its input is kept; what is in it is made again
     when the gradient comes by.
     """
-    raw = {}
+    raw, size = {}, image.shape[1:3]
     end = extractor.scale_image(image)
     for segment in extractor.segments:
 
@@ -104,7 +106,7 @@ def _forward_in_segments(
             end = features[segment.name]
             features = extractor.scale_features(features)
             sums = sum_layers(features, targets)
-            return end, _layer_losses(sums, targets, config)
+            return end, _layer_losses(sums, targets, size, config)
 
         end, losses_of_segment = run(end)
         raw.update(losses_of_segment)
@@ -194,24 +196,25 @@ def terms_of_sums(
     Args:
         image: float32 `[1, H, W, 3]`, whole.
         sums: over all positions.
-        targets: of the whole frame.
+        targets: their Gram matrices are used.
         config: a resolved one; gives the weights.
     """
-    return _weigh(image, _layer_losses(sums, targets, config), config)
+    raw = _layer_losses(sums, targets, image.shape[1:3], config)
+    return _weigh(image, raw, config)
 
 
 def _layer_losses(
-    sums: LayerSums, targets: Targets, config: Config
+    sums: LayerSums, targets: Targets, size: tuple[int, int], config: Config
 ) -> dict[str, tf.Tensor]:
     """Computes the losses, before any weight, of the layers that are given."""
     raw = {}
     for name, loss in sums.content.items():
         if config.content_reduction == "mean":
-            loss /= tf.cast(tf.size(targets.content[name]), loss.dtype)
+            loss /= num_positions(name, size) * BY_NAME[name].channels
         raw[f"content/{name}"] = loss
     for name, regions in sums.style.items():
         raw[f"style/{name}"] = _style_loss(
-            regions, targets.style[name], targets.masks.get(name)
+            regions, targets.style[name], num_positions(name, size)
         )
     return raw
 
@@ -257,20 +260,15 @@ def _weigh(
 
 
 def _style_loss(
-    regions: list[GramSum],
-    grams: list[tf.Tensor],
-    masks: list[tf.Tensor] | None,
+    regions: list[GramSum], grams: list[tf.Tensor], num_positions: int
 ) -> tf.Tensor:
     """Sums the style loss of one layer over its regions.
 
     `E_l = sum_r s_r E(G_r / count_r, A_r / count_Ar)`, where s_r is the share
-    of the region, the mean of T_r^2.
+    of the region, the mean of T_r^2; of the whole frame it is 1.
     """
-    if masks is None:
-        (region,), (target,) = regions, grams
-        return losses.style_loss(region.normalized(), target)
     parts = []
-    for region, target, mask in zip(regions, grams, masks, strict=True):
-        share = region.count / tf.cast(tf.size(mask), region.count.dtype)
+    for region, target in zip(regions, grams, strict=True):
+        share = region.count / num_positions
         parts.append(share * losses.style_loss(region.normalized(), target))
     return tf.reduce_sum(tf.stack(parts))

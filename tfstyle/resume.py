@@ -95,13 +95,29 @@ def settle(config: Config, checkpoint: Checkpoint | None) -> Config:
     """Returns a config whose `auto`s are what they were in the checkpoint."""
     if checkpoint is None:
         return config
-    flags = checkpoint.job["flags"]
+    return adopt(config, checkpoint.job["flags"])
+
+
+def adopt(config: Config, flags: dict[str, str]) -> Config:
+    """Returns a config whose `auto`s are what they are in a job's flags."""
     settled = {
         name: flags.get(name, "auto")
         for name in ("convolution", "jit_compile", "tile_size")
     }
     changes = {n: v for n, v in settled.items() if getattr(config, n) == "auto"}
     return dataclasses.replace(config, **changes)
+
+
+def compare_jobs(ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
+    """Returns what differs between two descriptions, in words."""
+    differences = _compare_flags(ours["flags"], theirs["flags"])
+    differences += _compare_images(ours["images"], theirs["images"])
+    others = ours.keys() - {"flags", "images"}
+    return differences + [
+        f"{name} were {theirs[name]}, now {ours[name]}"
+        for name in sorted(others)
+        if ours[name] != theirs[name]
+    ]
 
 
 def check_weights(checkpoint: Checkpoint | None, sha256: str) -> None:

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 
 from absl import logging
 
+from tfstyle import config_checks
+
 
 class SetupError(RuntimeError):
     """The machine or its settings cannot run the program."""
@@ -27,8 +29,8 @@ def start_tensorflow(
     tf32: bool = True,
     deterministic: bool = False,
     verbose: bool = False,
-) -> str:
-    """Loads TensorFlow and Keras and returns a line about the device.
+) -> None:
+    """Loads TensorFlow and Keras; no device is used yet.
 
     Args:
         intra_op_threads: threads within one operation; 0: all cores.
@@ -58,17 +60,26 @@ def start_tensorflow(
         tf.config.experimental.enable_tensor_float_32_execution(tf32)
         if deterministic:
             tf.config.experimental.enable_op_determinism()
-        gpus = tf.config.list_physical_devices("GPU")
-        for gpu in gpus:
+        for gpu in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(gpu, True)
-        tf.constant(0.0)  # the first use of a device has more to say
-    if gpus:
+
+
+def use_devices(*, verbose: bool = False) -> str:
+    """Uses a device for the first time and returns a line about it.
+
+    Args:
+        verbose: whether TensorFlow's own messages reach stderr.
+    """
+    import tensorflow as tf
+
+    with contextlib.nullcontext() if verbose else _stderr_aside():
+        tf.constant(0.0)
+    if gpus := tf.config.list_physical_devices("GPU"):
         details = tf.config.experimental.get_device_details(gpus[0])
-        device = f"GPU ({details.get('device_name', 'unnamed')})"
-        if len(gpus) > 1:
-            device += f", the first of {len(gpus)}"
+        device = f"{len(gpus)} GPU ({details.get('device_name', 'unnamed')})"
     else:
-        cores = intra_op_threads or len(os.sched_getaffinity(0))
+        cores = tf.config.threading.get_intra_op_parallelism_threads()
+        cores = cores or len(os.sched_getaffinity(0))
         device = f"CPU, {cores} threads"
     return f"TensorFlow {tf.__version__} on {device}"
 
@@ -108,14 +119,17 @@ def resolve_for_machine(config):
     """
     import tensorflow as tf
 
-    has_gpu = bool(tf.config.list_logical_devices("GPU"))
+    has_gpu = bool(tf.config.list_physical_devices("GPU"))
     if has_gpu and config.convolution == "winograd":
         raise SetupError(
             "`convolution` is winograd, which is for the CPU, but a GPU runs."
             " Give convolution=direct, or hide it: CUDA_VISIBLE_DEVICES=''."
         )
-    is_tiled = config.tile_size not in (0, "auto")
-    is_direct = has_gpu or config.precision != "float32" or is_tiled
+    is_cut = (
+        config.tile_size not in (0, "auto")
+        or config.strategy in config_checks.REPLICATED
+    )
+    is_direct = has_gpu or config.precision != "float32" or is_cut
     choices = {
         "convolution": "direct" if is_direct else "winograd",
         "jit_compile": "true" if has_gpu else "false",

@@ -8,8 +8,6 @@ see, so that it sees what the whole frame would show it; what it says of the
 halo's pixels is added to its neighbours' own.
 """
 
-import dataclasses
-from collections.abc import Iterator
 from collections.abc import Sequence
 
 import numpy as np
@@ -24,59 +22,11 @@ from tfstyle.objective import ValueAndGradient
 from tfstyle.objective import sum_layers
 from tfstyle.objective import terms_of_sums
 from tfstyle.targets import Targets
+from tfstyle.tiles import cut_frame
+from tfstyle.tiles import own_of_frame
+from tfstyle.tiles import own_of_view
+from tfstyle.tiles import view_of
 from tfstyle.vgg19_layers import BY_NAME
-from tfstyle.vgg19_layers import deepest
-
-
-@dataclasses.dataclass(frozen=True)
-class Span:
-    """A tile along one axis, in pixels of the image.
-
-    Attributes:
-        start: first pixel of its own; a multiple of the deepest stride.
-        end: behind its last own pixel; likewise, or the image's end.
-        left: first pixel that it sees.
-        right: behind the last pixel that it sees.
-    """
-
-    start: int
-    end: int
-    left: int
-    right: int
-
-
-def halo_of(names: Sequence[str]) -> int:
-    """Returns how far the layers' positions see beyond a tile, in pixels.
-
-    It is a multiple of the deepest stride, so that poolings meet the same
-    pixels as in the whole frame.
-    """
-    stride = deepest(names).stride
-    layers = [BY_NAME[name] for name in names]
-    reach = max(
-        max(layer.reach_left, layer.reach_right - layer.stride + 1)
-        for layer in layers
-    )
-    return -(-reach // stride) * stride
-
-
-def cut(extent: int, tile_size: int, names: Sequence[str]) -> list[Span]:
-    """Cuts an axis into spans of a size.
-
-    Args:
-        extent: of the axis, pixels.
-        tile_size: pixels, rounded up to a multiple of the deepest stride. A
-            rest of less than one position goes to the span before it.
-        names: of the layers that the tiles are to give.
-    """
-    stride, halo = deepest(names).stride, halo_of(names)
-    size = -(-tile_size // stride) * stride
-    starts = list(range(0, max(extent - stride, 0) + 1, size))
-    ends = [*starts[1:], extent]
-    return [
-        Span(start, end, max(0, start - halo), min(extent, end + halo))
-        for start, end in zip(starts, ends, strict=True)
-    ]
 
 
 class TiledExtractor:
@@ -104,7 +54,7 @@ class TiledExtractor:
         for tile in self._tiles(image, names):
             parts = self._read(image, tile, tuple(names))
             for name, part in parts.items():
-                _own(found[name], name, tile)[...] = part
+                own_of_frame(found[name], name, tile)[...] = part
         return {name: tf.constant(array) for name, array in found.items()}
 
     def gram_sums(
@@ -134,51 +84,91 @@ class TiledExtractor:
         total = np.zeros(image.shape, np.float32)
         for tile in self._tiles(image, names):
             part = self._gradient_of_tile(image, tile, targets, by_sums)
-            place = _crop(total, tile.numpy())
+            place = view_of(total, tile.numpy())
             place += part.numpy()
         return tf.constant(total)
 
-    def _tiles(
-        self, image: tf.Tensor, names: Sequence[str]
-    ) -> Iterator[tf.Tensor]:
-        """Yields tiles as int32 `[2, 4]`: of rows and columns, the fields."""
-        height, width = image.shape[1:3]
-        for rows in cut(height, self._tile_size, names):
-            for columns in cut(width, self._tile_size, names):
-                spans = [dataclasses.astuple(span) for span in (rows, columns)]
-                yield tf.constant(spans, tf.int32)
+    def _tiles(self, image: tf.Tensor, names: Sequence[str]):
+        """Returns tiles as int32 `[2, 4]`: of rows and columns, a span."""
+        tiles = cut_frame(image.shape[1:3], self._tile_size, names)
+        return map(tf.constant, tiles)
 
     @tf.function
     def _read(self, image, tile, names):
-        features = self._extractor(_crop(image, tile))
-        return {n: _own_of_crop(features[n], n, tile) for n in names}
+        return read_tile(self._extractor, image, tile, names)
 
     @tf.function
     def _sum_tile(self, image, tile, targets):
-        return self._sum_crop(_crop(image, tile), tile, targets)
+        parts = parts_of(targets, tile)
+        return sum_tile(self._extractor, view_of(image, tile), tile, parts)
 
     @tf.function
     def _gradient_of_tile(self, image, tile, targets, by_sums):
-        crop = _crop(image, tile)
+        view, parts = view_of(image, tile), parts_of(targets, tile)
         with tf.GradientTape() as tape:
-            tape.watch(crop)
-            sums = _variable_parts(self._sum_crop(crop, tile, targets))
-        return tape.gradient(
-            sums, crop, output_gradients=_variable_parts(by_sums)
-        )
+            tape.watch(view)
+            sums = sum_tile(self._extractor, view, tile, parts)
+        return gradient_of_sums(tape, sums, view, by_sums)
 
-    def _sum_crop(self, crop, tile, targets):
-        features = self._extractor(crop)
-        own = {n: _own_of_crop(f, n, tile) for n, f in features.items()}
-        parts = Targets(
-            {n: _own(t, n, tile) for n, t in targets.content.items()},
-            targets.style,
-            {
-                n: [_own(mask, n, tile) for mask in masks]
-                for n, masks in targets.masks.items()
-            },
-        )
-        return sum_layers(own, parts)
+
+def read_tile(
+    extractor: Extractor,
+    image: tf.Tensor,
+    tile: tf.Tensor,
+    names: Sequence[str],
+) -> dict[str, tf.Tensor]:
+    """Returns some layers' features of a tile's own positions."""
+    features = extractor(view_of(image, tile))
+    return {name: own_of_view(features[name], name, tile) for name in names}
+
+
+def parts_of(targets: Targets, tile: tf.Tensor) -> Targets:
+    """Returns the targets of a tile's own positions."""
+    return Targets(
+        {n: own_of_frame(t, n, tile) for n, t in targets.content.items()},
+        targets.style,
+        {
+            n: [own_of_frame(mask, n, tile) for mask in masks]
+            for n, masks in targets.masks.items()
+        },
+    )
+
+
+def sum_tile(
+    extractor: Extractor, view: tf.Tensor, tile: tf.Tensor, parts: Targets
+) -> LayerSums:
+    """Adds up over a tile's own positions what adds up.
+
+    Args:
+        extractor: of at least the layers in `parts`.
+        view: float32 `[1, h, w, 3]`, what the tile sees of the image.
+        tile: int32 `[2, 4]`.
+        parts: targets of the tile's own positions.
+    """
+    features = extractor(view)
+    own = {n: own_of_view(f, n, tile) for n, f in features.items()}
+    return sum_layers(own, parts)
+
+
+def gradient_of_sums(
+    tape: tf.GradientTape,
+    sums: LayerSums,
+    view: tf.Tensor,
+    by_sums: LayerSums,
+) -> tf.Tensor:
+    """Takes the gradient by the sums to the pixels of a view.
+
+    The counts do not depend on the pixels and are left out.
+    """
+    matrices, by_matrices = (
+        [gram.matrix for grams in each.style.values() for gram in grams]
+        for each in (sums, by_sums)
+    )
+    return tape.gradient(
+        [*sums.content.values(), *matrices],
+        view,
+        output_gradients=[*by_sums.content.values(), *by_matrices],
+    )
 
 
 def make_tiled_value_and_gradient(
@@ -215,38 +205,5 @@ def make_tiled_value_and_gradient(
     return evaluate
 
 
-def _crop(image, tile):
-    """Cuts out what a tile sees."""
-    top, bottom, left, right = tile[0, 2], tile[0, 3], tile[1, 2], tile[1, 3]
-    return image[:, top:bottom, left:right]
-
-
-def _own(whole, name: str, tile: tf.Tensor):
-    """Cuts a tile's own positions out of a layer's of the whole frame."""
-    stride = BY_NAME[name].stride
-    top, bottom = tile[0, 0] // stride, tile[0, 1] // stride
-    left, right = tile[1, 0] // stride, tile[1, 1] // stride
-    return whole[:, top:bottom, left:right]
-
-
-def _own_of_crop(features: tf.Tensor, name: str, tile: tf.Tensor) -> tf.Tensor:
-    """Cuts a tile's own positions out of a layer's of what it sees."""
-    stride = BY_NAME[name].stride
-    first = tile[:, 0] // stride
-    size = tile[:, 1] // stride - first
-    begin = first - tile[:, 2] // stride
-    return tf.slice(
-        features,
-        [0, begin[0], begin[1], 0],
-        [1, size[0], size[1], features.shape[-1]],
-    )
-
-
 def _add(a: LayerSums, b: LayerSums) -> LayerSums:
     return tf.nest.map_structure(tf.add, a, b)
-
-
-def _variable_parts(sums: LayerSums) -> list[tf.Tensor]:
-    """Returns those of the sums that depend on the pixels: not the counts."""
-    matrices = [gram.matrix for grams in sums.style.values() for gram in grams]
-    return [*sums.content.values(), *matrices]

@@ -106,3 +106,9 @@ def deepest(names: Iterable[str]) -> Layer:
     """Returns the last of the named layers, in the order of the network."""
     order = [layer.name for layer in LAYERS]
     return LAYERS[max(order.index(name) for name in names)]
+
+
+def num_positions(name: str, size: tuple[int, int]) -> int:
+    """Returns M_l, the positions of a layer in an image of `[H, W]`."""
+    stride = BY_NAME[name].stride
+    return (size[0] // stride) * (size[1] // stride)

@@ -180,9 +180,8 @@ def count_flop(side: int, config: Config) -> int:
 
 
 def _start_tensorflow() -> str:
-    return runtime.start_tensorflow(
-        intra_op_threads=0, inter_op_threads=1, verbose=False
-    )
+    runtime.start_tensorflow()
+    return runtime.use_devices()
 
 
 def _cpu_model() -> str:

@@ -29,8 +29,8 @@ from tfstyle.config import Config
 from tfstyle.features import Extractor
 from tfstyle.features import make_extractor
 from tfstyle.gram import gram_matrices
+from tfstyle.levels import output_size
 from tfstyle.preprocessing import preprocess
-from tfstyle.stylization import output_size
 from tfstyle.stylization import stylize
 
 _STYLE = flags.DEFINE_string("style", None, "style image", required=True)

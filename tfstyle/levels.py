@@ -1,0 +1,189 @@
+"""What is minimised at each level of a run: its images, targets and hinge."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tfstyle import color
+from tfstyle import image_io
+from tfstyle.config import Config
+from tfstyle.config_checks import ConfigError
+from tfstyle.distribution import ReplicatedExtractor
+from tfstyle.distribution import make_replicated_value_and_gradient
+from tfstyle.features import Extractor
+from tfstyle.objective import ValueAndGradient
+from tfstyle.objective import make_value_and_gradient
+from tfstyle.preprocessing import preprocess
+from tfstyle.pyramid import level_sizes
+from tfstyle.replicas import Replicas
+from tfstyle.targets import compute_targets
+from tfstyle.tiling import TiledExtractor
+from tfstyle.tiling import make_tiled_value_and_gradient
+from tfstyle.vgg19_layers import deepest
+from tfstyle.vgg19_layers import num_positions
+
+
+class Levels:
+    """The levels of a run, coarsest first.
+
+    Args:
+        content: uint8 `[H, W, 3]`, RGB, of any size, or None.
+        styles: uint8 `[H, W, 3]`, RGB, of any sizes; may be empty.
+        config: a resolved one, whose `tile_size` and `convolution` are settled.
+        content_masks: uint8 `[H, W]` of any sizes, one a region of the output.
+        style_masks: the same.
+        extractor: of the config's layers.
+        replicas: that share the work, or None.
+
+    Attributes:
+        sizes: height and width of each level, pixels.
+
+    Raises:
+        ConfigError: if a level is less than one position of the deepest layer.
+    """
+
+    def __init__(
+        self,
+        content: np.ndarray | None,
+        styles: Sequence[np.ndarray],
+        config: Config,
+        *,
+        content_masks: Sequence[np.ndarray],
+        style_masks: Sequence[np.ndarray],
+        extractor: Extractor,
+        replicas: Replicas | None = None,
+    ):
+        final_size = output_size(content, styles, config)
+        self.sizes = level_sizes(*final_size, config.num_levels)
+        self._content, self._styles = _prepare_colors(content, styles, config)
+        self._config = config
+        self._content_masks = content_masks
+        self._style_masks = style_masks
+        self._extractor = extractor
+        self._reader = extractor
+        if replicas is not None:
+            self._reader = ReplicatedExtractor(
+                extractor, replicas, config.tile_size
+            )
+        elif config.tile_size:
+            self._reader = TiledExtractor(extractor, config.tile_size)
+
+    def images(self, level: int) -> tuple[np.ndarray | None, list[np.ndarray]]:
+        """Returns a level's content and styles, uint8 `[H, W, 3]`, RGB."""
+        size = self.sizes[level]
+        content = self._content
+        return (
+            None if content is None else image_io.resize(content, *size),
+            [
+                _resize_style(style, size, self.sizes[-1], self._config)
+                for style in self._styles
+            ],
+        )
+
+    def zeros(self, level: int) -> tf.Tensor:
+        """Returns an image of a level's size, float32 `[1, H, W, 3]`."""
+        return tf.zeros((1, *self.sizes[level], 3))
+
+    def make_hinge(self, level: int) -> ValueAndGradient:
+        """Computes a level's targets and makes its hinge."""
+        size, reader = self.sizes[level], self._reader
+        config = _weigh_level(self._config, size, self.sizes[-1])
+        content, styles = self.images(level)
+        targets = compute_targets(
+            reader,
+            None if content is None else tf.constant(preprocess(content)),
+            [tf.constant(preprocess(style)) for style in styles],
+            config,
+            content_masks=self._content_masks,
+            style_masks=self._style_masks,
+            image_size=size,
+        )
+        if isinstance(reader, ReplicatedExtractor):
+            return make_replicated_value_and_gradient(reader, targets, config)
+        if config.tile_size and max(size) > config.tile_size:
+            return make_tiled_value_and_gradient(
+                self._extractor, targets, config
+            )
+        return make_value_and_gradient(self._extractor, targets, config)
+
+
+def output_size(
+    content: np.ndarray | None, styles: Sequence[np.ndarray], config: Config
+) -> tuple[int, int]:
+    """Returns the output's height and width in pixels.
+
+    The aspect ratio is the content's or, without one, the first style's.
+
+    Raises:
+        ConfigError: if the short edge is less than one position of the
+            deepest layer.
+    """
+    shape = (styles[0] if content is None else content).shape
+    size = image_io.fit_size(shape[0], shape[1], config.image_size)
+    coarsest = level_sizes(*size, config.num_levels)[0]
+    what = "the output" if coarsest == size else "the coarsest level"
+    _check_short_edge(coarsest, what, config)
+    return size
+
+
+def _prepare_colors(
+    content: np.ndarray | None, styles: Sequence[np.ndarray], config: Config
+) -> tuple[np.ndarray | None, list[np.ndarray]]:
+    """Returns content and styles as `preserve_colors` has them."""
+    if config.preserve_colors == "match":
+        return content, [color.match_colors(s, content) for s in styles]
+    if config.preserve_colors == "luminance":
+        matched = [color.match_luminance(s, content) for s in styles]
+        return color.to_luminance(content), matched
+    return content, list(styles)
+
+
+def _weigh_level(
+    config: Config, size: tuple[int, int], final_size: tuple[int, int]
+) -> Config:
+    """Returns a config whose summed losses weigh as at the final size.
+
+    The content loss sums over positions and the total variation over pixels,
+    so a level with a quarter of them gets four times their weight.
+    """
+    if config.content_reduction != "sum":
+        return config
+    ratios = [
+        num_positions(name, final_size) / num_positions(name, size)
+        for name in config.content_layers
+    ]
+    weights = zip(config.content_layer_weights, ratios, strict=True)
+    return dataclasses.replace(
+        config,
+        content_layer_weights=tuple(w * ratio for w, ratio in weights),
+        tv_weight=config.tv_weight * (math.prod(final_size) / math.prod(size)),
+    )
+
+
+def _resize_style(
+    style: np.ndarray,
+    size: tuple[int, int],
+    final_size: tuple[int, int],
+    config: Config,
+) -> np.ndarray:
+    """Resizes a style image by `style_scale` to a level's size."""
+    share = max(size) / max(final_size)
+    long_edge = max(size) * config.style_scale or max(style.shape) * share
+    if long_edge == max(style.shape):
+        return style
+    scaled = image_io.fit_size(*style.shape[:2], max(1, round(long_edge)))
+    _check_short_edge(scaled, "a style image", config)
+    return image_io.resize(style, *scaled)
+
+
+def _check_short_edge(size: tuple[int, int], what: str, config: Config) -> None:
+    layer = deepest((*config.content_layers, *config.style_layers))
+    if min(size) < layer.stride:
+        raise ConfigError(
+            f"`image_size` makes {what} {size[1]}x{size[0]} pixels, less than"
+            f" one position of {layer.name}, which is {layer.stride} pixels."
+            " Raise it, take fewer levels, or ask for earlier layers."
+        )

@@ -1,0 +1,131 @@
+"""One run in several processes: alike at its start, ended together.
+
+Process 0 runs the job; the others compute their part of every evaluation.
+"""
+
+import contextlib
+import json
+from collections.abc import Callable
+
+from absl import logging
+
+from tfstyle import resume
+from tfstyle import runtime
+from tfstyle.cluster import ClusterError
+from tfstyle.config import Config
+from tfstyle.config_checks import ConfigError
+from tfstyle.features import Extractor
+from tfstyle.image_files import ImageFiles
+from tfstyle.levels import Levels
+from tfstyle.one_line import one_line
+from tfstyle.replicas import END
+from tfstyle.replicas import EVALUATE
+from tfstyle.replicas import FAIL
+from tfstyle.replicas import LEVEL
+from tfstyle.replicas import Replicas
+
+
+def check_alike(
+    config: Config,
+    images: ImageFiles,
+    sha256: str,
+    replicas: Replicas | None,
+) -> Config:
+    """Holds that all processes have the same run before them.
+
+    Args:
+        config: a resolved one; process 0's is settled.
+        images: read from the config's files.
+        sha256: of the weights' values.
+        replicas: that share the work, or None.
+
+    Returns:
+        The config, settled as in process 0.
+
+    Raises:
+        ConfigError: names what differs, and where.
+    """
+    if replicas is None or replicas.size == 1:
+        return config
+    local = replicas.num_replicas // replicas.size
+    job = resume.describe_job(config, images)
+    job |= {"weights": sha256, "devices": str(local)}
+    jobs = [json.loads(text) for text in replicas.gather_texts(json.dumps(job))]
+    differences = []
+    for number, other in enumerate(jobs[1:], start=1):
+        found = resume.compare_jobs(other, jobs[0])
+        if found:
+            differences.append(f"process {number}: {', '.join(found)}")
+    if differences:
+        raise ConfigError(
+            "All processes must be given the same flags, pictures, weights and"
+            " versions. Unlike process 0 are"
+            f" {one_line('; '.join(differences), 1000)}."
+        )
+    return resume.adopt(config, jobs[0]["flags"])
+
+
+def lead(replicas: Replicas | None, work: Callable[[], int]) -> int:
+    """Does the work of process 0 and tells the others how it ended.
+
+    Args:
+        replicas: that share the work, or None.
+        work: returns the number of the signal that ended it, or 0.
+    """
+    if replicas is None:
+        return work()
+    try:
+        number = work()
+    except ClusterError:
+        raise
+    except BaseException:
+        with contextlib.suppress(ClusterError):
+            replicas.lead(FAIL)
+        raise
+    replicas.lead(END, number)
+    return number
+
+
+def follow(
+    config: Config, images: ImageFiles, extractor: Extractor, replicas: Replicas
+) -> int:
+    """Computes this process' part of what process 0 asks for, to the end.
+
+    Args:
+        config: a resolved one, settled as in process 0.
+        images: read from the config's files.
+        extractor: made for the config.
+        replicas: that share the work.
+
+    Returns:
+        The number of the signal that ended the run, or 0.
+
+    Raises:
+        ClusterError: if process 0 failed or is gone.
+    """
+    levels = Levels(
+        images.content,
+        images.styles,
+        config,
+        content_masks=images.content_masks,
+        style_masks=images.style_masks,
+        extractor=extractor,
+        replicas=replicas,
+    )
+    hinge, image = None, None
+    with runtime.StopSignals() as signals:
+        replicas.find_signal = lambda: signals.number
+        while True:
+            command, value = replicas.follow()
+            if command == END:
+                logging.info("Process 0 is done")
+                return value
+            if command == FAIL:
+                raise ClusterError(
+                    "Process 0 ended with an error, which its own output tells."
+                )
+            if command == LEVEL:
+                image = levels.zeros(value)
+                hinge = levels.make_hinge(value)
+            if command == EVALUATE:
+                hinge(image)

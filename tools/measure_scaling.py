@@ -1,0 +1,156 @@
+"""Measures what a second process brings, and computes what more would.
+
+    python tools/measure_scaling.py
+    python tools/measure_scaling.py --expect --bandwidth=25 --rate=20
+
+One process of one core and two of one core each evaluate the same picture by
+turns, whole programs with Adam, from their metrics.jsonl. The ideal is 2
+divided by the halo's overhead: the pixels that both see, by the picture's.
+
+With --expect nothing runs: for 2 to 64 GPUs, and several sizes, it prints the
+speed-up that follows from the halo and from the bytes that are sent. In a ring
+each link carries twice the bytes of what is added up: an image to evaluate, its
+gradient and the Gram sums.
+"""
+
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+from absl import app
+from absl import flags
+
+from tfstyle import image_io
+from tfstyle.config import Config
+from tfstyle.tiles import share_frame
+from tfstyle.vgg19_layers import BY_NAME
+
+FLOP_A_PIXEL = 397e9 / 512**2
+"""Of an evaluation with the paper's layers."""
+ROOT = pathlib.Path(__file__).parents[1]
+
+_WIDTH = flags.DEFINE_integer("width", 2048, "of the picture, pixels")
+_HEIGHT = flags.DEFINE_integer("height", 1024, "likewise")
+_STEPS = flags.DEFINE_integer("steps", 2, "of each run, besides the first")
+_ROUNDS = flags.DEFINE_integer("rounds", 3, "of one process and two by turns")
+_EXPECT = flags.DEFINE_bool("expect", False, "compute and run nothing")
+_RATE = flags.DEFINE_float("rate", 20, "TFLOP/s that a GPU reaches")
+_BANDWIDTH = flags.DEFINE_float("bandwidth", 25, "GB/s of each link")
+
+
+def main(_) -> None:
+    """Prints the measurement, or what is to be expected."""
+    if _EXPECT.value:
+        print(make_table(_RATE.value * 1e12, _BANDWIDTH.value * 1e9))
+        return
+    size = _HEIGHT.value, _WIDTH.value
+    ideal = 2 / overhead(size, 2)
+    with tempfile.TemporaryDirectory() as folder:
+        _write_pictures(folder, size)
+        ratios = []
+        for turn in range(_ROUNDS.value):
+            one, two = (_measure(folder, number, turn) for number in (1, 2))
+            ratios.append(one / two)
+            print(
+                f"one process {one:.2f} s, two {two:.2f} s an evaluation:"
+                f" {one / two:.3f} times as fast, {one / two / ideal:.3f} of"
+                " the ideal",
+                flush=True,
+            )
+    median = statistics.median(ratios)
+    print(f"median {median:.3f}, ideal {ideal:.3f}: {median / ideal:.3f} of it")
+
+
+def overhead(size: tuple[int, int], number: int) -> float:
+    """Returns the pixels that replicas compute, by those of the picture.
+
+    The slowest replica counts, as the others wait for it.
+    """
+    config = Config()
+    names = (*config.content_layers, *config.style_layers)
+    tiles = share_frame(size, number, names)
+    views = [np.prod(tile[:, 3] - tile[:, 2]) for tile in tiles]
+    return max(views) * number / (size[0] * size[1])
+
+
+def expect(
+    size: tuple[int, int], number: int, rate: float, bandwidth: float
+) -> float:
+    """Returns the speed-up over one GPU.
+
+    Args:
+        size: height and width, pixels.
+        number: of GPUs, one link each.
+        rate: FLOP/s of a GPU.
+        bandwidth: bytes/s of a link.
+    """
+    pixels = size[0] * size[1]
+    one = pixels * FLOP_A_PIXEL / rate
+    channels = [BY_NAME[name].channels for name in Config().style_layers]
+    sent = 2 * 12 * pixels + sum(4 * n * n for n in channels)
+    ring = 2 * (number - 1) / number * sent / bandwidth
+    return one / (one * overhead(size, number) / number + ring)
+
+
+def make_table(rate: float, bandwidth: float) -> str:
+    """Returns the expected speed-ups as a table of Markdown."""
+    numbers = (2, 4, 8, 16, 64)
+    lines = ["| picture | " + " | ".join(f"{n} GPU" for n in numbers) + " |"]
+    lines.append("|---" * (1 + len(numbers)) + "|")
+    for size in ((1024, 1024), (1024, 2048), (4096, 4096), (8192, 8192)):
+        cells = []
+        for number in numbers:
+            found = expect(size, number, rate, bandwidth)
+            bound = number / overhead(size, number)
+            cells.append(f"{found:.1f} ({bound:.1f})")
+        lines.append(f"| {size[1]}x{size[0]} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _write_pictures(folder: str, size: tuple[int, int]) -> None:
+    samples = ROOT / "tfstyle" / "samples"
+    for name in ("scene.jpg", "strokes.jpg"):
+        pixels = image_io.read_image(str(samples / name)).pixels
+        path = os.path.join(folder, name.replace(".jpg", ".png"))
+        image_io.write_image(path, image_io.resize(pixels, *size))
+
+
+def _measure(folder: str, number: int, turn: int) -> float:
+    """Returns seconds an evaluation of so many processes of one core."""
+    workdir = os.path.join(folder, f"{number}-{turn}")
+    cores = sorted(os.sched_getaffinity(0))[:number]
+    command = [
+        sys.executable,
+        str(ROOT / "tools" / "launch_local.py"),
+        f"--workers={number}",
+        "--",
+        *(sys.executable, "-m", "tfstyle.main", "--weights=random"),
+        f"--content_image={folder}/scene.png",
+        f"--style_images={folder}/strokes.png",
+        f"--image_size={max(_HEIGHT.value, _WIDTH.value)}",
+        "--style_scale=0.25",
+        *("--convolution=direct", "--optimizer=adam", "--log_every_steps=1"),
+        f"--num_steps={1 + _STEPS.value}",
+        *("--checkpoint_every_steps=0", f"--workdir={workdir}"),
+    ]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: os.sched_setaffinity(0, cores),
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    with open(os.path.join(workdir, "metrics.jsonl"), encoding="utf-8") as file:
+        seconds = [json.loads(line)["seconds"] for line in file]
+    return (seconds[-1] - seconds[1]) / _STEPS.value
+
+
+if __name__ == "__main__":
+    app.run(main)
