@@ -28,6 +28,7 @@ NOT_OF_THE_PICTURE = {
     "export_dir",
     "checkpoint_every_steps",
     "resume",
+    "manifest",
 }
 AT_LEAST = (
     ("style_scale", 0),

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import os
+from collections.abc import Callable
 from collections.abc import Iterator
 
 from absl import logging
@@ -15,7 +16,6 @@ from tfstyle import progress
 from tfstyle import provenance
 from tfstyle import report
 from tfstyle import resume
-from tfstyle import runtime
 from tfstyle import stylization
 from tfstyle import workdir
 from tfstyle.checkpoint import Checkpoint
@@ -28,6 +28,8 @@ from tfstyle.loop import Result
 from tfstyle.periodic_actions import EverySteps
 from tfstyle.state import State
 
+WHOLE = ("steps", "converged", "max_evaluations")
+"""Ends that the flags decide; the others are of the day."""
 REPORT_IMAGES = 8
 """Intermediate pictures that a report shows, if so many are there."""
 
@@ -39,7 +41,8 @@ def run_job(
     device: str,
     folder: str,
     checkpoint: Checkpoint | None = None,
-) -> int:
+    should_stop: Callable[[], str | None] = lambda: None,
+) -> Result:
     """Paints, and writes everything that a run leaves.
 
     Args:
@@ -49,9 +52,7 @@ def run_job(
         device: a line about where it runs.
         folder: the workdir, which is this process' own.
         checkpoint: of this very run, to go on with.
-
-    Returns:
-        The number of the signal that ended it, or 0.
+        should_stop: a text ends the run, as the reason.
 
     Raises:
         ImageError: if the output cannot be written.
@@ -83,7 +84,6 @@ def run_job(
         _naming_the_last(checkpoints),
         contextlib.ExitStack() as stack,
     ):
-        signals = stack.enter_context(runtime.StopSignals())
         state = checkpoint and checkpoint.state
         metrics, paths, actions = _make_actions(config, folder, state, stack)
         result = stylization.stylize(
@@ -97,7 +97,7 @@ def run_job(
             actions=actions,
             state=state,
             save_state=checkpoints,
-            should_stop=signals,
+            should_stop=should_stop,
         )
         facts["result"] = _describe_result(result)
         flag_lines = _as_run(config, result).to_flags(only_pixels=True)
@@ -131,7 +131,7 @@ def run_job(
         result.losses["total"],
     )
     logging.info("Wrote %s", output)
-    return signals.number or 0
+    return result
 
 
 @contextlib.contextmanager
@@ -198,7 +198,7 @@ def _as_run(config: Config, result: Result) -> Config:
     What ended a run early may be of that day: a signal, the time. So many
     steps as it made, given as flags, end at the same picture.
     """
-    if result.reason in ("steps", "converged", "max_evaluations"):
+    if result.reason in WHOLE:
         return config
     return dataclasses.replace(config, num_steps=result.steps, time_limit=None)
 
