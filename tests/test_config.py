@@ -28,6 +28,7 @@ NOT_OF_THE_PICTURE = {
     "export_dir",
     "checkpoint_every_steps",
     "resume",
+    "manifest",
 }
 AT_LEAST = (
     ("style_scale", 0),
@@ -414,6 +415,35 @@ def test_resolved_keeps_what_is_given():
         style_layer_weights=[0.0, 1.0, 2.0, 3.0, 4.0],
     )
     assert config.resolved() == config
+
+
+@pytest.mark.parametrize("name", ["a.csv", "b/a.JSONL", "a b.jsonl"])
+def test_config_takes_a_manifest(name):
+    assert Config(manifest=name, seed=1, init="a.jpg").manifest == name
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.txt", "csv", "a.csv.gz"])
+def test_config_refuses_a_manifest_of_another_ending(name):
+    text = f"`manifest` must end in .csv or .jsonl. Received: {name!r}."
+    with pytest.raises(ConfigError, match=exactly(text)):
+        Config(manifest=name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("content_image", "style_images", "content_masks", "style_masks"),
+        *("output_image", "export_dir"),
+    ],
+)
+def test_config_refuses_beside_a_manifest_what_its_lines_name(name):
+    text = (
+        f"`{name}` is given beside `manifest`, whose lines name the pictures."
+        " Leave out one of them."
+    )
+    is_list = name.endswith("s")
+    with pytest.raises(ConfigError, match=exactly(text)):
+        Config(manifest="a.csv", **{name: ["x.png"] if is_list else "x.png"})
 
 
 # To flags and back.

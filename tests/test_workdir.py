@@ -202,6 +202,20 @@ def test_check_output_takes_an_output_of_the_same_workdir(
     check(output_image=f"a{ending}", workdir="w")
 
 
+def test_check_output_takes_an_output_of_a_run_that_the_workdir_had(
+    current_folder,
+):
+    """A run begun anew is killed before its picture is there."""
+    make_run(current_folder / "w", OTHER)
+    make_run(current_folder / "w.1", OTHER)
+    make_run(current_folder / "w.2")
+    write_picture(current_folder / "a.png", MADE)
+    check(output_image="a.png", workdir="w/")
+    (current_folder / "w.2" / "flags.cfg").write_text(OTHER, encoding="utf-8")
+    with exists("a.png"):
+        check(output_image="a.png", workdir="w")
+
+
 def test_check_output_takes_an_output_that_lies_in_its_workdir(current_folder):
     # What ended an earlier run may differ from what flags.cfg says now.
     make_run(current_folder / "w", OTHER)

@@ -31,6 +31,9 @@ class Cluster:
     source: str = ""
 
 
+ALONE = Cluster()
+
+
 def find_cluster(
     strategy: str = "auto", environment: Mapping[str, str] = os.environ
 ) -> Cluster:
@@ -46,14 +49,14 @@ def find_cluster(
         ClusterError: if what is there contradicts itself.
     """
     if strategy not in ("auto", "multi_worker"):
-        return Cluster()
+        return ALONE
     if environment.get("TF_CONFIG"):
         cluster = _read_tf_config(environment["TF_CONFIG"])
     elif "SLURM_STEP_NUM_TASKS" in environment:
         cluster = _read_slurm(environment)
     else:
-        cluster = Cluster()
-    return cluster if cluster.size > 1 else Cluster()
+        return ALONE
+    return cluster if cluster.size > 1 else ALONE
 
 
 def _read_tf_config(text: str) -> Cluster:
@@ -62,7 +65,7 @@ def _read_tf_config(text: str) -> Cluster:
         jobs = found.get("cluster", {})
         counts = {job: len(addresses) for job, addresses in jobs.items()}
         if not counts:
-            return Cluster()
+            return ALONE
         task_type, index = found["task"]["type"], int(found["task"]["index"])
         is_right = set(counts) <= set(TASK_TYPES) and counts.get("chief", 1) < 2
         if not is_right or not 0 <= index < counts[task_type]:

@@ -62,6 +62,13 @@ class Config:
         " workdir",
         pixels=False,
     )
+    manifest: str | None = _field(
+        None,
+        "Images",
+        "many pictures: a .csv or .jsonl file with a line for each, whose"
+        " columns are flags",
+        pixels=False,
+    )
     image_size: int = _field(
         512,
         "Images",
@@ -243,6 +250,7 @@ class Config:
             layers = config_checks.keras_names(name, getattr(self, name))
             object.__setattr__(self, name, layers)
         config_checks.check_lists(self)
+        config_checks.check_manifest(self)
 
     @property
     def steps_by_level(self) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ RESUMES = ("auto", "never", "restart")
 STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
 REPLICATED = ("mirrored", "multi_worker")
 INITS = ("noise", "content", "style", "gray")
+MANIFEST_ENDINGS = (".csv", ".jsonl")
 MAX_NUMBER = 1e300
 TILE_STEP = 16
 MAX_TILE_SIZE = 65536
@@ -97,6 +98,7 @@ def check_paths(config) -> None:
         "init",
         "workdir",
         "export_dir",
+        "manifest",
     )
     paths = [(name, getattr(config, name)) for name in names]
     for name in ("style_images", "content_masks", "style_masks"):
@@ -182,6 +184,30 @@ def _check_cut_frames(config, cause: str) -> None:
             raise ConfigError(
                 f"`{name}` {str(value).lower()} needs the whole frame at once."
                 f" Received: {cause}, which cuts it. Leave out one of them."
+            )
+
+
+def check_manifest(config) -> None:
+    """Refuses beside a manifest what its lines give."""
+    if config.manifest is None:
+        return
+    if not config.manifest.lower().endswith(MANIFEST_ENDINGS):
+        raise ConfigError(
+            f"`manifest` must end in {' or '.join(MANIFEST_ENDINGS)}."
+            f" Received: {config.manifest!r}."
+        )
+    for name in (
+        "content_image",
+        "style_images",
+        "content_masks",
+        "style_masks",
+        "output_image",
+        "export_dir",
+    ):
+        if getattr(config, name):
+            raise ConfigError(
+                f"`{name}` is given beside `manifest`, whose lines name the"
+                " pictures. Leave out one of them."
             )
 
 

@@ -5,14 +5,15 @@ import itertools
 import re
 import sys
 import textwrap
-import types
-import typing
 
 from absl import flags
 
 from tfstyle import __version__
 from tfstyle.config import Config
 from tfstyle.config_checks import ConfigError
+from tfstyle.config_values import describe_kind
+from tfstyle.config_values import kind_of
+from tfstyle.config_values import to_tuple
 from tfstyle.one_line import one_line
 
 MAX_MESSAGE = 5000
@@ -40,7 +41,7 @@ Other
 def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """Defines one flag for each field of Config, with the field's default."""
     for field in dataclasses.fields(Config):
-        kind = _kind(field)
+        kind = kind_of(field)
         default = field.default
         if kind is tuple:
             define, default = flags.DEFINE_list, list(default)
@@ -160,8 +161,8 @@ def to_config(flag_values: flags.FlagValues) -> Config:
     values = {}
     for field in dataclasses.fields(Config):
         value = flag_values[field.name].value
-        if _kind(field) is tuple:
-            value = _to_tuple(field, value or ())
+        if kind_of(field) is tuple:
+            value = to_tuple(field, value or ())
         values[field.name] = value
     return Config(**values)
 
@@ -193,26 +194,6 @@ def _describe(field: dataclasses.Field) -> list[str]:
     return first + [" " * 24 + line for line in text]
 
 
-def _kind(field: dataclasses.Field) -> type:
-    """Returns bool, float, int, str or tuple for a field's annotation."""
-    annotation = field.type
-    if isinstance(annotation, types.UnionType):
-        annotation = typing.get_args(annotation)[0]
-    return typing.get_origin(annotation) or annotation
-
-
-def _to_tuple(field: dataclasses.Field, values: list[str]) -> tuple:
-    (kind, _) = typing.get_args(field.type)
-    try:
-        return tuple(kind(value) for value in values)
-    except ValueError as error:
-        raise ConfigError(
-            f"`{field.name}` must be a list of"
-            f" {'whole ' if kind is int else ''}numbers."
-            f" Received: {field.name}={','.join(values)!r}."
-        ) from error
-
-
 def _explain(error: Exception) -> str:
     """Turns an error of absl's parser into one line in this program's words."""
     text = " ".join(str(error).split())
@@ -222,7 +203,7 @@ def _explain(error: Exception) -> str:
         given = str(error).removesuffix(f": {error.__context__}")
         name, _, value = given.removeprefix("flag --").partition("=")
         return (
-            f"`{name}` must be {_describe_kind(name)}."
+            f"`{name}` must be {describe_kind(name)}."
             f" Received: {name}={value!r}."
         )
     if isinstance(error, RecursionError):  # absl seeks one that is alike
@@ -230,16 +211,3 @@ def _explain(error: Exception) -> str:
     if isinstance(error, UnicodeError):
         return f"The flagfile is not a text file ({text})."
     return text.removeprefix("ERROR:: ")
-
-
-def _describe_kind(name: str) -> str:
-    """Returns what a flag takes; absl's own take integers."""
-    kinds = {
-        bool: "true or false",
-        float: "a number",
-        tuple: "a comma separated list",
-    }
-    for field in dataclasses.fields(Config):
-        if field.name == name and _kind(field) in kinds:
-            return kinds[_kind(field)]
-    return "an integer"

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import hashlib
 from collections.abc import Iterable
 
 import keras
@@ -11,9 +12,15 @@ from tfstyle import vgg
 from tfstyle.config import Config
 from tfstyle.gram import GramSum
 from tfstyle.gram import region_sums
+from tfstyle.recent import Recent
 from tfstyle.runtime import resolve_for_machine
 from tfstyle.runtime import return_freed_memory
 from tfstyle.weights import load_weights
+
+MAX_GRAPHS = 12
+"""Functions compiled for one network that are kept, each for one shape."""
+MAX_STYLES = 64
+"""Images whose Gram sums are kept; those of the paper's layers are 2.4 MB."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +49,8 @@ class Extractor:
         Returns:
             float32 `[B, H_l, W_l, N_l]`, whatever the precision.
         """
-        return self._run(image)
+        run = self.graphs.get(("features", image.shape), self._make_run)
+        return run(image)
 
     def features(
         self, image: tf.Tensor, names: Iterable[str]
@@ -59,16 +67,33 @@ class Extractor:
     ) -> dict[str, list[GramSum]]:
         """Returns some layers' Gram sums of a whole image, one a mask.
 
+        What was read lately is remembered: one style may be that of many
+        pictures.
+
         Args:
             image: float32 `[1, H, W, 3]`, BGR without the mean.
             names: of layers.
             masks: float32 `[1, H_l, W_l, 1]` by layer; none: one sum of all.
         """
-        features = self.features(image, names)
-        return {n: region_sums(f, masks.get(n)) for n, f in features.items()}
+
+        def read():
+            found = self.features(image, names)
+            return {n: region_sums(f, masks.get(n)) for n, f in found.items()}
+
+        if not tf.executing_eagerly():
+            return read()
+        return dict(self._styles.get(_digest(image, names, masks), read))
 
     @functools.cached_property
-    def _run(self):
+    def graphs(self) -> Recent:
+        """Functions compiled for this network, which go with it."""
+        return Recent(MAX_GRAPHS)
+
+    @functools.cached_property
+    def _styles(self) -> Recent:
+        return Recent(MAX_STYLES)
+
+    def _make_run(self):
         # A graph frees what comes between the features; eager Keras keeps it.
         return tf.function(
             lambda image: self.scale_features(
@@ -136,6 +161,20 @@ def make_extractor(config: Config) -> Extractor:
     del weights, network
     return_freed_memory()
     return extractor
+
+
+def _digest(
+    image: tf.Tensor,
+    names: Iterable[str],
+    masks: dict[str, list[tf.Tensor]],
+) -> bytes:
+    """Returns a hash of an image and of what is asked for it."""
+    asked = {name: len(masks.get(name, ())) for name in names}
+    digest = hashlib.sha256(repr(asked).encode())
+    for tensor in [image, *(mask for n in asked for mask in masks.get(n, ()))]:
+        digest.update(repr(tensor.shape).encode())
+        digest.update(tensor.numpy().data)
+    return digest.digest()
 
 
 def make_feature_model(

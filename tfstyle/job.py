@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import os
+from collections.abc import Callable
 from collections.abc import Iterator
 
 from absl import logging
@@ -16,7 +17,6 @@ from tfstyle import progress
 from tfstyle import provenance
 from tfstyle import report
 from tfstyle import resume
-from tfstyle import runtime
 from tfstyle import stylization
 from tfstyle import workdir
 from tfstyle.checkpoint import Checkpoint
@@ -31,6 +31,8 @@ from tfstyle.periodic_actions import EverySteps
 from tfstyle.replicas import Replicas
 from tfstyle.state import State
 
+WHOLE = ("steps", "converged", "max_evaluations")
+"""Ends that the flags decide; the others are of the day."""
 REPORT_IMAGES = 8
 """Intermediate pictures that a report shows, if so many are there."""
 
@@ -42,8 +44,9 @@ def run_job(
     device: str,
     folder: str,
     checkpoint: Checkpoint | None = None,
+    should_stop: Callable[[], str | None] = lambda: None,
     replicas: Replicas | None = None,
-) -> int:
+) -> Result:
     """Paints, and writes everything that a run leaves.
 
     Args:
@@ -53,10 +56,8 @@ def run_job(
         device: a line about where it runs.
         folder: the workdir, which is this process' own.
         checkpoint: of this very run, to go on with.
+        should_stop: a text ends the run, as the reason.
         replicas: that share the work; this process leads them.
-
-    Returns:
-        The number of the signal that ended it, or 0.
 
     Raises:
         ClusterError: if another process is gone.
@@ -91,9 +92,6 @@ def run_job(
         _naming_the_last(checkpoints),
         contextlib.ExitStack() as stack,
     ):
-        signals = stack.enter_context(runtime.StopSignals())
-        if replicas is not None:
-            replicas.find_signal = lambda: signals.number
         state = checkpoint and checkpoint.state
         metrics, paths, actions = _make_actions(config, folder, state, stack)
         result = stylization.stylize(
@@ -107,9 +105,7 @@ def run_job(
             actions=actions,
             state=state,
             save_state=checkpoints,
-            should_stop=lambda: (
-                signals() or (replicas and replicas.name_signal())
-            ),
+            should_stop=should_stop,
             replicas=replicas,
         )
         facts["result"] = _describe_result(result)
@@ -144,7 +140,7 @@ def run_job(
         result.losses["total"],
     )
     logging.info("Wrote %s", output)
-    return signals.number or (replicas and replicas.stop_number) or 0
+    return result
 
 
 @contextlib.contextmanager
@@ -215,7 +211,7 @@ def _as_run(config: Config, result: Result) -> Config:
     What ended a run early may be of that day: a signal, the time. So many
     steps as it made, given as flags, end at the same picture.
     """
-    if result.reason in ("steps", "converged", "max_evaluations"):
+    if result.reason in WHOLE:
         return config
     return dataclasses.replace(config, num_steps=result.steps, time_limit=None)
 

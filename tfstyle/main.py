@@ -12,6 +12,7 @@ from absl import logging
 from tfstyle import config_flags
 from tfstyle.config import Config
 from tfstyle.config_checks import ConfigError
+from tfstyle.one_line import is_told
 from tfstyle.one_line import one_line
 
 config_flags.define_flags()
@@ -22,111 +23,46 @@ def main(config: Config) -> int:
     handler = logging.get_absl_handler()
     handler.setFormatter(standard_logging.Formatter("%(message)s"))
     try:
-        work = _export if config.export_dir else _paint
-        return work(config.resolved())
+        return _run(config)
     except KeyboardInterrupt:
         return 130
-    except (ArithmeticError, OSError, RuntimeError, ValueError) as error:
-        is_ours = type(error).__module__.startswith("tfstyle.")
-        if not is_ours and not isinstance(error, OSError):
+    except Exception as error:
+        if not is_told(error):
             raise
         print(f"error: {one_line(str(error), 5000)}", file=sys.stderr)
         return 2 if isinstance(error, ConfigError) else 1
 
 
-def _paint(config: Config) -> int:
-    """Checks, reads, loads TensorFlow and runs, in this order."""
-    from tfstyle import cluster
-    from tfstyle import image_files
-    from tfstyle import resume
-    from tfstyle import workdir
+def _run(config: Config) -> int:
+    """Paints or exports; returns the exit status."""
+    from tfstyle import batch
+    from tfstyle import painting
 
-    config.check_images(
-        config.content_image is not None,
-        len(config.style_images),
-        len(config.content_masks),
-        len(config.style_masks),
-    )
-    place = cluster.find_cluster(config.strategy)
-    if place.index:
-        images = image_files.read_image_files(config)
-        return _run(config, place, images)
-    workdir.check_output(config)
-    images = image_files.read_image_files(config)
-    with workdir.open_workdir(config) as folder:
-        checkpoint = resume.find_checkpoint(config, images, folder)
-        config = resume.settle(config, checkpoint)
-        return _run(config, place, images, folder, checkpoint)
-
-
-def _run(config: Config, place, images, folder=None, checkpoint=None) -> int:
-    """Paints in process 0, and does the others' part in them."""
-    config, device, replicas = _start_tensorflow(config, place)
-
-    from tfstyle import features
-    from tfstyle import job
-    from tfstyle import levels
-    from tfstyle import memory
-    from tfstyle import peers
-
-    # A size that cannot be is told before weights are fetched.
-    size = levels.output_size(images.content, images.styles, config)
-    if folder is not None:
-        config = memory.settle(config, *size, replicas)
-    extractor = features.make_extractor(config)
-    config = peers.check_alike(config, images, extractor.sha256, replicas)
-    if folder is None:
-        number = peers.follow(config, images, extractor, replicas)
-    else:
-        number = peers.lead(
-            replicas,
-            lambda: job.run_job(
-                config, images, extractor, device, folder, checkpoint, replicas
-            ),
-        )
+    machine = painting.Machine(verbose=flags.FLAGS.verbosity > 0)
+    if config.manifest:
+        return batch.run_batch(config, machine)
+    if config.export_dir:
+        _export(config.resolved(), machine)
+        return 0
+    number = painting.paint(config.resolved(), machine)
     return 128 + number if number else 0
 
 
-def _export(config: Config) -> int:
+def _export(config: Config, machine) -> None:
     """Writes the feature extractor as a SavedModel."""
     config = dataclasses.replace(
         config, convolution="direct", strategy="one_device"
     )
-    config, device, _ = _start_tensorflow(config)
+    config = machine.start(config)
 
     from tfstyle import export
-    from tfstyle import features
+    from tfstyle import painting
 
-    extractor = features.make_extractor(config)
-    logging.info("%s; weights: %s", device, extractor.origin)
-    verbosity = logging.get_verbosity()
-    if verbosity == logging.INFO:  # TensorFlow would tell how it saves
-        logging.set_verbosity(logging.WARNING)
-    path = export.export_extractor(extractor, config, config.export_dir)
-    logging.set_verbosity(verbosity)
+    extractor = machine.make_extractor(config)
+    logging.info("%s; weights: %s", machine.device, extractor.origin)
+    with painting.quietly():  # TensorFlow would tell how it saves
+        path = export.export_extractor(extractor, config, config.export_dir)
     logging.info("Wrote %s", path)
-    return 0
-
-
-def _start_tensorflow(config: Config, place=None):
-    """Returns the config with its `auto`s settled, the device and replicas."""
-    from tfstyle import runtime
-
-    verbose = flags.FLAGS.verbosity > 0
-    runtime.start_tensorflow(
-        intra_op_threads=config.intra_op_threads,
-        inter_op_threads=config.inter_op_threads,
-        tf32=config.tf32,
-        deterministic=config.deterministic,
-        verbose=verbose,
-    )
-    from tfstyle import replicas
-
-    config = replicas.choose_strategy(config, place)
-    shared = replicas.make_replicas(config, place)
-    device = runtime.use_devices(verbose=verbose)
-    runtime.warn_of_unused_gpus()
-    return runtime.resolve_for_machine(config), device, shared
 
 
 def run() -> None:

@@ -4,6 +4,7 @@
 whole frame at once, as here, is one way to implement it.
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -51,6 +52,9 @@ class LayerSums(NamedTuple):
 SCALED_GRADIENT = 1.0
 """Largest gradient by a feature, as scaled; in float16 4000 below overflow."""
 
+GRAPH_GROUPS = ("Losses", "Network", "Machine")
+"""Groups of the fields of Config that may enter a graph."""
+
 ValueAndGradient = Callable[[tf.Tensor], tuple[LossTerms, tf.Tensor]]
 
 
@@ -66,8 +70,35 @@ def make_value_and_gradient(
 
     Returns:
         A function from float32 `[1, H, W, 3]` to the image's `LossTerms` and
-        the gradient of the total, float32 `[1, H, W, 3]`.
+        the gradient of the total, float32 `[1, H, W, 3]`. Its graph is shared
+        with all that is made for the extractor, the same weights and shapes.
     """
+    config = _graph_config(config)
+    shapes = tuple(target.shape for target in tf.nest.flatten(targets))
+
+    def evaluate(image):
+        compiled = extractor.graphs.get(
+            (config, image.shape, shapes),
+            lambda: _compile(extractor, config),
+        )
+        return compiled(image, targets)
+
+    return evaluate
+
+
+def _graph_config(config: Config) -> Config:
+    """Returns a config of the choices that a graph may be made of, no more."""
+    return Config(
+        **{
+            field.name: getattr(config, field.name)
+            for field in dataclasses.fields(config)
+            if field.metadata["group"] in GRAPH_GROUPS
+        }
+    )
+
+
+def _compile(extractor: Extractor, config: Config):
+    """Returns the function of image and targets that is compiled by shape."""
     forward = _forward_in_segments if config.recompute else _forward
 
     @tf.function(jit_compile=config.jit_compile == "true")
@@ -79,7 +110,7 @@ def make_value_and_gradient(
             terms = forward(extractor, image, targets, config)
         return terms, tape.gradient(terms.total, image)
 
-    return lambda image: evaluate(image, targets)
+    return evaluate
 
 
 def _forward(

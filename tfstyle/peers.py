@@ -5,7 +5,7 @@ Process 0 runs the job; the others compute their part of every evaluation.
 
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Iterator
 
 from absl import logging
 
@@ -65,25 +65,18 @@ def check_alike(
     return resume.adopt(config, jobs[0]["flags"])
 
 
-def lead(replicas: Replicas | None, work: Callable[[], int]) -> int:
-    """Does the work of process 0 and tells the others how it ended.
-
-    Args:
-        replicas: that share the work, or None.
-        work: returns the number of the signal that ended it, or 0.
-    """
-    if replicas is None:
-        return work()
+@contextlib.contextmanager
+def leading(replicas: Replicas) -> Iterator[None]:
+    """Tells the other processes, at its end, how the block ended."""
     try:
-        number = work()
+        yield
     except ClusterError:
         raise
     except BaseException:
         with contextlib.suppress(ClusterError):
             replicas.lead(FAIL)
         raise
-    replicas.lead(END, number)
-    return number
+    replicas.lead(END, replicas.find_signal() or replicas.stop_number)
 
 
 def follow(

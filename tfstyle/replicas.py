@@ -7,26 +7,16 @@ give zeros: TensorFlow's one operation between processes that takes any array.
 """
 
 import contextlib
-import dataclasses
-import faulthandler
 import os
 import re
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from collections.abc import Iterator
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from absl import logging
-
-# TensorFlow has no public name for how long a silent process is waited for.
-from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
-from tensorflow.python.eager import context as tf_context
 
 from tfstyle.cluster import Cluster
 from tfstyle.cluster import ClusterError
@@ -210,162 +200,14 @@ class Patience:
     @staticmethod
     def _end(seconds: float) -> None:
         with contextlib.suppress(OSError):  # nobody reads it any more
-            os.write(2, _describe_absence(seconds).encode())
+            os.write(2, describe_absence(seconds).encode())
         os._exit(1)
 
 
-_TELL = """
-import os, select, sys
-if not select.select([0], [], [], float(sys.argv[1]))[0]:
-    os.write(2, sys.argv[2].encode())
-"""
-
-
-@contextlib.contextmanager
-def _deadline(seconds: float) -> Iterator[None]:
-    """Ends the process, with a line, if a block takes too long.
-
-    Other than `Patience` it works while TensorFlow holds Python's lock, as it
-    does when it waits for a cluster: a child tells, faulthandler's thread
-    ends, and signals have their plain effect.
-    """
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    handlers = {n: signal.signal(n, signal.SIG_DFL) for n in numbers}
-    words = [str(seconds), _describe_absence(seconds)]
-    child = subprocess.Popen(
-        [sys.executable, "-S", "-c", _TELL, *words], stdin=subprocess.PIPE
-    )
-    with open(os.devnull, "w") as nowhere:
-        later = seconds + 1  # the child needs a moment
-        faulthandler.dump_traceback_later(later, exit=True, file=nowhere)
-        try:
-            yield
-        finally:
-            faulthandler.cancel_dump_traceback_later()
-            child.communicate()
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
-
-
-def _describe_absence(seconds: float) -> str:
+def describe_absence(seconds: float) -> str:
+    """Returns the line of error of a process that waited in vain."""
     return (
         f"error: Other processes of the cluster were absent or silent for"
         f" {seconds:g} s. See what became of them, or wait longer by"
         f" --cluster_timeout. {REMEDY}\n"
-    )
-
-
-def choose_strategy(config, cluster: Cluster):
-    """Returns a `Config` whose `strategy` is settled.
-
-    Raises:
-        ClusterError: if there is no cluster where one is asked for.
-        ConfigError: if another flag does not go with several replicas.
-    """
-    if config.strategy == "multi_worker" and cluster.size == 1:
-        raise ClusterError(
-            "`strategy` is multi_worker, but neither TF_CONFIG nor srun's"
-            " variables name other processes. Start with srun or"
-            " tools/launch_local.py, or set TF_CONFIG."
-        )
-    if config.strategy != "auto":
-        return config
-    has_gpus = len(tf.config.list_physical_devices("GPU")) > 1
-    choice = "mirrored" if has_gpus else "one_device"
-    if cluster.size > 1:
-        choice = "multi_worker"
-    return dataclasses.replace(config, strategy=choice)
-
-
-def make_replicas(config, cluster: Cluster) -> Replicas | None:
-    """Makes the replicas of a `Config`; None for one device.
-
-    Must come before TensorFlow's first use of a device.
-
-    Raises:
-        ClusterError: if other processes cannot be reached.
-    """
-    if config.strategy == "multi_worker":
-        return connect(cluster, config.cluster_timeout)
-    return mirror() if config.strategy == "mirrored" else None
-
-
-def connect(cluster: Cluster, timeout: float) -> Replicas:
-    """Waits for the other processes of the cluster.
-
-    Raises:
-        ClusterError: if they cannot be reached.
-    """
-    logging.info(
-        "Process %d of %d, waiting for the others", cluster.index, cluster.size
-    )
-    with _deadline(timeout):
-        try:
-            resolver = _make_resolver(cluster)
-            spec = resolver.cluster_spec()
-            _set_silence(spec.as_dict(), timeout)
-            strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
-        except (tf.errors.OpError, RuntimeError, ValueError) as error:
-            raise ClusterError(
-                f"The cluster cannot be formed: {one_line(str(error))}."
-            ) from error
-    return Replicas(strategy, cluster, timeout)
-
-
-def mirror(devices: Sequence[str] | None = None) -> Replicas:
-    """Makes replicas of the devices of this process; by default all GPUs."""
-    return Replicas(tf.distribute.MirroredStrategy(devices), Cluster(), 0)
-
-
-class RankedSlurmResolver(tf.distribute.cluster_resolver.SlurmClusterResolver):
-    """Slurm's job step as a cluster, in the order of its ranks.
-
-    TensorFlow's own sorts hosts by name, where node10 comes before node2, and
-    asks nvidia-smi for GPUs; here they are those that Slurm lets the task see.
-    """
-
-    def __init__(self):
-        super().__init__(
-            gpus_per_node=int(os.environ["SLURM_STEP_NUM_TASKS"]),
-            gpus_per_task=1,
-            auto_set_gpu=False,
-        )
-
-    def cluster_spec(self) -> tf.train.ClusterSpec:
-        """Returns the addresses, by rank."""
-        jobs = super().cluster_spec().as_dict()
-        hosts = list(self._task_configuration)
-        jobs["worker"].sort(
-            key=lambda address: (
-                hosts.index(address.rpartition(":")[0]),
-                int(address.rpartition(":")[2]),
-            )
-        )
-        return tf.train.ClusterSpec(jobs)
-
-    def num_accelerators(self, *_, **__) -> dict[str, int]:
-        """Returns how many GPUs this task has."""
-        return {"GPU": len(tf.config.list_physical_devices("GPU"))}
-
-
-def _make_resolver(cluster: Cluster):
-    if cluster.source == "Slurm":
-        return RankedSlurmResolver()
-    return tf.distribute.cluster_resolver.TFConfigClusterResolver()
-
-
-def _set_silence(jobs: dict[str, list[str]], timeout: float) -> None:
-    """Sets after how many seconds without a heartbeat a process is lost."""
-    leader = "chief" if "chief" in jobs else "worker"
-    tf_context.context().configure_coordination_service(
-        service_type="standalone",
-        service_leader=f"/job:{leader}/replica:0/task:0",
-        coordinated_jobs=[
-            coordination_config_pb2.CoordinatedJob(
-                name=job, num_tasks=len(addresses)
-            )
-            for job, addresses in jobs.items()
-        ],
-        cluster_register_timeout_in_ms=round(1000 * timeout),
-        heartbeat_timeout_in_ms=round(1000 * timeout),
     )

@@ -29,6 +29,10 @@ FREE = {"num_steps", "time_limit"}
 """Fields that only say when to end."""
 
 
+class OtherRunError(ConfigError):
+    """A workdir holds a run that is not the one that is asked for."""
+
+
 def describe_job(config: Config, images: ImageFiles) -> dict[str, Any]:
     """Returns what decides a run, but for the weights, as JSON."""
     if config.init not in INITS:
@@ -53,7 +57,8 @@ def find_checkpoint(
 
     Raises:
         CheckpointError: if none that is there is whole or tells its run.
-        ConfigError: if it is of another run, or `resume` is never.
+        ConfigError: if `resume` is never.
+        OtherRunError: if it is of another run.
     """
     checkpoint = read_latest(os.path.join(folder, FOLDER))
     if checkpoint is None:
@@ -74,7 +79,7 @@ def find_checkpoint(
     differences += _compare_images(ours["images"], theirs["images"])
     differences += _compare_steps(ours["steps"], theirs["steps"], checkpoint)
     if differences:
-        raise ConfigError(
+        raise OtherRunError(
             f"`workdir` {folder!r} holds a run of other flags:"
             f" {one_line('; '.join(differences), 1000)}. Give those it had,"
             " name another workdir, or give --resume=restart, which keeps the"
@@ -124,10 +129,10 @@ def check_weights(checkpoint: Checkpoint | None, sha256: str) -> None:
     """Refuses to go on with other weights.
 
     Raises:
-        ConfigError: if the checkpoint's were others.
+        OtherRunError: if the checkpoint's were others.
     """
     if checkpoint is not None and checkpoint.job.get("weights") != sha256:
-        raise ConfigError(
+        raise OtherRunError(
             "`weights` are others than those of the workdir's run. Give those"
             " it had, name another workdir, or give --resume=restart, which"
             " keeps the old one under another name."

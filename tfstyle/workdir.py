@@ -107,6 +107,17 @@ def _locked(folder: str) -> Iterator[None]:
         yield
 
 
+def _flags_of_runs(workdir: str) -> Iterator[str]:
+    """Yields the flagfiles of a workdir's run and of those it had before."""
+    number, folder = 0, os.path.normpath(workdir)
+    while os.path.isdir(folder):
+        path = os.path.join(folder, "flags.cfg")
+        if os.path.isfile(path):
+            yield path
+        number += 1
+        folder = f"{os.path.normpath(workdir)}.{number}"
+
+
 def _rename(folder: str) -> None:
     number = 1
     while os.path.lexists(f"{folder}.{number}"):
@@ -172,17 +183,13 @@ def _check_replaceable(path: str, workdir: str | None) -> None:
         made_by = image_io.read_text(path) or ""
     except image_io.ImageError:
         made_by = ""
-    flags = os.path.join(workdir or "", "flags.cfg")
-    if (
-        workdir is not None
-        and made_by.startswith(provenance.FIRST_LINE)
-        and os.path.isfile(flags)
-    ):
-        if _is_workdir(os.path.dirname(path), workdir):
-            return
-        with open(flags, encoding="utf-8", errors="replace") as file:
-            if _of_the_job(file.read()) == _of_the_job(made_by):
+    if workdir is not None and made_by.startswith(provenance.FIRST_LINE):
+        for flags in _flags_of_runs(workdir):
+            if _is_workdir(os.path.dirname(path), workdir):
                 return
+            with open(flags, encoding="utf-8", errors="replace") as file:
+                if _of_the_job(file.read()) == _of_the_job(made_by):
+                    return
     raise WorkdirError(
         f"The output {path!r} exists, and another run made it. Name another, or"
         " give --overwrite."

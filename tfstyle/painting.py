@@ -1,0 +1,232 @@
+"""One picture, from its config to its files: the steps in their order.
+
+What is wrong with flags and files is found before TensorFlow is loaded, and a
+size that cannot be before weights are fetched. So what needs TensorFlow is
+imported behind its start.
+"""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+
+from absl import logging
+
+from tfstyle import cluster
+from tfstyle import image_files
+from tfstyle import resume
+from tfstyle import runtime
+from tfstyle import workdir
+from tfstyle.cluster import ALONE
+from tfstyle.cluster import Cluster
+from tfstyle.config import Config
+from tfstyle.recent import Recent
+from tfstyle.weights import load_weights
+
+MAX_EXTRACTORS = 2
+"""Networks kept at once, 0.3 GB each."""
+
+
+class Machine:
+    """TensorFlow, loaded once, and the networks made last.
+
+    Args:
+        verbose: whether TensorFlow's own messages reach stderr.
+
+    Attributes:
+        device: a line about what TensorFlow runs on; empty until it does.
+        replicas: that share the work on every picture, or None.
+    """
+
+    def __init__(self, verbose: bool = False):
+        self.device = ""
+        self.replicas = None
+        self._verbose = verbose
+        self._extractors = Recent(MAX_EXTRACTORS)
+        self._hashes = Recent(MAX_EXTRACTORS)
+
+    def start(self, config: Config, place: Cluster = ALONE) -> Config:
+        """Loads TensorFlow, if it is not, and settles the config's `auto`s.
+
+        Args:
+            config: any.
+            place: of this process among those that share the work.
+
+        Raises:
+            ClusterError: if the other processes cannot be reached.
+            SetupError: if the machine or its settings cannot run it.
+        """
+        if not self.device:
+            runtime.start_tensorflow(
+                intra_op_threads=config.intra_op_threads,
+                inter_op_threads=config.inter_op_threads,
+                tf32=config.tf32,
+                deterministic=config.deterministic,
+                verbose=self._verbose,
+            )
+        from tfstyle import joining
+
+        config = joining.choose_strategy(config, place)
+        if not self.device:
+            self.replicas = joining.make_replicas(config, place)
+            self.device = runtime.use_devices(verbose=self._verbose)
+            runtime.warn_of_unused_gpus()
+        return runtime.resolve_for_machine(config)
+
+    def make_extractor(self, config: Config):
+        """Returns the config's extractor; the last ones are kept.
+
+        Raises:
+            WeightsError: if the weights cannot be had.
+        """
+        from tfstyle import features
+
+        key = (
+            *_weights_key(config),
+            config.pooling,
+            config.convolution,
+            config.precision,
+            config.content_layers,
+            config.style_layers,
+        )
+        return self._extractors.get(
+            key, lambda: features.make_extractor(config)
+        )
+
+    def hash_weights(self, config: Config) -> str:
+        """Returns the SHA-256 of the weights' values, without TensorFlow.
+
+        Raises:
+            WeightsError: if the weights cannot be had.
+        """
+        return self._hashes.get(
+            _weights_key(config),
+            lambda: load_weights(config.weights, config.seed).sha256,
+        )
+
+
+def _weights_key(config: Config) -> tuple:
+    is_random = config.weights == "random"
+    return config.weights, config.seed if is_random else None
+
+
+def paint(config: Config, machine: Machine) -> int:
+    """Paints one picture.
+
+    Args:
+        config: a resolved one.
+        machine: what it runs on.
+
+    Returns:
+        The number of the signal that ended it, or 0.
+    """
+    check_images(config)
+    place = cluster.find_cluster(config.strategy)
+    if place.index:
+        return _follow(config, place, machine)
+    workdir.check_output(config)
+    images = image_files.read_image_files(config)
+    _, number = paint_images(config, images, machine, place=place)
+    return number
+
+
+def _follow(config: Config, place: Cluster, machine: Machine) -> int:
+    """Does this process' part of the picture that process 0 paints."""
+    images = image_files.read_image_files(config)
+    config = machine.start(config, place)
+
+    from tfstyle import peers
+
+    extractor, replicas = machine.make_extractor(config), machine.replicas
+    config = peers.check_alike(config, images, extractor.sha256, replicas)
+    return peers.follow(config, images, extractor, replicas)
+
+
+def check_images(config: Config) -> None:
+    """Holds a config's choices against the images that it names."""
+    config.check_images(
+        config.content_image is not None,
+        len(config.style_images),
+        len(config.content_masks),
+        len(config.style_masks),
+    )
+
+
+def paint_images(
+    config: Config,
+    images: image_files.ImageFiles,
+    machine: Machine,
+    signals: runtime.StopSignals | None = None,
+    place: Cluster = ALONE,
+):
+    """Paints one picture whose images are read.
+
+    Args:
+        config: a resolved one, whose images and output are checked.
+        images: read from the config's files.
+        machine: what it runs on.
+        signals: those of a batch, whose picture this is. Then
+            nothing is told but warnings, and what only serves to go on is
+            removed once the picture is whole.
+        place: of this process, the first, among those that share the work.
+
+    Returns:
+        The `Result`, None if a signal came before it began, and the number of
+        the signal that came, or 0.
+    """
+    is_one_of_many = signals is not None
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(workdir.open_workdir(config))
+        checkpoint = resume.find_checkpoint(config, images, folder)
+        config = resume.settle(config, checkpoint)
+        config = machine.start(config, place)
+
+        from tfstyle import job
+        from tfstyle import levels
+        from tfstyle import memory
+        from tfstyle import peers
+
+        replicas = machine.replicas
+        size = levels.output_size(images.content, images.styles, config)
+        config = memory.settle(config, *size, replicas)
+        extractor = machine.make_extractor(config)
+        peers.check_alike(config, images, extractor.sha256, replicas)
+        if is_one_of_many:
+            stack.enter_context(quietly())
+            if signals.number:
+                return None, signals.number
+        else:
+            signals = stack.enter_context(runtime.StopSignals())
+        if replicas is not None:
+            replicas.find_signal = lambda: signals.number
+            stack.enter_context(peers.leading(replicas))
+        result = job.run_job(
+            config,
+            images,
+            extractor,
+            machine.device,
+            folder,
+            checkpoint,
+            should_stop=lambda: (
+                signals() or (replicas and replicas.name_signal())
+            ),
+            replicas=replicas,
+        )
+        is_whole = result.reason in job.WHOLE
+        if is_one_of_many and is_whole:
+            path = os.path.join(folder, resume.FOLDER)
+            shutil.rmtree(path, ignore_errors=True)
+        number = signals.number or (replicas and replicas.stop_number)
+        return result, number or 0
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """Logs only warnings in the block, unless more than usual is asked for."""
+    verbosity = logging.get_verbosity()
+    if verbosity == logging.INFO:
+        logging.set_verbosity(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
