@@ -29,6 +29,8 @@ NOT_OF_THE_PICTURE = {
     "checkpoint_every_steps",
     "resume",
     "manifest",
+    "strategy",
+    "cluster_timeout",
 }
 AT_LEAST = (
     ("style_scale", 0),
@@ -196,7 +198,9 @@ def test_config_names_least_number(name, least):
 
 
 @pytest.mark.parametrize("value", [0, -1, NAN, INFINITY])
-@pytest.mark.parametrize("name", ["learning_rate", "time_limit"])
+@pytest.mark.parametrize(
+    "name", ["learning_rate", "time_limit", "cluster_timeout"]
+)
 def test_config_refuses_rate_and_limit_not_above_zero(name, value):
     text = f"`{name}` must be above 0. Received: {name}={value}."
     with pytest.raises(ConfigError, match=exactly(text)):
@@ -485,6 +489,8 @@ def test_to_flags_writes_every_field_that_has_a_value():
         "--tf32=true",
         "--deterministic=false",
         "--tile_size=0",
+        "--strategy=auto",
+        "--cluster_timeout=300.0",
         "--recompute=false",
     ]
 
@@ -634,5 +640,17 @@ def test_tile_size_of_other_kinds_is_refused(given):
 def test_tile_size_is_not_for_what_needs_the_whole_frame(fields):
     assert Config(tile_size="auto", **fields).tile_size == "auto"
     (name,) = fields
-    with pytest.raises(ConfigError, match=f"`tile_size` is not for {name}="):
-        Config(tile_size=512, **fields)
+    for cut in ({"tile_size": 512}, {"strategy": "mirrored"}):
+        ((cause, value),) = cut.items()
+        text = (
+            f"`{name}` {str(fields[name]).lower()} needs the whole frame at"
+            f" once. Received: {cause}={value}, which cuts it."
+        )
+        with pytest.raises(ConfigError, match=re.escape(text)):
+            Config(**cut, **fields)
+
+
+def test_cluster_timeout_is_at_most_some_days():
+    assert Config(cluster_timeout=1e6).cluster_timeout == 1e6
+    with pytest.raises(ConfigError, match="must be at most 1000000"):
+        Config(cluster_timeout=1e7)

@@ -32,6 +32,7 @@ LAYERS = (
         "image_io",
         "image_modes",
         "loss_charts",
+        "meeting",
     },
     {"config", "metric_writers", "replicas", "report", "tiles", "vgg"},
     {
@@ -63,6 +64,7 @@ LAYERS = (
 # Within the lowest layer, what stands on what.
 FOUNDATIONS = {
     "atomic_file",
+    "cluster",
     "config_checks",
     "image_modes",
     "one_line",

@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import faulthandler
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,12 +16,16 @@ from absl import logging
 from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
 from tensorflow.python.eager import context as tf_context
 
+from tfstyle import meeting
 from tfstyle.cluster import ALONE
 from tfstyle.cluster import Cluster
 from tfstyle.cluster import ClusterError
 from tfstyle.one_line import one_line
 from tfstyle.replicas import Replicas
 from tfstyle.replicas import describe_absence
+
+FIRST_PORT, NUM_PORTS = 20000, 10000
+"""Of a Slurm job: the first one for its first task on each node."""
 
 
 def choose_strategy(config, cluster: Cluster):
@@ -69,11 +72,14 @@ def connect(cluster: Cluster, timeout: float) -> Replicas:
     logging.info(
         "Process %d of %d, waiting for the others", cluster.index, cluster.size
     )
+    resolver = _make_resolver(cluster)
+    spec = resolver.cluster_spec()
+    jobs = spec.as_dict()
+    addresses = [*jobs.get("chief", []), *jobs.get("worker", [])]
+    meeting.meet(addresses, cluster.index, timeout)
     with _deadline(timeout):
         try:
-            resolver = _make_resolver(cluster)
-            spec = resolver.cluster_spec()
-            _set_silence(spec.as_dict(), timeout)
+            _set_silence(jobs, timeout)
             strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
         except (tf.errors.OpError, RuntimeError, ValueError) as error:
             raise ClusterError(
@@ -95,7 +101,10 @@ class RankedSlurmResolver(tf.distribute.cluster_resolver.SlurmClusterResolver):
     """
 
     def __init__(self):
+        # Two jobs may share a node.
+        job = int(os.environ.get("SLURM_JOB_ID", "0"))
         super().__init__(
+            port_base=FIRST_PORT + job % NUM_PORTS,
             gpus_per_node=int(os.environ["SLURM_STEP_NUM_TASKS"]),
             gpus_per_task=1,
             auto_set_gpu=False,
@@ -154,10 +163,8 @@ def _deadline(seconds: float) -> Iterator[None]:
 
     Other than `Patience` it works while TensorFlow holds Python's lock, as it
     does when it waits for a cluster: a child tells, faulthandler's thread
-    ends, and signals have their plain effect.
+    ends.
     """
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    handlers = {n: signal.signal(n, signal.SIG_DFL) for n in numbers}
     words = [str(seconds), describe_absence(seconds)]
     child = subprocess.Popen(
         [sys.executable, "-S", "-c", _TELL, *words], stdin=subprocess.PIPE
@@ -170,5 +177,3 @@ def _deadline(seconds: float) -> Iterator[None]:
         finally:
             faulthandler.cancel_dump_traceback_later()
             child.communicate()
-            for number, handler in handlers.items():
-                signal.signal(number, handler)

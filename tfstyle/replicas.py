@@ -167,14 +167,15 @@ class Replicas:
         lost = {int(n) + (has_chief and job != "chief") for job, n in tasks}
         if "CoordinationService/Heartbeat" in text:
             lost.add(0)  # which hears the heartbeats
-        names = [f"process {number}" for number in lost - {self.index}]
+        names = [f"Process {number}" for number in lost - {self.index}]
         what = "has ended"
         if "heartbeat" in text.lower():
             what = f"gave no sign for {self._timeout:g} s (`cluster_timeout`)"
+        reason = text.partition("aborted by: ")[2] or text
         return (
-            f"{' and '.join(sorted(names)) or 'another process'} of"
-            f" {self.size} {what}: {one_line(text)} {REMEDY}"
-        ).capitalize()
+            f"{' and '.join(sorted(names)) or 'Another process'} of"
+            f" {self.size} {what}: {one_line(reason)} {REMEDY}"
+        )
 
 
 class Patience:
