@@ -10,11 +10,11 @@ from tests.test_tiling import EQUAL
 from tests.test_tiling import make_mask
 from tests.test_tiling import relative_error
 from tfstyle.config import Config
-from tfstyle.distribution import ReplicatedExtractor
 from tfstyle.distribution import make_replicated_value_and_gradient
 from tfstyle.features import make_extractor
 from tfstyle.joining import mirror
 from tfstyle.objective import make_value_and_gradient
+from tfstyle.replicated_extractor import ReplicatedExtractor
 from tfstyle.stylization import stylize
 from tfstyle.targets import compute_targets
 
@@ -26,13 +26,14 @@ SAME_PICTURE = 0.5
 
 
 @pytest.fixture(scope="module")
-def extractor():
-    return make_extractor(CONFIG)
+def replicas():
+    return mirror(["/cpu:0", "/cpu:1"])
 
 
 @pytest.fixture(scope="module")
-def replicas():
-    return mirror(["/cpu:0", "/cpu:1"])
+def extractor(replicas):
+    with replicas.scope():
+        return make_extractor(CONFIG)
 
 
 def check_replicas(
@@ -60,7 +61,7 @@ def check_replicas(
     for name, grams in whole.style.items():
         for gram, expected in zip(targets.style[name], grams, strict=True):
             assert relative_error(gram, expected) < EQUAL
-    hinge = make_replicated_value_and_gradient(reader, targets, config)
+    hinge = make_replicated_value_and_gradient(reader, targets, config, size)
     for _ in range(2):  # the second must find nothing of the first
         found_terms, found_gradient = hinge(image)
         assert relative_error(found_gradient, gradient) < EQUAL
@@ -115,8 +116,16 @@ def test_replica_without_a_tile_adds_nothing(extractor, replicas, generator):
     check_replicas(extractor, replicas, generator, (17, 20))
 
 
-def test_one_replica_equals_the_whole_frame(extractor, generator):
-    check_replicas(extractor, mirror(["/cpu:0"]), generator, (97, 80))
+def test_one_replica_equals_the_whole_frame(generator):
+    check_replicas(
+        make_extractor(CONFIG), mirror(["/cpu:0"]), generator, (97, 80)
+    )
+
+
+def test_every_replica_has_the_weights(extractor):
+    kernel = extractor.model.get_layer("block1_conv1").kernel.value
+    devices = [copy.device[-5:] for copy in kernel.values]
+    assert devices == ["CPU:0", "CPU:1"]
 
 
 def test_replicas_take_the_same_part_of_the_work(extractor, replicas):

@@ -11,7 +11,6 @@ from tfstyle import color
 from tfstyle import image_io
 from tfstyle.config import Config
 from tfstyle.config_checks import ConfigError
-from tfstyle.distribution import ReplicatedExtractor
 from tfstyle.distribution import make_replicated_value_and_gradient
 from tfstyle.features import Extractor
 from tfstyle.objective import ValueAndGradient
@@ -19,6 +18,7 @@ from tfstyle.objective import make_value_and_gradient
 from tfstyle.preprocessing import preprocess
 from tfstyle.pyramid import level_sizes
 from tfstyle.replicas import Replicas
+from tfstyle.replicated_extractor import ReplicatedExtractor
 from tfstyle.targets import compute_targets
 from tfstyle.tiling import TiledExtractor
 from tfstyle.tiling import make_tiled_value_and_gradient
@@ -102,7 +102,9 @@ class Levels:
             image_size=size,
         )
         if isinstance(reader, ReplicatedExtractor):
-            return make_replicated_value_and_gradient(reader, targets, config)
+            return make_replicated_value_and_gradient(
+                reader, targets, config, size
+            )
         if config.tile_size and max(size) > config.tile_size:
             return make_tiled_value_and_gradient(
                 self._extractor, targets, config

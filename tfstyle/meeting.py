@@ -47,12 +47,14 @@ def meet(addresses: list[str], index: int, timeout: float) -> None:
 def _come(host: str, port: int, index: int, deadline: float) -> bool:
     """Tells process 0 that this one is there; returns whether it let go."""
     while (left := deadline - time.monotonic()) > 0:
-        with contextlib.suppress(OSError):  # it may not be there yet
-            with socket.create_connection((host, port), left) as connection:
-                connection.sendall(f"{index}\n".encode())
-                connection.settimeout(max(PAUSE, deadline - time.monotonic()))
-                if connection.recv(LONGEST_WORD) == GO:
-                    return True
+        with (
+            contextlib.suppress(OSError),  # it may not be there yet
+            socket.create_connection((host, port), left) as connection,
+        ):
+            connection.sendall(f"{index}\n".encode())
+            connection.settimeout(max(PAUSE, deadline - time.monotonic()))
+            if connection.recv(LONGEST_WORD) == GO:
+                return True
         time.sleep(min(PAUSE, max(0, left)))
     return False
 

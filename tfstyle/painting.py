@@ -89,9 +89,11 @@ class Machine:
             config.content_layers,
             config.style_layers,
         )
-        return self._extractors.get(
-            key, lambda: features.make_extractor(config)
-        )
+        shared = self.replicas
+        with shared.scope() if shared else contextlib.nullcontext():
+            return self._extractors.get(
+                key, lambda: features.make_extractor(config)
+            )
 
     def hash_weights(self, config: Config) -> str:
         """Returns the SHA-256 of the weights' values, without TensorFlow.

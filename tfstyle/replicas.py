@@ -67,6 +67,14 @@ class Replicas:
         """Devices of all processes."""
         return self.strategy.num_replicas_in_sync
 
+    def scope(self) -> contextlib.AbstractContextManager:
+        """Returns the context in which each device gets its own weights.
+
+        Over processes every one makes its own outside of any.
+        """
+        is_alone = self.size == 1
+        return self.strategy.scope() if is_alone else contextlib.nullcontext()
+
     def describe(self) -> str:
         """Returns a line about how many share the picture."""
         text = f"{self.num_replicas} replicas"
