@@ -257,6 +257,28 @@ time.sleep(120)
 """
 
 
+def test_signal_before_the_run_ends_the_process():
+    """TensorFlow, which watches for SIGTERM, must not keep it to itself."""
+    addresses = find_addresses(2)
+    code = IDLE.replace("time.sleep", "print(flush=True)\ntime.sleep")
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env=os.environ | {"TF_CONFIG": make_tf_config(addresses, index)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for index in (0, 1)
+    ]
+    for process in both:
+        assert process.stdout.readline() == "\n"
+        process.send_signal(signal.SIGTERM)
+    statuses, said = finish_all(both)
+    assert statuses == (-signal.SIGTERM, -signal.SIGTERM), said
+
+
 def test_process_that_lives_but_is_silent_ends_the_other(tmp_path):
     addresses = find_addresses(2)
     idle, run = (

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import faulthandler
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -85,6 +86,8 @@ def connect(cluster: Cluster, timeout: float) -> Replicas:
             raise ClusterError(
                 f"The cluster cannot be formed: {one_line(str(error))}."
             ) from error
+    # TensorFlow took SIGTERM for itself, and nothing would follow from it.
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
     return Replicas(strategy, cluster, timeout)
 
 

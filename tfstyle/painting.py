@@ -167,9 +167,9 @@ def paint_images(
         config: a resolved one, whose images and output are checked.
         images: read from the config's files.
         machine: what it runs on.
-        signals: those of a batch, whose picture this is. Then
-            nothing is told but warnings, and what only serves to go on is
-            removed once the picture is whole.
+        signals: those of a batch, whose picture this is. Then nothing is
+            told but warnings, and what only serves to go on is removed once
+            the picture is whole.
         place: of this process, the first, among those that share the work.
 
     Returns:
