@@ -7,9 +7,16 @@ from tests.conftest import ROOT
 
 
 def start(*arguments, **options):
-    """Starts a run; its terminal is read from pipes."""
+    """Starts a run; its terminal is read from pipes.
+
+    It heeds SIGINT, even where this process was started to ignore it, as a
+    shell does with what it runs in the background.
+    """
     return subprocess.Popen(
-        [sys.executable, "-m", "tfstyle.main", *map(str, arguments)],
+        [
+            *("env", "--default-signal=INT"),
+            *(sys.executable, "-m", "tfstyle.main", *map(str, arguments)),
+        ],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -102,14 +102,19 @@ def test_kubernetes_job_tells_every_pod_its_place(tmp_path):
 
 
 @pytest.mark.distributed
-def test_local_launcher_gives_the_first_error():
-    code = (
-        "import json, os, sys, time\n"
-        "index = json.loads(os.environ['TF_CONFIG'])['task']['index']\n"
-        "print(index, len(os.sched_getaffinity(0)), flush=True)\n"
-        "time.sleep(0.5 * index)\n"
-        "sys.exit([0, 3, 4][index])"
-    )
+def test_local_launcher_gives_the_first_error(tmp_path):
+    code = f"""
+import json, os, pathlib, sys, time
+index = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
+print(index, flush=True)
+ended = pathlib.Path({str(tmp_path / "ended")!r})
+if index == 1:
+    ended.touch()
+while not ended.exists():
+    time.sleep(0.1)
+time.sleep(2 * (index == 2))
+sys.exit([0, 3, 4][index])
+"""
     command = [sys.executable, "tools/launch_local.py", "--workers=3", "--"]
     done = subprocess.run(
         [*command, sys.executable, "-c", code],
@@ -119,7 +124,7 @@ def test_local_launcher_gives_the_first_error():
         timeout=60,
     )
     assert done.returncode == 3
-    assert sorted(line[0] for line in done.stdout.splitlines()) == [*"012"]
+    assert sorted(done.stdout.split()) == ["0", "1", "2"]
 
 
 def test_local_launcher_needs_a_command():

@@ -148,7 +148,7 @@ def test_parse_reads_nested_flagfile(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "path", sorted(ROOT.glob("configs/*.cfg")), ids=lambda path: path.name
+    "path", sorted(ROOT.glob("configs/**/*.cfg")), ids=lambda path: path.name
 )
 def test_parse_reads_every_config(path, monkeypatch):
     monkeypatch.chdir(ROOT)

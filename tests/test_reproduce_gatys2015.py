@@ -1,0 +1,122 @@
+"""`tools/reproduce_gatys2015.py` as a process; what Figure 1 says holds."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tests.conftest import ROOT
+from tfstyle.config import Config
+from tfstyle.image_io import read_image
+from tfstyle.image_io import resize
+from tfstyle.stylization import stylize
+
+LAYERS = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"]
+SCENE, STROKES = (f"tfstyle/samples/{n}.jpg" for n in ("scene", "strokes"))
+
+
+def reproduce(folder, figure, *arguments):
+    """Returns status, stderr and the table of a figure of few pixels."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "tools/reproduce_gatys2015.py"),
+            *(f"--figure={figure}", f"--output={folder}"),
+            *(f"--content={SCENE}", f"--styles={STROKES}"),
+            *("--weights=random", "--image_size=48", "--num_steps=1"),
+            *arguments,
+        ],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=300,
+    )
+    path = folder / f"figure{figure}.json"
+    table = json.loads(path.read_text()) if path.exists() else None
+    return done.returncode, done.stderr, table
+
+
+def check_files(folder, figure, table):
+    sheet = read_image(str(folder / f"figure{figure}.png")).pixels
+    assert sheet.std() > 10
+    for cell in table:
+        pixels = read_image(str(folder / cell["picture"])).pixels
+        assert max(pixels.shape) == 48
+        assert cell["step"] == 1
+        assert np.isfinite(cell["losses"]["total"])
+
+
+@pytest.mark.slow
+def test_figure_1_has_content_by_layer_and_style_by_layers(tmp_path):
+    status, said, table = reproduce(tmp_path, 1)
+    assert status == 0, said
+    assert [(c["row"], c["column"]) for c in table] == [
+        *(("content", layer) for layer in LAYERS),
+        *(("style", layer) for layer in LAYERS),
+    ]
+    check_files(tmp_path, 1, table)
+    for number, cell in enumerate(table):
+        names = [
+            n for n in cell["losses"] if n.partition("/")[2][:5] == "block"
+        ]
+        assert len(names) == (1 if number < 5 else number - 4)
+        assert ("relative_error" in cell) == (number < 5)
+    assert all(0 < cell["relative_error"] < 2 for cell in table[:5])
+
+
+@pytest.mark.slow
+def test_figure_2_has_every_style_and_goes_on(tmp_path):
+    styles = f"--styles={STROKES},{SCENE}"
+    status, said, table = reproduce(tmp_path, 2, styles)
+    assert status == 0, said
+    assert [cell["column"] for cell in table] == ["strokes", "scene"]
+    check_files(tmp_path, 2, table)
+    (tmp_path / "cells" / "scene.png").unlink()
+    (tmp_path / "figure2.json").unlink()
+    status, said, again = reproduce(tmp_path, 2, styles)
+    assert "1 done, 1 finished before" in said
+    assert again == table
+
+
+@pytest.mark.slow
+def test_figure_3_has_layers_by_ratio(tmp_path):
+    status, said, table = reproduce(tmp_path, 3, "--image_size=48")
+    assert status == 0, said
+    columns = ["1e-05", "1e-04", "1e-03", "1e-02"]
+    assert [cell["column"] for cell in table] == columns * 5
+    check_files(tmp_path, 3, table)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--figure=4"], "error: `figure` must be 1, 2 or 3. Received: 4."),
+        (["--styles="], "error: `content` and `styles` must be given"),
+        (["--content=none.jpg"], "none.jpg"),
+    ],
+)
+def test_wrong_flags_are_told_in_a_line(tmp_path, arguments, text):
+    status, said, _ = reproduce(tmp_path / "figure", 2, *arguments)
+    assert status in (1, 2)
+    assert text in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.weights
+@pytest.mark.slow
+def test_lower_layers_keep_more_of_the_pixels(samples, real_weights):
+    content = resize(samples[0], 72, 96).astype(float)
+    errors = []
+    for layer in ("conv1_1", "conv3_1", "conv5_1"):
+        config = Config(
+            image_size=96,
+            convolution="direct",
+            content_layers=(layer,),
+            content_weight=1.0,
+            num_steps=60,
+        )
+        pixels = stylize(samples[0], [], config).pixels
+        errors.append(np.abs(pixels - content).mean())
+    assert errors == sorted(errors)
+    assert errors[0] < errors[-1] / 3

@@ -1,0 +1,281 @@
+"""Remakes the figures of Gatys, Ecker and Bethge (2015) on given pictures.
+
+    python tools/reproduce_gatys2015.py --figure=1 --content=FILE --styles=FILE
+    python tools/reproduce_gatys2015.py --figure=2 --content=FILE --styles=A,B
+    python tools/reproduce_gatys2015.py --figure=3 --content=FILE --styles=FILE
+
+Figure 1: reconstructions of the content from one layer each, and of the first
+style from growing sets of layers, all from white noise. Figure 2: the content
+in every style. Figure 3: growing sets of style layers, by rows, against four
+ratios of content to style weight, by columns, with the first style.
+
+OUTPUT, by default runs/figureN, gets cells/ (the single pictures), figureN.png
+(a labelled sheet) and figureN.json (what the losses came to; in figure 1 also
+how far the features reached are from the content's, |F - P| / |P|).
+
+Flags come from configs/figures/figureN.cfg, and any of tfstyle.main may be
+given besides, such as --image_size=512 for the paper's size. The pictures are
+painted as a --manifest is: the same command goes on where it was, and the
+processes of a cluster share the cells; the one that finds all of them there
+draws the sheet.
+"""
+
+import dataclasses
+import json
+import logging as standard_logging
+import os
+import pathlib
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from absl import app
+from absl import flags
+from absl import logging
+
+from tfstyle import atomic_file
+from tfstyle import config_flags
+from tfstyle import image_io
+from tfstyle.config import Config
+from tfstyle.config_checks import ConfigError
+from tfstyle.one_line import is_told
+from tfstyle.one_line import one_line
+
+ROOT = pathlib.Path(__file__).parents[1]
+LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
+RATIOS = (1e-5, 1e-4, 1e-3, 1e-2)
+
+config_flags.define_flags()
+_FIGURE = flags.DEFINE_integer("figure", None, "of the paper, 1 to 3")
+_CONTENT = flags.DEFINE_string("content", None, "the photograph")
+_STYLES = flags.DEFINE_list("styles", [], "paintings")
+_OUTPUT = flags.DEFINE_string("output", None, "folder; runs/figureN")
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One picture of a figure.
+
+    Attributes:
+        name: of its file, without the ending.
+        row: its label.
+        column: likewise.
+        values: by field of Config, what makes it.
+    """
+
+    name: str
+    row: str
+    column: str
+    values: dict[str, Any]
+
+
+def main(config: Config) -> int:
+    """Paints what is not there, and draws the figure once all is."""
+    handler = logging.get_absl_handler()
+    handler.setFormatter(standard_logging.Formatter("%(message)s"))
+    try:
+        return _reproduce(config)
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        if not is_told(error):
+            raise
+        print(f"error: {one_line(str(error), 5000)}", file=sys.stderr)
+        return 2 if isinstance(error, ConfigError) else 1
+
+
+def make_cells(
+    figure: int, content: str, styles: Sequence[str]
+) -> list[list[Cell]]:
+    """Returns the cells of a figure by rows.
+
+    Args:
+        figure: 1, 2 or 3.
+        content: file of the photograph.
+        styles: files of paintings; figure 2 takes all, the others the first.
+    """
+    sets = [LAYERS[: number + 1] for number in range(len(LAYERS))]
+    if figure == 1:
+        contents = [
+            Cell(
+                f"content_{layer}",
+                "content",
+                layer,
+                {"content_image": content, "content_layers": [layer]},
+            )
+            for layer in LAYERS
+        ]
+        textures = [
+            Cell(
+                f"style_{layers[-1]}",
+                "style",
+                layers[-1],
+                {"style_images": [styles[0]], "style_layers": list(layers)},
+            )
+            for layers in sets
+        ]
+        return [contents, textures]
+    both = {"content_image": content}
+    if figure == 2:
+        names = _distinct_stems(styles)
+        return [
+            [
+                Cell(name, "result", name, both | {"style_images": [style]})
+                for name, style in zip(names, styles, strict=True)
+            ]
+        ]
+    return [
+        [
+            Cell(
+                f"{layers[-1]}_{ratio:.0e}",
+                _label_set(layers),
+                f"{ratio:.0e}",
+                both
+                | {
+                    "style_images": [styles[0]],
+                    "style_layers": list(layers),
+                    "content_weight": ratio,
+                    "style_weight": 1.0,
+                },
+            )
+            for ratio in RATIOS
+        ]
+        for layers in sets
+    ]
+
+
+def _reproduce(config: Config) -> int:
+    figure, folder = _FIGURE.value, _OUTPUT.value
+    if figure not in (1, 2, 3):
+        raise ConfigError(f"`figure` must be 1, 2 or 3. Received: {figure}.")
+    if not _CONTENT.value or not _STYLES.value:
+        raise ConfigError(
+            "`content` and `styles` must be given: --content=FILE"
+            " --styles=FILE, with several for figure 2."
+        )
+    folder = folder or os.path.join("runs", f"figure{figure}")
+    rows = make_cells(figure, _CONTENT.value, _STYLES.value)
+    cells = [cell for row in rows for cell in row]
+    os.makedirs(os.path.join(folder, "cells"), exist_ok=True)
+    lines = [
+        json.dumps(cell.values | {"output_image": _path(folder, cell)})
+        for cell in cells
+    ]
+    manifest = os.path.join(folder, "cells.jsonl")
+    atomic_file.write_text(manifest, "\n".join(lines) + "\n")
+    config = dataclasses.replace(config, manifest=manifest, workdir=folder)
+
+    from tfstyle import batch
+    from tfstyle import painting
+
+    machine = painting.Machine(verbose=flags.FLAGS.verbosity > 0)
+    status = batch.run_batch(config, machine)
+    if status:
+        return status
+    missing = [c.name for c in cells if not os.path.exists(_path(folder, c))]
+    if missing:
+        logging.info(
+            "%d cells are still with other processes; the same command draws"
+            " the figure when they are there",
+            len(missing),
+        )
+        return 0
+    _draw(figure, folder, rows, config, machine)
+    return 0
+
+
+def _draw(figure: int, folder: str, rows, config: Config, machine) -> None:
+    """Writes the sheet and the table of a figure whose cells are there."""
+    from contact_sheet import draw_sheet
+
+    cells = [cell for row in rows for cell in row]
+    found = [_read_result(_path(folder, cell)) for cell in cells]
+    if figure == 1:
+        _add_errors(cells, found, config, machine)
+    table = [
+        {"row": c.row, "column": c.column, "picture": f"cells/{c.name}.png"} | f
+        for c, f in zip(cells, found, strict=True)
+    ]
+    path = os.path.join(folder, f"figure{figure}.json")
+    atomic_file.write_text(path, json.dumps(table, indent=1) + "\n")
+    logging.info("Wrote %s", path)
+    pictures = [[_read(_path(folder, cell)) for cell in row] for row in rows]
+    labels = [row[0].row for row in rows]
+    columns = [cell.column for cell in rows[0]]
+    if figure == 2:  # what they are made of goes above and before them
+        content = _read(_CONTENT.value)
+        blank = np.full_like(content, 255)
+        styles = [_read(style) for style in _STYLES.value]
+        pictures = [[content, *styles], [blank, *pictures[0]]]
+        labels, columns = ["input", "result"], ["photograph", *columns]
+    path = os.path.join(folder, f"figure{figure}.png")
+    image_io.write_image(path, draw_sheet(pictures, labels, columns))
+    logging.info("Wrote %s", path)
+
+
+def _add_errors(cells, found: list[dict], config: Config, machine) -> None:
+    """Adds how far the features of content reconstructions are from theirs."""
+    import tensorflow as tf
+
+    from tfstyle import levels
+    from tfstyle.preprocessing import preprocess
+
+    # One layer's sum is 1/2 |F - P|^2; what is missing is |P|.
+    config = dataclasses.replace(
+        config, manifest=None, content_layers=LAYERS, convolution="direct"
+    )
+    config = machine.start(config.resolved())
+    content = _read(_CONTENT.value)
+    size = levels.output_size(content, [], config)
+    pixels = preprocess(image_io.resize(content, *size))
+    features = machine.make_extractor(config)(tf.constant(pixels))
+    for cell, result in zip(cells, found, strict=True):
+        if cell.row == "content":
+            (layer,) = Config(content_layers=(cell.column,)).content_layers
+            norm = float(tf.norm(features[layer]))
+            reached = np.sqrt(2 * result["losses"][f"content/{layer}"])
+            result["relative_error"] = float(reached / norm)
+
+
+def _read_result(path: str) -> dict[str, Any]:
+    """Reads from a picture what its run came to."""
+    text = image_io.read_text(path) or ""
+    (line,) = re.findall(r"^# result: (.*)$", text, re.MULTILINE)
+    values = dict(pair.split("=") for pair in line.split())
+    counts = {n: int(values.pop(n)) for n in ("step", "evaluations")}
+    return counts | {"losses": {n: float(v) for n, v in values.items()}}
+
+
+def _read(path: str) -> np.ndarray:
+    return image_io.read_image(path).pixels
+
+
+def _path(folder: str, cell: Cell) -> str:
+    return os.path.join(folder, "cells", f"{cell.name}.png")
+
+
+def _label_set(layers: Sequence[str]) -> str:
+    return layers[0] if len(layers) == 1 else f"{layers[0]} ..\n{layers[-1]}"
+
+
+def _distinct_stems(paths: Sequence[str]) -> list[str]:
+    """Returns files' names without endings, numbered if some are alike."""
+    stems = [pathlib.Path(path).stem for path in paths]
+    if len(set(stems)) == len(stems):
+        return stems
+    return [f"{i}_{stem}" for i, stem in enumerate(stems, start=1)]
+
+
+def _parse(argv: list[str]) -> Config:
+    """Puts the figure's flagfile before what is given."""
+    given = " ".join(argv[1:])
+    figure = re.search(r"--?figure[= ]([123])\b", given)
+    path = ROOT / "configs" / "figures" / f"figure{figure and figure[1]}.cfg"
+    first = [f"--flagfile={path}"] if path.exists() else []
+    return config_flags.parse([argv[0], *first, *argv[1:]])
+
+
+if __name__ == "__main__":
+    app.run(main, flags_parser=_parse)
