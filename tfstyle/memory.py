@@ -5,6 +5,7 @@ The numbers were measured as peaks of resident memory on the CPU (TensorFlow
 """
 
 import dataclasses
+import math
 import os
 import shutil
 
@@ -61,7 +62,7 @@ def estimate(
     pixels = height * width
     layers = (*config.content_layers, *config.style_layers)
     at_once = max(
-        (tile[0, 3] - tile[0, 2]) * (tile[1, 3] - tile[1, 2])
+        math.prod((tile[:, 3] - tile[:, 2]).tolist())
         for tile in share_frame((height, width), num_replicas, layers)
     )
     if config.tile_size and max(height, width) > config.tile_size:
