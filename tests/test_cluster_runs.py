@@ -172,8 +172,9 @@ def test_frozen_process_ends_the_other(tmp_path, frozen):
     assert "Traceback" not in said
 
 
-@pytest.mark.parametrize("number", [0, 1])
-@pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("number", "which"), [(0, signal.SIGINT), (1, signal.SIGTERM)]
+)
 def test_signal_to_one_process_ends_both_at_a_step(tmp_path, number, which):
     started = start_two(*LONG, f"--workdir={tmp_path}")
     wait_for_step(tmp_path, 3)
@@ -210,8 +211,9 @@ def test_absent_process_is_waited_for_so_long(tmp_path, index):
     ]
 
 
-@pytest.mark.parametrize("index", [0, 1])
-@pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("index", "which"), [(0, signal.SIGTERM), (1, signal.SIGINT)]
+)
 def test_signal_while_waiting_ends_the_process(tmp_path, index, which):
     variable = make_tf_config(find_addresses(2), index)
     started = processes.start(

@@ -40,6 +40,7 @@ from tfstyle.config import Config
 from tfstyle.config_checks import ConfigError
 from tfstyle.image_files import ImageFiles
 from tfstyle.image_io import ImageError
+from tfstyle.resume import OtherRunError
 from tfstyle.state import CheckpointError
 from tfstyle.state import State
 from tfstyle.weight_files import WeightsError
@@ -415,7 +416,8 @@ def test_numbers_of_wrong_types_are_errors_of_ours(tmp_path, factor):
         {"format": st.just(1), "job": job, "state": state}
     )
     repeat(check, header | anything, 300 * factor)
-    assert ends == {CheckpointError, ConfigError, Config}
+    # Other flags, and `auto` flags that were none.
+    assert ends == {CheckpointError, OtherRunError, ConfigError, Config}
 
 
 @pytest.mark.parametrize("value", [10**400, -(10**400), float("nan"), [[]]])

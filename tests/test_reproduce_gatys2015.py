@@ -114,7 +114,7 @@ def test_lower_layers_keep_more_of_the_pixels(samples, real_weights):
             convolution="direct",
             content_layers=(layer,),
             content_weight=1.0,
-            num_steps=60,
+            num_steps=30,
         )
         pixels = stylize(samples[0], [], config).pixels
         errors.append(np.abs(pixels - content).mean())

@@ -82,6 +82,7 @@ import signal
 
 from tfstyle.runtime import StopSignals
 
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with StopSignals() as signals:
     pass
 try:
@@ -300,7 +301,7 @@ def test_resolve_for_machine_on_a_gpu(monkeypatch):
     import tensorflow as tf
 
     devices = {"CPU": ["a CPU"], "GPU": ["a GPU"]}
-    monkeypatch.setattr(tf.config, "list_logical_devices", devices.get)
+    monkeypatch.setattr(tf.config, "list_physical_devices", devices.get)
     config = runtime.resolve_for_machine(Config())
     assert (config.convolution, config.jit_compile) == ("direct", "true")
     text = (
