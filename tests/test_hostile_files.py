@@ -416,8 +416,8 @@ def test_numbers_of_wrong_types_are_errors_of_ours(tmp_path, factor):
         {"format": st.just(1), "job": job, "state": state}
     )
     repeat(check, header | anything, 300 * factor)
-    # Other flags, and `auto` flags that were none.
-    assert ends == {CheckpointError, OtherRunError, ConfigError, Config}
+    # A ConfigError is for an `auto` that was settled as none can be.
+    assert ends - {ConfigError} == {CheckpointError, OtherRunError, Config}
 
 
 @pytest.mark.parametrize("value", [10**400, -(10**400), float("nan"), [[]]])
