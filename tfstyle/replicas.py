@@ -77,7 +77,8 @@ class Replicas:
 
     def describe(self) -> str:
         """Returns a line about how many share the picture."""
-        text = f"{self.num_replicas} replicas"
+        number = self.num_replicas
+        text = f"{number} replica{'s' if number > 1 else ''}"
         return text + (f" in {self.size} processes" if self.size > 1 else "")
 
     def name_signal(self) -> str | None:
