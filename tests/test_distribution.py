@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tests.test_tiling import EQUAL
+from tests.test_tiling import check_hinge
 from tests.test_tiling import make_mask
 from tests.test_tiling import relative_error
 from tfstyle.config import Config
@@ -62,17 +63,7 @@ def check_replicas(
         for gram, expected in zip(targets.style[name], grams, strict=True):
             assert relative_error(gram, expected) < EQUAL
     hinge = make_replicated_value_and_gradient(reader, targets, config, size)
-    for _ in range(2):  # the second must find nothing of the first
-        found_terms, found_gradient = hinge(image)
-        assert relative_error(found_gradient, gradient) < EQUAL
-        assert relative_error(found_terms.total, terms.total) < EQUAL
-        for found, expected in (
-            (found_terms.raw, terms.raw),
-            (found_terms.weighted, terms.weighted),
-        ):
-            assert list(found) == list(expected)
-            for name, value in expected.items():
-                assert relative_error(found[name], value) < EQUAL
+    check_hinge(hinge, image, terms, gradient)
 
 
 @pytest.mark.parametrize("size", [(97, 163), (160, 96), (33, 65)])

@@ -51,6 +51,21 @@ def make_mask(height, width, generator):
     return (generator.random((height, width)) * 255).astype(np.uint8)
 
 
+def check_hinge(hinge, image, terms, gradient):
+    """Holds that a hinge gives these terms and this gradient of an image."""
+    for _ in range(2):  # the second must find nothing of the first
+        found_terms, found_gradient = hinge(image)
+        assert relative_error(found_gradient, gradient) < EQUAL
+        assert relative_error(found_terms.total, terms.total) < EQUAL
+        for found, expected in (
+            (found_terms.raw, terms.raw),
+            (found_terms.weighted, terms.weighted),
+        ):
+            assert list(found) == list(expected)
+            for name, value in expected.items():
+                assert relative_error(found[name], value) < EQUAL
+
+
 def check_tiles(extractor, config, size, tile_size, generator, *, masks=0):
     """Holds that targets, terms and gradient are those of the whole frame."""
     config = dataclasses.replace(config, tile_size=tile_size).resolved()
@@ -79,17 +94,7 @@ def check_tiles(extractor, config, size, tile_size, generator, *, masks=0):
             assert relative_error(gram, expected) < EQUAL
     terms, gradient = make_value_and_gradient(extractor, whole, config)(image)
     hinge = make_tiled_value_and_gradient(extractor, tiled, config)
-    for _ in range(2):  # the second must find nothing of the first
-        found_terms, found_gradient = hinge(image)
-        assert relative_error(found_gradient, gradient) < EQUAL
-        assert relative_error(found_terms.total, terms.total) < EQUAL
-        for found, expected in (
-            (found_terms.raw, terms.raw),
-            (found_terms.weighted, terms.weighted),
-        ):
-            assert list(found) == list(expected)
-            for name, value in expected.items():
-                assert relative_error(found[name], value) < EQUAL
+    check_hinge(hinge, image, terms, gradient)
 
 
 @pytest.mark.parametrize("pooling", ["average", "max"])

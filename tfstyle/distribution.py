@@ -12,7 +12,6 @@ import tensorflow as tf
 from tfstyle.config import Config
 from tfstyle.objective import LossTerms
 from tfstyle.objective import ValueAndGradient
-from tfstyle.objective import terms_of_sums
 from tfstyle.replicas import EVALUATE
 from tfstyle.replicated_extractor import ReplicatedExtractor
 from tfstyle.replicated_extractor import add_up_over_replicas
@@ -20,6 +19,7 @@ from tfstyle.replicated_extractor import weigh_sums
 from tfstyle.targets import Targets
 from tfstyle.tiles import view_of
 from tfstyle.tiling import gradient_of_sums
+from tfstyle.tiling import make_terms_and_gradients
 from tfstyle.tiling import sum_tile
 
 
@@ -31,8 +31,8 @@ def make_replicated_value_and_gradient(
 ) -> ValueAndGradient:
     """Makes the hinge that evaluates over replicas.
 
-    In process 0 it tells the others that there is an image to evaluate, and
-    what they give for the image is not looked at.
+    In process 0 it tells the others that there is an image to evaluate. The
+    image is added up over the processes: the others give zeros.
 
     Args:
         reader: of at least the layers in `targets`.
@@ -48,12 +48,11 @@ def make_replicated_value_and_gradient(
     rounds = reader.deal(size)
     parts = reader.part(targets, rounds)
     grams = Targets({}, targets.style, {})
+    weigh = make_terms_and_gradients(config)
 
     def evaluate(image: tf.Tensor) -> tuple[LossTerms, tf.Tensor]:
         if replicas.index == 0:
             replicas.lead(EVALUATE)
-        else:
-            image = tf.zeros_like(image)
         image = replicas.add_up(image)
         with replicas.naming_lost():
             if len(rounds) == 1:
@@ -88,13 +87,6 @@ def make_replicated_value_and_gradient(
         if by_image is not None:
             gradient += by_image
         return terms, gradient
-
-    @tf.function
-    def weigh(image, sums, grams):
-        with tf.GradientTape() as tape:
-            tape.watch((image, sums))
-            terms = terms_of_sums(image, sums, grams, config)
-        return terms, *tape.gradient(terms.total, (image, sums))
 
     return evaluate
 

@@ -4,6 +4,7 @@ import dataclasses
 import logging as standard_logging
 import os
 import sys
+from collections.abc import Callable
 
 from absl import app
 from absl import flags
@@ -20,10 +21,15 @@ config_flags.define_flags()
 
 def main(config: Config) -> int:
     """Runs the command line's job; returns the exit status."""
+    return run_told(lambda: _run(config))
+
+
+def run_told(work: Callable[[], int]) -> int:
+    """Does work that returns its status; an error is told in one line."""
     handler = logging.get_absl_handler()
     handler.setFormatter(standard_logging.Formatter("%(message)s"))
     try:
-        return _run(config)
+        return work()
     except KeyboardInterrupt:
         return 130
     except Exception as error:

@@ -171,6 +171,28 @@ def gradient_of_sums(
     )
 
 
+def make_terms_and_gradients(config: Config):
+    """Makes the function between the two passes, from sums to gradients.
+
+    Args:
+        config: a resolved one; gives the weights.
+
+    Returns:
+        A function from an image, its sums over the whole frame and targets to
+        the `LossTerms` and the gradients of the total by image, None without
+        total variation, and by the sums.
+    """
+
+    @tf.function
+    def weigh(image, sums, targets):
+        with tf.GradientTape() as tape:
+            tape.watch((image, sums))
+            terms = terms_of_sums(image, sums, targets, config)
+        return terms, *tape.gradient(terms.total, (image, sums))
+
+    return weigh
+
+
 def make_tiled_value_and_gradient(
     extractor: Extractor, targets: Targets, config: Config
 ) -> ValueAndGradient:
@@ -186,13 +208,7 @@ def make_tiled_value_and_gradient(
         the gradient of the total, float32 `[1, H, W, 3]`.
     """
     tiled = TiledExtractor(extractor, config.tile_size)
-
-    @tf.function
-    def weigh(image, sums, targets):
-        with tf.GradientTape() as tape:
-            tape.watch((image, sums))
-            terms = terms_of_sums(image, sums, targets, config)
-        return terms, *tape.gradient(terms.total, (image, sums))
+    weigh = make_terms_and_gradients(config)
 
     def evaluate(image: tf.Tensor) -> tuple[LossTerms, tf.Tensor]:
         sums = tiled.sum_layers(image, targets)

@@ -22,11 +22,9 @@ draws the sheet.
 
 import dataclasses
 import json
-import logging as standard_logging
 import os
 import pathlib
 import re
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,14 +38,12 @@ from tfstyle import config_flags
 from tfstyle import image_io
 from tfstyle.config import Config
 from tfstyle.config_checks import ConfigError
-from tfstyle.one_line import is_told
-from tfstyle.one_line import one_line
+from tfstyle.main import run_told
 
 ROOT = pathlib.Path(__file__).parents[1]
 LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 RATIOS = (1e-5, 1e-4, 1e-3, 1e-2)
 
-config_flags.define_flags()
 _FIGURE = flags.DEFINE_integer("figure", None, "of the paper, 1 to 3")
 _CONTENT = flags.DEFINE_string("content", None, "the photograph")
 _STYLES = flags.DEFINE_list("styles", [], "paintings")
@@ -73,17 +69,7 @@ class Cell:
 
 def main(config: Config) -> int:
     """Paints what is not there, and draws the figure once all is."""
-    handler = logging.get_absl_handler()
-    handler.setFormatter(standard_logging.Formatter("%(message)s"))
-    try:
-        return _reproduce(config)
-    except KeyboardInterrupt:
-        return 130
-    except Exception as error:
-        if not is_told(error):
-            raise
-        print(f"error: {one_line(str(error), 5000)}", file=sys.stderr)
-        return 2 if isinstance(error, ConfigError) else 1
+    return run_told(lambda: _reproduce(config))
 
 
 def make_cells(
