@@ -3,8 +3,9 @@
     python tools/make_samples.py
 
 `scene.jpg` is a content image of clear layout: a village by a lake under an
-evening sun. `strokes.jpg` is a style image: thick strokes of the brush along a
-swirling flow. Both are drawn with NumPy and Pillow from fixed seeds.
+evening sun. Two are style images: `strokes.jpg`, thick strokes of the brush
+along a swirling flow, and `mosaic.jpg`, stones set in mortar along winding
+bands. All are drawn with NumPy and Pillow from fixed seeds.
 """
 
 import pathlib
@@ -32,7 +33,19 @@ PALETTE = np.array(
     ],
     float,
 )
-"""RGB; the style's colours along its flow, from deep blue to ember."""
+"""RGB; the colours of the strokes along their flow, from deep blue to ember."""
+STONES = np.array(
+    [
+        (240, 228, 200),
+        (196, 92, 58),
+        (120, 40, 40),
+        (226, 170, 72),
+        (58, 120, 112),
+        (34, 62, 84),
+    ],
+    float,
+)
+"""RGB; the colours of the mosaic's bands."""
 
 
 def smooth_noise(generator, height, width, cells):
@@ -332,9 +345,52 @@ def _draw_stroke(draw, generator, path, wide, colour):
         draw.line([tuple(p) for p in line], fill=fill, width=thick)
 
 
+def paint_mosaic():
+    """Returns uint8 `[HEIGHT, WIDTH, 3]`: stones in mortar, in bands."""
+    generator = np.random.default_rng(3)
+    width, height, pitch = WIDTH * SCALE, HEIGHT * SCALE, 34
+    rows, columns = height // pitch + 4, width // pitch + 4
+    # A stone in every square of a grid; the nearest in 3x3 squares is nearest.
+    middles = np.mgrid[0:rows, 0:columns] - 1.5
+    middles += generator.uniform(-0.32, 0.32, middles.shape)
+    middle_y, middle_x = middles * pitch
+    bands = _make_stream(generator, width, height) * 16
+    bands += 0.8 * smooth_noise(generator, height, width, 9)
+    at = (
+        np.clip(middle_y, 0, height - 1).astype(int),
+        np.clip(middle_x, 0, width - 1).astype(int),
+    )
+    colours = STONES[bands[at].astype(int) % len(STONES)]
+    colours = colours + generator.normal(0, 16, (rows, columns, 1))
+    colours += generator.normal(0, 6, (rows, columns, 3))
+    y, x = np.mgrid[0:height, 0:width]
+    nearest = np.full((height, width), np.inf)
+    second, stone = nearest.copy(), np.zeros((height, width), int)
+    for down in (1, 2, 3):
+        for right in (1, 2, 3):
+            row, column = y // pitch + down, x // pitch + right
+            distance = np.hypot(
+                y - middle_y[row, column], x - middle_x[row, column]
+            )
+            is_nearer = distance < nearest
+            second = np.where(is_nearer, nearest, np.minimum(second, distance))
+            stone = np.where(is_nearer, row * columns + column, stone)
+            nearest = np.minimum(nearest, distance)
+    edge = np.clip((second - nearest) / 9, 0, 1)[..., None]
+    picture = colours.reshape(-1, 3)[stone] * (0.86 + 0.14 * edge)
+    picture = np.where(edge < 0.45, (62, 54, 50), picture)
+    picture += generator.normal(0, 4, (height, width, 1))
+    picture = Image.fromarray(np.clip(picture, 0, 255).astype(np.uint8))
+    return np.asarray(picture.resize((WIDTH, HEIGHT), Image.LANCZOS))
+
+
 def main():
-    """Paints both and writes them into the package."""
-    for name, paint in (("scene", paint_scene), ("strokes", paint_strokes)):
+    """Paints all and writes them into the package."""
+    for name, paint in (
+        ("scene", paint_scene),
+        ("strokes", paint_strokes),
+        ("mosaic", paint_mosaic),
+    ):
         path = SAMPLES / f"{name}.jpg"
         Image.fromarray(paint()).save(path, quality=90, subsampling=0)
         print(f"{path}: {path.stat().st_size / 1000:.0f} KB")

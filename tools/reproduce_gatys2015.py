@@ -188,6 +188,7 @@ def _draw(figure: int, folder: str, rows, config: Config, machine) -> None:
     atomic_file.write_text(path, json.dumps(table, indent=1) + "\n")
     logging.info("Wrote %s", path)
     pictures = [[_read(_path(folder, cell)) for cell in row] for row in rows]
+    side = max(max(cell.shape) for row in pictures for cell in row)
     labels = [row[0].row for row in rows]
     columns = [cell.column for cell in rows[0]]
     if figure == 2:  # what they are made of goes above and before them
@@ -197,7 +198,7 @@ def _draw(figure: int, folder: str, rows, config: Config, machine) -> None:
         pictures = [[content, *styles], [blank, *pictures[0]]]
         labels, columns = ["input", "result"], ["photograph", *columns]
     path = os.path.join(folder, f"figure{figure}.png")
-    image_io.write_image(path, draw_sheet(pictures, labels, columns))
+    image_io.write_image(path, draw_sheet(pictures, labels, columns, side))
     logging.info("Wrote %s", path)
 
 

@@ -1,0 +1,144 @@
+"""Measures what average pooling gains over the network's own max pooling.
+
+    python tools/compare_poolings.py --content=FILE --style=FILE --output=DIR
+
+Both paint the content in the style from the same noise. The first table has
+the total after so many evaluations, as a share of the noise's: each network has
+units of its own. The second holds each result against the other network's
+losses too. The third follows the gradient of conv5_1's style loss down to the
+image, at the content image: its norm as a share of the norm at conv5_1, and the
+share of entries that it reaches at all. `poolings.png` shows the pictures on
+the way, average above max.
+"""
+
+import os
+
+import tensorflow as tf
+from absl import app
+from absl import flags
+from contact_sheet import draw_sheet
+
+from tfstyle import levels
+from tfstyle.config import Config
+from tfstyle.features import make_extractor
+from tfstyle.gram import gram_matrices
+from tfstyle.image_io import read_image
+from tfstyle.image_io import resize
+from tfstyle.image_io import write_image
+from tfstyle.losses import style_loss
+from tfstyle.preprocessing import preprocess
+from tfstyle.stylization import stylize
+
+_CONTENT = flags.DEFINE_string("content", None, "content image", required=True)
+_STYLE = flags.DEFINE_string("style", None, "style image", required=True)
+_OUTPUT = flags.DEFINE_string("output", None, "folder", required=True)
+_SIZE = flags.DEFINE_integer("image_size", 256, "long edge in pixels")
+_EVALUATIONS = flags.DEFINE_list(
+    "evaluations", ["20", "50", "100", "300"], "at which to look, ascending"
+)
+_ALPHA = flags.DEFINE_float("content_weight", 1e-4, "alpha")
+POOLINGS = ("average", "max")
+DEEPEST = "block5_conv1"
+
+
+def main(argv):
+    """Runs both poolings, prints three tables and writes the pictures."""
+    if len(argv) > 1:
+        raise app.UsageError(f"Flags begin with --. Received: {argv[1:]}")
+    content = read_image(_CONTENT.value).pixels
+    style = read_image(_STYLE.value).pixels
+    counts = [int(count) for count in _EVALUATIONS.value]
+    configs = {
+        pooling: Config(
+            image_size=_SIZE.value,
+            content_weight=_ALPHA.value,
+            pooling=pooling,
+            num_steps=10**6,
+            max_evaluations=counts[-1],
+            convolution="direct",
+        ).resolved()
+        for pooling in POOLINGS
+    }
+    extractors = {p: make_extractor(c) for p, c in configs.items()}
+    results, shares, pictures = {}, {}, {}
+    for pooling, config in configs.items():
+        results[pooling], shares[pooling], pictures[pooling] = _paint(
+            content, style, config, extractors[pooling], counts
+        )
+    print("total after evaluations, noise = 1")
+    print(f"{'pooling':<14}" + "".join(f"{count:>10}" for count in counts))
+    for pooling in POOLINGS:
+        _print_row(pooling, shares[pooling], 10)
+    print("\ntotal of the results, by either network's losses")
+    print(f"{'painted with':<14}" + "".join(f"{p:>12}" for p in POOLINGS))
+    hinges = [
+        levels.Levels(
+            content,
+            [style],
+            configs[pooling],
+            content_masks=(),
+            style_masks=(),
+            extractor=extractors[pooling],
+        ).make_hinge(0)
+        for pooling in POOLINGS
+    ]
+    for pooling in POOLINGS:
+        image = tf.constant(results[pooling].image)
+        _print_row(pooling, [float(h(image)[0].total) for h in hinges], 12)
+    print("\ngradient of conv5_1's style loss: norm, share of what it reaches")
+    print(f"{'at':<14}" + "".join(f"{p:>24}" for p in POOLINGS))
+    size = results["average"].image.shape[1:3]
+    ends = [tf.constant(preprocess(resize(x, *size))) for x in (content, style)]
+    flows = [_follow(*ends, extractors[pooling]) for pooling in POOLINGS]
+    for name in flows[0]:
+        _print_row(name, [x for flow in flows for x in flow[name]], 12)
+    os.makedirs(_OUTPUT.value, exist_ok=True)
+    path = os.path.join(_OUTPUT.value, "poolings.png")
+    labels = [f"{count} evaluations" for count in counts]
+    rows = [pictures[pooling] for pooling in POOLINGS]
+    write_image(path, draw_sheet(rows, POOLINGS, labels))
+    print(f"\n{path}: average above max")
+
+
+def _print_row(name, numbers, width):
+    print(f"{name:<14}" + "".join(f"{x:>{width}.3g}" for x in numbers))
+
+
+def _paint(content, style, config, extractor, counts):
+    """Returns the result, and shares and pictures at numbers of evaluations."""
+    totals, pictures = [], []
+
+    def look(record):
+        totals.append(record.total)
+        if record.evaluations >= counts[len(pictures)] or record.is_last:
+            pictures.append((record.total / totals[0], record.pixels()))
+        return "done" if len(pictures) == len(counts) else None
+
+    result = stylize(
+        content, [style], config, extractor=extractor, actions=[look]
+    )
+    shares, pictures = zip(*pictures, strict=True)
+    return result, shares, pictures
+
+
+def _follow(image, style, extractor):
+    """Returns norm and reach of a gradient by layer, the image last."""
+    (target,) = gram_matrices(extractor.model(style)[DEEPEST])
+    with tf.GradientTape() as tape:
+        tape.watch(image)
+        features = extractor.model(image)
+        (gram,) = gram_matrices(features[DEEPEST])
+        loss = style_loss(gram, target)
+    names = sorted(features, reverse=True)
+    gradients = tape.gradient(loss, [features[n] for n in names] + [image])
+    return {
+        name: (
+            float(tf.norm(g)),
+            float(tf.reduce_mean(tf.cast(g != 0, "float32"))),
+        )
+        for name, g in zip([*names, "image"], gradients, strict=True)
+    }
+
+
+if __name__ == "__main__":
+    app.run(main)
