@@ -2,15 +2,19 @@
 
     python tools/compare_poolings.py --content=FILE --style=FILE --output=DIR
 
-Both paint the content in the style from the same noise. The first table has
-the total after so many evaluations, as a share of the noise's: each network has
-units of its own. The second holds each result against the other network's
-losses too. The third follows the gradient of conv5_1's style loss down to the
-image, at the content image: its norm as a share of the norm at conv5_1, and the
-share of entries that it reaches at all. `poolings.png` shows the pictures on
-the way, average above max.
+Both paint the content in the style from the same noise. Alpha is that of
+average pooling; for max it is changed so that style weighs against content as
+it does there: the style loss of the content image over the content loss of the
+style image. The first table has the total after so many evaluations, as a share
+of the noise's: each network has units of its own. The second holds each result
+against the other network's losses too. The third follows the gradient of
+conv5_1's style loss down to the image, at the content image: its norm,
+conv5_1's own as 1, and how evenly it is spread over positions, 1 if all have
+the same norm. `poolings.png` shows the pictures on the way, average above max.
 """
 
+import dataclasses
+import math
 import os
 
 import tensorflow as tf
@@ -36,7 +40,7 @@ _SIZE = flags.DEFINE_integer("image_size", 256, "long edge in pixels")
 _EVALUATIONS = flags.DEFINE_list(
     "evaluations", ["20", "50", "100", "300"], "at which to look, ascending"
 )
-_ALPHA = flags.DEFINE_float("content_weight", 1e-4, "alpha")
+_ALPHA = flags.DEFINE_float("content_weight", 1e-3, "alpha")
 POOLINGS = ("average", "max")
 DEEPEST = "block5_conv1"
 
@@ -48,47 +52,48 @@ def main(argv):
     content = read_image(_CONTENT.value).pixels
     style = read_image(_STYLE.value).pixels
     counts = [int(count) for count in _EVALUATIONS.value]
-    configs = {
-        pooling: Config(
-            image_size=_SIZE.value,
-            content_weight=_ALPHA.value,
-            pooling=pooling,
-            num_steps=10**6,
-            max_evaluations=counts[-1],
-            convolution="direct",
-        ).resolved()
-        for pooling in POOLINGS
-    }
-    extractors = {p: make_extractor(c) for p, c in configs.items()}
-    results, shares, pictures = {}, {}, {}
-    for pooling, config in configs.items():
-        results[pooling], shares[pooling], pictures[pooling] = _paint(
-            content, style, config, extractors[pooling], counts
+    config = Config(
+        image_size=_SIZE.value,
+        content_weight=_ALPHA.value,
+        num_steps=10**6,
+        max_evaluations=counts[-1],
+        convolution="winograd",
+    ).resolved()
+    size = levels.output_size(content, [style], config)
+    ends = [tf.constant(preprocess(resize(x, *size))) for x in (content, style)]
+    configs, extractors, hinges, balance = {}, {}, {}, {}
+    for pooling in POOLINGS:
+        own = dataclasses.replace(config, pooling=pooling)
+        extractor = extractors[pooling] = make_extractor(own)
+        hinge = _make_hinge(content, style, own, extractor)
+        of_content, of_style = (hinge(end)[0].weighted for end in ends)
+        balance[pooling] = float(
+            of_content["weighted/style"] / of_style["weighted/content"]
         )
-    print("total after evaluations, noise = 1")
+        own = dataclasses.replace(
+            own,
+            content_weight=_ALPHA.value * balance[pooling] / balance["average"],
+        )
+        configs[pooling] = own
+        hinges[pooling] = _make_hinge(content, style, own, extractor)
+    results, shares, pictures = {}, {}, {}
+    for pooling in POOLINGS:
+        results[pooling], shares[pooling], pictures[pooling] = _paint(
+            content, style, configs[pooling], extractors[pooling], counts
+        )
+    print(f"alpha of max pooling: {configs['max'].content_weight:.3g}")
+    print("\ntotal after evaluations, noise = 1")
     print(f"{'pooling':<14}" + "".join(f"{count:>10}" for count in counts))
     for pooling in POOLINGS:
         _print_row(pooling, shares[pooling], 10)
     print("\ntotal of the results, by either network's losses")
     print(f"{'painted with':<14}" + "".join(f"{p:>12}" for p in POOLINGS))
-    hinges = [
-        levels.Levels(
-            content,
-            [style],
-            configs[pooling],
-            content_masks=(),
-            style_masks=(),
-            extractor=extractors[pooling],
-        ).make_hinge(0)
-        for pooling in POOLINGS
-    ]
     for pooling in POOLINGS:
         image = tf.constant(results[pooling].image)
-        _print_row(pooling, [float(h(image)[0].total) for h in hinges], 12)
-    print("\ngradient of conv5_1's style loss: norm, share of what it reaches")
+        totals = [float(hinges[p](image)[0].total) for p in POOLINGS]
+        _print_row(pooling, totals, 12)
+    print("\ngradient of conv5_1's style loss: norm, evenness")
     print(f"{'at':<14}" + "".join(f"{p:>24}" for p in POOLINGS))
-    size = results["average"].image.shape[1:3]
-    ends = [tf.constant(preprocess(resize(x, *size))) for x in (content, style)]
     flows = [_follow(*ends, extractors[pooling]) for pooling in POOLINGS]
     for name in flows[0]:
         _print_row(name, [x for flow in flows for x in flow[name]], 12)
@@ -98,6 +103,18 @@ def main(argv):
     rows = [pictures[pooling] for pooling in POOLINGS]
     write_image(path, draw_sheet(rows, POOLINGS, labels))
     print(f"\n{path}: average above max")
+
+
+def _make_hinge(content, style, config, extractor):
+    made = levels.Levels(
+        content,
+        [style],
+        config,
+        content_masks=(),
+        style_masks=(),
+        extractor=extractor,
+    )
+    return made.make_hinge(0)
 
 
 def _print_row(name, numbers, width):
@@ -110,19 +127,19 @@ def _paint(content, style, config, extractor, counts):
 
     def look(record):
         totals.append(record.total)
-        if record.evaluations >= counts[len(pictures)] or record.is_last:
+        while record.evaluations >= [*counts, math.inf][len(pictures)]:
             pictures.append((record.total / totals[0], record.pixels()))
-        return "done" if len(pictures) == len(counts) else None
 
     result = stylize(
         content, [style], config, extractor=extractor, actions=[look]
     )
-    shares, pictures = zip(*pictures, strict=True)
-    return result, shares, pictures
+    converged = (totals[-1] / totals[0], result.pixels)
+    pictures += [converged] * (len(counts) - len(pictures))
+    return result, *zip(*pictures, strict=True)
 
 
 def _follow(image, style, extractor):
-    """Returns norm and reach of a gradient by layer, the image last."""
+    """Returns a gradient's norm and evenness by layer, the image last."""
     (target,) = gram_matrices(extractor.model(style)[DEEPEST])
     with tf.GradientTape() as tape:
         tape.watch(image)
@@ -130,14 +147,19 @@ def _follow(image, style, extractor):
         (gram,) = gram_matrices(features[DEEPEST])
         loss = style_loss(gram, target)
     names = sorted(features, reverse=True)
-    gradients = tape.gradient(loss, [features[n] for n in names] + [image])
+    gradients = tape.gradient(loss, [*(features[n] for n in names), image])
+    first = tf.norm(gradients[0])
     return {
-        name: (
-            float(tf.norm(g)),
-            float(tf.reduce_mean(tf.cast(g != 0, "float32"))),
-        )
-        for name, g in zip([*names, "image"], gradients, strict=True)
+        name: (float(tf.norm(gradient) / first), _evenness(gradient))
+        for name, gradient in zip([*names, "image"], gradients, strict=True)
     }
+
+
+def _evenness(gradient):
+    """Returns 1 if all positions' norms are alike, 1/M if one has all."""
+    norms = tf.norm(gradient, axis=-1)
+    mean_square = tf.reduce_mean(tf.square(norms))
+    return float(tf.square(tf.reduce_mean(norms)) / mean_square)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,161 @@
+"""The README's commands run as printed; what it names is there."""
+
+import os
+import re
+import shutil
+import site
+import subprocess
+import sys
+import venv
+
+import pytest
+from PIL import Image
+
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+GALLERY = ROOT / "tools" / "gallery"
+PROGRAM = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE")
+REDUCED = {
+    "python -m tfstyle.main": "--image_size=64 --num_steps=2",
+    "python tools/make_stimuli.py": "--image_size=32 --num_steps=2 --seeds=0",
+    "python tools/reproduce_gatys2015.py": "--image_size=32 --num_steps=1",
+    "python tools/style_retrieval.py": "--crops=2",
+}
+"""What is appended to a command so that it takes seconds; later flags win."""
+
+
+def reduce(block):
+    """Returns a block's lines, unfolded, with what makes them short."""
+    lines = block.replace("\\\n", " ").splitlines()
+    for number, line in enumerate(lines):
+        for command, flags in REDUCED.items():
+            if command in line:
+                lines[number] += f" {flags}"
+    return "\n".join(lines)
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """Returns a copy of what the repository holds."""
+    folder = tmp_path_factory.mktemp("readme") / "tfstyle"
+    unwanted = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    for name in ("tfstyle", "configs", "tools"):
+        shutil.copytree(ROOT / name, folder / name, ignore=unwanted)
+    for name in PROGRAM:
+        shutil.copy(ROOT / name, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    """Returns variables of a virtual environment that has the dependencies.
+
+    It sees the packages of this one, so that pip installs only the program.
+    """
+    folder = tmp_path_factory.mktemp("venv")
+    venv.create(folder, with_pip=True)
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    packages = folder / "lib" / version / "site-packages"
+    others = "\n".join(site.getsitepackages())
+    (packages / "dependencies.pth").write_text(f"{others}\n")
+    path = os.pathsep.join([str(folder / "bin"), os.environ["PATH"]])
+    return os.environ | {"PATH": path, "VIRTUAL_ENV": str(folder)}
+
+
+@pytest.mark.weights
+@pytest.mark.slow
+def test_bash_blocks_run_as_printed(clone, environment, real_weights):
+    blocks = [text for language, text in BLOCKS if language == "bash"]
+    blocks = [text for text in blocks if "pytest" not in text]
+    assert len(blocks) > 5
+    for block in blocks:
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", reduce(block)],
+            cwd=clone,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=600,
+        )
+        assert done.returncode == 0, f"{block}\n{done.stdout}"
+    for name in ("runs/figure1/figure1.png", "painted/b.png"):
+        with Image.open(clone / name) as picture:
+            picture.verify()
+
+
+@pytest.mark.weights
+@pytest.mark.slow
+def test_python_block_runs_as_printed(clone, real_weights):
+    (block,) = [t for language, t in BLOCKS if "tfstyle.stylize(" in t]
+    small, count = re.subn(r"(image_size|num_steps)=\d+", r"\1=32", block)
+    assert count == 2
+    subprocess.run([sys.executable, "-c", small], cwd=clone, check=True)
+    with Image.open(clone / "painted.png") as picture:
+        assert picture.size == (32, 24)
+
+
+@pytest.mark.parametrize(
+    "block", [t for language, t in BLOCKS if language == "console"]
+)
+def test_console_block_is_a_shell_command(block):
+    commands = re.sub(r"^\$ ", "", block, flags=re.MULTILINE)
+    subprocess.run(["bash", "-n", "-c", commands], check=True)
+
+
+def test_blocks_say_what_they_are():
+    assert {language for language, _ in BLOCKS} == {"bash", "console", "python"}
+
+
+def test_links_and_files_are_there():
+    targets = re.findall(r"\]\(([^)]+)\)", README)
+    headings = re.findall(r"^#+ (.*)$", README, re.MULTILINE)
+    anchors = {
+        "#" + re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-")
+        for heading in headings
+    }
+    for target in targets:
+        if target.startswith("#"):
+            assert target in anchors
+        elif not target.startswith("https://"):
+            assert (ROOT / target).is_file(), target
+    for path in re.findall(r"\b(?:configs|tools|tfstyle)/[\w/.]+\w", README):
+        assert (ROOT / path).exists(), path
+    for name in re.findall(r"`(test_\w+\.py)`", README):
+        assert (ROOT / "tests" / name).is_file(), name
+
+
+def test_flags_that_are_named_exist():
+    from tfstyle.config import Config
+
+    fields = set(Config.__dataclass_fields__)
+    sources = "".join(
+        path.read_text(encoding="utf-8")
+        for path in [
+            *(ROOT / "tools").rglob("*.*py"),
+            ROOT / "tfstyle" / "config_flags.py",
+            ROOT / "tfstyle" / "main.py",
+        ]
+    )
+    for name in re.findall(
+        r"--(\w+)", re.sub(r"(?s)```console.*?```", "", README)
+    ):
+        assert (
+            name in fields
+            or name.removeprefix("no") in fields
+            or f'"{name}"' in sources
+            or name in ("flagfile", "help")
+        ), name
+
+
+def test_gallery_is_small_used_and_made_by_the_script():
+    files = sorted(GALLERY.iterdir())
+    assert all(path.stat().st_size < 300_000 for path in files)
+    assert sum(path.stat().st_size for path in files) < 2_000_000
+    script = (ROOT / "tools" / "make_gallery.py").read_text(encoding="utf-8")
+    for path in files:
+        assert path.suffix == ".jpg"
+        assert f'"{path.stem}": (' in script
+        assert f"tools/gallery/{path.name}" in README
