@@ -1,4 +1,4 @@
-"""`tools/reproduce_gatys2015.py` as a process; what Figure 1 says holds."""
+"""`tools/reproduce_gatys2015.py` as a process; what the figures say holds."""
 
 import json
 import subprocess
@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tfstyle.config import Config
+from tfstyle.features import make_extractor
 from tfstyle.image_io import read_image
 from tfstyle.image_io import resize
 from tfstyle.stylization import stylize
@@ -108,10 +109,9 @@ def test_wrong_flags_are_told_in_a_line(tmp_path, arguments, text):
 def test_lower_layers_keep_more_of_the_pixels(samples, real_weights):
     content = resize(samples[0], 72, 96).astype(float)
     errors = []
-    for layer in ("conv1_1", "conv3_1", "conv5_1"):
+    for layer in LAYERS[::2]:
         config = Config(
             image_size=96,
-            convolution="direct",
             content_layers=(layer,),
             content_weight=1.0,
             num_steps=30,
@@ -120,3 +120,38 @@ def test_lower_layers_keep_more_of_the_pixels(samples, real_weights):
         errors.append(np.abs(pixels - content).mean())
     assert errors == sorted(errors)
     assert errors[0] < errors[-1] / 3
+
+
+@pytest.mark.weights
+@pytest.mark.slow
+def test_style_loss_of_a_texture_falls_a_thousandfold(real_weights):
+    # At 96 px, where conv5_1 has 36 positions, 300 steps make it 300 times.
+    mosaic = read_image(str(ROOT / "tfstyle/samples/mosaic.jpg")).pixels
+    totals = []
+    config = Config(image_size=224, num_steps=200)
+    stylize(None, [mosaic], config, actions=[lambda r: totals.append(r.total)])
+    assert totals[-1] < totals[0] / 1000
+
+
+@pytest.mark.weights
+@pytest.mark.slow
+def test_alpha_trades_style_for_content_along_each_row(samples, real_weights):
+    # Figure 3's ratios at 512 px, times what its pixels are to 64 px's.
+    ratios = [ratio * (512 / 64) ** 2 for ratio in (1e-5, 1e-4, 1e-3, 1e-2)]
+    extractor = make_extractor(Config())
+    for layers in (LAYERS[:1], LAYERS[:3], LAYERS):
+        contents, styles = [], []
+        for ratio in ratios:
+            config = Config(
+                image_size=64,
+                style_layers=layers,
+                content_weight=ratio,
+                num_steps=80,
+            )
+            losses = stylize(
+                samples[0], samples[1:], config, extractor=extractor
+            ).losses
+            contents.append(losses["content/block4_conv2"])
+            styles.append(losses["weighted/style"])
+        assert contents == sorted(contents, reverse=True)
+        assert styles == sorted(styles)
