@@ -18,10 +18,11 @@ LAYERS = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"]
 SCENE, STROKES = (f"tfstyle/samples/{n}.jpg" for n in ("scene", "strokes"))
 
 
-def reproduce(folder, figure, *arguments):
+def reproduce(folder, figure, *arguments, launcher=()):
     """Returns status, stderr and the table of a figure of few pixels."""
     done = subprocess.run(
         [
+            *launcher,
             *(sys.executable, "tools/reproduce_gatys2015.py"),
             *(f"--figure={figure}", f"--output={folder}"),
             *(f"--content={SCENE}", f"--styles={STROKES}"),
@@ -87,6 +88,28 @@ def test_figure_3_has_layers_by_ratio(tmp_path):
     columns = ["1e-05", "1e-04", "1e-03", "1e-02"]
     assert [cell["column"] for cell in table] == columns * 5
     check_files(tmp_path, 3, table)
+
+
+@pytest.mark.slow
+@pytest.mark.distributed
+def test_processes_share_the_cells_and_the_last_draws(tmp_path):
+    launcher = (sys.executable, "tools/launch_local.py", "--workers=2", "--")
+    styles = f"--styles={STROKES},{SCENE}"
+    status, said, table = reproduce(tmp_path, 2, styles, launcher=launcher)
+    assert status == 0, said
+    assert said.count("1 of them are of this process") == 2
+    check_files(tmp_path, 2, table)
+
+
+@pytest.mark.slow
+def test_pictures_of_other_flags_or_cut_short_are_not_drawn(tmp_path):
+    reproduce(tmp_path, 2)
+    (tmp_path / "figure2.json").unlink()
+    longer = ("--num_steps=9", "--time_limit=1e-3")
+    status, said, table = reproduce(tmp_path, 2, *longer)
+    assert status == 0, said
+    assert table is None
+    assert "1 cells are cut short" in said
 
 
 @pytest.mark.parametrize(

@@ -155,21 +155,41 @@ def _reproduce(config: Config) -> int:
 
     from tfstyle import batch
     from tfstyle import painting
+    from tfstyle.manifest import read_manifest
 
     machine = painting.Machine(verbose=flags.FLAGS.verbosity > 0)
     status = batch.run_batch(config, machine)
     if status:
         return status
-    missing = [c.name for c in cells if not os.path.exists(_path(folder, c))]
+    missing = [
+        job
+        for job in read_manifest(manifest)
+        if not _is_whole(job, config, machine)
+    ]
     if missing:
         logging.info(
-            "%d cells are still with other processes; the same command draws"
-            " the figure when they are there",
+            "%d cells are cut short or still with other processes; the same"
+            " command goes on, and draws the figure when all are whole",
             len(missing),
         )
         return 0
     _draw(figure, folder, rows, config, machine)
     return 0
+
+
+def _is_whole(job, config: Config, machine) -> bool:
+    """Returns whether a cell is there, made by its flags and to its end."""
+    from tfstyle import batch
+    from tfstyle.finished import is_finished
+    from tfstyle.image_files import read_image_files
+
+    workdir = batch.workdir_of(config.workdir, job.output)
+    config = job.to_config(config, workdir)
+    return is_finished(
+        config,
+        read_image_files(config),
+        lambda: machine.hash_weights(config),
+    )
 
 
 def _draw(figure: int, folder: str, rows, config: Config, machine) -> None:
@@ -191,7 +211,11 @@ def _draw(figure: int, folder: str, rows, config: Config, machine) -> None:
     side = max(max(cell.shape) for row in pictures for cell in row)
     labels = [row[0].row for row in rows]
     columns = [cell.column for cell in rows[0]]
-    if figure == 2:  # what they are made of goes above and before them
+    if figure == 1:
+        labels = ["content of", "style up to"]
+    elif figure == 3:
+        columns = [f"alpha/beta {column}" for column in columns]
+    else:  # what they are made of goes above and before them
         content = _read(_CONTENT.value)
         blank = np.full_like(content, 255)
         styles = [_read(style) for style in _STYLES.value]
