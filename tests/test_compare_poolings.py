@@ -12,9 +12,7 @@ from tfstyle.image_io import read_image
 
 @pytest.mark.weights
 @pytest.mark.slow
-def test_max_pooling_passes_on_a_larger_less_even_gradient(
-    real_weights, tmp_path
-):
+def test_max_pooling_passes_on_a_larger_gradient(real_weights, tmp_path):
     done = subprocess.run(
         [
             *(sys.executable, "tools/compare_poolings.py", "--image_size=96"),
@@ -41,7 +39,7 @@ def test_max_pooling_passes_on_a_larger_less_even_gradient(
     (deepest,), (image,) = rows["block5_conv1"], rows["image"]
     assert deepest[0] == deepest[2] == 1
     assert image[0] < image[2] / 3
-    (between,) = rows["block2_conv1"]
-    assert between[1] > between[3]
+    assert 0 < image[1] < deepest[1] < 1
+    assert 0 < image[3] < deepest[3] < 1
     sheet = read_image(str(tmp_path / "poolings.png")).pixels
     assert sheet.shape[1] > 2 * 96
