@@ -10,8 +10,9 @@ in every style. Figure 3: growing sets of style layers, by rows, against four
 ratios of content to style weight, by columns, with the first style.
 
 OUTPUT, by default runs/figureN, gets cells/ (the single pictures), figureN.png
-(a labelled sheet) and figureN.json (what the losses came to; in figure 1 also
-how far the features reached are from the content's, |F - P| / |P|).
+(a labelled sheet, with what each picture came to below it) and figureN.json
+(every loss; in figure 1 also how far the features reached are from the
+content's, |F - P| / |P|).
 
 Flags come from configs/figures/figureN.cfg, and any of tfstyle.main may be
 given besides, such as --image_size=512 for the paper's size. The pictures are
@@ -209,6 +210,8 @@ def _draw(figure: int, folder: str, rows, config: Config, machine) -> None:
     logging.info("Wrote %s", path)
     pictures = [[_read(_path(folder, cell)) for cell in row] for row in rows]
     side = max(max(cell.shape) for row in pictures for cell in row)
+    texts = iter([_caption(cell) for cell in table])
+    captions = [[next(texts) for _ in row] for row in rows]
     labels = [row[0].row for row in rows]
     columns = [cell.column for cell in rows[0]]
     if figure == 1:
@@ -220,10 +223,22 @@ def _draw(figure: int, folder: str, rows, config: Config, machine) -> None:
         blank = np.full_like(content, 255)
         styles = [_read(style) for style in _STYLES.value]
         pictures = [[content, *styles], [blank, *pictures[0]]]
+        captions = [[], ["", *captions[0]]]
         labels, columns = ["input", "result"], ["photograph", *columns]
     path = os.path.join(folder, f"figure{figure}.png")
-    image_io.write_image(path, draw_sheet(pictures, labels, columns, side))
+    sheet = draw_sheet(pictures, labels, columns, side, captions)
+    image_io.write_image(path, sheet)
     logging.info("Wrote %s", path)
+
+
+def _caption(cell: dict[str, Any]) -> str:
+    """Returns what a cell came to, in a few words."""
+    if "relative_error" in cell:
+        return f"relative error {cell['relative_error']:.2g}"
+    losses = cell["losses"]
+    content = [v for n, v in losses.items() if n.startswith("content/")]
+    words = [f"content {sum(content):.2g}"] if content else []
+    return ", ".join([*words, f"style {losses['weighted/style']:.2g}"])
 
 
 def _add_errors(cells, found: list[dict], config: Config, machine) -> None:
