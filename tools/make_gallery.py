@@ -23,7 +23,7 @@ RUNS = "runs/gallery"
 SCENE, STROKES, MOSAIC = (
     f"tfstyle/samples/{name}.jpg" for name in ("scene", "strokes", "mosaic")
 )
-LONG_EDGE = 900  # pixels; of a picture as the README shows it
+LONG_EDGE = 1200  # pixels at most; that of the sheets as they are drawn
 
 PICTURES = {
     "quickstart": (
@@ -78,7 +78,7 @@ def main(argv):
         path = GALLERY / f"{name}.jpg"
         with Image.open(ROOT / RUNS / picture) as image:
             image.thumbnail((LONG_EDGE, LONG_EDGE), Image.Resampling.LANCZOS)
-            image.convert("RGB").save(path, quality=85, optimize=True)
+            image.convert("RGB").save(path, quality=88, optimize=True)
         print(f"{path}: {os.path.getsize(path) / 1000:.0f} KB", flush=True)
     return 0
 
