@@ -24,6 +24,7 @@ SCENE, STROKES, MOSAIC = (
     f"tfstyle/samples/{name}.jpg" for name in ("scene", "strokes", "mosaic")
 )
 LONG_EDGE = 1200  # pixels at most; that of the sheets as they are drawn
+MAX_BYTES = 250_000  # of a picture
 
 PICTURES = {
     "quickstart": (
@@ -78,9 +79,18 @@ def main(argv):
         path = GALLERY / f"{name}.jpg"
         with Image.open(ROOT / RUNS / picture) as image:
             image.thumbnail((LONG_EDGE, LONG_EDGE), Image.Resampling.LANCZOS)
-            image.convert("RGB").save(path, quality=88, optimize=True)
+            _save(image.convert("RGB"), path)
         print(f"{path}: {os.path.getsize(path) / 1000:.0f} KB", flush=True)
     return 0
+
+
+def _save(image, path):
+    """Writes a JPEG in the best quality that is small enough."""
+    for quality in (92, 88, 84, 80, 76, 72):
+        image.save(path, quality=quality, optimize=True)
+        if os.path.getsize(path) <= MAX_BYTES:
+            return
+    raise ValueError(f"{path} is more than {MAX_BYTES} bytes.")
 
 
 if __name__ == "__main__":
