@@ -16,8 +16,11 @@ def test_max_pooling_passes_on_a_larger_gradient(real_weights, tmp_path):
     done = subprocess.run(
         [
             *(sys.executable, "tools/compare_poolings.py", "--image_size=96"),
-            "--content=tfstyle/samples/scene.jpg",
-            *("--style=tfstyle/samples/strokes.jpg", "--evaluations=8,20"),
+            "--content_image=tfstyle/samples/scene.jpg",
+            *(
+                "--style_images=tfstyle/samples/strokes.jpg",
+                "--evaluations=8,20",
+            ),
             f"--output={tmp_path}",
         ],
         cwd=ROOT,

@@ -1,6 +1,7 @@
 """Measures what average pooling gains over the network's own max pooling.
 
-    python tools/compare_poolings.py --content=FILE --style=FILE --output=DIR
+    python tools/compare_poolings.py --content_image=FILE --style_images=FILE \
+        --output=DIR
 
 Both paint the content in the style from the same noise. Alpha is that of
 average pooling; for max it is changed so that style weighs against content as
@@ -11,6 +12,9 @@ against the other network's losses too. The third follows the gradient of
 conv5_1's style loss down to the image, at the content image: its norm,
 conv5_1's own as 1, and how evenly it is spread over positions, 1 if all have
 the same norm. `poolings.png` shows the pictures on the way, average above max.
+
+Any flag of tfstyle.main may be given besides; --image_size is 256 and
+--content_weight, that of average pooling, 1e-3 if not.
 """
 
 import dataclasses
@@ -22,43 +26,55 @@ from absl import app
 from absl import flags
 from contact_sheet import draw_sheet
 
+from tfstyle import config_flags
 from tfstyle import levels
 from tfstyle.config import Config
+from tfstyle.config_checks import ConfigError
 from tfstyle.features import make_extractor
 from tfstyle.gram import gram_matrices
 from tfstyle.image_io import read_image
 from tfstyle.image_io import resize
 from tfstyle.image_io import write_image
 from tfstyle.losses import style_loss
+from tfstyle.main import run_told
 from tfstyle.preprocessing import preprocess
 from tfstyle.stylization import stylize
 
-_CONTENT = flags.DEFINE_string("content", None, "content image", required=True)
-_STYLE = flags.DEFINE_string("style", None, "style image", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "folder", required=True)
-_SIZE = flags.DEFINE_integer("image_size", 256, "long edge in pixels")
 _EVALUATIONS = flags.DEFINE_list(
     "evaluations", ["20", "50", "100", "300"], "at which to look, ascending"
 )
-_ALPHA = flags.DEFINE_float("content_weight", 1e-3, "alpha")
+PRESET = ("--image_size=256", "--content_weight=1e-3")
 POOLINGS = ("average", "max")
 DEEPEST = "block5_conv1"
 
 
-def main(argv):
+def main(config: Config) -> int:
     """Runs both poolings, prints three tables and writes the pictures."""
-    if len(argv) > 1:
-        raise app.UsageError(f"Flags begin with --. Received: {argv[1:]}")
-    content = read_image(_CONTENT.value).pixels
-    style = read_image(_STYLE.value).pixels
-    counts = [int(count) for count in _EVALUATIONS.value]
-    config = Config(
-        image_size=_SIZE.value,
-        content_weight=_ALPHA.value,
+    return run_told(lambda: _compare(config))
+
+
+def _compare(config: Config) -> int:
+    if not config.content_image or len(config.style_images) != 1:
+        raise ConfigError(
+            "`content_image` and one of `style_images` must be given."
+        )
+    content = read_image(config.content_image).pixels
+    style = read_image(config.style_images[0]).pixels
+    texts = _EVALUATIONS.value
+    counts = [int(text) for text in texts if text.isdecimal()]
+    if not texts or len(counts) < len(texts) or counts != sorted(set(counts)):
+        raise ConfigError(
+            "`evaluations` must be ascending whole numbers, such as 20,50."
+            f" Received: {','.join(texts)}."
+        )
+    config = dataclasses.replace(
+        config,
         num_steps=10**6,
         max_evaluations=counts[-1],
         convolution="winograd",
     ).resolved()
+    alpha = config.content_weight
     size = levels.output_size(content, [style], config)
     ends = [tf.constant(preprocess(resize(x, *size))) for x in (content, style)]
     configs, extractors, hinges, balance = {}, {}, {}, {}
@@ -72,7 +88,7 @@ def main(argv):
         )
         own = dataclasses.replace(
             own,
-            content_weight=_ALPHA.value * balance[pooling] / balance["average"],
+            content_weight=alpha * balance[pooling] / balance["average"],
         )
         configs[pooling] = own
         hinges[pooling] = _make_hinge(content, style, own, extractor)
@@ -103,6 +119,7 @@ def main(argv):
     rows = [pictures[pooling] for pooling in POOLINGS]
     write_image(path, draw_sheet(rows, POOLINGS, labels))
     print(f"\n{path}: average above max")
+    return 0
 
 
 def _make_hinge(content, style, config, extractor):
@@ -162,5 +179,9 @@ def _evenness(gradient):
     return float(tf.square(tf.reduce_mean(norms)) / mean_square)
 
 
+def _parse(argv: list[str]) -> Config:
+    return config_flags.parse([argv[0], *PRESET, *argv[1:]])
+
+
 if __name__ == "__main__":
-    app.run(main)
+    app.run(main, flags_parser=_parse)

@@ -53,8 +53,8 @@ PICTURES = {
         "figure3/figure3.png",
     ),
     "poolings": (
-        f"tools/compare_poolings.py --content={SCENE} --style={STROKES}"
-        f" --output={RUNS}/poolings",
+        f"tools/compare_poolings.py --content_image={SCENE}"
+        f" --style_images={STROKES} --output={RUNS}/poolings",
         "poolings/poolings.png",
     ),
 }

@@ -260,9 +260,11 @@ def _add_errors(cells, found: list[dict], config: Config, machine) -> None:
     for cell, result in zip(cells, found, strict=True):
         if cell.row == "content":
             (layer,) = Config(content_layers=(cell.column,)).content_layers
+            difference = 2 * result["losses"][f"content/{layer}"]
+            if config.content_reduction == "mean":
+                difference *= float(tf.size(features[layer]))
             norm = float(tf.norm(features[layer]))
-            reached = np.sqrt(2 * result["losses"][f"content/{layer}"])
-            result["relative_error"] = float(reached / norm)
+            result["relative_error"] = difference**0.5 / norm
 
 
 def _read_result(path: str) -> dict[str, Any]:
