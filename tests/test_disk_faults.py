@@ -44,6 +44,15 @@ def disk(tmp_path):
     subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.fixture(scope="module")
+def left_alone(tmp_path_factory):
+    """Returns the bytes of the picture of a run that was left alone."""
+    workdir = tmp_path_factory.mktemp("left")
+    status, stderr = finish(start(*RUN, f"--workdir={workdir}"))
+    assert status == 0, stderr
+    return (workdir / "output.png").read_bytes()
+
+
 def fill(disk):
     """Fills a disk to its last byte."""
     with (
@@ -71,7 +80,7 @@ def error_of(stderr):
 
 @pytest.mark.parametrize("log_every_steps", [1, 1000])
 def test_run_on_a_full_disk_goes_on_once_there_is_room(
-    disk, tmp_path, log_every_steps
+    disk, left_alone, log_every_steps
 ):
     log = f"--log_every_steps={log_every_steps}"
     process = start(*RUN, log, f"--workdir={disk / 'run'}")
@@ -92,10 +101,7 @@ def test_run_on_a_full_disk_goes_on_once_there_is_room(
     status, stderr = finish(start(*RUN, log, f"--workdir={disk / 'run'}"))
     assert status == 0, stderr
     assert re.search(r"^Resumed at step (50|100)$", stderr, re.M)
-    status, stderr = finish(start(*RUN, log, f"--workdir={tmp_path / 'left'}"))
-    assert status == 0, stderr
-    left = (tmp_path / "left" / "output.png").read_bytes()
-    assert (disk / "run" / "output.png").read_bytes() == left
+    assert (disk / "run" / "output.png").read_bytes() == left_alone
 
 
 def test_output_stays_when_the_disk_is_full_at_the_end(disk):

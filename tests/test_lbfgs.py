@@ -215,7 +215,7 @@ def test_direction_equals_the_dense_inverse_hessian(num_steps):
 @pytest.mark.weights
 @pytest.mark.slow
 def test_lbfgs_is_no_worse_than_scipy_on_a_picture(real_weights, samples):
-    """100 evaluations from the content, 160 px, the same memory."""
+    """100 evaluations from the content, 128 px, the same memory."""
     from tfstyle import vgg
     from tfstyle.config import Config
     from tfstyle.features import Extractor
@@ -230,7 +230,7 @@ def test_lbfgs_is_no_worse_than_scipy_on_a_picture(real_weights, samples):
     names = (*config.content_layers, *config.style_layers)
     extractor = Extractor(make_feature_model(network, names), "", "")
     content, style = (
-        tf.constant(preprocess(resize(sample, 120, 160))) for sample in samples
+        tf.constant(preprocess(resize(sample, 96, 128))) for sample in samples
     )
     targets = compute_targets(extractor, content, [style], config)
     evaluate = make_value_and_gradient(extractor, targets, config)

@@ -1,5 +1,6 @@
 """The README's commands run as printed; what it names is there."""
 
+import json
 import os
 import re
 import shutil
@@ -82,9 +83,14 @@ def test_bash_blocks_run_as_printed(clone, environment, real_weights):
             timeout=600,
         )
         assert done.returncode == 0, f"{block}\n{done.stdout}"
-    for name in ("runs/figure1/figure1.png", "painted/b.png"):
-        with Image.open(clone / name) as picture:
+    for figure, number in ((1, 10), (2, 2), (3, 20)):
+        folder = clone / "runs" / f"figure{figure}"
+        assert len(list((folder / "cells").iterdir())) == number
+        table = json.loads((folder / f"figure{figure}.json").read_text())
+        assert len(table) == number
+        with Image.open(folder / f"figure{figure}.png") as picture:
             picture.verify()
+    assert (clone / "painted" / "b.png").exists()
 
 
 @pytest.mark.weights

@@ -1,5 +1,6 @@
 """`tools/reproduce_gatys2015.py` as a process; what the figures say holds."""
 
+import importlib
 import json
 import subprocess
 import sys
@@ -65,6 +66,10 @@ def test_figure_1_has_content_by_layer_and_style_by_layers(tmp_path):
         assert len(names) == (1 if number < 5 else number - 4)
         assert ("relative_error" in cell) == (number < 5)
     assert all(0 < cell["relative_error"] < 2 for cell in table[:5])
+    mean = reproduce(tmp_path / "mean", 1, "--content_reduction=mean")[2]
+    for cell, other in zip(table[:5], mean[:5], strict=True):
+        error = pytest.approx(cell["relative_error"], rel=1e-3)
+        assert other["relative_error"] == error
 
 
 @pytest.mark.slow
@@ -81,13 +86,21 @@ def test_figure_2_has_every_style_and_goes_on(tmp_path):
     assert again == table
 
 
-@pytest.mark.slow
-def test_figure_3_has_layers_by_ratio(tmp_path):
-    status, said, table = reproduce(tmp_path, 3, "--image_size=48")
-    assert status == 0, said
-    columns = ["1e-05", "1e-04", "1e-03", "1e-02"]
-    assert [cell["column"] for cell in table] == columns * 5
-    check_files(tmp_path, 3, table)
+def test_figure_3_has_layers_by_ratio(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    tool = importlib.import_module("reproduce_gatys2015")
+    rows = tool.make_cells(3, SCENE, [STROKES])
+    assert [[cell.column for cell in row] for row in rows] == [
+        ["1e-05", "1e-04", "1e-03", "1e-02"]
+    ] * 5
+    for number, row in enumerate(rows, start=1):
+        for cell, ratio in zip(row, (1e-5, 1e-4, 1e-3, 1e-2), strict=True):
+            config = Config(**cell.values)
+            assert config.content_weight / config.style_weight == ratio
+            assert config.style_layers == Config().style_layers[:number]
+            assert config.content_layers == Config().content_layers
+    names = [cell.name for row in rows for cell in row]
+    assert len(set(names)) == 20
 
 
 @pytest.mark.slow

@@ -33,6 +33,11 @@ LOST = (
     tf.errors.UnavailableError,
 )
 """What TensorFlow may raise when another process is gone."""
+GRACE = 5.0
+"""Seconds for TensorFlow's heartbeat, of the same timeout, to speak first.
+
+It can tell which process is silent; that we waited in vain does not.
+"""
 REMEDY = "Start all again with the same command: it goes on from a checkpoint."
 
 
@@ -117,7 +122,7 @@ class Replicas:
         if self.size == 1:
             return values
         values = tf.nest.map_structure(tf.convert_to_tensor, values)
-        with self.naming_lost(), Patience(self._timeout):
+        with self.naming_lost(), Patience(self._timeout, GRACE):
             return self._add_up(values)
 
     @tf.function
@@ -194,11 +199,12 @@ class Patience:
     exception can be raised.
 
     Args:
-        seconds: until then.
+        seconds: until then, as it is told.
+        grace: seconds more.
     """
 
-    def __init__(self, seconds: float):
-        self._timer = threading.Timer(seconds, self._end, [seconds])
+    def __init__(self, seconds: float, grace: float = 0.0):
+        self._timer = threading.Timer(seconds + grace, self._end, [seconds])
         self._timer.daemon = True
 
     def __enter__(self) -> None:
