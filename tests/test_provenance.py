@@ -42,6 +42,14 @@ def test_make_text_has_comments_above_and_flags_below():
     )
 
 
+def test_text_is_parsed_into_flags_and_facts():
+    text = provenance.make_text(FLAG_LINES, FACTS)
+    flags, facts = provenance.parse_text(text)
+    assert [f"--{name}={value}" for name, value in flags.items()] == FLAG_LINES
+    assert facts.pop("versions").startswith("tfstyle ")
+    assert facts == FACTS
+
+
 def test_make_text_names_the_versions_that_are_imported():
     line = provenance.make_text([], {}).splitlines()[1]
     for name, version in (

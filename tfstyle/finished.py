@@ -32,15 +32,7 @@ def is_finished(
         return False
     if not text.startswith(provenance.FIRST_LINE):
         return False
-    flags, facts = {}, {}
-    for line in text.splitlines():
-        if line.startswith("--"):
-            name, _, value = line[2:].partition("=")
-            flags[name] = value
-        elif line.startswith("# "):
-            name, _, value = line[2:].partition(": ")
-            facts[name] = value
-    del facts[provenance.FIRST_LINE[2:]]
+    flags, facts = provenance.parse_text(text)
     weights = facts.pop("weights", "")
     pairs = [x[2:].partition("=") for x in config.to_flags(only_pixels=True)]
     asked = {name: value for name, _, value in pairs}

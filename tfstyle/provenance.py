@@ -25,6 +25,23 @@ def make_text(flag_lines: list[str], facts: dict[str, str]) -> str:
     return "\n".join(lines + flag_lines) + "\n"
 
 
+def parse_text(text: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Returns the flags and the facts of what `make_text` wrote.
+
+    Args:
+        text: of a picture. What is not a flag or a fact is left out.
+    """
+    flags, facts = {}, {}
+    for line in text.removeprefix(FIRST_LINE).splitlines():
+        if line.startswith("--"):
+            name, _, value = line[2:].partition("=")
+            flags[name] = value
+        elif line.startswith("# "):
+            name, _, value = line[2:].partition(": ")
+            facts[name] = value
+    return flags, facts
+
+
 def versions() -> dict[str, str]:
     """Returns the versions of this package and of those it computes with."""
     others = {name: metadata.version(name) for name in _PACKAGES}

@@ -37,6 +37,7 @@ from absl import logging
 from tfstyle import atomic_file
 from tfstyle import config_flags
 from tfstyle import image_io
+from tfstyle import provenance
 from tfstyle.config import Config
 from tfstyle.config_checks import ConfigError
 from tfstyle.main import run_told
@@ -269,9 +270,8 @@ def _add_errors(cells, found: list[dict], config: Config, machine) -> None:
 
 def _read_result(path: str) -> dict[str, Any]:
     """Reads from a picture what its run came to."""
-    text = image_io.read_text(path) or ""
-    (line,) = re.findall(r"^# result: (.*)$", text, re.MULTILINE)
-    values = dict(pair.split("=") for pair in line.split())
+    _, facts = provenance.parse_text(image_io.read_text(path) or "")
+    values = dict(pair.split("=") for pair in facts["result"].split())
     counts = {n: int(values.pop(n)) for n in ("step", "evaluations")}
     return counts | {"losses": {n: float(v) for n, v in values.items()}}
 
