@@ -15,7 +15,6 @@ import time
 from absl import logging
 
 from tfstyle import cluster
-from tfstyle import image_files
 from tfstyle import painting
 from tfstyle import resume
 from tfstyle import workdir
@@ -203,7 +202,7 @@ class _Batch:
             self._config, workdir_of(self._folder, job.output)
         )
         painting.check_images(config)
-        images = image_files.read_image_files(config)
+        config, images = painting.read_images(config)
         if is_finished(
             config, images, lambda: self._machine.hash_weights(config)
         ):

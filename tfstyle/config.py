@@ -11,6 +11,16 @@ from typing import Any
 from tfstyle import config_checks
 
 LEARNING_RATES = {"lbfgs": 1.0, "adam": 5.0}
+PRECONDITIONERS = {"lbfgs": "frequency", "adam": "none"}
+LOSS_WEIGHTS = {
+    "relative": {
+        "content_weight": 0.06,
+        "tv_weight": 0.3,
+        "range_weight": 10.0,
+    },
+    "absolute": {"content_weight": 1e-3, "tv_weight": 0.0, "range_weight": 0.0},
+}
+"""Defaults of the weights by `loss_scale`."""
 
 
 def _field(default: Any, group: str, text: str, *, pixels: bool = True):
@@ -99,20 +109,54 @@ class Config:
     style_layer_weights: tuple[float, ...] = _field(
         (), "Losses", "one a style layer; default: equal, sum 1"
     )
-    content_weight: float = _field(1e-3, "Losses", "alpha")
+    loss_scale: str = _field(
+        "relative",
+        "Losses",
+        "relative: each loss divided by that of a blank image; absolute: the"
+        " paper's formulas",
+    )
+    content_weight: float | None = _field(
+        None, "Losses", "alpha; default: 0.06, of absolute losses 1e-3"
+    )
     style_weight: float = _field(1.0, "Losses", "beta")
-    tv_weight: float = _field(0.0, "Losses", "weight of the total variation")
+    tv_weight: float | None = _field(
+        None,
+        "Losses",
+        "weight of the total variation; default: 0.3, of absolute losses 0",
+    )
+    range_weight: float | None = _field(
+        None,
+        "Losses",
+        "weight of what lies below black and above white; default: 10, of"
+        " absolute losses 0",
+    )
     content_reduction: str = _field(
-        "sum", "Losses", "sum: the paper's; mean: independent of resolution"
+        "sum",
+        "Losses",
+        "of the absolute content loss; sum: the paper's; mean: independent of"
+        " resolution",
     )
     pooling: str = _field("average", "Network", "average or max")
+    padding: str = _field(
+        "replicate",
+        "Network",
+        "replicate: clean up to the edge, at any size; zero: as in the paper",
+    )
+    rescale_filters: bool = _field(
+        False,
+        "Network",
+        "divide every filter by its mean activation, as the paper's network",
+    )
     weights: str = _field(
         "auto",
         "Network",
         "auto, imagenet, random, or a file of VGG19's weights",
     )
     init: str = _field(
-        "noise", "Optimization", "noise, content, style, gray or an image file"
+        "auto",
+        "Optimization",
+        "noise, content, style, gray or an image file; auto: content if there"
+        " are both content and style, else noise",
     )
     optimizer: str = _field("lbfgs", "Optimization", "lbfgs or adam")
     learning_rate: float | None = _field(
@@ -121,11 +165,23 @@ class Config:
         "default: 1 for lbfgs, 5 (grey levels) for adam",
     )
     num_correction_pairs: int = _field(20, "Optimization", "memory of lbfgs")
-    num_levels: int = _field(
-        1, "Optimization", "levels from coarse to fine, each twice as large"
+    preconditioner: str = _field(
+        "auto",
+        "Optimization",
+        "of lbfgs; frequency: large forms first, fewer ripples; none: as"
+        " published; auto: frequency for lbfgs, none for adam",
+    )
+    num_levels: str | int = _field(
+        "auto",
+        "Optimization",
+        "levels from coarse to fine, each twice as large; auto: from about 128"
+        " pixels up",
     )
     num_steps: tuple[int, ...] = _field(
-        (500,), "Optimization", "update steps of each level, or one for all"
+        (),
+        "Optimization",
+        "update steps of each level, or one number for all; default: 130 at the"
+        " output's size, a third at each coarser level, at least 30",
     )
     averaging: float = _field(
         0.0, "Optimization", "decay of the average of the iterates; 0: none"
@@ -241,8 +297,10 @@ class Config:
                 object.__setattr__(self, field.name, tuple(value))
         if isinstance(self.num_steps, int):
             object.__setattr__(self, "num_steps", (self.num_steps,))
-        if str(self.tile_size).isdecimal():
-            object.__setattr__(self, "tile_size", int(self.tile_size))
+        for name in ("num_levels", "tile_size"):
+            value = getattr(self, name)
+            if str(value).isdecimal():
+                object.__setattr__(self, name, int(value))
         config_checks.check_paths(self)
         config_checks.check_choices(self)
         config_checks.check_numbers(self)
@@ -254,19 +312,33 @@ class Config:
 
     @property
     def steps_by_level(self) -> tuple[int, ...]:
-        """The update steps of every level, coarsest first."""
+        """The update steps of every level, coarsest first.
+
+        Both `num_levels` and `num_steps` are settled by then.
+        """
         is_one = len(self.num_steps) == 1
         return self.num_steps * self.num_levels if is_one else self.num_steps
 
     def resolved(self) -> "Config":
         """Returns a copy in which every default that depends is filled in."""
+        weights = {
+            name: default
+            for name, default in LOSS_WEIGHTS[self.loss_scale].items()
+            if getattr(self, name) is None
+        }
         return dataclasses.replace(
             self,
             learning_rate=self.learning_rate or LEARNING_RATES[self.optimizer],
+            preconditioner=(
+                PRECONDITIONERS[self.optimizer]
+                if self.preconditioner == "auto"
+                else self.preconditioner
+            ),
             content_layer_weights=self.content_layer_weights
             or _equal_weights(self.content_layers),
             style_layer_weights=self.style_layer_weights
             or _equal_weights(self.style_layers),
+            **weights,
         )
 
     check_images = config_checks.check_images

@@ -4,9 +4,12 @@ import math
 
 from tfstyle import vgg19_layers
 
+LOSS_SCALES = ("relative", "absolute")
 CONTENT_REDUCTIONS = ("sum", "mean")
 POOLINGS = ("average", "max")
+PADDINGS = ("replicate", "zero")
 OPTIMIZERS = ("lbfgs", "adam")
+PRECONDITIONERS = ("auto", "frequency", "none")
 PRESERVE_COLORS = ("none", "luminance", "match")
 CONVOLUTIONS = ("auto", "direct", "winograd")
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -14,7 +17,7 @@ JIT_COMPILES = ("auto", "true", "false")
 RESUMES = ("auto", "never", "restart")
 STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
 REPLICATED = ("mirrored", "multi_worker")
-INITS = ("noise", "content", "style", "gray")
+INITS = ("auto", "noise", "content", "style", "gray")
 MANIFEST_ENDINGS = (".csv", ".jsonl")
 MAX_NUMBER = 1e300
 TILE_STEP = 16
@@ -79,13 +82,12 @@ def check_images(
         range(num_styles),
     )
     if not (
-        (has_content and config.content_weight)
-        or (num_styles and config.style_weight)
-        or config.tv_weight
+        (has_content and config.content_weight != 0)
+        or (num_styles and config.style_weight != 0)
     ):
         raise ConfigError(
-            "`content_weight`, `style_weight` or `tv_weight` must be above"
-            " 0 for an image that is given: there is nothing to minimise."
+            "`content_weight` or `style_weight` must be above 0 for an image"
+            " that is given: there is nothing to paint."
         )
 
 
@@ -121,9 +123,12 @@ def check_paths(config) -> None:
 def check_choices(config) -> None:
     """Refuses what is none of a field's choices."""
     for name, choices in (
+        ("loss_scale", LOSS_SCALES),
         ("content_reduction", CONTENT_REDUCTIONS),
         ("pooling", POOLINGS),
+        ("padding", PADDINGS),
         ("optimizer", OPTIMIZERS),
+        ("preconditioner", PRECONDITIONERS),
         ("preserve_colors", PRESERVE_COLORS),
         ("convolution", CONVOLUTIONS),
         ("precision", PRECISIONS),
@@ -137,6 +142,18 @@ def check_choices(config) -> None:
                 f"`{name}` must be one of {', '.join(choices)}."
                 f" Received: {name}={value!r:.80}."
             )
+    if config.content_reduction != "sum" and config.loss_scale == "relative":
+        raise ConfigError(
+            "`content_reduction` is a choice among absolute losses: relative"
+            " ones do not depend on resolution. Received:"
+            f" content_reduction={config.content_reduction}. Leave it out, or"
+            " give loss_scale=absolute."
+        )
+    if config.preconditioner == "frequency" and config.optimizer == "adam":
+        raise ConfigError(
+            "`preconditioner` is for lbfgs; adam has its own scale for every"
+            " pixel. Received: preconditioner=frequency. Leave it out."
+        )
     if config.convolution == "winograd" and config.precision != "float32":
         raise ConfigError(
             "`convolution` is winograd, which computes in float32 only."
@@ -218,9 +235,9 @@ def check_numbers(config) -> None:
         ("content_weight", 0),
         ("style_weight", 0),
         ("tv_weight", 0),
+        ("range_weight", 0),
         ("max_image_pixels", 1),
         ("num_correction_pairs", 1),
-        ("num_levels", 1),
         ("image_every_steps", 0),
         ("checkpoint_every_steps", 0),
         ("max_evaluations", 1),
@@ -254,14 +271,21 @@ def check_numbers(config) -> None:
             "`averaging` must be at least 0 and below 1. Received:"
             f" averaging={config.averaging}."
         )
-    if not config.num_steps or not all(
-        0 <= number <= MAX_NUMBER for number in config.num_steps
-    ):
+    if not all(0 <= number <= MAX_NUMBER for number in config.num_steps):
         raise ConfigError(
             "`num_steps` must be one number of at least 0, or one for each"
             f" level. Received: num_steps={str(list(config.num_steps))[:40]}."
         )
-    if len(config.num_steps) not in (1, config.num_levels):
+    if config.num_levels != "auto" and (
+        not isinstance(config.num_levels, int) or config.num_levels < 1
+    ):
+        raise ConfigError(
+            "`num_levels` must be auto or an integer of at least 1."
+            f" Received: num_levels={config.num_levels!s:.40}."
+        )
+    if config.num_levels != "auto" and (
+        len(config.num_steps) not in (0, 1, config.num_levels)
+    ):
         raise ConfigError(
             "`num_steps` must be one number, or one for each level."
             f" Received: {len(config.num_steps)} numbers for"

@@ -47,7 +47,7 @@ def make_replicated_value_and_gradient(
     replicas = reader.replicas
     rounds = reader.deal(size)
     parts = reader.part(targets, rounds)
-    grams = Targets({}, targets.style, {})
+    whole = targets._replace(content={}, masks={})
     weigh = make_terms_and_gradients(config)
 
     def evaluate(image: tf.Tensor) -> tuple[LossTerms, tf.Tensor]:
@@ -68,11 +68,11 @@ def make_replicated_value_and_gradient(
                 tape.watch(view)
                 sums = sum_tile(reader.extractor, view, tile, part)
             total = add_up_over_replicas(weigh_sums(sums, weight))
-            terms, by_image, by_sums = weigh(image, total, grams)
+            terms, by_image, by_sums = weigh(image, total, whole)
             by_own = weigh_sums(by_sums, weight)
             own = gradient_of_sums(tape, sums, view, by_own)
             gradient = add_up_over_replicas(_place(own, tile, image))
-            if by_image is not None:  # the total variation's
+            if by_image is not None:  # the image's own losses'
                 gradient += by_image
             return terms, gradient
 
@@ -82,7 +82,7 @@ def make_replicated_value_and_gradient(
 
     def evaluate_in_rounds(image):
         sums = reader.sum_rounds(image, rounds, parts)
-        terms, by_image, by_sums = weigh(image, sums, grams)
+        terms, by_image, by_sums = weigh(image, sums, whole)
         gradient = reader.gradient(image, rounds, parts, by_sums)
         if by_image is not None:
             gradient += by_image

@@ -15,6 +15,7 @@ from tfstyle import provenance
 from tfstyle import vgg19_layers
 from tfstyle.config import Config
 from tfstyle.features import Extractor
+from tfstyle.filter_means import read_filter_means
 from tfstyle.gram import gram_matrices
 from tfstyle.preprocessing import IMAGENET_MEAN_BGR
 
@@ -140,12 +141,17 @@ def _upper_triangle(matrices: tf.Tensor) -> tf.Tensor:
 
 def _describe(extractor: Extractor, config: Config) -> dict:
     """Returns what a program has to know that finds the export."""
+    means = None
+    if config.rescale_filters:
+        means = {n: m.tolist() for n, m in read_filter_means().items()}
     return {
         "format": FORMAT,
         "network": "VGG19",
         "content_layers": config.content_layers,
         "style_layers": config.style_layers,
         "pooling": config.pooling,
+        "padding": config.padding,
+        "filter_means": means,
         "weights": extractor.origin,
         "weights_sha256": extractor.sha256,
         "versions": provenance.versions(),

@@ -148,9 +148,15 @@ def make_extractor(config: Config) -> Extractor:
         WeightsError: if the weights cannot be had.
     """
     config = resolve_for_machine(config)
-    weights = load_weights(config.weights, config.seed)
+    weights = load_weights(
+        config.weights, config.seed, rescale_filters=config.rescale_filters
+    )
     network = vgg.make_vgg19(
-        weights.layers, config.pooling, config.convolution, config.precision
+        weights.layers,
+        config.pooling,
+        config.convolution,
+        config.precision,
+        config.padding,
     )
     model = make_feature_model(
         network, (*config.content_layers, *config.style_layers)

@@ -160,6 +160,21 @@ def resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     return np.array(image.resize((width, height), Image.Resampling.LANCZOS))
 
 
+def resize_mask(mask: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Resizes a mask, each pixel the average of the area that it covers.
+
+    Args:
+        mask: uint8 `[H, W]`. Never written into.
+        height: pixels.
+        width: pixels.
+
+    Returns:
+        uint8 `[height, width]`.
+    """
+    image = Image.fromarray(mask)
+    return np.array(image.resize((width, height), Image.Resampling.BOX))
+
+
 def fit_size(height: int, width: int, long_edge: int) -> tuple[int, int]:
     """Returns the height and width of a picture with a given long edge.
 

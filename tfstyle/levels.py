@@ -13,8 +13,11 @@ from tfstyle.config import Config
 from tfstyle.config_checks import ConfigError
 from tfstyle.distribution import make_replicated_value_and_gradient
 from tfstyle.features import Extractor
+from tfstyle.frame import Frame
 from tfstyle.objective import ValueAndGradient
 from tfstyle.objective import make_value_and_gradient
+from tfstyle.plan import frame_of
+from tfstyle.plan import settle_by_images
 from tfstyle.preprocessing import preprocess
 from tfstyle.pyramid import level_sizes
 from tfstyle.replicas import Replicas
@@ -39,7 +42,7 @@ class Levels:
         replicas: that share the work, or None.
 
     Attributes:
-        sizes: height and width of each level, pixels.
+        frames: where the picture of each level lies within its image.
 
     Raises:
         ConfigError: if a level is less than one position of the deepest layer.
@@ -57,7 +60,10 @@ class Levels:
         replicas: Replicas | None = None,
     ):
         final_size = output_size(content, styles, config)
-        self.sizes = level_sizes(*final_size, config.num_levels)
+        self.frames = [
+            frame_of(*size, config)
+            for size in level_sizes(*final_size, config.num_levels)
+        ]
         self._content, self._styles = _prepare_colors(content, styles, config)
         self._config = config
         self._content_masks = content_masks
@@ -72,32 +78,37 @@ class Levels:
             self._reader = TiledExtractor(extractor, config.tile_size)
 
     def images(self, level: int) -> tuple[np.ndarray | None, list[np.ndarray]]:
-        """Returns a level's content and styles, uint8 `[H, W, 3]`, RGB."""
-        size = self.sizes[level]
-        content = self._content
-        return (
-            None if content is None else image_io.resize(content, *size),
-            [
-                _resize_style(style, size, self.sizes[-1], self._config)
-                for style in self._styles
-            ],
-        )
+        """Returns a level's content and styles, uint8 `[H, W, 3]`, RGB.
+
+        The content fills the level's frame.
+        """
+        frame, content = self.frames[level], self._content
+        if content is not None:
+            content = image_io.resize(content, frame.height, frame.width)
+            content = frame.extend(content)
+        share = _long_edge(frame) / _long_edge(self.frames[-1])
+        styles = [
+            _resize_style(style, _long_edge(frame), share, self._config)
+            for style in self._styles
+        ]
+        return content, styles
 
     def zeros(self, level: int) -> tf.Tensor:
-        """Returns an image of a level's size, float32 `[1, H, W, 3]`."""
-        return tf.zeros((1, *self.sizes[level], 3))
+        """Returns an image of a level's frame, float32 `[1, H, W, 3]`."""
+        return tf.zeros((1, *self.frames[level].size, 3))
 
     def make_hinge(self, level: int) -> ValueAndGradient:
         """Computes a level's targets and makes its hinge."""
-        size, reader = self.sizes[level], self._reader
-        config = _weigh_level(self._config, size, self.sizes[-1])
+        frame, reader = self.frames[level], self._reader
+        size = frame.size
+        config = _weigh_level(self._config, size, self.frames[-1].size)
         content, styles = self.images(level)
         targets = compute_targets(
             reader,
             None if content is None else tf.constant(preprocess(content)),
             [tf.constant(preprocess(style)) for style in styles],
             config,
-            content_masks=self._content_masks,
+            content_masks=[_extend(m, frame) for m in self._content_masks],
             style_masks=self._style_masks,
             image_size=size,
         )
@@ -123,12 +134,24 @@ def output_size(
         ConfigError: if the short edge is less than one position of the
             deepest layer.
     """
+    config = settle_by_images(config, content, styles)
     shape = (styles[0] if content is None else content).shape
     size = image_io.fit_size(shape[0], shape[1], config.image_size)
     coarsest = level_sizes(*size, config.num_levels)[0]
     what = "the output" if coarsest == size else "the coarsest level"
-    _check_short_edge(coarsest, what, config)
+    _check_short_edge(frame_of(*coarsest, config).size, what, config)
     return size
+
+
+def _long_edge(frame: Frame) -> int:
+    return max(frame.height, frame.width)
+
+
+def _extend(mask: np.ndarray, frame: Frame) -> np.ndarray:
+    """Brings a mask of the output to a frame with a border."""
+    if not frame.has_border:
+        return mask
+    return frame.extend(image_io.resize_mask(mask, frame.height, frame.width))
 
 
 def _prepare_colors(
@@ -146,34 +169,39 @@ def _prepare_colors(
 def _weigh_level(
     config: Config, size: tuple[int, int], final_size: tuple[int, int]
 ) -> Config:
-    """Returns a config whose summed losses weigh as at the final size.
+    """Returns a config whose losses weigh as at the final size.
 
-    The content loss sums over positions and the total variation over pixels,
+    The content loss sums over positions, the image's own losses over pixels,
     so a level with a quarter of them gets four times their weight.
     """
-    if config.content_reduction != "sum":
+    if (config.loss_scale, config.content_reduction) != ("absolute", "sum"):
         return config
     ratios = [
         num_positions(name, final_size) / num_positions(name, size)
         for name in config.content_layers
     ]
     weights = zip(config.content_layer_weights, ratios, strict=True)
+    ratio_of_pixels = math.prod(final_size) / math.prod(size)
     return dataclasses.replace(
         config,
         content_layer_weights=tuple(w * ratio for w, ratio in weights),
-        tv_weight=config.tv_weight * (math.prod(final_size) / math.prod(size)),
+        tv_weight=config.tv_weight * ratio_of_pixels,
+        range_weight=config.range_weight * ratio_of_pixels,
     )
 
 
 def _resize_style(
-    style: np.ndarray,
-    size: tuple[int, int],
-    final_size: tuple[int, int],
-    config: Config,
+    style: np.ndarray, long_edge: int, share: float, config: Config
 ) -> np.ndarray:
-    """Resizes a style image by `style_scale` to a level's size."""
-    share = max(size) / max(final_size)
-    long_edge = max(size) * config.style_scale or max(style.shape) * share
+    """Resizes a style image by `style_scale` to a level's size.
+
+    Args:
+        style: uint8 `[H, W, 3]`.
+        long_edge: of the level's picture, pixels.
+        share: that is of the output's.
+        config: gives the scale.
+    """
+    long_edge = long_edge * config.style_scale or max(style.shape) * share
     if long_edge == max(style.shape):
         return style
     scaled = image_io.fit_size(*style.shape[:2], max(1, round(long_edge)))

@@ -18,6 +18,7 @@ import tensorflow as tf
 from absl import logging
 
 from tfstyle.config import Config
+from tfstyle.frame import Frame
 from tfstyle.optimizers import make_optimizer
 from tfstyle.optimizers.averaging import IterateAverage
 from tfstyle.periodic_actions import Action
@@ -35,7 +36,7 @@ class Result:
         pixels: uint8 `[H, W, 3]`, RGB.
         image: float32 `[1, H, W, 3]`, BGR without the mean, as optimised:
             neither clipped nor rounded.
-        losses: of that image, by name, `total` first.
+        losses: of that image with its border, by name, `total` first.
         steps: update steps made, of each level.
         evaluations: of the losses and their gradient.
         seconds: since the first step.
@@ -117,9 +118,7 @@ class Loop:
             and self._reason in ("", "steps")
         )
 
-    def stored_image(
-        self, level: int, size: tuple[int, int]
-    ) -> np.ndarray | None:
+    def stored_image(self, level: int, frame: Frame) -> np.ndarray | None:
         """Returns the state's image at its level, else None.
 
         Raises:
@@ -127,15 +126,16 @@ class Loop:
         """
         if self._state is None or level != self._first_level:
             return None
-        return self._state.array("image", (1, *size, 3))
+        return self._state.array("image", (1, *frame.size, 3))
 
     def run_level(
-        self, level: int, image: tf.Variable, value_and_gradient
+        self, level: int, frame: Frame, image: tf.Variable, value_and_gradient
     ) -> None:
         """Moves an image until there is a reason to end.
 
         Args:
             level: its number; the coarsest is 0.
+            frame: where the picture lies within the image.
             image: float32 `[1, H, W, 3]`, changed in place.
             value_and_gradient: the level's hinge.
         """
@@ -146,6 +146,7 @@ class Loop:
             value_and_gradient,
             learning_rate=config.learning_rate,
             num_correction_pairs=config.num_correction_pairs,
+            preconditioner=config.preconditioner,
         )
         average = (
             IterateAverage(image, config.averaging)
@@ -160,7 +161,7 @@ class Loop:
         while True:
             self._evaluations = before + optimizer.evaluations
             self._check_finite(level, terms, optimizer.gradient)
-            self._tell(level, terms, image)
+            self._tell(level, frame, terms, image)
             self._reason = self._reason or self._find_reason(level, optimizer)
             if self._is_time_to_save(level):
                 self._save(level, terms, image, optimizer, average)
@@ -182,12 +183,12 @@ class Loop:
             if average is not None:
                 terms = optimizer.start()
                 self._evaluations = before + optimizer.evaluations
-            self._tell(level, terms, image, is_last=True)
+            self._tell(level, frame, terms, image, is_last=True)
         else:
             self._reason = ""
 
     def result(self, image: np.ndarray) -> Result:
-        """Returns what the run made of its last image."""
+        """Returns what the run made of its last image, without border."""
         return Result(
             self._finish(image),
             image,
@@ -198,15 +199,14 @@ class Loop:
             self._reason,
         )
 
-    def _tell(self, level, terms, image, *, is_last=False) -> None:
+    def _tell(self, level, frame, terms, image, *, is_last=False) -> None:
         """Makes the record of the image as it is and calls the actions."""
         self._record = record = Record(
             step=sum(self._steps),
             num_steps=sum(self._config.steps_by_level),
             evaluations=self._evaluations,
             level=level,
-            height=image.shape[1],
-            width=image.shape[2],
+            frame=frame,
             seconds=time.monotonic() - self._start,
             is_last=is_last,
             terms=terms,

@@ -12,6 +12,7 @@ import shutil
 from absl import logging
 
 from tfstyle.config import Config
+from tfstyle.plan import frame_of
 from tfstyle.replicas import Replicas
 from tfstyle.runtime import resolve_for_machine
 from tfstyle.tiles import halo_of
@@ -59,8 +60,9 @@ def estimate(
         width: likewise.
         num_replicas: that share the work.
     """
-    pixels = height * width
     layers = (*config.content_layers, *config.style_layers)
+    height, width = frame_of(height, width, config).size
+    pixels = height * width
     at_once = max(
         math.prod((tile[:, 3] - tile[:, 2]).tolist())
         for tile in share_frame((height, width), num_replicas, layers)
@@ -152,7 +154,11 @@ def _advise(
 ) -> str:
     """Returns the first change of flags that makes a run fit."""
     fewer = {"num_correction_pairs": 5}
-    adam = {"optimizer": "adam", "learning_rate": None}
+    adam = {
+        "optimizer": "adam",
+        "learning_rate": None,
+        "preconditioner": "none",
+    }
     for tiles in _tile_changes(config):
         for change in (tiles, tiles | fewer, tiles | adam):
             changed = dataclasses.replace(config, **change)
@@ -161,7 +167,7 @@ def _advise(
                 flags = " ".join(
                     f"--{name}={str(value).lower()}"
                     for name, value in change.items()
-                    if name not in ("convolution", "learning_rate")
+                    if name in ("tile_size", "recompute", *fewer, "optimizer")
                     and value != getattr(config, name)
                 )
                 return f" {flags} needs about {need / 1e9:.1f} GB"

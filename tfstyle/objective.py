@@ -26,10 +26,11 @@ class LossTerms(NamedTuple):
 
     Attributes:
         total: the weighted sum, which is minimised.
-        raw: `content/<layer>`, `style/<layer>` and `total_variation`, before
-            any weight.
-        weighted: `weighted/content`, `weighted/style` and
-            `weighted/total_variation`, which add up to the total.
+        raw: `content/<layer>`, `style/<layer>`, `total_variation` and `range`,
+            before any weight.
+        weighted: `weighted/content`, `weighted/style`,
+            `weighted/total_variation` and `weighted/range`, which add up to
+            the total.
     """
 
     total: tf.Tensor
@@ -185,7 +186,7 @@ def compute_terms(
 ) -> LossTerms:
     """Computes every loss of an image and their weighted sum.
 
-    `alpha sum_l v_l L_c,l + beta sum_l w_l E_l + gamma L_tv`.
+    `alpha sum_l v_l L_c,l + beta sum_l w_l E_l + gamma L_tv + rho L_range`.
 
     Args:
         image: float32 `[1, H, W, 3]`.
@@ -238,14 +239,17 @@ def _layer_losses(
     sums: LayerSums, targets: Targets, size: tuple[int, int], config: Config
 ) -> dict[str, tf.Tensor]:
     """Computes the losses, before any weight, of the layers that are given."""
-    raw = {}
+    raw, is_relative = {}, config.loss_scale == "relative"
     for name, loss in sums.content.items():
-        if config.content_reduction == "mean":
+        if is_relative:
+            loss *= 2 / targets.content_energy[name]
+        elif config.content_reduction == "mean":
             loss /= num_positions(name, size) * BY_NAME[name].channels
         raw[f"content/{name}"] = loss
+    compare = losses.relative_style_loss if is_relative else losses.style_loss
     for name, regions in sums.style.items():
         raw[f"style/{name}"] = _style_loss(
-            regions, targets.style[name], num_positions(name, size)
+            compare, regions, targets.style[name], num_positions(name, size)
         )
     return raw
 
@@ -253,7 +257,7 @@ def _layer_losses(
 def _weigh(
     image: tf.Tensor, raw: dict[str, tf.Tensor], config: Config
 ) -> LossTerms:
-    """Adds the total variation and the weighted sums to the layers' losses."""
+    """Adds the image's own losses and the weighted sums to the layers'."""
     ordered, weighted = {}, {}
     for term, factor, layers, weights in (
         (
@@ -282,16 +286,25 @@ def _weigh(
             weighted[f"weighted/{term}"] = factor * tf.reduce_sum(
                 tf.stack(parts) * tf.constant(factors, tf.float32)
             )
-    if config.tv_weight:
-        loss = losses.total_variation_loss(image)
-        ordered["total_variation"] = loss
-        weighted["weighted/total_variation"] = config.tv_weight * loss
+    for term, weight, compute in (
+        ("total_variation", config.tv_weight, losses.total_variation_loss),
+        ("range", config.range_weight, losses.range_loss),
+    ):
+        if weight:
+            loss = compute(image)
+            if config.loss_scale == "relative":
+                loss /= image.shape.num_elements() * losses.GREY_LEVELS**2
+            ordered[term] = loss
+            weighted[f"weighted/{term}"] = weight * loss
     total = tf.reduce_sum(tf.stack(list(weighted.values())))
     return LossTerms(total, ordered, weighted)
 
 
 def _style_loss(
-    regions: list[GramSum], grams: list[tf.Tensor], num_positions: int
+    compare: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+    regions: list[GramSum],
+    grams: list[tf.Tensor],
+    num_positions: int,
 ) -> tf.Tensor:
     """Sums the style loss of one layer over its regions.
 
@@ -301,5 +314,5 @@ def _style_loss(
     parts = []
     for region, target in zip(regions, grams, strict=True):
         share = region.count / num_positions
-        parts.append(share * losses.style_loss(region.normalized(), target))
+        parts.append(share * compare(region.normalized(), target))
     return tf.reduce_sum(tf.stack(parts))

@@ -20,6 +20,7 @@ from tfstyle import workdir
 from tfstyle.cluster import ALONE
 from tfstyle.cluster import Cluster
 from tfstyle.config import Config
+from tfstyle.plan import settle_by_images
 from tfstyle.recent import Recent
 from tfstyle.weights import load_weights
 
@@ -84,6 +85,7 @@ class Machine:
         key = (
             *_weights_key(config),
             config.pooling,
+            config.padding,
             config.convolution,
             config.precision,
             config.content_layers,
@@ -103,13 +105,20 @@ class Machine:
         """
         return self._hashes.get(
             _weights_key(config),
-            lambda: load_weights(config.weights, config.seed).sha256,
+            lambda: (
+                load_weights(
+                    config.weights,
+                    config.seed,
+                    rescale_filters=config.rescale_filters,
+                ).sha256
+            ),
         )
 
 
 def _weights_key(config: Config) -> tuple:
     is_random = config.weights == "random"
-    return config.weights, config.seed if is_random else None
+    seed = config.seed if is_random else None
+    return config.weights, seed, config.rescale_filters
 
 
 def paint(config: Config, machine: Machine) -> int:
@@ -127,14 +136,14 @@ def paint(config: Config, machine: Machine) -> int:
     if place.index:
         return _follow(config, place, machine)
     workdir.check_output(config)
-    images = image_files.read_image_files(config)
+    config, images = read_images(config)
     _, number = paint_images(config, images, machine, place=place)
     return number
 
 
 def _follow(config: Config, place: Cluster, machine: Machine) -> int:
     """Does this process' part of the picture that process 0 paints."""
-    images = image_files.read_image_files(config)
+    config, images = read_images(config)
     config = machine.start(config, place)
 
     from tfstyle import peers
@@ -142,6 +151,16 @@ def _follow(config: Config, place: Cluster, machine: Machine) -> int:
     extractor, replicas = machine.make_extractor(config), machine.replicas
     config = peers.check_alike(config, images, extractor.sha256, replicas)
     return peers.follow(config, images, extractor, replicas)
+
+
+def read_images(config: Config) -> tuple[Config, image_files.ImageFiles]:
+    """Reads a config's images, and settles what depends on them.
+
+    Raises:
+        ImageError: if one cannot be read.
+    """
+    images = image_files.read_image_files(config)
+    return settle_by_images(config, images.content, images.styles), images
 
 
 def check_images(config: Config) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tfstyle.frame import Frame
 from tfstyle.preprocessing import deprocess
 
 Finish = Callable[[np.ndarray], np.ndarray]
@@ -21,21 +22,20 @@ class Record:
         num_steps: update steps to come in all.
         evaluations: of the losses and their gradient so far.
         level: of the pyramid; 0 is the coarsest.
-        height: pixels.
-        width: pixels.
+        frame: where the picture lies within the image.
         seconds: since the first step.
         is_last: whether this is the run's last image.
         terms: the `LossTerms` of the image.
-        image: float32 variable `[1, H, W, 3]`, BGR without the mean.
-        finish: makes uint8 `[H, W, 3]`, RGB, of the image's values.
+        image: float32 variable of the frame's size, `[1, H, W, 3]`, BGR
+            without the mean.
+        finish: makes uint8 `[H, W, 3]`, RGB, of a picture's values.
     """
 
     step: int
     num_steps: int
     evaluations: int
     level: int
-    height: int
-    width: int
+    frame: Frame
     seconds: float
     is_last: bool
     terms: Any
@@ -55,9 +55,19 @@ class Record:
         """The weighted sum that is minimised."""
         return float(self.terms.total)
 
+    @property
+    def height(self) -> int:
+        """Of the picture, pixels."""
+        return self.frame.height
+
+    @property
+    def width(self) -> int:
+        """Of the picture, pixels."""
+        return self.frame.width
+
     def pixels(self) -> np.ndarray:
-        """Returns uint8 `[H, W, 3]`, RGB."""
-        return self.finish(self.image.numpy())
+        """Returns the picture, uint8 `[H, W, 3]`, RGB."""
+        return self.finish(self.frame.crop(self.image.numpy()))
 
 
 Action = Callable[[Record], str | None]

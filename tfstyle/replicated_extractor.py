@@ -101,17 +101,16 @@ class ReplicatedExtractor:
         masks: dict[str, list[tf.Tensor]],
     ) -> dict[str, list[GramSum]]:
         """Returns some layers' Gram sums of a whole image, one a mask."""
-        targets = Targets({}, dict.fromkeys(names, ()), masks)
+        targets = Targets({}, dict.fromkeys(names, ()), masks, {})
         rounds = self.deal(image.shape[1:3])
         return self.sum_rounds(image, rounds, self.part(targets, rounds)).style
 
     def part(self, targets: Targets, rounds: Sequence[Round]) -> list[Targets]:
         """Returns the targets of each round's own positions, by replica."""
         return [
-            Targets(
-                {n: parts[i] for n, parts in targets.content.items()},
-                targets.style,
-                self._cut_masks(targets.masks, dealt.tile),
+            targets._replace(
+                content={n: parts[i] for n, parts in targets.content.items()},
+                masks=self._cut_masks(targets.masks, dealt.tile),
             )
             for i, dealt in enumerate(rounds)
         ]

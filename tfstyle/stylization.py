@@ -20,6 +20,7 @@ from tfstyle.loop import Loop
 from tfstyle.loop import Result
 from tfstyle.periodic_actions import Action
 from tfstyle.periodic_actions import Finish
+from tfstyle.plan import settle_by_images
 from tfstyle.preprocessing import deprocess
 from tfstyle.preprocessing import preprocess
 from tfstyle.pyramid import enlarge
@@ -85,6 +86,7 @@ def stylize(
     config.check_images(
         content is not None, len(styles), len(content_masks), len(style_masks)
     )
+    config = settle_by_images(config, content, styles)
     config = memory.settle(config, *output_size(content, styles, config))
     if extractor is None:
         extractor = make_extractor(config)
@@ -106,20 +108,23 @@ def stylize(
         should_stop=should_stop,
     )
     image = None
-    for level, size in enumerate(levels.sizes):
-        stored = loop.stored_image(level, size)
+    for level, frame in enumerate(levels.frames):
+        size = frame.height, frame.width
+        stored = loop.stored_image(level, frame)
         if stored is not None:
             image = stored
         elif image is not None:
-            image = enlarge(image, *size)
+            picture = enlarge(levels.frames[level - 1].crop(image), *size)
+            image = frame.extend(picture[0])[np.newaxis]
         elif initial_image is not None:
-            image = preprocess(image_io.resize(initial_image, *size))
+            resized = image_io.resize(initial_image, *size)
+            image = preprocess(frame.extend(resized))
         else:
-            frame, scaled = levels.images(level)
+            extended, scaled = levels.images(level)
             image = make_initial_image(
                 config.init,
-                *size,
-                content=frame,
+                *frame.size,
+                content=extended,
                 styles=scaled,
                 seed=config.seed,
             )
@@ -130,9 +135,9 @@ def stylize(
         hinge = levels.make_hinge(level)
         variable = tf.Variable(image)
         image = None  # so that a large one is there once
-        loop.run_level(level, variable, hinge)
+        loop.run_level(level, frame, variable, hinge)
         image = variable.numpy()
-    return loop.result(image)
+    return loop.result(levels.frames[-1].crop(image))
 
 
 def _check_arrays(

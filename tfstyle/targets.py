@@ -24,11 +24,14 @@ class Targets(NamedTuple):
             whole frame is the one region.
         masks: `{layer: [float32 [1, H_l, W_l, 1], ...]}`, T of each region of
             the image, or an empty dict.
+        content_energy: `{layer: float32 scalar}`, the sum of the content's
+            squared features, by which relative losses are divided.
     """
 
     content: dict[str, tf.Tensor]
     style: dict[str, list[tf.Tensor]]
     masks: dict[str, list[tf.Tensor]]
+    content_energy: dict[str, tf.Tensor]
 
 
 class Reader(Protocol):
@@ -73,13 +76,16 @@ def compute_targets(
         image_size: height and width of the image; needed with masks.
 
     Raises:
-        ConfigError: if a mask is empty.
+        ConfigError: if a mask is empty, or a target that relative losses
+            are divided by is zero everywhere.
     """
-    content_targets, style_targets, masks = {}, {}, {}
+    content_targets, content_energy, style_targets, masks = {}, {}, {}, {}
     if content is not None and config.content_weight:
         content_targets = reader.features(content, config.content_layers)
+        if config.loss_scale == "relative":
+            content_energy = _measure_energy(reader, content, config)
     if not config.style_weight:
-        return Targets(content_targets, {}, {})
+        return Targets(content_targets, {}, {}, content_energy)
     if len(content_masks):
         sizes = _feature_sizes(*image_size, config.style_layers)
         masks = _average_masks("content_masks", content_masks, sizes)
@@ -103,7 +109,41 @@ def compute_targets(
             style_targets[name] = [part]
     if len(content_masks) == 1 and (content_masks[0] == 255).all():
         masks = {}  # one region that is the whole frame needs none
-    return Targets(content_targets, style_targets, masks)
+    if config.loss_scale == "relative":
+        for name, grams in style_targets.items():
+            for number, gram in enumerate(grams, start=1):
+                _check_energy(
+                    "style_layers", name, f"style {number}", tf.norm(gram)
+                )
+    return Targets(content_targets, style_targets, masks, content_energy)
+
+
+def _measure_energy(
+    reader: Reader, content: tf.Tensor, config: Config
+) -> dict[str, tf.Tensor]:
+    """Returns the sum of the content's squared features, by layer.
+
+    It is the trace of the Gram sum, which every reader adds up over its tiles.
+    """
+    sums = reader.gram_sums(content, config.content_layers, {})
+    energy = {n: tf.linalg.trace(gram.matrix) for n, (gram,) in sums.items()}
+    for name, value in energy.items():
+        _check_energy("content_layers", name, "the content", value)
+    return energy
+
+
+def _check_energy(field: str, name: str, what: str, energy: tf.Tensor) -> None:
+    """Refuses what relative losses cannot be divided by.
+
+    Raises:
+        ConfigError: if a target is zero everywhere.
+    """
+    if not float(energy) > 0:
+        raise ConfigError(
+            f"`{field}` must name layers that see something. Received: {name},"
+            f" silent for {what}. Leave it out, give another picture, or take"
+            " loss_scale=absolute."
+        )
 
 
 def _feature_sizes(

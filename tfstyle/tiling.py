@@ -64,7 +64,7 @@ class TiledExtractor:
         masks: dict[str, list[tf.Tensor]],
     ) -> dict[str, list[GramSum]]:
         """Returns some layers' Gram sums of a whole image, one a mask."""
-        targets = Targets({}, dict.fromkeys(names, ()), masks)
+        targets = Targets({}, dict.fromkeys(names, ()), masks, {})
         return self.sum_layers(image, targets).style
 
     def sum_layers(self, image: tf.Tensor, targets: Targets) -> LayerSums:
@@ -124,10 +124,11 @@ def read_tile(
 
 def parts_of(targets: Targets, tile: tf.Tensor) -> Targets:
     """Returns the targets of a tile's own positions."""
-    return Targets(
-        {n: own_of_frame(t, n, tile) for n, t in targets.content.items()},
-        targets.style,
-        {
+    return targets._replace(
+        content={
+            n: own_of_frame(t, n, tile) for n, t in targets.content.items()
+        },
+        masks={
             n: [own_of_frame(mask, n, tile) for mask in masks]
             for n, masks in targets.masks.items()
         },
@@ -179,8 +180,8 @@ def make_terms_and_gradients(config: Config):
 
     Returns:
         A function from an image, its sums over the whole frame and targets to
-        the `LossTerms` and the gradients of the total by image, None without
-        total variation, and by the sums.
+        the `LossTerms` and the gradients of the total by image, None if none
+        of them is the image's own, and by the sums.
     """
 
     @tf.function
@@ -214,7 +215,7 @@ def make_tiled_value_and_gradient(
         sums = tiled.sum_layers(image, targets)
         terms, by_image, by_sums = weigh(image, sums, targets)
         gradient = tiled.gradient(image, targets, by_sums)
-        if by_image is not None:  # the total variation's
+        if by_image is not None:  # the image's own losses'
             gradient += by_image
         return terms, gradient
 

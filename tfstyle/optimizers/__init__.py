@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfstyle.optimizers.adam import Adam
 from tfstyle.optimizers.lbfgs import LBFGS
+from tfstyle.optimizers.preconditioner import filter_frequencies
 
 
 def make_optimizer(
@@ -19,8 +20,17 @@ def make_optimizer(
     *,
     learning_rate: float,
     num_correction_pairs: int,
+    preconditioner: str,
 ) -> Adam | LBFGS:
     """Makes the optimizer of that name, `adam` or `lbfgs`."""
     if name == "adam":
         return Adam(image, value_and_gradient, learning_rate)
-    return LBFGS(image, value_and_gradient, num_correction_pairs, learning_rate)
+    return LBFGS(
+        image,
+        value_and_gradient,
+        num_correction_pairs,
+        learning_rate,
+        precondition=(
+            filter_frequencies if preconditioner == "frequency" else tf.identity
+        ),
+    )

@@ -1,6 +1,7 @@
 """Limited-memory BFGS: compiled pieces on the device, decisions on the host."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -23,8 +24,9 @@ class LBFGS:
     """Moves an image by L-BFGS with a strong Wolfe line search.
 
     The inverse Hessian is applied by the two-loop recursion over a ring of
-    correction pairs. The host reads one small vector an evaluation; all that
-    has the image's size stays on the device.
+    correction pairs, which begins with a multiple of the preconditioner. The
+    host reads one small vector an evaluation; all that has the image's size
+    stays on the device.
 
     Args:
         image: floating-point variable of any shape, changed in place.
@@ -34,6 +36,8 @@ class LBFGS:
         learning_rate: first trial step along a quasi-Newton direction.
         first_step: root mean square of the very first step, along steepest
             descent, in the image's unit.
+        precondition: a symmetric positive linear map of images; the first
+            guess of the inverse Hessian, but for its scale.
 
     Attributes:
         evaluations: of `value_and_gradient` so far.
@@ -51,6 +55,7 @@ class LBFGS:
         num_correction_pairs: int = 20,
         learning_rate: float = 1.0,
         first_step: float = FIRST_STEP,
+        precondition: Callable[[tf.Tensor], tf.Tensor] = tf.identity,
     ):
         self.evaluations = 0
         self.is_converged = False
@@ -58,6 +63,7 @@ class LBFGS:
         self._value_and_gradient = value_and_gradient
         self._learning_rate = learning_rate
         self._first_step = first_step
+        self._precondition = precondition
         self._terms = None
         self.gradient = None
         self._num_rows = num_correction_pairs
@@ -164,7 +170,8 @@ class LBFGS:
             direction = self._apply_inverse_hessian()
             step = self._learning_rate
         else:
-            direction, step = _normalize(self.gradient), self._first_step
+            direction = _normalize(self.gradient, self._precondition)
+            step = self._first_step
         search, best = None, None
         limit = min(self.evaluations + MAX_SEARCH_EVALUATIONS, budget)
         while self.evaluations < limit:
@@ -182,6 +189,7 @@ class LBFGS:
                 self.gradient,
                 gradient,
                 direction,
+                self._precondition,
             )
             # The one host read: everything is decided from these.
             start, value, start_slope, slope, slope_rise, rise = (
@@ -217,7 +225,7 @@ class LBFGS:
             start_slope: g d at the old image.
             step: along d.
             slope_rise: y d.
-            rise: y y.
+            rise: y P y.
         """
         # Below the rounding of the slope, y d is noise and may break d's sign.
         epsilon = np.finfo(self._image.dtype.as_numpy_dtype).eps
@@ -253,6 +261,7 @@ class LBFGS:
             [self._position_deltas[row].value() for row in newest_first],
             [self._gradient_deltas[row].value() for row in newest_first],
             tf.constant(inverse_curvatures, dtype),
+            self._precondition,
         )
 
 
@@ -266,7 +275,12 @@ def _write_pair(
 
 @tf.function
 def _recur_twice(
-    gradient, scale, position_deltas, gradient_deltas, inverse_curvatures
+    gradient,
+    scale,
+    position_deltas,
+    gradient_deltas,
+    inverse_curvatures,
+    precondition,
 ):
     """Returns -H g by the two-loop recursion; the pairs come newest first."""
     vector = tf.reshape(gradient, [-1])
@@ -282,7 +296,8 @@ def _recur_twice(
     for position_delta, gradient_delta, inverse_curvature in pairs:
         factors.append(inverse_curvature * _dot(position_delta, vector))
         vector -= factors[-1] * gradient_delta
-    vector *= scale
+    vector = scale * precondition(tf.reshape(vector, gradient.shape))
+    vector = tf.reshape(vector, [-1])
     for position_delta, gradient_delta, inverse_curvature in reversed(pairs):
         factor = inverse_curvature * _dot(gradient_delta, vector)
         vector += (factors.pop() - factor) * position_delta
@@ -294,10 +309,11 @@ def _dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
 
 
 @tf.function
-def _normalize(gradient):
+def _normalize(gradient, precondition):
     """Returns steepest descent, scaled to a root mean square of 1."""
-    mean_square = tf.reduce_mean(tf.square(gradient))
-    return tf.math.divide_no_nan(-gradient, tf.sqrt(mean_square))
+    direction = -precondition(gradient)
+    mean_square = tf.reduce_mean(tf.square(direction))
+    return tf.math.divide_no_nan(direction, tf.sqrt(mean_square))
 
 
 @tf.function
@@ -306,8 +322,8 @@ def _move(image, direction, step):
 
 
 @tf.function
-def _measure(old_value, value, old_gradient, gradient, direction):
-    """Returns what the host decides from: f0, f, g0 d, g d, y d, y y."""
+def _measure(old_value, value, old_gradient, gradient, direction, precondition):
+    """Returns what the host decides from: f0, f, g0 d, g d, y d, y P y."""
     change = gradient - old_gradient
     return tf.stack(
         [
@@ -316,6 +332,6 @@ def _measure(old_value, value, old_gradient, gradient, direction):
             _dot(old_gradient, direction),
             _dot(gradient, direction),
             _dot(change, direction),
-            _dot(change, change),
+            _dot(change, precondition(change)),
         ]
     )
