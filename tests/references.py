@@ -124,6 +124,16 @@ def total_variation(image):
     return (down**2).sum() + (right**2).sum(), gradient
 
 
+MEAN_BGR = (103.939, 116.779, 123.68)
+
+
+def out_of_range(image):
+    """Returns the sum of squares beyond 0..255 and its gradient."""
+    levels = image + MEAN_BGR
+    excess = np.minimum(levels, 0) + np.maximum(levels - 255, 0)
+    return (excess**2).sum(), 2 * excess
+
+
 def value_and_gradient(
     image,
     weights,
@@ -133,6 +143,8 @@ def value_and_gradient(
     content_weight,
     style_weight,
     tv_weight=0.0,
+    range_weight=0.0,
+    loss_scale="absolute",
     content_reduction="sum",
     pooling="average",
     active=None,
@@ -147,6 +159,8 @@ def value_and_gradient(
         content_weight: alpha.
         style_weight: beta.
         tv_weight: gamma.
+        range_weight: of what lies beyond black and white.
+        loss_scale: `absolute` or `relative`.
         content_reduction: `sum` or `mean`.
         pooling: `average` or `max`.
         active: as in `backward`.
@@ -154,9 +168,12 @@ def value_and_gradient(
     last = max((*content_targets, *style_targets), key=LAYERS.index)
     outputs = forward(image, weights, last, pooling)
     terms, total, upstreams = {}, 0.0, {}
+    is_relative = loss_scale == "relative"
     for name, (weight, target) in content_targets.items():
         difference = outputs[name] - target
         scale = 1 / difference.size if content_reduction == "mean" else 1.0
+        if is_relative:
+            scale = 2 / (target**2).sum()
         terms[f"content/{name}"] = scale * (difference**2).sum() / 2
         total += content_weight * weight * terms[f"content/{name}"]
         upstreams[name] = content_weight * weight * scale * difference
@@ -164,15 +181,23 @@ def value_and_gradient(
         features = outputs[name]
         height, width, channels = features.shape
         difference = gram(features) - target
-        loss = (difference**2).sum() / (4 * channels**2)
+        scale = 1 / (4 * channels**2)
+        if is_relative:
+            scale = 1 / (target**2).sum()
+        loss = scale * (difference**2).sum()
         terms[f"style/{name}"] = loss
         total += style_weight * weight * loss
-        slope = features @ difference / (channels**2 * height * width)
+        slope = 4 * scale * features @ difference / (height * width)
         upstreams[name] = upstreams.get(name, 0) + style_weight * weight * slope
     gradient = backward(outputs, upstreams, weights, pooling, active)
-    if tv_weight:
-        loss, slope = total_variation(image.astype(np.float64))
-        terms["total_variation"] = loss
-        total += tv_weight * loss
-        gradient = gradient + tv_weight * slope
+    unit = image.size * 255**2 if is_relative else 1
+    for name, weight, function in (
+        ("total_variation", tv_weight, total_variation),
+        ("range", range_weight, out_of_range),
+    ):
+        if weight:
+            loss, slope = function(image.astype(np.float64))
+            terms[name] = loss / unit
+            total += weight * loss / unit
+            gradient = gradient + weight * slope / unit
     return terms, total, gradient

@@ -25,13 +25,16 @@ def test_adam_equals_the_paper_s_formulas():
     image, optimizer = make_adam(start)
     optimizer.start()
     x, m, v = start.copy(), 0.0, 0.0
+    unit = np.sqrt(np.mean(start**2))  # of the first gradient
     for step in range(1, 6):
         optimizer.update_step()
         gradient = x.copy()
         m = 0.9 * m + 0.1 * gradient
         v = 0.999 * v + 0.001 * gradient**2
         m_hat, v_hat = m / (1 - 0.9**step), v / (1 - 0.999**step)
-        x = x - 2.0 * m_hat / (np.sqrt(v_hat) + 1e-7)
+        # Keras adds epsilon before v's correction.
+        epsilon = 1e-7 * unit / np.sqrt(1 - 0.999**step)
+        x = x - 2.0 * m_hat / (np.sqrt(v_hat) + epsilon)
         np.testing.assert_allclose(image, x, atol=1e-4)  # float32 powers
 
 
@@ -58,3 +61,21 @@ def test_adam_takes_a_whole_number_as_learning_rate():
     optimizer.start()
     optimizer.update_step()
     np.testing.assert_allclose(image.numpy(), [28.0], rtol=1e-5)
+
+
+def test_adam_s_path_does_not_depend_on_the_size_of_the_loss():
+    paths = []
+    for size in (1.0, 2.0**20, 2.0**-20, 1e6):
+        image = tf.Variable([30.0, -4.0, 0.5])
+
+        def evaluate(image, size=size):
+            return Terms(size * tf.reduce_sum(image**2) / 2), size * image
+
+        optimizer = Adam(image, evaluate, 2.0)
+        optimizer.start()
+        for _ in range(5):
+            optimizer.update_step()
+        paths.append(image.numpy())
+    for path in paths[1:3]:  # powers of two round alike
+        np.testing.assert_array_equal(path, paths[0])
+    np.testing.assert_allclose(paths[3], paths[0], rtol=1e-5)

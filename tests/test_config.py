@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import pathlib
 import re
 import tempfile
 
@@ -39,7 +40,7 @@ AT_LEAST = (
     ("tv_weight", 0),
     ("max_image_pixels", 1),
     ("num_correction_pairs", 1),
-    ("num_levels", 1),
+    ("range_weight", 0),
     ("image_every_steps", 0),
     ("checkpoint_every_steps", 0),
     ("max_evaluations", 1),
@@ -73,8 +74,8 @@ def parse_lines(lines, *, flagfile):
 # What a Config is.
 
 
-def test_config_defaults_are_the_papers():
-    config = Config()
+def test_config_defaults_are_the_best_picture_known():
+    config = Config().resolved()
     assert config.content_image is None
     assert config.style_images == ()
     assert config.image_size == 512
@@ -86,13 +87,42 @@ def test_config_defaults_are_the_papers():
         "block4_conv1",
         "block5_conv1",
     )
-    assert (config.content_weight, config.style_weight) == (1e-3, 1.0)
-    assert config.tv_weight == 0
-    assert config.content_reduction == "sum"
-    assert config.pooling == "average"
-    assert config.init == "noise"
-    assert (config.optimizer, config.num_steps) == ("lbfgs", (500,))
+    assert config.loss_scale == "relative"
+    assert (config.content_weight, config.style_weight) == (0.06, 1.0)
+    assert (config.tv_weight, config.range_weight) == (0.3, 10.0)
+    assert (config.pooling, config.padding) == ("average", "replicate")
+    assert (config.init, config.num_levels) == ("auto", "auto")
+    assert (config.optimizer, config.preconditioner) == ("lbfgs", "frequency")
+    assert config.num_steps == ()
     assert config.weights == "auto"
+
+
+def test_photo_cfg_is_the_defaults():
+    path = pathlib.Path(__file__).parents[1] / "configs" / "photo.cfg"
+    flag_values = flags.FlagValues()
+    config_flags.define_flags(flag_values)
+    given = ["tfstyle", f"--flagfile={path}"]
+    config = config_flags.parse(given, flag_values)
+    assert config.resolved() == Config().resolved()
+
+
+def test_absolute_losses_have_the_paper_s_defaults():
+    config = Config(loss_scale="absolute").resolved()
+    assert (config.content_weight, config.style_weight) == (1e-3, 1.0)
+    assert (config.tv_weight, config.range_weight) == (0.0, 0.0)
+    given = Config(loss_scale="absolute", tv_weight=1e-2).resolved()
+    assert given.tv_weight == 1e-2
+
+
+def test_content_reduction_is_refused_with_relative_losses():
+    with pytest.raises(ConfigError, match="a choice among absolute losses"):
+        Config(content_reduction="mean")
+
+
+def test_preconditioner_is_refused_with_adam():
+    with pytest.raises(ConfigError, match="`preconditioner` is for lbfgs"):
+        Config(optimizer="adam", preconditioner="frequency")
+    assert Config(optimizer="adam").resolved().preconditioner == "none"
 
 
 def test_config_is_frozen_and_hashable():
@@ -154,8 +184,10 @@ def test_config_refuses_name_that_no_line_can_hold(name, value):
 @pytest.mark.parametrize(
     ("name", "value", "choices"),
     [
-        ("content_reduction", "median", "sum, mean"),
+        ("loss_scale", "paper", "relative, absolute"),
         ("pooling", "Average", "average, max"),
+        ("padding", "same", "replicate, zero"),
+        ("preconditioner", "fft", "auto, frequency, none"),
         ("convolution", "fast", "auto, direct, winograd"),
         ("precision", "16", "float32, mixed_bfloat16, mixed_float16"),
         ("jit_compile", "yes", "auto, true, false"),
@@ -168,6 +200,13 @@ def test_config_prints_choices(name, value, choices):
         Config(**{name: value})
     for choice in choices.split(", "):
         assert getattr(Config(**{name: choice}), name) == choice
+
+
+def test_config_prints_choices_of_content_reduction():
+    with pytest.raises(ConfigError, match=re.escape("one of sum, mean.")):
+        Config(loss_scale="absolute", content_reduction="median")
+    for choice in ("sum", "mean"):
+        Config(loss_scale="absolute", content_reduction=choice)
 
 
 def test_config_refuses_winograd_in_mixed_precision():
@@ -357,18 +396,16 @@ def test_check_images_refuses(settings, has_content, num_styles, text):
     ("content_weight", "style_weight", "has_content", "num_styles"),
     [(0, 0, True, 1), (0, 1, True, 0), (1, 0, False, 1)],
 )
-def test_check_images_refuses_when_nothing_is_minimised(
+def test_check_images_refuses_when_there_is_nothing_to_paint(
     content_weight, style_weight, has_content, num_styles
 ):
     config = Config(content_weight=content_weight, style_weight=style_weight)
     text = (
-        "`content_weight`, `style_weight` or `tv_weight` must be above 0 for"
-        " an image that is given: there is nothing to minimise."
+        "`content_weight` or `style_weight` must be above 0 for an image that"
+        " is given: there is nothing to paint."
     )
     with pytest.raises(ConfigError, match=exactly(text)):
         config.check_images(has_content, num_styles)
-    smooth = dataclasses.replace(config, tv_weight=1e-9)
-    smooth.check_images(has_content, num_styles)
 
 
 @pytest.mark.parametrize(
@@ -417,6 +454,10 @@ def test_resolved_keeps_what_is_given():
         learning_rate=0.25,
         content_layer_weights=[3.0],
         style_layer_weights=[0.0, 1.0, 2.0, 3.0, 4.0],
+        content_weight=2.0,
+        tv_weight=0.0,
+        range_weight=0.0,
+        preconditioner="none",
     )
     assert config.resolved() == config
 
@@ -462,17 +503,18 @@ def test_to_flags_writes_every_field_that_has_a_value():
         "--content_layers=block4_conv2",
         "--style_layers=block1_conv1,block2_conv1,block3_conv1,block4_conv1,"
         "block5_conv1",
-        "--content_weight=0.001",
+        "--loss_scale=relative",
         "--style_weight=1.0",
-        "--tv_weight=0.0",
         "--content_reduction=sum",
         "--pooling=average",
+        "--padding=replicate",
+        "--rescale_filters=false",
         "--weights=auto",
-        "--init=noise",
+        "--init=auto",
         "--optimizer=lbfgs",
         "--num_correction_pairs=20",
-        "--num_levels=1",
-        "--num_steps=500",
+        "--preconditioner=auto",
+        "--num_levels=auto",
         "--averaging=0.0",
         "--seed=0",
         "--overwrite=false",
@@ -596,13 +638,20 @@ def test_steps_by_level_has_one_number_a_level(num_steps, num_levels, expected):
     ("num_steps", "text"),
     [
         ([1, 2], "Received: 2 numbers for num_levels=3."),
-        ([], "Received: num_steps=[]."),
         ([5, -1, 2], "Received: num_steps=[5, -1, 2]."),
     ],
 )
 def test_config_refuses_steps_for_other_levels(num_steps, text):
     with pytest.raises(ConfigError, match=re.escape(text)):
         Config(num_steps=num_steps, num_levels=3)
+
+
+@pytest.mark.parametrize("given", [0, -1, "many", "", 1.5])
+def test_config_refuses_num_levels_that_are_none(given):
+    text = "`num_levels` must be auto or an integer of at least 1."
+    with pytest.raises(ConfigError, match=re.escape(text)):
+        Config(num_levels=given)
+    assert Config(num_levels="3") == Config(num_levels=3)
 
 
 @pytest.mark.parametrize("averaging", [-0.1, 1.0, float("nan")])

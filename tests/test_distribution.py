@@ -76,7 +76,12 @@ def test_replicas_equal_the_whole_frame(extractor, replicas, generator, size):
     [
         {"content_weight": 0.0, "tv_weight": 0.0},
         {"style_weight": 0.0},
-        {"content_reduction": "mean", "content_weight": 1e3},
+        {"loss_scale": "absolute", "content_weight": 1e-3},
+        {
+            "loss_scale": "absolute",
+            "content_reduction": "mean",
+            "content_weight": 1e3,
+        },
         {"style_blend_weights": (3, 1)},
     ],
 )
@@ -134,6 +139,7 @@ def test_replicas_give_the_same_picture(samples, extractor, replicas):
     content, style = samples
     config = dataclasses.replace(
         CONFIG,
+        loss_scale="absolute",
         content_weight=1e-3,
         optimizer="adam",
         image_size=128,

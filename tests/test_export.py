@@ -1,5 +1,6 @@
 """The SavedModel, loaded where neither tfstyle nor Keras can be imported."""
 
+import dataclasses
 import json
 import os
 import re
@@ -49,7 +50,9 @@ np.savez(sys.argv[3], **found)
 
 @pytest.fixture(scope="module")
 def config():
-    return Config(weights="random", convolution="direct").resolved()
+    return Config(
+        weights="random", convolution="direct", padding="zero"
+    ).resolved()
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +152,7 @@ def test_features_equal_an_independent_vgg19(
 def test_real_features_equal_an_independent_vgg19(
     samples, real_weights, tmp_path
 ):
-    config = Config(convolution="direct").resolved()
+    config = Config(convolution="direct", padding="zero").resolved()
     extractor = make_extractor(config)
     path = export.export_extractor(extractor, config, str(tmp_path / "real"))
     pixels = samples[0][200:249, 300:367]
@@ -230,9 +233,37 @@ def test_asset_describes_the_export(exported, config, extractor):
     assert tuple(facts["style_layers"]) == config.style_layers
     assert tuple(facts["content_layers"]) == config.content_layers
     assert facts["pooling"] == "average"
+    assert facts["padding"] == "zero"
+    assert facts["filter_means"] is None
     assert facts["weights_sha256"] == extractor.sha256
     assert facts["versions"]["tensorflow"] == tf.__version__
     assert facts["smallest_side"] == 16
+
+
+def test_asset_tells_what_rescaled_filters_were_divided_by(tmp_path):
+    config = Config(
+        weights="random",
+        convolution="direct",
+        content_layers=("conv1_1",),
+        style_layers=("conv1_2",),
+        rescale_filters=True,
+    )
+    plain = dataclasses.replace(config, rescale_filters=False)
+    images = tf.constant(np.full((1, 20, 24, 3), 200, np.float32))
+    facts, features = [], []
+    for each in (config, plain):
+        folder = str(tmp_path / str(each.rescale_filters))
+        path = export.export_extractor(make_extractor(each), each, folder)
+        with open(f"{path}/assets/tfstyle.json", encoding="utf-8") as file:
+            facts.append(json.load(file))
+        model = tf.saved_model.load(path)
+        features.append(model.signatures["serve"](images=images))
+    assert facts[0]["weights_sha256"] != facts[1]["weights_sha256"]
+    for name in ("block1_conv1", "block1_conv2"):
+        means = np.array(facts[0]["filter_means"][name], np.float32)
+        np.testing.assert_allclose(
+            features[0][name] * means, features[1][name], rtol=1e-4, atol=1e-3
+        )
 
 
 def test_versions_count_up_and_are_never_touched(extractor, tmp_path):

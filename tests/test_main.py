@@ -309,6 +309,7 @@ BAD = {
             "--content_image=tfstyle/samples/scene.jpg",
             "--weights=random",
             "--image_size=16",
+            "--padding=zero",
         ],
         2,
         r"16x12 pixels.*block5_conv1",

@@ -23,7 +23,8 @@ print(status, usage.ru_maxrss * 1024)
 
 def settled(**fields):
     fields.setdefault("convolution", "direct")
-    return Config(jit_compile="false", **fields).resolved()
+    steps = {"num_levels": 1, "num_steps": 500}
+    return Config(jit_compile="false", **(steps | fields)).resolved()
 
 
 def needed(side=4096, **fields):

@@ -1,5 +1,7 @@
 """The hinge against the float64 oracle, central differences, by parts."""
 
+from unittest.mock import ANY
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,6 +9,7 @@ import tensorflow as tf
 from tests import references
 from tfstyle import vgg
 from tfstyle.config import Config
+from tfstyle.config_checks import ConfigError
 from tfstyle.features import Extractor
 from tfstyle.features import make_feature_model
 from tfstyle.masks import average_mask
@@ -83,6 +86,8 @@ def oracle(weights, config, image, content, styles, active=None):
         content_weight=config.content_weight,
         style_weight=config.style_weight,
         tv_weight=config.tv_weight,
+        range_weight=config.range_weight,
+        loss_scale=config.loss_scale,
         content_reduction=config.content_reduction,
         pooling=config.pooling,
         active=active,
@@ -95,10 +100,13 @@ def as_image(pixels):
 
 @pytest.fixture
 def images(samples):
-    """Returns an image, a content and two styles, small and of odd sizes."""
+    """Returns an image, a content and two styles, small and of odd sizes.
+
+    The image's colours go beyond black and white, as those on the way do.
+    """
     scene, strokes = samples
     return (
-        as_image(strokes[100:147, 200:250]),
+        1.5 * as_image(strokes[100:147, 200:250]),
         as_image(scene[300:347, 300:350]),
         as_image(strokes[:41, :64]),
         as_image(strokes[-33:, -37:]),
@@ -124,14 +132,17 @@ def hold_against_oracle(weights, config, image, content, styles):
 
 @pytest.mark.weights
 @pytest.mark.parametrize("pooling", ["average", "max"])
+@pytest.mark.parametrize("loss_scale", ["relative", "absolute"])
 def test_value_and_gradient_equals_float64_with_real_weights(
-    real_weights, images, pooling
+    real_weights, images, pooling, loss_scale
 ):
     image, content, style, other = images
     config = Config(
+        loss_scale=loss_scale,
         pooling=pooling,
         style_blend_weights=(3, 1),
         tv_weight=0.1,
+        range_weight=10,
         content_layers=("conv4_2", "conv2_1"),
     )
     hold_against_oracle(real_weights, config, image, content, [style, other])
@@ -143,6 +154,7 @@ def test_value_and_gradient_equals_float64_with_the_authors_constants(
 ):
     image, content, style, _ = images
     config = Config(
+        loss_scale="absolute",
         pooling="max",
         content_reduction="mean",
         content_weight=2,
@@ -151,18 +163,21 @@ def test_value_and_gradient_equals_float64_with_the_authors_constants(
     hold_against_oracle(real_weights, config, image, content, [style])
 
 
+@pytest.mark.parametrize("loss_scale", ["relative", "absolute"])
 def test_value_and_gradient_equals_float64_with_random_weights(
-    random_weights, images
+    random_weights, images, loss_scale
 ):
     image, content, style, _ = images
-    hold_against_oracle(random_weights, Config(), image, content, [style])
+    config = Config(loss_scale=loss_scale)
+    hold_against_oracle(random_weights, config, image, content, [style])
 
 
+@pytest.mark.parametrize("loss_scale", ["relative", "absolute"])
 def test_value_and_gradient_equals_central_differences(
-    random_weights, images, generator
+    random_weights, images, generator, loss_scale
 ):
     image, content, style, _ = images
-    config = Config(tv_weight=1.0)
+    config = Config(loss_scale=loss_scale, tv_weight=1.0, range_weight=1.0)
     extractor = make_extractor(random_weights)
     _, _, gradient = evaluate(extractor, config, image, content, [style])
     direction = generator.normal(size=image.shape)
@@ -188,6 +203,7 @@ def test_terms_are_reported_raw_and_weighted(random_weights, images):
         content_weight=0.5,
         style_weight=3.0,
         tv_weight=0.25,
+        range_weight=7.0,
         style_layers=("conv1_1", "conv2_1"),
         style_layer_weights=(0.75, 0.5),
     )
@@ -206,9 +222,39 @@ def test_terms_are_reported_raw_and_weighted(random_weights, images):
     assert weighted["weighted/total_variation"] == pytest.approx(
         0.25 * raw["total_variation"], rel=LOSSES
     )
+    assert weighted["weighted/range"] == pytest.approx(
+        7 * raw["range"], rel=LOSSES
+    )
     assert float(terms.total) == pytest.approx(
         sum(weighted.values()), rel=LOSSES
     )
+
+
+@pytest.mark.parametrize("pooling", ["average", "max"])
+def test_relative_losses_are_0_at_the_target_and_1_of_a_blank_layer(
+    random_weights, images, pooling
+):
+    _, content, _, _ = images
+    extractor = make_extractor(random_weights, pooling)
+    config = Config(pooling=pooling, tv_weight=0, range_weight=0)
+    _, terms, _ = evaluate(extractor, config, content, content, [content])
+    assert float(terms.total) < LOSSES**2  # squares of rounded sums
+    # Random weights have no bias: nothing in, nothing out.
+    blank = tf.zeros_like(content)
+    _, terms, _ = evaluate(extractor, config, blank, content, [content])
+    for value in terms.raw.values():
+        np.testing.assert_allclose(value, 1.0, rtol=LOSSES)
+
+
+def test_relative_losses_refuse_a_target_without_energy(random_weights, images):
+    image, content, style, _ = images
+    extractor, blank = make_extractor(random_weights), tf.zeros_like(content)
+    with pytest.raises(ConfigError, match="`content_layers` must name layers"):
+        evaluate(extractor, Config(), image, blank, [style])
+    with pytest.raises(ConfigError, match="silent for style 1"):
+        evaluate(extractor, Config(), image, content, [blank])
+    absolute = Config(loss_scale="absolute")
+    evaluate(extractor, absolute, image, blank, [blank])
 
 
 @pytest.mark.parametrize("left_out", ["content", "style"])
@@ -219,7 +265,7 @@ def test_terms_of_a_missing_image_are_left_out(
     extractor = make_extractor(random_weights)
     _, terms, gradient = evaluate(
         extractor,
-        Config(),
+        Config(tv_weight=0, range_weight=0),
         image,
         None if left_out == "content" else content,
         [] if left_out == "style" else [style],
@@ -234,7 +280,8 @@ def test_terms_of_a_missing_image_are_left_out(
 def test_value_is_zero_at_the_content_itself(random_weights, images):
     _, content, _, _ = images
     extractor = make_extractor(random_weights)
-    _, terms, gradient = evaluate(extractor, Config(), content, content, [])
+    config = Config(tv_weight=0)
+    _, terms, gradient = evaluate(extractor, config, content, content, [])
     assert float(terms.total) == 0
     assert not np.any(gradient)
 
@@ -268,22 +315,32 @@ def test_targets_blend_by_normalised_weights(random_weights, images):
     np.testing.assert_allclose(blend, first / 4 + second * 3 / 4, rtol=LOSSES)
 
 
-def test_targets_are_a_pair_of_dicts(random_weights, images):
+def test_targets_are_dicts_by_layer(random_weights, images):
     extractor = make_extractor(random_weights)
-    targets = compute_targets(extractor, images[1], [], Config())
+    targets = compute_targets(extractor, images[1], [], Config().resolved())
+    features = extractor(images[1])["block4_conv2"]
     assert targets == Targets(
-        {"block4_conv2": targets.content["block4_conv2"]}, {}, {}
+        {"block4_conv2": targets.content["block4_conv2"]}, {}, {}, ANY
+    )
+    np.testing.assert_array_equal(targets.content["block4_conv2"], features)
+    np.testing.assert_allclose(
+        targets.content_energy["block4_conv2"],
+        np.sum(np.square(features, dtype=np.float64)),
+        rtol=LOSSES,
     )
 
 
+@pytest.mark.parametrize("loss_scale", ["relative", "absolute"])
 def test_regions_equal_the_guided_gram_matrices(
-    random_weights, images, generator
+    random_weights, images, generator, loss_scale
 ):
     """E_l = sum_r s_r E(G_r / count_r, A_r / count_Ar), in float64."""
     image, _, style, other = images
     masks = generator.integers(0, 256, (4, 48, 64)).astype(np.uint8)
     config = Config(
-        content_weight=0, style_layers=("conv1_2", "conv3_1")
+        loss_scale=loss_scale,
+        content_weight=0,
+        style_layers=("conv1_2", "conv3_1"),
     ).resolved()
     extractor = make_extractor(random_weights)
     targets = compute_targets(
@@ -314,7 +371,10 @@ def test_regions_equal_the_guided_gram_matrices(
             gram, share = guided(ours, masks[region])
             target, _ = guided(theirs[region], masks[2 + region])
             difference = (gram - target) ** 2
-            expected += share * difference.sum() / (4 * len(gram) ** 2)
+            unit = 4 * len(gram) ** 2
+            if loss_scale == "relative":
+                unit = (target**2).sum()
+            expected += share * difference.sum() / unit
         np.testing.assert_allclose(
             terms.raw[f"style/{name}"], expected, rtol=LOSSES
         )
@@ -326,7 +386,9 @@ def test_gradient_of_regions_equals_central_differences(
     image, content, style, _ = images
     mask = np.zeros((48, 64), np.uint8)
     mask[8:40, 5:30] = 255
-    config = Config(style_layers=("conv1_1", "conv2_1")).resolved()
+    config = Config(
+        loss_scale="absolute", style_layers=("conv1_1", "conv2_1")
+    ).resolved()
     extractor = make_extractor(random_weights)
     targets = compute_targets(
         extractor,
@@ -425,10 +487,13 @@ def test_float16_gradient_neither_overflows_nor_vanishes(
     real_weights, images, weight
 ):
     image, content, style, _ = images
-    config = Config(content_weight=1e-3 * weight, style_weight=weight)
+    one, config = (
+        Config(loss_scale="absolute", content_weight=1e-3 * w, style_weight=w)
+        for w in (1, weight)
+    )
     extractor = make_extractor(real_weights, precision="mixed_float16")
     _, _, gradient = evaluate(extractor, config, image, content, [style])
-    _, _, expected = evaluate(extractor, Config(), image, content, [style])
+    _, _, expected = evaluate(extractor, one, image, content, [style])
     assert relative_error(gradient / weight, expected) < 1e-2
 
 
@@ -450,7 +515,8 @@ def test_gradient_is_zero_where_nothing_is_left_to_do_in_float16(
 ):
     _, content, _, _ = images
     extractor = make_extractor(random_weights, precision="mixed_float16")
-    _, terms, gradient = evaluate(extractor, Config(), content, content, [])
+    config = Config(tv_weight=0)
+    _, terms, gradient = evaluate(extractor, config, content, content, [])
     assert float(terms.total) == 0
     assert not np.any(gradient)
 

@@ -5,6 +5,7 @@ import types
 import numpy as np
 import tensorflow as tf
 
+from tfstyle.frame import Frame
 from tfstyle.periodic_actions import EverySteps
 from tfstyle.periodic_actions import Record
 
@@ -15,8 +16,7 @@ def make_record(step, is_last=False, **changes):
         "num_steps": 7,
         "evaluations": step + 1,
         "level": 0,
-        "height": 2,
-        "width": 3,
+        "frame": Frame(2, 3),
         "seconds": 0.5 * step,
         "is_last": is_last,
         "terms": types.SimpleNamespace(

@@ -66,8 +66,17 @@ def test_figure_1_has_content_by_layer_and_style_by_layers(tmp_path):
         assert len(names) == (1 if number < 5 else number - 4)
         assert ("relative_error" in cell) == (number < 5)
     assert all(0 < cell["relative_error"] < 2 for cell in table[:5])
-    mean = reproduce(tmp_path / "mean", 1, "--content_reduction=mean")[2]
-    for cell, other in zip(table[:5], mean[:5], strict=True):
+    for cell in table[:5]:
+        (loss,) = (
+            v for n, v in cell["losses"].items() if n.startswith("content/")
+        )
+        assert cell["relative_error"] == pytest.approx(loss**0.5, rel=1e-6)
+    absolute = ("--loss_scale=absolute", "--padding=zero")
+    one, mean = (
+        reproduce(tmp_path / f"{n}", 1, *absolute, f"--content_reduction={n}")
+        for n in ("sum", "mean")
+    )
+    for cell, other in zip(one[2][:5], mean[2][:5], strict=True):
         error = pytest.approx(cell["relative_error"], rel=1e-3)
         assert other["relative_error"] == error
 
@@ -91,10 +100,10 @@ def test_figure_3_has_layers_by_ratio(monkeypatch):
     tool = importlib.import_module("reproduce_gatys2015")
     rows = tool.make_cells(3, SCENE, [STROKES])
     assert [[cell.column for cell in row] for row in rows] == [
-        ["1e-05", "1e-04", "1e-03", "1e-02"]
+        ["1e-03", "1e-02", "1e-01", "1e+00"]
     ] * 5
     for number, row in enumerate(rows, start=1):
-        for cell, ratio in zip(row, (1e-5, 1e-4, 1e-3, 1e-2), strict=True):
+        for cell, ratio in zip(row, tool.RATIOS, strict=True):
             config = Config(**cell.values)
             assert config.content_weight / config.style_weight == ratio
             assert config.style_layers == Config().style_layers[:number]
@@ -150,6 +159,7 @@ def test_lower_layers_keep_more_of_the_pixels(samples, real_weights):
             image_size=96,
             content_layers=(layer,),
             content_weight=1.0,
+            tv_weight=0.0,
             num_steps=30,
         )
         pixels = stylize(samples[0], [], config).pixels
@@ -164,7 +174,13 @@ def test_style_loss_of_a_texture_falls_a_thousandfold(real_weights):
     # At 96 px, where conv5_1 has 36 positions, 300 steps make it 300 times.
     mosaic = read_image(str(ROOT / "tfstyle/samples/mosaic.jpg")).pixels
     totals = []
-    config = Config(image_size=224, num_steps=200)
+    config = Config(
+        image_size=224,
+        loss_scale="absolute",
+        padding="zero",
+        preconditioner="none",
+        num_steps=200,
+    )
     stylize(None, [mosaic], config, actions=[lambda r: totals.append(r.total)])
     assert totals[-1] < totals[0] / 1000
 
@@ -172,16 +188,15 @@ def test_style_loss_of_a_texture_falls_a_thousandfold(real_weights):
 @pytest.mark.weights
 @pytest.mark.slow
 def test_alpha_trades_style_for_content_along_each_row(samples, real_weights):
-    # Figure 3's ratios at 512 px, times what its pixels are to 64 px's.
-    ratios = [ratio * (512 / 64) ** 2 for ratio in (1e-5, 1e-4, 1e-3, 1e-2)]
     extractor = make_extractor(Config())
     for layers in (LAYERS[:1], LAYERS[:3], LAYERS):
         contents, styles = [], []
-        for ratio in ratios:
+        for ratio in (1e-3, 1e-2, 1e-1, 1.0):
             config = Config(
                 image_size=64,
                 style_layers=layers,
                 content_weight=ratio,
+                init="noise",
                 num_steps=80,
             )
             losses = stylize(

@@ -210,6 +210,8 @@ RUN = Config(
     style_images=["b.png"],
     num_levels=2,
     num_steps=(10, 20),
+    init="noise",
+    content_weight=0.06,
     convolution="direct",
 )
 
@@ -247,7 +249,7 @@ def test_same_run_goes_on(workdir, changes):
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"content_weight": 0.5}, "content_weight was 0.001, now 0.5"),
+        ({"content_weight": 0.5}, "content_weight was 0.06, now 0.5"),
         ({"image_size": 100}, "image_size was 512, now 100"),
         ({"seed": 3}, "seed was 0, now 3"),
         ({"style_layers": ["conv1_1"]}, "style_layers was block1.*, now block"),

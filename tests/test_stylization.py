@@ -1,5 +1,7 @@
 """The whole program on arrays."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from tfstyle import levels
 from tfstyle.config import Config
 from tfstyle.config_checks import ConfigError
 from tfstyle.features import make_extractor
+from tfstyle.frame import make_frame
 from tfstyle.image_io import resize
 from tfstyle.levels import output_size
 from tfstyle.loop import NotFiniteError
@@ -75,7 +78,8 @@ def evaluate(samples, extractor, image, config):
     terms, _ = make_value_and_gradient(extractor, targets, config)(
         tf.constant(image)
     )
-    return Record(0, 0, 0, 0, 0, 0, 0.0, True, terms, None).losses
+    frame = make_frame(36, 48, 2)
+    return Record(0, 0, 0, 0, frame, 0.0, True, terms, None).losses
 
 
 def test_result_is_the_last_image(samples, extractor):
@@ -119,7 +123,11 @@ def test_content_reconstruction_is_what_is_left_without_style(
     assert set(result.losses) == {
         "total",
         "content/block2_conv2",
+        "total_variation",
+        "range",
         "weighted/content",
+        "weighted/total_variation",
+        "weighted/range",
     }
 
 
@@ -171,7 +179,9 @@ def test_action_that_returns_a_reason_ends_the_run(samples, extractor):
 
 def test_loss_that_is_not_finite_ends_the_run(samples, extractor):
     content, style = samples
-    config = Config(**SMALL, style_weight=1e38, optimizer="adam")
+    config = Config(
+        **SMALL, loss_scale="absolute", style_weight=1e38, optimizer="adam"
+    )
     with pytest.raises(NotFiniteError, match="inf at step 0"):
         stylize(content, [style], config, extractor=extractor)
 
@@ -187,7 +197,9 @@ def test_output_size_keeps_the_content_s_aspect(samples, size, expected):
 def test_output_size_less_than_one_position_is_refused():
     content = np.zeros((20, 400, 3), np.uint8)
     with pytest.raises(ConfigError, match=r"160x8 pixels.*block5_conv1"):
-        output_size(content, [], Config(image_size=160))
+        output_size(content, [], Config(image_size=160, padding="zero"))
+    # Replicated, the image is extended to a position.
+    assert output_size(content, [], Config(image_size=160)) == (8, 160)
 
 
 @pytest.mark.parametrize(
@@ -195,13 +207,13 @@ def test_output_size_less_than_one_position_is_refused():
 )
 def test_style_scale_is_relative_to_the_output(samples, scale, expected):
     config = Config(**SMALL, style_scale=scale)
-    style = levels._resize_style(samples[1], (36, 48), (36, 48), config)
+    style = levels._resize_style(samples[1], 48, 1.0, config)
     assert style.shape == (*expected, 3)
 
 
 def test_style_of_its_own_size_shrinks_with_the_level(samples):
     config = Config(**SMALL, style_scale=0, num_levels=2)
-    style = levels._resize_style(samples[1], (18, 24), (36, 48), config)
+    style = levels._resize_style(samples[1], 24, 0.5, config)
     assert style.shape == (288, 384, 3)
 
 
@@ -337,7 +349,9 @@ def test_finer_level_starts_from_the_coarser_enlarged(samples, extractor):
 
 
 def test_summed_losses_weigh_alike_at_every_level(samples):
-    config = small(tv_weight=2.0, content_layer_weights=(3,)).resolved()
+    config = small(
+        loss_scale="absolute", tv_weight=2.0, content_layer_weights=(3,)
+    ).resolved()
     level = levels._weigh_level(config, (18, 25), (37, 50))
     # conv2_2 has stride 2: 18 * 25 positions against 9 * 12
     assert level.content_layer_weights == (3 * (18 * 25) / (9 * 12),)
@@ -347,8 +361,15 @@ def test_summed_losses_weigh_alike_at_every_level(samples):
     assert same == config
 
 
-def test_mean_losses_weigh_as_they_are(samples):
-    config = small(content_reduction="mean", tv_weight=1.0).resolved()
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"loss_scale": "relative"},
+        {"loss_scale": "absolute", "content_reduction": "mean"},
+    ],
+)
+def test_means_weigh_as_they_are(samples, fields):
+    config = small(tv_weight=1.0, **fields).resolved()
     assert levels._weigh_level(config, (18, 25), (37, 50)) is config
 
 
@@ -518,3 +539,70 @@ def test_gray_start_is_left_with_real_weights(samples, real_weights):
         *samples[:1], [samples[1]], config, actions=[records.append]
     )
     assert result.losses["total"] < records[0].total
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+@pytest.mark.parametrize("loss_scale", ["relative", "absolute"])
+def test_path_does_not_depend_on_the_size_of_the_loss(
+    samples, extractor, optimizer, loss_scale
+):
+    names = ("content_weight", "style_weight", "tv_weight", "range_weight")
+    config = small(loss_scale=loss_scale, optimizer=optimizer).resolved()
+    first, *others = (
+        paint(
+            samples,
+            extractor,
+            dataclasses.replace(
+                config, **{n: size * getattr(config, n) for n in names}
+            ),
+        )
+        for size in (1.0, 2.0**20, 1e6)
+    )
+    # A power of two changes no digit, another number the last ones.
+    np.testing.assert_array_equal(others[0].image, first.image)
+    assert np.abs(others[1].image - first.image).mean() < 1e-3
+    ratio = others[1].losses["total"] / first.losses["total"]
+    assert ratio == pytest.approx(1e6, rel=1e-3)
+
+
+def test_odd_sizes_are_painted_in_a_frame_and_cropped(samples, extractor):
+    sizes = []
+    config = small(image_size=47, num_levels=2, padding="replicate")
+    result = paint(
+        samples,
+        extractor,
+        config,
+        actions=[lambda r: sizes.append((r.image.shape, r.pixels().shape))],
+    )
+    assert result.pixels.shape == (35, 47, 3)
+    assert result.image.shape == (1, 35, 47, 3)
+    # The deepest layer has stride 2: 18x24 and 35x47 become 36x48.
+    assert sizes[0] == ((1, 18, 24, 3), (18, 24, 3))
+    assert sizes[-1] == ((1, 36, 48, 3), (35, 47, 3))
+
+
+@pytest.mark.weights
+@pytest.mark.slow
+def test_one_recipe_serves_every_size(samples, real_weights):
+    """The paper's content loss would grow sixteenfold beside the style's."""
+    extractor = make_extractor(Config().resolved())
+    contents, styles = [], []
+    for size in (96, 192, 384):
+        config = Config(image_size=size, num_levels=1, num_steps=25)
+        losses = paint(samples, extractor, config).losses
+        contents.append(losses["content/block4_conv2"])
+        styles.append(losses["weighted/style"])
+    assert max(contents) < 1.5 * min(contents)
+    assert max(styles) < 3 * min(styles)
+
+
+def test_masks_are_brought_to_the_frame():
+    mask = np.zeros((20, 40), np.uint8)
+    mask[:, 20:] = 255
+    frame = make_frame(35, 47, 16)  # 48x48: the mask ends at 23.5 of 47
+    extended = levels._extend(mask, frame)
+    assert extended.shape == (48, 48)
+    assert (extended[:, :23] == 0).all()
+    assert (extended[:, 24:] == 255).all()
+    whole = make_frame(48, 48, 16)
+    assert levels._extend(mask, whole) is mask

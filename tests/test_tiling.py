@@ -123,6 +123,7 @@ def test_tiles_equal_the_whole_frame_with_means_and_deep_layers(
         convolution="direct",
         content_layers=("conv2_2", "pool5"),
         style_layers=("pool1", "conv5_4"),
+        loss_scale="absolute",
         content_reduction="mean",
         content_weight=1e3,
         style_blend_weights=(3, 1),
@@ -175,6 +176,8 @@ def test_steps_of_tiles_end_where_those_of_the_whole_frame_end(samples):
         weights="random",
         convolution="direct",
         image_size=96,
+        loss_scale="absolute",
+        init="noise",
         optimizer="adam",
         num_steps=10,
         num_levels=2,
@@ -201,6 +204,7 @@ def test_gradient_equals_the_oracle(make_reader, random_weights, samples):
     config = Config(
         convolution="direct",
         tile_size=32,
+        loss_scale="absolute",
         content_weight=0.0,
         style_layers=("conv1_1", "conv3_1"),
     ).resolved()

@@ -51,6 +51,38 @@ def test_every_layer_equals_float64(random_weights, image, pooling):
         assert error < FLOAT32 * np.linalg.norm(expected[name])
 
 
+@pytest.mark.parametrize("convolution", ["direct", "winograd"])
+def test_replicate_repeats_the_outermost_pixels_for_the_first_layer(
+    random_weights, image, convolution
+):
+    zero, replicate = (
+        outputs_of(
+            vgg.make_vgg19(
+                random_weights.layers,
+                convolution=convolution,
+                padding=padding,
+            ),
+            image,
+        )
+        for padding in ("zero", "replicate")
+    )
+    kernel, bias = random_weights.layers["block1_conv1"]
+    padded = np.pad(image[0], ((1, 1), (1, 1), (0, 0)), mode="edge")
+    whole = references.convolve(padded.astype(np.float64), kernel, bias)
+    expected = np.maximum(whole[1:-1, 1:-1], 0)
+    error = np.linalg.norm(replicate["block1_conv1"][0] - expected)
+    assert error < FLOAT32 * np.linalg.norm(expected)
+    assert list(replicate) == list(zero)
+    for name, value in zero.items():
+        assert replicate[name].shape == value.shape
+    inside = slice(1, -1), slice(1, -1)
+    np.testing.assert_allclose(
+        replicate["block1_conv1"][0][inside],
+        zero["block1_conv1"][0][inside],
+        atol=FLOAT32 * np.abs(expected).max(),
+    )
+
+
 def test_pooling_is_swapped_and_keeps_its_names(random_weights):
     network = vgg.make_vgg19(random_weights.layers, "average")
     pools = [layer for layer in network.layers if "pool" in layer.name]
