@@ -23,6 +23,7 @@ _CONTENT = flags.DEFINE_string("content", None, "content image", required=True)
 _STYLE = flags.DEFINE_string("style", None, "style image", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "folder", required=True)
 _SIZE = flags.DEFINE_integer("image_size", 768, "long edge in pixels")
+THE_PAPER_S = {"loss_scale": "absolute", "padding": "zero", "init": "noise"}
 _ALPHA = flags.DEFINE_float("content_weight", 1e-4, "alpha")
 _STEPS = flags.DEFINE_list(
     "steps", ["120", "80", "40"], "of each level, coarsest first"
@@ -39,6 +40,7 @@ def main(argv):
     several = Config(
         image_size=_SIZE.value,
         content_weight=_ALPHA.value,
+        **THE_PAPER_S,
         num_levels=len(steps),
         num_steps=steps,
     )
@@ -47,6 +49,8 @@ def main(argv):
     one = Config(
         image_size=_SIZE.value,
         content_weight=_ALPHA.value,
+        **THE_PAPER_S,
+        num_levels=1,
         time_limit=coarse_to_fine.seconds,
         num_steps=10**6,
     )

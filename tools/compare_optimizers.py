@@ -79,7 +79,10 @@ def _measure(content, extractor, size, init, style, setting):
     config = Config(
         image_size=int(size),
         init=init,
+        loss_scale="absolute",
         optimizer=optimizer,
+        preconditioner="none",
+        num_levels=1,
         num_steps=10**6,
         max_evaluations=_EVALUATIONS.value,
         **own,

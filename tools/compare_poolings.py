@@ -14,7 +14,8 @@ conv5_1's own as 1, and how evenly it is spread over positions, 1 if all have
 the same norm. `poolings.png` shows the pictures on the way, average above max.
 
 Any flag of tfstyle.main may be given besides; --image_size is 256 and
---content_weight, that of average pooling, 1e-3 if not.
+--content_weight, that of average pooling, 1e-3 if not. Losses, padding and
+L-BFGS are the paper's.
 """
 
 import dataclasses
@@ -44,7 +45,15 @@ _OUTPUT = flags.DEFINE_string("output", None, "folder", required=True)
 _EVALUATIONS = flags.DEFINE_list(
     "evaluations", ["20", "50", "100", "300"], "at which to look, ascending"
 )
-PRESET = ("--image_size=256", "--content_weight=1e-3")
+PRESET = (
+    "--image_size=256",
+    "--loss_scale=absolute",
+    "--content_weight=1e-3",
+    "--padding=zero",
+    "--init=noise",
+    "--preconditioner=none",
+    "--num_levels=1",
+)
 POOLINGS = ("average", "max")
 DEEPEST = "block5_conv1"
 

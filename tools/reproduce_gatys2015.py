@@ -44,7 +44,8 @@ from tfstyle.main import run_told
 
 ROOT = pathlib.Path(__file__).parents[1]
 LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
-RATIOS = (1e-5, 1e-4, 1e-3, 1e-2)
+RATIOS = (1e-3, 1e-2, 1e-1, 1.0)
+"""Of relative losses, which weigh alike at every size and in every row."""
 
 _FIGURE = flags.DEFINE_integer("figure", None, "of the paper, 1 to 3")
 _CONTENT = flags.DEFINE_string("content", None, "the photograph")
@@ -182,16 +183,12 @@ def _reproduce(config: Config) -> int:
 def _is_whole(job, config: Config, machine) -> bool:
     """Returns whether a cell is there, made by its flags and to its end."""
     from tfstyle import batch
+    from tfstyle import painting
     from tfstyle.finished import is_finished
-    from tfstyle.image_files import read_image_files
 
     workdir = batch.workdir_of(config.workdir, job.output)
-    config = job.to_config(config, workdir)
-    return is_finished(
-        config,
-        read_image_files(config),
-        lambda: machine.hash_weights(config),
-    )
+    config, images = painting.read_images(job.to_config(config, workdir))
+    return is_finished(config, images, lambda: machine.hash_weights(config))
 
 
 def _draw(figure: int, folder: str, rows, config: Config, machine) -> None:
@@ -244,6 +241,17 @@ def _caption(cell: dict[str, Any]) -> str:
 
 def _add_errors(cells, found: list[dict], config: Config, machine) -> None:
     """Adds how far the features of content reconstructions are from theirs."""
+    if config.loss_scale == "relative":
+        for cell, result in zip(cells, found, strict=True):
+            if cell.row == "content":
+                (loss,) = (
+                    value
+                    for name, value in result["losses"].items()
+                    if name.startswith("content/")
+                )
+                result["relative_error"] = loss**0.5
+        return
+
     import tensorflow as tf
 
     from tfstyle import levels
