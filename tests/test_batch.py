@@ -179,7 +179,7 @@ def test_changed_job_and_mended_one_are_done(twenty):
     text = read_text(str(folder / "out" / "12.png"))
     assert "--content_weight=0.5\n" in text
     (kept,) = (folder / "run" / "jobs").glob("12-*.1")
-    assert "--content_weight=0.001\n" in (kept / "flags.cfg").read_text()
+    assert "--content_weight=0.06\n" in (kept / "flags.cfg").read_text()
 
 
 # Long jobs, stopped and killed.

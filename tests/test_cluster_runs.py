@@ -241,7 +241,7 @@ def test_processes_with_other_flags_are_refused(tmp_path):
 
 def test_error_of_the_first_process_ends_the_other(tmp_path):
     started = start_two(
-        *RUN, "--style_weight=1e38", f"--workdir={tmp_path / 'run'}"
+        *RUN, "--style_weight=1e39", f"--workdir={tmp_path / 'run'}"
     )
     statuses, said = finish_all(started)
     assert statuses == (1, 1)
