@@ -194,7 +194,7 @@ def test_other_flags_are_refused_and_restart_keeps_the_old(straight, tmp_path):
     picture = (workdir / "output.png").read_bytes()
     status, stderr = run(*small, "--content_weight=1")
     assert status == 2
-    assert "content_weight was 0.001, now 1.0" in stderr
+    assert "content_weight was 0.06, now 1.0" in stderr
     assert len(stderr.splitlines()) == 1
     status, stderr = run(*small, "--resume=never")
     assert (status, stderr.count("\n")) == (2, 1)
