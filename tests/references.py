@@ -124,6 +124,34 @@ def total_variation(image):
     return (down**2).sum() + (right**2).sum(), gradient
 
 
+def relative_total_variation(image):
+    """Returns the mean length of the image's gradient and its own gradient."""
+    height, width, channels = image.shape
+    total, gradient = 0.0, np.zeros_like(image)
+    for row, column in np.ndindex(height, width):
+        for down, right in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
+            below = min(max(row + down, 0), height - 1), column
+            beside = row, min(max(column + right, 0), width - 1)
+            here = row, column
+            vertical = image[below] - image[here]
+            horizontal = image[beside] - image[here]
+            squares = (vertical**2).mean() + (horizontal**2).mean()
+            length = np.sqrt(squares + 2.5**2)
+            total += length - 2.5
+            gradient[below] += vertical / length / channels
+            gradient[beside] += horizontal / length / channels
+            gradient[here] -= (vertical + horizontal) / length / channels
+    unit = height * width * 4 * 255
+    return total / unit, gradient / unit
+
+
+def relative_out_of_range(image):
+    """Returns the mean of squares beyond black and white, and its gradient."""
+    loss, gradient = out_of_range(image)
+    unit = image.size * 255**2
+    return loss / unit, gradient / unit
+
+
 MEAN_BGR = (103.939, 116.779, 123.68)
 
 
@@ -190,14 +218,15 @@ def value_and_gradient(
         slope = 4 * scale * features @ difference / (height * width)
         upstreams[name] = upstreams.get(name, 0) + style_weight * weight * slope
     gradient = backward(outputs, upstreams, weights, pooling, active)
-    unit = image.size * 255**2 if is_relative else 1
+    smoothness, limits = total_variation, out_of_range
+    if is_relative:
+        smoothness, limits = relative_total_variation, relative_out_of_range
     for name, weight, function in (
-        ("total_variation", tv_weight, total_variation),
-        ("range", range_weight, out_of_range),
+        ("total_variation", tv_weight, smoothness),
+        ("range", range_weight, limits),
     ):
         if weight:
-            loss, slope = function(image.astype(np.float64))
-            terms[name] = loss / unit
-            total += weight * loss / unit
-            gradient = gradient + weight * slope / unit
+            terms[name], slope = function(image.astype(np.float64))
+            total += weight * terms[name]
+            gradient = gradient + weight * slope
     return terms, total, gradient

@@ -89,7 +89,7 @@ def test_config_defaults_are_the_best_picture_known():
     )
     assert config.loss_scale == "relative"
     assert (config.content_weight, config.style_weight) == (0.06, 1.0)
-    assert (config.tv_weight, config.range_weight) == (0.3, 10.0)
+    assert (config.tv_weight, config.range_weight) == (0.25, 10.0)
     assert (config.pooling, config.padding) == ("average", "replicate")
     assert (config.init, config.num_levels) == ("auto", "auto")
     assert (config.optimizer, config.preconditioner) == ("lbfgs", "frequency")

@@ -415,7 +415,23 @@ def test_picture_flags_are_data(tmp_path):
     text = provenance.make_text(lines, {"fact": "--seed=9"})
     path = str(tmp_path / "picture.png")
     write_picture(path, text)
-    assert read_picture_flags(path) == ["--seed=7", "--style_images=a b.jpg"]
+    *older, seed, styles = read_picture_flags(path)
+    assert (seed, styles) == ("--seed=7", "--style_images=a b.jpg")
+    assert older == [
+        "--loss_scale=absolute",
+        "--padding=zero",
+        "--preconditioner=none",
+    ]
+
+
+def test_a_picture_that_says_its_flags_gets_none_of_older_ones(tmp_path):
+    from tfstyle import provenance
+    from tfstyle.config_flags import read_picture_flags
+
+    lines = Config().resolved().to_flags(only_pixels=True)
+    path = str(tmp_path / "picture.png")
+    write_picture(path, provenance.make_text(lines, {}))
+    assert read_picture_flags(path) == lines
 
 
 def test_later_flags_win_over_a_picture_s(tmp_path):

@@ -1,6 +1,7 @@
 """Losses against hand arithmetic and the paper's closed-form gradients."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tests import references
@@ -85,6 +86,47 @@ def test_total_variation_loss_equals_hand_arithmetic():
     image = tf.constant([[[[1.0], [4.0]], [[3.0], [3.0]]]])
     # down: (3-1)^2 + (3-4)^2, right: (4-1)^2 + (3-3)^2
     assert float(losses.total_variation_loss(image)) == 4 + 1 + 9
+
+
+@pytest.mark.parametrize(("height", "width"), [(6, 5), (1, 7), (4, 1)])
+def test_relative_total_variation_and_gradient_equal_float64(
+    generator, height, width
+):
+    image = generator.normal(scale=9, size=(1, height, width, 3))
+    image = image.astype(np.float32)
+    loss, gradient = gradient_of(losses.relative_total_variation_loss, image)
+    expected, slope = references.relative_total_variation(
+        image[0].astype(np.float64)
+    )
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+    np.testing.assert_allclose(gradient[0], slope, rtol=1e-4, atol=1e-8)
+
+
+def test_relative_total_variation_of_an_edge_is_its_height_by_hand():
+    """A step from black to white: each row beside it sees it twice in four."""
+    image = np.zeros((1, 8, 5, 3), np.float32)
+    image[:, 4:] = 255
+    expected = 2 / 8 * 2 / 4 * (np.sqrt(255**2 + 2.5**2) - 2.5) / 255
+    np.testing.assert_allclose(
+        losses.relative_total_variation_loss(tf.constant(image)),
+        expected,
+        rtol=1e-5,
+    )
+
+
+def test_relative_total_variation_prefers_one_edge_to_ripples_of_its_energy():
+    edge, ripples = np.zeros((2, 1, 64, 8, 3), np.float32)
+    edge[:, 32:] = 128
+    ripples[:, 1::2] = 128 / np.sqrt(63)
+    squared, mean_length = (
+        [float(function(tf.constant(image))) for image in (edge, ripples)]
+        for function in (
+            losses.total_variation_loss,
+            losses.relative_total_variation_loss,
+        )
+    )
+    assert squared[0] == pytest.approx(squared[1], rel=1e-5)
+    assert mean_length[0] < mean_length[1] / 3
 
 
 def test_total_variation_loss_and_gradient_equal_float64(generator):

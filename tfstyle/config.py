@@ -15,7 +15,7 @@ PRECONDITIONERS = {"lbfgs": "frequency", "adam": "none"}
 LOSS_WEIGHTS = {
     "relative": {
         "content_weight": 0.06,
-        "tv_weight": 0.3,
+        "tv_weight": 0.25,
         "range_weight": 10.0,
     },
     "absolute": {"content_weight": 1e-3, "tv_weight": 0.0, "range_weight": 0.0},
@@ -122,7 +122,7 @@ class Config:
     tv_weight: float | None = _field(
         None,
         "Losses",
-        "weight of the total variation; default: 0.3, of absolute losses 0",
+        "weight of the total variation; default: 0.25, of absolute losses 0",
     )
     range_weight: float | None = _field(
         None,

@@ -107,6 +107,14 @@ def parse(
     return config
 
 
+BEFORE = {
+    "loss_scale": "absolute",
+    "padding": "zero",
+    "preconditioner": "none",
+}
+"""What pictures were made with that do not say: older than these flags."""
+
+
 def read_picture_flags(path: str) -> list[str]:
     """Returns the flags that a picture says it was made with.
 
@@ -134,12 +142,14 @@ def read_picture_flags(path: str) -> list[str]:
         for field in dataclasses.fields(Config)
         if field.metadata["pixels"]
     }
-    return [
-        line
-        for line in text.splitlines()
-        if re.fullmatch(r"--\w+=.*", line)
-        and line[2:].partition("=")[0] in known
-    ]
+    said, names = [], set()
+    for line in text.splitlines():
+        name = line[2:].partition("=")[0]
+        if re.fullmatch(r"--\w+=.*", line) and name in known:
+            said.append(line)
+            names.add(name)
+    older = [f"--{n}={v}" for n, v in BEFORE.items() if n not in names]
+    return older + said
 
 
 def _insert_picture_flags(argv: list[str]) -> list[str]:

@@ -53,6 +53,18 @@ class LayerSums(NamedTuple):
 SCALED_GRADIENT = 1.0
 """Largest gradient by a feature, as scaled; in float16 4000 below overflow."""
 
+PIXEL_LOSSES = {
+    "relative": {
+        "total_variation": losses.relative_total_variation_loss,
+        "range": losses.relative_range_loss,
+    },
+    "absolute": {
+        "total_variation": losses.total_variation_loss,
+        "range": losses.range_loss,
+    },
+}
+"""Losses of the image itself, by `loss_scale`."""
+
 GRAPH_GROUPS = ("Losses", "Network", "Machine")
 """Groups of the fields of Config that may enter a graph."""
 
@@ -286,16 +298,14 @@ def _weigh(
             weighted[f"weighted/{term}"] = factor * tf.reduce_sum(
                 tf.stack(parts) * tf.constant(factors, tf.float32)
             )
-    for term, weight, compute in (
-        ("total_variation", config.tv_weight, losses.total_variation_loss),
-        ("range", config.range_weight, losses.range_loss),
+    pixel_losses = PIXEL_LOSSES[config.loss_scale]
+    for term, weight in (
+        ("total_variation", config.tv_weight),
+        ("range", config.range_weight),
     ):
         if weight:
-            loss = compute(image)
-            if config.loss_scale == "relative":
-                loss /= image.shape.num_elements() * losses.GREY_LEVELS**2
-            ordered[term] = loss
-            weighted[f"weighted/{term}"] = weight * loss
+            ordered[term] = pixel_losses[term](image)
+            weighted[f"weighted/{term}"] = weight * ordered[term]
     total = tf.reduce_sum(tf.stack(list(weighted.values())))
     return LossTerms(total, ordered, weighted)
 
