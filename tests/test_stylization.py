@@ -582,12 +582,18 @@ def test_odd_sizes_are_painted_in_a_frame_and_cropped(samples, extractor):
 
 
 @pytest.mark.weights
-@pytest.mark.slow
-def test_one_recipe_serves_every_size(samples, real_weights):
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        pytest.param((96, 192, 384), marks=pytest.mark.slow),
+        pytest.param((256, 512, 1024), marks=pytest.mark.soak),
+    ],
+)
+def test_one_recipe_serves_every_size(samples, real_weights, sizes):
     """The paper's content loss would grow sixteenfold beside the style's."""
     extractor = make_extractor(Config().resolved())
     contents, styles = [], []
-    for size in (96, 192, 384):
+    for size in sizes:
         config = Config(image_size=size, num_levels=1, num_steps=25)
         losses = paint(samples, extractor, config).losses
         contents.append(losses["content/block4_conv2"])

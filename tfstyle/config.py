@@ -168,7 +168,7 @@ class Config:
     preconditioner: str = _field(
         "auto",
         "Optimization",
-        "of lbfgs; frequency: large forms first, fewer ripples; none: as"
+        "of lbfgs; frequency: large forms move first; none: as"
         " published; auto: frequency for lbfgs, none for adam",
     )
     num_levels: str | int = _field(

@@ -4,11 +4,10 @@ L-BFGS begins with a multiple of the identity as its inverse Hessian. For
 pixels a better guess is at hand: in natural pictures amplitudes fall as one
 over the frequency, so that steps along low frequencies should be longer.
 
-A townscape in The Starry Night at 320 px, 122 evaluations: the total was
-0.0793 without and 0.0790 with it, of which the total variation 0.0044 and
-0.0041; the sky got the painting's sun and swirl, and fewer ripples. With the
-square of the frequency, 50 evaluations at 256 px, the total was 9 percent
-higher.
+A townscape in The Starry Night at 320 px, content and style losses alone, 175
+evaluations: the total was 0.0654 without and 0.0650 with it; without it the
+river got a sun, too. With the square of the frequency, 50 evaluations at 256
+px, the total was 9 percent higher.
 """
 
 import numpy as np
