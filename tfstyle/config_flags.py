@@ -17,6 +17,12 @@ from tfstyle.config_values import to_tuple
 from tfstyle.one_line import one_line
 
 MAX_MESSAGE = 5000
+BEFORE_THE_FLAG = {
+    "loss_scale": "absolute",
+    "padding": "zero",
+    "preconditioner": "none",
+}
+"""How pictures were made that are older than these flags and do not say."""
 """Characters; a name of a file may have thousands."""
 
 _USAGE = """\
@@ -107,20 +113,13 @@ def parse(
     return config
 
 
-BEFORE = {
-    "loss_scale": "absolute",
-    "padding": "zero",
-    "preconditioner": "none",
-}
-"""What pictures were made with that do not say: older than these flags."""
-
-
 def read_picture_flags(path: str) -> list[str]:
     """Returns the flags that a picture says it was made with.
 
     What a picture says is data: only lines of the form `--name=value` are
     taken, whose name is that of a field that decides pixels. Nothing else is
-    read for it, no flagfile and no output path.
+    read for it, no flagfile and no output path. A picture that is older than a
+    flag gets, before the others, what was done then.
 
     Raises:
         ConfigError: if the picture cannot be read or says nothing.
@@ -142,14 +141,13 @@ def read_picture_flags(path: str) -> list[str]:
         for field in dataclasses.fields(Config)
         if field.metadata["pixels"]
     }
-    said, names = [], set()
+    said = {}
     for line in text.splitlines():
-        name = line[2:].partition("=")[0]
-        if re.fullmatch(r"--\w+=.*", line) and name in known:
-            said.append(line)
-            names.add(name)
-    older = [f"--{n}={v}" for n, v in BEFORE.items() if n not in names]
-    return older + said
+        flag = re.fullmatch(r"--(\w+)=(.*)", line)
+        if flag and flag[1] in known:
+            said[flag[1]] = flag[2]
+    older = {n: v for n, v in BEFORE_THE_FLAG.items() if n not in said}
+    return [f"--{name}={value}" for name, value in (older | said).items()]
 
 
 def _insert_picture_flags(argv: list[str]) -> list[str]:
