@@ -376,7 +376,8 @@ def test_signal_stops_the_run_with_its_picture(tmp_path, number, status):
 def test_second_signal_exits_at_once(tmp_path):
     process = start(
         *SMOKE,
-        "--image_size=900",  # a step of many seconds
+        "--image_size=900",
+        "--num_levels=1",  # a coarse level's steps would be over too soon
         "--num_steps=100000",
         f"--workdir={tmp_path}",
     )

@@ -211,6 +211,17 @@ def test_style_scale_is_relative_to_the_output(samples, scale, expected):
     assert style.shape == (*expected, 3)
 
 
+@pytest.mark.parametrize(
+    ("padding", "expected"), [("replicate", (48, 80)), ("zero", (41, 79))]
+)
+def test_style_has_whole_positions_as_the_frame_has(padding, expected):
+    config = Config(style_scale=0, padding=padding)
+    style = levels._resize_style(
+        np.zeros((41, 79, 3), np.uint8), 512, 1.0, config
+    )
+    assert style.shape == (*expected, 3)
+
+
 def test_style_of_its_own_size_shrinks_with_the_level(samples):
     config = Config(**SMALL, style_scale=0, num_levels=2)
     style = levels._resize_style(samples[1], 24, 0.5, config)
