@@ -50,11 +50,13 @@ def test_outermost_pixels_are_as_those_inside(
     gravel, extractor, size, num_levels, start
 ):
     found = []
-    for seed in range(SEEDS if size < 100 else 1):
+    # Many grains along a side: one picture of few scatters by 12 percent.
+    extent, num_seeds = (256, SEEDS) if size < 100 else (512, 2)
+    for seed in range(num_seeds):
         config = Config(
             image_size=size, num_levels=num_levels, seed=seed, init=start
         )
-        style = np.roll(gravel, 37 * seed, (0, 1))[:256, :256]
+        style = np.roll(gravel, 37 * seed, (0, 1))[:extent, :extent]
         content = style.swapaxes(0, 1) if start == "content" else None
         result = stylize(content, [style], config, extractor=extractor)
         found.append(result.pixels.astype(np.float64))
