@@ -222,6 +222,12 @@ def test_style_has_whole_positions_as_the_frame_has(padding, expected):
     assert style.shape == (*expected, 3)
 
 
+def test_style_less_than_one_position_is_refused():
+    config = Config(style_scale=0)
+    with pytest.raises(ConfigError, match=r"a style image 64x15 pixels"):
+        levels._resize_style(np.zeros((15, 64, 3), np.uint8), 512, 1.0, config)
+
+
 def test_style_of_its_own_size_shrinks_with_the_level(samples):
     config = Config(**SMALL, style_scale=0, num_levels=2)
     style = levels._resize_style(samples[1], 24, 0.5, config)

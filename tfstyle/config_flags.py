@@ -17,13 +17,13 @@ from tfstyle.config_values import to_tuple
 from tfstyle.one_line import one_line
 
 MAX_MESSAGE = 5000
+"""Characters; a name of a file may have thousands."""
 BEFORE_THE_FLAG = {
     "loss_scale": "absolute",
     "padding": "zero",
     "preconditioner": "none",
 }
 """How pictures were made that are older than these flags and do not say."""
-"""Characters; a name of a file may have thousands."""
 
 _USAGE = """\
 tfstyle: neural style transfer after Gatys, Ecker and Bethge (2015)

@@ -16,8 +16,10 @@ from tfstyle.features import Extractor
 from tfstyle.frame import Frame
 from tfstyle.objective import ValueAndGradient
 from tfstyle.objective import make_value_and_gradient
+from tfstyle.plan import deepest_layer
 from tfstyle.plan import frame_of
 from tfstyle.plan import settle_by_images
+from tfstyle.plan import style_size
 from tfstyle.preprocessing import preprocess
 from tfstyle.pyramid import level_sizes
 from tfstyle.replicas import Replicas
@@ -25,8 +27,6 @@ from tfstyle.replicated_extractor import ReplicatedExtractor
 from tfstyle.targets import compute_targets
 from tfstyle.tiling import TiledExtractor
 from tfstyle.tiling import make_tiled_value_and_gradient
-from tfstyle.vgg19_layers import Layer
-from tfstyle.vgg19_layers import deepest
 from tfstyle.vgg19_layers import num_positions
 
 
@@ -196,12 +196,6 @@ def _resize_style(
 ) -> np.ndarray:
     """Resizes a style image by `style_scale` to a level's size.
 
-    With replicated padding its sides are rounded to whole positions of the
-    deepest layer, as the frame's are, so that the zeros beyond the edges take
-    the same part in both Gram matrices. Else the contrast of a texture's
-    outermost 8 pixels was 4, 11, 4 and 20 percent too low at 79 px, by side
-    (six seeds, 130 steps).
-
     Args:
         style: uint8 `[H, W, 3]`.
         long_edge: of the level's picture, pixels.
@@ -212,19 +206,12 @@ def _resize_style(
     long_edge = long_edge * config.style_scale or max(size) * share
     if long_edge != max(size):
         size = image_io.fit_size(*size, max(1, round(long_edge)))
-    if config.padding == "replicate":
-        stride = _deepest(config).stride
-        size = tuple(max(1, round(side / stride)) * stride for side in size)
     _check_short_edge(size, "a style image", config)
-    return image_io.resize(style, *size)
-
-
-def _deepest(config: Config) -> Layer:
-    return deepest((*config.content_layers, *config.style_layers))
+    return image_io.resize(style, *style_size(*size, config))
 
 
 def _check_short_edge(size: tuple[int, int], what: str, config: Config) -> None:
-    layer = _deepest(config)
+    layer = deepest_layer(config)
     if min(size) < layer.stride:
         raise ConfigError(
             f"`image_size` makes {what} {size[1]}x{size[0]} pixels, less than"
