@@ -25,7 +25,7 @@ def generator():
 @pytest.fixture(scope="session")
 def samples():
     """Returns the package's content and style image, uint8 [H, W, 3]."""
-    from tfstyle.image_io import read_image
+    from tfstyle.images.files import read_image
 
     folder = ROOT / "tfstyle" / "samples"
     return tuple(
@@ -37,7 +37,7 @@ def samples():
 @pytest.fixture(scope="session")
 def random_weights():
     """Returns VGG19's weights drawn at random."""
-    from tfstyle.weights import load_weights
+    from tfstyle.network.weights import load_weights
 
     return load_weights("random")
 
@@ -45,8 +45,8 @@ def random_weights():
 @pytest.fixture(scope="session")
 def real_weights():
     """Returns VGG19's ImageNet weights; without them, CI fails."""
-    from tfstyle.weights import WeightsError
-    from tfstyle.weights import load_weights
+    from tfstyle.network.weights import WeightsError
+    from tfstyle.network.weights import load_weights
 
     try:
         return load_weights("auto")

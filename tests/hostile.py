@@ -12,10 +12,10 @@ from PIL import Image
 from PIL import ImageCms
 from PIL.PngImagePlugin import PngInfo
 
-from tests.test_weight_files import torch_bytes
-from tfstyle import checkpoint
-from tfstyle import weight_files
-from tfstyle.state import State
+from tests.network.test_weight_files import torch_bytes
+from tfstyle.experiment import checkpoint
+from tfstyle.network import weight_files
+from tfstyle.training.state import State
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -228,9 +228,9 @@ def make_checkpoint(folder, job):
 
 READ = """
 import json, resource, sys
-from tfstyle.checkpoint import read_checkpoint
-from tfstyle.image_io import read_image, read_text
-from tfstyle.weight_files import read_weights
+from tfstyle.experiment.checkpoint import read_checkpoint
+from tfstyle.images.files import read_image, read_text
+from tfstyle.network.weight_files import read_weights
 
 def read_arrays(path):
     state = read_checkpoint(path).state

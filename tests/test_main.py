@@ -2,7 +2,6 @@
 
 import json
 import os
-import pathlib
 import re
 import signal
 import subprocess
@@ -13,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfstyle.image_io import read_image
-from tfstyle.image_io import read_text
+from tests.conftest import ROOT
+from tfstyle.images.files import read_image
+from tfstyle.images.files import read_text
 
-ROOT = pathlib.Path(__file__).parents[1]
 SMOKE = [
     "--flagfile=configs/smoke.cfg",
     "--image_size=32",

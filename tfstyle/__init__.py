@@ -10,12 +10,12 @@ import importlib
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Config": "tfstyle.config",
-    "Result": "tfstyle.stylization",
-    "make_extractor": "tfstyle.features",
-    "read_image": "tfstyle.image_io",
-    "stylize": "tfstyle.stylization",
-    "write_image": "tfstyle.image_io",
+    "Config": "tfstyle.config.config",
+    "Result": "tfstyle.training.stylize",
+    "make_extractor": "tfstyle.network.extractor",
+    "read_image": "tfstyle.images.files",
+    "stylize": "tfstyle.training.stylize",
+    "write_image": "tfstyle.images.files",
 }
 
 __all__ = ["__version__", *_HOMES]

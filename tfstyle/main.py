@@ -10,11 +10,11 @@ from absl import app
 from absl import flags
 from absl import logging
 
-from tfstyle import config_flags
-from tfstyle.config import Config
-from tfstyle.config_checks import ConfigError
-from tfstyle.one_line import is_told
-from tfstyle.one_line import one_line
+from tfstyle.config import flags as config_flags
+from tfstyle.config.config import Config
+from tfstyle.config.validation import ConfigError
+from tfstyle.errors import is_told
+from tfstyle.errors import one_line
 
 config_flags.define_flags()
 
@@ -41,16 +41,16 @@ def run_told(work: Callable[[], int]) -> int:
 
 def _run(config: Config) -> int:
     """Paints or exports; returns the exit status."""
-    from tfstyle import batch
-    from tfstyle import painting
+    from tfstyle.experiment import batch
+    from tfstyle.experiment import session
 
-    machine = painting.Machine(verbose=flags.FLAGS.verbosity > 0)
+    machine = session.Machine(verbose=flags.FLAGS.verbosity > 0)
     if config.manifest:
         return batch.run_batch(config, machine)
     if config.export_dir:
         _export(config.resolved(), machine)
         return 0
-    number = painting.paint(config.resolved(), machine)
+    number = session.paint(config.resolved(), machine)
     return 128 + number if number else 0
 
 
@@ -61,13 +61,15 @@ def _export(config: Config, machine) -> None:
     )
     config = machine.start(config)
 
-    from tfstyle import export
-    from tfstyle import painting
+    from tfstyle.experiment import saved_model
+    from tfstyle.experiment import session
 
     extractor = machine.make_extractor(config)
     logging.info("%s; weights: %s", machine.device, extractor.origin)
-    with painting.quietly():  # TensorFlow would tell how it saves
-        path = export.export_extractor(extractor, config, config.export_dir)
+    with session.quietly():  # TensorFlow would tell how it saves
+        path = saved_model.export_extractor(
+            extractor, config, config.export_dir
+        )
     logging.info("Wrote %s", path)
 
 

@@ -47,18 +47,18 @@ import numpy as np
 from absl import app
 from absl import flags
 
-from tfstyle import image_io
-from tfstyle import runtime
-from tfstyle.config import Config
-from tfstyle.config_checks import ConfigError
-from tfstyle.runtime import SetupError
-from tfstyle.vgg19_layers import CONVOLUTIONS
-from tfstyle.vgg19_layers import deepest
-from tfstyle.weight_files import WeightsError
+from tfstyle.config.config import Config
+from tfstyle.config.validation import ConfigError
+from tfstyle.images import files as image_files
+from tfstyle.network.layers import CONVOLUTIONS
+from tfstyle.network.layers import deepest
+from tfstyle.network.weight_files import WeightsError
+from tfstyle.system import tensorflow_setup
+from tfstyle.system.tensorflow_setup import SetupError
 
 # Functions load TensorFlow and what needs it: child processes come before.
 
-_SAMPLES = os.path.join(os.path.dirname(image_io.__file__), "samples")
+_SAMPLES = os.path.join(os.path.dirname(image_files.__file__), "samples")
 _CONTENT = flags.DEFINE_string("content", f"{_SAMPLES}/scene.jpg", "image")
 _STYLE = flags.DEFINE_string("style", f"{_SAMPLES}/strokes.jpg", "image")
 _SIZES = flags.DEFINE_list("image_sizes", "256,512,1024", "edges in pixels")
@@ -87,7 +87,7 @@ _WINOGRAD_TABLE = flags.DEFINE_bool(
 )
 _CHILD = flags.DEFINE_string("child", None, "how the tool calls itself")
 
-ERRORS = (ConfigError, SetupError, WeightsError, image_io.ImageError)
+ERRORS = (ConfigError, SetupError, WeightsError, image_files.ImageError)
 MATRIX_SIDES = (2048, 4096)
 FIRST_STEP_SIZE = 256  # pixels
 CHILD_EVALUATIONS = 3
@@ -180,8 +180,8 @@ def count_flop(side: int, config: Config) -> int:
 
 
 def _start_tensorflow() -> str:
-    runtime.start_tensorflow()
-    return runtime.use_devices()
+    tensorflow_setup.start_tensorflow()
+    return tensorflow_setup.use_devices()
 
 
 def _cpu_model() -> str:
@@ -236,7 +236,7 @@ def _median(rows: list[dict]) -> dict:
 
 def _read_square(path: str, side: int) -> np.ndarray:
     """Reads uint8 `[side, side, 3]`, RGB."""
-    return image_io.resize(image_io.read_image(path).pixels, side, side)
+    return image_files.resize(image_files.read_image(path).pixels, side, side)
 
 
 def _measure_children(folder: str) -> dict[str, list[dict]]:
@@ -248,7 +248,7 @@ def _measure_children(folder: str) -> dict[str, list[dict]]:
     side, result, peer, pairs = _AGAINST_SIZE.value, {}, None, []
     paths = [f"{folder}/content.png", f"{folder}/style.png"]
     for path, flag in zip(paths, (_CONTENT, _STYLE), strict=True):
-        image_io.write_image(path, _read_square(flag.value, side))
+        image_files.write_image(path, _read_square(flag.value, side))
     ours = [sys.executable, os.path.abspath(__file__), f"--against_size={side}"]
     ours += [f"--content={paths[0]}", f"--style={paths[1]}"]
     if _AGAINST.value:
@@ -432,13 +432,13 @@ def _make_evaluations(convolution: str, sides: list[int]) -> dict:
     """Makes calls that evaluate the objective, by size and convolution."""
     import tensorflow as tf
 
-    from tfstyle.features import make_extractor
-    from tfstyle.objective import make_value_and_gradient
-    from tfstyle.preprocessing import preprocess
-    from tfstyle.targets import compute_targets
+    from tfstyle.images.preprocessing import preprocess
+    from tfstyle.network.extractor import make_extractor
+    from tfstyle.objective.objective import make_value_and_gradient
+    from tfstyle.objective.targets import compute_targets
 
     config = Config(convolution=convolution).resolved()
-    config = runtime.resolve_for_machine(config)
+    config = tensorflow_setup.resolve_for_machine(config)
     extractor = make_extractor(config)
 
     def make(side):
@@ -461,8 +461,8 @@ def _make_lbfgs_step(side: int):
     """
     import tensorflow as tf
 
-    from tfstyle.objective import LossTerms
-    from tfstyle.optimizers.lbfgs import LBFGS
+    from tfstyle.objective.objective import LossTerms
+    from tfstyle.training.optimizers.lbfgs import LBFGS
 
     # With so many curvatures it is far from done after a hundred steps.
     shape = (1, side, side, 3)
@@ -529,7 +529,7 @@ def _make_convolutions(channels: int, filters: int, side: int) -> list:
     """Makes calls that convolve and go back, directly and by Winograd."""
     import tensorflow as tf
 
-    from tfstyle import winograd
+    from tfstyle.network import winograd
 
     kernel = tf.random.normal([3, 3, channels, filters], stddev=0.05)
     transformed_kernel = winograd.transform_kernel(kernel)

@@ -18,10 +18,10 @@ import re
 from absl import app
 from absl import flags
 
-from tfstyle.config import Config
-from tfstyle.features import make_extractor
-from tfstyle.image_io import read_image
-from tfstyle.stylization import stylize
+from tfstyle.config.config import Config
+from tfstyle.images.files import read_image
+from tfstyle.network.extractor import make_extractor
+from tfstyle.training.stylize import stylize
 
 _CONTENT = flags.DEFINE_string("content", None, "content image", required=True)
 _STYLES = flags.DEFINE_list("styles", None, "style images", required=True)

@@ -16,14 +16,14 @@ from absl import app
 from absl import flags
 from contact_sheet import draw_sheet
 
-from tfstyle import image_io
-from tfstyle.config import Config
-from tfstyle.features import Extractor
-from tfstyle.features import make_extractor
-from tfstyle.gram import gram_matrices
-from tfstyle.losses import relative_style_loss
-from tfstyle.preprocessing import preprocess
-from tfstyle.stylization import stylize
+from tfstyle.config.config import Config
+from tfstyle.images import files as image_files
+from tfstyle.images.preprocessing import preprocess
+from tfstyle.network.extractor import Extractor
+from tfstyle.network.extractor import make_extractor
+from tfstyle.objective.gram import gram_matrices
+from tfstyle.objective.losses import relative_style_loss
+from tfstyle.training.stylize import stylize
 
 _CONTENT = flags.DEFINE_string("content", None, "content image", required=True)
 _STYLE = flags.DEFINE_string("style", None, "style image", required=True)
@@ -43,16 +43,16 @@ def main(argv):
         raise app.UsageError(f"--peers takes NAME=FILE. Received: {wrong}")
     config = Config(image_size=_SIZE.value, weights=_WEIGHTS.value)
     try:
-        content = image_io.read_image(_CONTENT.value).pixels
-        style = image_io.read_image(_STYLE.value).pixels
+        content = image_files.read_image(_CONTENT.value).pixels
+        style = image_files.read_image(_STYLE.value).pixels
         results = {
-            name: image_io.read_image(path).pixels
+            name: image_files.read_image(path).pixels
             for name, path in [
                 *([("tfstyle", _OURS.value)] if _OURS.value else []),
                 *((name, path) for name, _, path in pairs),
             ]
         }
-    except image_io.ImageError as error:
+    except image_files.ImageError as error:
         raise app.UsageError(str(error)) from None
     if not _OURS.value:
         painted = stylize(content, [style], config)
@@ -76,7 +76,7 @@ def main(argv):
     columns = ["content", "style", *results]
     row = [content, style, *results.values()]
     sheet = draw_sheet([row], [""], columns, side, [captions])
-    image_io.write_image(_OUTPUT.value, sheet)
+    image_files.write_image(_OUTPUT.value, sheet)
     print(_OUTPUT.value)
 
 
@@ -92,10 +92,10 @@ def _measure(
     Content and style are brought to the picture's size and long edge.
     """
     long_edge = max(pixels.shape)
-    style = image_io.resize(
-        style, *image_io.fit_size(*style.shape[:2], long_edge)
+    style = image_files.resize(
+        style, *image_files.fit_size(*style.shape[:2], long_edge)
     )
-    content = image_io.resize(content, *pixels.shape[:2])
+    content = image_files.resize(content, *pixels.shape[:2])
     ours, theirs, known = (
         extractor(tf.constant(preprocess(x))) for x in (pixels, style, content)
     )

@@ -27,19 +27,19 @@ from absl import app
 from absl import flags
 from contact_sheet import draw_sheet
 
-from tfstyle import config_flags
-from tfstyle import levels
-from tfstyle.config import Config
-from tfstyle.config_checks import ConfigError
-from tfstyle.features import make_extractor
-from tfstyle.gram import gram_matrices
-from tfstyle.image_io import read_image
-from tfstyle.image_io import resize
-from tfstyle.image_io import write_image
-from tfstyle.losses import style_loss
+from tfstyle.config import flags as config_flags
+from tfstyle.config.config import Config
+from tfstyle.config.validation import ConfigError
+from tfstyle.images.files import read_image
+from tfstyle.images.files import resize
+from tfstyle.images.files import write_image
+from tfstyle.images.preprocessing import preprocess
 from tfstyle.main import run_told
-from tfstyle.preprocessing import preprocess
-from tfstyle.stylization import stylize
+from tfstyle.network.extractor import make_extractor
+from tfstyle.objective.gram import gram_matrices
+from tfstyle.objective.losses import style_loss
+from tfstyle.training import problem
+from tfstyle.training.stylize import stylize
 
 _OUTPUT = flags.DEFINE_string("output", None, "folder", required=True)
 _EVALUATIONS = flags.DEFINE_list(
@@ -84,7 +84,7 @@ def _compare(config: Config) -> int:
         convolution="winograd",
     ).resolved()
     alpha = config.content_weight
-    size = levels.output_size(content, [style], config)
+    size = problem.output_size(content, [style], config)
     ends = [tf.constant(preprocess(resize(x, *size))) for x in (content, style)]
     configs, extractors, hinges, balance = {}, {}, {}, {}
     for pooling in POOLINGS:
@@ -132,7 +132,7 @@ def _compare(config: Config) -> int:
 
 
 def _make_hinge(content, style, config, extractor):
-    made = levels.Levels(
+    made = problem.Levels(
         content,
         [style],
         config,

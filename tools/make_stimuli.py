@@ -24,14 +24,14 @@ from absl import app
 from absl import flags
 from contact_sheet import draw_sheet
 
-from tfstyle import image_io
-from tfstyle.config import Config
-from tfstyle.features import Extractor
-from tfstyle.features import make_extractor
-from tfstyle.gram import gram_matrices
-from tfstyle.levels import output_size
-from tfstyle.preprocessing import preprocess
-from tfstyle.stylization import stylize
+from tfstyle.config.config import Config
+from tfstyle.images import files as image_files
+from tfstyle.images.preprocessing import preprocess
+from tfstyle.network.extractor import Extractor
+from tfstyle.network.extractor import make_extractor
+from tfstyle.objective.gram import gram_matrices
+from tfstyle.training.problem import output_size
+from tfstyle.training.stylize import stylize
 
 _STYLE = flags.DEFINE_string("style", None, "style image", required=True)
 _OUTPUT = flags.DEFINE_string("output", None, "new folder", required=True)
@@ -60,16 +60,16 @@ def main(argv):
         raise app.UsageError(f"--output must be empty. Received: {folder}")
     try:
         configs = _make_configs()
-        style = image_io.read_image(_STYLE.value).pixels
+        style = image_files.read_image(_STYLE.value).pixels
         size = output_size(None, [style], configs[-1])
     except ValueError as error:
         raise app.UsageError(str(error)) from None
     extractor = make_extractor(configs[-1])
     layers = configs[-1].style_layers
-    original = image_io.resize(style, *size)
+    original = image_files.resize(style, *size)
     grams = _grams(extractor, original, layers)
     os.makedirs(folder, exist_ok=True)
-    image_io.write_image(os.path.join(folder, "original.png"), original)
+    image_files.write_image(os.path.join(folder, "original.png"), original)
     row = _measure(extractor, original, grams)
     textures = []
     with open(
@@ -82,7 +82,7 @@ def main(argv):
             result = stylize(None, [style], config, extractor=extractor)
             num_layers = len(config.style_layers)
             name = f"layers{num_layers}_seed{config.seed}.png"
-            image_io.write_image(os.path.join(folder, name), result.pixels)
+            image_files.write_image(os.path.join(folder, name), result.pixels)
             table.writerow(
                 {
                     "file": name,
@@ -107,7 +107,7 @@ def main(argv):
         [f"seed {seed}" for seed in _SEEDS.value],
     )
     path = os.path.join(folder, "sheet.png")
-    image_io.write_image(path, sheet)
+    image_files.write_image(path, sheet)
     print(path)
 
 

@@ -18,13 +18,13 @@ from absl import app
 from skimage import data as skimage_data
 from sklearn import datasets as sklearn_datasets
 
-from tfstyle import filter_means
-from tfstyle import image_io
-from tfstyle.features import make_feature_model
-from tfstyle.preprocessing import preprocess
-from tfstyle.vgg import make_vgg19
-from tfstyle.vgg19_layers import CONVOLUTIONS
-from tfstyle.weights import load_weights
+from tfstyle.images import files as image_files
+from tfstyle.images.preprocessing import preprocess
+from tfstyle.network import filter_means
+from tfstyle.network.extractor import make_feature_model
+from tfstyle.network.layers import CONVOLUTIONS
+from tfstyle.network.vgg19 import make_vgg19
+from tfstyle.network.weights import load_weights
 
 SKIMAGE = (
     "astronaut",
@@ -52,8 +52,8 @@ def main(argv):
     sums, count = dict.fromkeys(names, 0.0), 0
     for pixels in _read_pictures():
         for size in SIZES:
-            scaled = image_io.fit_size(*pixels.shape[:2], size)
-            image = preprocess(image_io.resize(pixels, *scaled))
+            scaled = image_files.fit_size(*pixels.shape[:2], size)
+            image = preprocess(image_files.resize(pixels, *scaled))
             for turned in (image, image[:, :, ::-1]):
                 features = model(tf.constant(turned.copy()))
                 for name in names:

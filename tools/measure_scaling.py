@@ -25,10 +25,10 @@ import numpy as np
 from absl import app
 from absl import flags
 
-from tfstyle import image_io
-from tfstyle.config import Config
-from tfstyle.tiles import share_frame
-from tfstyle.vgg19_layers import BY_NAME
+from tfstyle.config.config import Config
+from tfstyle.images import files as image_files
+from tfstyle.network.layers import BY_NAME
+from tfstyle.objective.tiles import share_frame
 
 FLOP_A_PIXEL = 397e9 / 512**2
 """Of an evaluation with the paper's layers."""
@@ -115,9 +115,9 @@ def make_table(rate: float, bandwidth: float) -> str:
 def _write_pictures(folder: str, size: tuple[int, int]) -> None:
     samples = ROOT / "tfstyle" / "samples"
     for name in ("scene.jpg", "strokes.jpg"):
-        pixels = image_io.read_image(str(samples / name)).pixels
+        pixels = image_files.read_image(str(samples / name)).pixels
         path = os.path.join(folder, name.replace(".jpg", ".png"))
-        image_io.write_image(path, image_io.resize(pixels, *size))
+        image_files.write_image(path, image_files.resize(pixels, *size))
 
 
 def _measure(folder: str, number: int, turn: int) -> float:

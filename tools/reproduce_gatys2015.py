@@ -34,13 +34,13 @@ from absl import app
 from absl import flags
 from absl import logging
 
-from tfstyle import atomic_file
-from tfstyle import config_flags
-from tfstyle import image_io
-from tfstyle import provenance
-from tfstyle.config import Config
-from tfstyle.config_checks import ConfigError
+from tfstyle.config import flagfile
+from tfstyle.config import flags as config_flags
+from tfstyle.config.config import Config
+from tfstyle.config.validation import ConfigError
+from tfstyle.images import files as image_files
 from tfstyle.main import run_told
+from tfstyle.system import atomic_file
 
 ROOT = pathlib.Path(__file__).parents[1]
 LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
@@ -156,11 +156,11 @@ def _reproduce(config: Config) -> int:
     atomic_file.write_text(manifest, "\n".join(lines) + "\n")
     config = dataclasses.replace(config, manifest=manifest, workdir=folder)
 
-    from tfstyle import batch
-    from tfstyle import painting
-    from tfstyle.manifest import read_manifest
+    from tfstyle.experiment import batch
+    from tfstyle.experiment import session
+    from tfstyle.experiment.manifest import read_manifest
 
-    machine = painting.Machine(verbose=flags.FLAGS.verbosity > 0)
+    machine = session.Machine(verbose=flags.FLAGS.verbosity > 0)
     status = batch.run_batch(config, machine)
     if status:
         return status
@@ -182,12 +182,12 @@ def _reproduce(config: Config) -> int:
 
 def _is_whole(job, config: Config, machine) -> bool:
     """Returns whether a cell is there, made by its flags and to its end."""
-    from tfstyle import batch
-    from tfstyle import painting
-    from tfstyle.finished import is_finished
+    from tfstyle.experiment import batch
+    from tfstyle.experiment import session
+    from tfstyle.experiment.finished import is_finished
 
     workdir = batch.workdir_of(config.workdir, job.output)
-    config, images = painting.read_images(job.to_config(config, workdir))
+    config, images = session.read_images(job.to_config(config, workdir))
     return is_finished(config, images, lambda: machine.hash_weights(config))
 
 
@@ -225,7 +225,7 @@ def _draw(figure: int, folder: str, rows, config: Config, machine) -> None:
         labels, columns = ["input", "result"], ["photograph", *columns]
     path = os.path.join(folder, f"figure{figure}.png")
     sheet = draw_sheet(pictures, labels, columns, side, captions)
-    image_io.write_image(path, sheet)
+    image_files.write_image(path, sheet)
     logging.info("Wrote %s", path)
 
 
@@ -254,8 +254,8 @@ def _add_errors(cells, found: list[dict], config: Config, machine) -> None:
 
     import tensorflow as tf
 
-    from tfstyle import levels
-    from tfstyle.preprocessing import preprocess
+    from tfstyle.images.preprocessing import preprocess
+    from tfstyle.training import problem
 
     # One layer's sum is 1/2 |F - P|^2; what is missing is |P|.
     config = dataclasses.replace(
@@ -263,8 +263,8 @@ def _add_errors(cells, found: list[dict], config: Config, machine) -> None:
     )
     config = machine.start(config.resolved())
     content = _read(_CONTENT.value)
-    size = levels.output_size(content, [], config)
-    pixels = preprocess(image_io.resize(content, *size))
+    size = problem.output_size(content, [], config)
+    pixels = preprocess(image_files.resize(content, *size))
     features = machine.make_extractor(config)(tf.constant(pixels))
     for cell, result in zip(cells, found, strict=True):
         if cell.row == "content":
@@ -278,14 +278,14 @@ def _add_errors(cells, found: list[dict], config: Config, machine) -> None:
 
 def _read_result(path: str) -> dict[str, Any]:
     """Reads from a picture what its run came to."""
-    _, facts = provenance.parse_text(image_io.read_text(path) or "")
+    _, facts = flagfile.parse_text(image_files.read_text(path) or "")
     values = dict(pair.split("=") for pair in facts["result"].split())
     counts = {n: int(values.pop(n)) for n in ("step", "evaluations")}
     return counts | {"losses": {n: float(v) for n, v in values.items()}}
 
 
 def _read(path: str) -> np.ndarray:
-    return image_io.read_image(path).pixels
+    return image_files.read_image(path).pixels
 
 
 def _path(folder: str, cell: Cell) -> str:

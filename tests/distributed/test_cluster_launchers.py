@@ -1,0 +1,139 @@
+"""What `tools/cluster` starts, with stand-ins for Slurm and Kubernetes.
+
+Neither is to be had here: a shell script takes the place of srun, and only the
+command of the Job is run.
+"""
+
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from tests.conftest import ROOT
+from tfstyle.distributed.environment import Cluster
+from tfstyle.distributed.environment import find_cluster
+
+FOLDER = ROOT / "tools" / "cluster"
+SRUN = """#!/usr/bin/env bash
+# Starts two tasks on this machine, with the variables that srun sets.
+while [[ $1 == --* ]]; do echo "$1" >> "$SRUN_OPTIONS"; shift; done
+export SLURM_STEP_NUM_TASKS=2 SLURM_STEP_NODELIST=localhost
+export SLURM_STEP_TASKS_PER_NODE=2
+SLURM_PROCID=1 "$@" &
+SLURM_PROCID=0 "$@"
+status=$?
+wait $! && exit $status
+"""
+
+
+@pytest.mark.distributed
+@pytest.mark.slow
+def test_slurm_script_paints_one_picture_by_all_tasks(tmp_path):
+    srun = tmp_path / "bin" / "srun"
+    srun.parent.mkdir()
+    srun.write_text(SRUN)
+    srun.chmod(0o755)
+    path = f"{srun.parent}:{os.path.dirname(sys.executable)}"
+    done = subprocess.run(
+        [
+            FOLDER / "slurm.sh",
+            "--flagfile=configs/smoke.cfg",
+            "--num_steps=3",
+            f"--workdir={tmp_path / 'run'}",
+        ],
+        cwd=ROOT,
+        env=os.environ
+        | {
+            "PATH": f"{path}:{os.environ['PATH']}",
+            "SRUN_OPTIONS": str(tmp_path / "options"),
+            "SLURM_JOB_ID": str(random.randrange(10000)),
+        },
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "2 replicas in 2 processes" in done.stderr
+    assert (tmp_path / "run" / "output.png").exists()
+    assert (tmp_path / "options").read_text().splitlines() == [
+        "--kill-on-bad-exit=1",
+        "--distribution=block",
+        "--label",
+    ]
+
+
+def test_kubernetes_job_tells_every_pod_its_place(tmp_path):
+    text = (FOLDER / "kubernetes.yaml").read_text()
+    numbers = re.findall(r"(?:completions|parallelism|value): \"?(\d+)", text)
+    assert len(numbers) == 3
+    assert len(set(numbers)) == 1
+    (command,) = re.findall(r"- \|\n((?: {14}.*\n)+)", text)
+    python = tmp_path / "python"
+    python.write_text(
+        '#!/bin/bash\nprintf "%s\\n" "$TF_CONFIG" "$@"', encoding="utf-8"
+    )
+    python.chmod(0o755)
+    for index in range(3):
+        done = subprocess.run(
+            ["bash", "-c", textwrap.dedent(command)],
+            env={
+                "PATH": f"{tmp_path}:{os.environ['PATH']}",
+                "WORKERS": "3",
+                "JOB_COMPLETION_INDEX": str(index),
+            },
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        variable, *arguments = done.stdout.splitlines()
+        found = find_cluster(environment={"TF_CONFIG": variable})
+        assert found == Cluster(3, index, "TF_CONFIG")
+        assert json.loads(variable)["cluster"]["worker"] == [
+            "tfstyle-0.tfstyle:2222",
+            "tfstyle-1.tfstyle:2222",
+            "tfstyle-2.tfstyle:2222",
+        ]
+        assert arguments[:2] == ["-m", "tfstyle.main"]
+
+
+@pytest.mark.distributed
+def test_local_launcher_gives_the_first_error(tmp_path):
+    code = f"""
+import json, os, pathlib, sys, time
+index = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
+os.write(1, b"%d\\n" % index)
+ended = pathlib.Path({str(tmp_path / "ended")!r})
+if index == 1:
+    ended.touch()
+while not ended.exists():
+    time.sleep(0.1)
+time.sleep(2 * (index == 2))
+sys.exit([0, 3, 4][index])
+"""
+    command = [sys.executable, "tools/launch_local.py", "--workers=3", "--"]
+    done = subprocess.run(
+        [*command, sys.executable, "-c", code],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 3
+    assert sorted(done.stdout.split()) == ["0", "1", "2"]
+
+
+def test_local_launcher_needs_a_command():
+    done = subprocess.run(
+        [sys.executable, "tools/launch_local.py", "--workers=2"],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert done.stderr == "error: Give the command after --.\n"

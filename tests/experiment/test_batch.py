@@ -1,0 +1,362 @@
+"""Many pictures by one command: what is done, skipped, failed and gone on."""
+
+import csv
+import json
+import os
+import re
+import signal
+import time
+
+import pytest
+
+from tests.processes import finish
+from tests.processes import start
+from tfstyle.config.config import Config
+from tfstyle.config.validation import ConfigError
+from tfstyle.errors import is_told
+from tfstyle.experiment import batch
+from tfstyle.images.files import ImageError
+from tfstyle.images.files import read_text
+
+SCENE, STROKES = "tfstyle/samples/scene.jpg", "tfstyle/samples/strokes.jpg"
+SMALL = ["--weights=random", "--image_size=32", "--num_steps=2"]
+LONG = [*SMALL, "--image_size=48", "--num_steps=24"]
+LONG += ["--checkpoint_every_steps=3", "--log_every_steps=1"]
+NUM_LONG = 4
+DONE = r"\[\d+/\d+\] \S+: \d+ steps, \d+\.\d s, loss [\d.e+]+(; about .* left)?"
+
+
+def write_csv(path, rows):
+    """Writes dicts as lines; what a row lacks is an empty cell."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, names, restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def begin(folder, *flags, name="jobs.csv", **options):
+    """Starts a batch of a folder's manifest."""
+    return start(
+        f"--manifest={folder / name}",
+        f"--workdir={folder / 'run'}",
+        *flags,
+        **options,
+    )
+
+
+def run(folder, *flags, **options):
+    """Returns exit status and stderr's lines."""
+    status, stderr = finish(begin(folder, *flags, **options))
+    assert "Traceback" not in stderr, stderr
+    return status, stderr.splitlines()
+
+
+def written(folder):
+    """Returns the outputs by name: when they were written and what they are."""
+    return {
+        path.name: (path.stat().st_mtime_ns, path.read_bytes())
+        for path in sorted((folder / "out").iterdir())
+    }
+
+
+def bytes_of(folder):
+    return {name: data for name, (_, data) in written(folder).items()}
+
+
+def wait_for(is_there, process):
+    while not is_there():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.005)
+
+
+# Twenty jobs, three of them broken.
+
+FOREIGN = b"no picture of ours"
+
+
+@pytest.fixture(scope="module")
+def twenty(tmp_path_factory):
+    """Returns folder, rows and stderr of a batch, three of whose jobs fail."""
+    folder = tmp_path_factory.mktemp("twenty")
+    (folder / "out").mkdir()
+    rows = []
+    for number in range(20):
+        rows.append(
+            {
+                "content_image": SCENE,
+                "style_images": STROKES,
+                "output_image": str(folder / "out" / f"{number:02}.png"),
+                "seed": "",
+                "num_steps": 1 + number % 3,
+            }
+        )
+    rows[1] |= {"preserve_colors": "match", "init": "content"}
+    rows[4]["content_image"] = "none.jpg"
+    rows[6]["style_images"] = f'"{STROKES}","{SCENE}"'
+    rows[9]["num_steps"] = "many"
+    rows[17]["output_image"] = str(folder / "out" / "foreign.png")
+    (folder / "out" / "foreign.png").write_bytes(FOREIGN)
+    write_csv(folder / "jobs.csv", rows)
+    status, lines = run(folder, *SMALL)
+    assert status == 1, lines
+    return folder, rows, lines
+
+
+def test_broken_jobs_are_told_and_the_others_done(twenty):
+    folder, _, lines = twenty
+    names = {f"{number:02}.png" for number in range(20)}
+    names -= {"04.png", "09.png", "17.png"}
+    assert set(written(folder)) == names | {"foreign.png"}
+    assert (folder / "out" / "foreign.png").read_bytes() == FOREIGN
+    assert lines[0] == f"20 pictures of {folder}/jobs.csv, workdir {folder}/run"
+    assert re.fullmatch(r"TensorFlow [\d.]+ on .*", lines[1])
+    done = [line for line in lines if re.fullmatch(DONE, line)]
+    failed = [line for line in lines if ": failed: " in line]
+    assert (len(done), len(failed)) == (17, 3)
+    assert lines[-4] == "17 done, 3 failed"
+    patterns = (
+        r"line 6, .*/04\.png: Image 'none\.jpg' cannot be read .*",
+        r"line 11, .*/09\.png: `num_steps` must be .*='many'\.",
+        r"line 19, .*/foreign\.png: The output .* another run made it\. .*",
+    )
+    for line, pattern in zip(lines[-3:], patterns, strict=True):
+        assert re.fullmatch(rf"{folder}/jobs\.csv {pattern}", line), line
+    assert len(lines) == 2 + 20 + 1 + 3
+
+
+def test_pictures_are_those_of_single_runs(twenty):
+    folder, rows, _ = twenty
+    processes = {}
+    for number in (1, 6):
+        row = rows[number] | {"output_image": folder / f"{number:02}.png"}
+        flags = [f"--{name}={value}" for name, value in row.items() if value]
+        flags.append(f"--workdir={folder / f'single{number}'}")
+        processes[number] = start(*SMALL, *flags)
+    for number, process in processes.items():
+        status, stderr = finish(process)
+        assert status == 0, stderr
+        single = (folder / f"{number:02}.png").read_bytes()
+        assert (folder / "out" / f"{number:02}.png").read_bytes() == single
+
+
+def test_finished_workdirs_hold_no_checkpoints(twenty):
+    folder, _, _ = twenty
+    jobs = sorted((folder / "run" / "jobs").iterdir())
+    assert len(jobs) == 17
+    for job in jobs:
+        assert re.fullmatch(r"\d\d-[0-9a-f]{8}", job.name)
+        assert {path.name for path in job.iterdir()} == {
+            *(".lock", "events", "flags.cfg", "metrics.jsonl")
+        }
+
+
+def test_second_run_only_tries_what_failed(twenty):
+    folder, _, _ = twenty
+    before = written(folder)
+    status, lines = run(folder, *SMALL)
+    assert (status, written(folder)) == (1, before)
+    assert len(lines) == 1 + 3 + 1 + 3  # TensorFlow is not even loaded
+    assert lines[-4] == "0 done, 17 finished before, 3 failed"
+
+
+def test_changed_job_and_mended_one_are_done(twenty):
+    folder, rows, _ = twenty
+    before = written(folder)
+    rows = [dict(row) for row in rows]
+    rows[4]["content_image"] = SCENE
+    rows[9] |= {"num_steps": "", "report": "true"}
+    rows[12]["content_weight"] = "0.5"
+    rows[17]["overwrite"] = "true"
+    write_csv(folder / "mended.csv", rows)
+    status, lines = run(folder, *SMALL, name="mended.csv")
+    assert status == 0, lines
+    assert lines[-1] == "4 done, 16 finished before"
+    after = written(folder)
+    changed = {n for n in after if after[n] != before.get(n)}
+    assert changed == {"04.png", "09.png", "12.png", "foreign.png"}
+    text = read_text(str(folder / "out" / "12.png"))
+    assert "--content_weight=0.5\n" in text
+    (kept,) = (folder / "run" / "jobs").glob("12-*.1")
+    assert "--content_weight=0.06\n" in (kept / "flags.cfg").read_text()
+
+
+# Long jobs, stopped and killed.
+
+
+def make_long(folder):
+    (folder / "out").mkdir()
+    lines = [
+        {
+            "content_image": SCENE,
+            "style_images": [STROKES],
+            "output_image": str(folder / "out" / f"{number}.png"),
+            "init": ["noise", "content", "gray"][number % 3],
+        }
+        for number in range(NUM_LONG)
+    ]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (folder / "jobs.jsonl").write_text(text)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory):
+    """Returns the outputs of a batch that was left alone."""
+    folder = make_long(tmp_path_factory.mktemp("straight"))
+    status, lines = run(folder, *LONG, name="jobs.jsonl")
+    assert status == 0, lines
+    return bytes_of(folder)
+
+
+def wait_for_step(process, folder, number, step):
+    """Waits until a job of a batch has made a step."""
+
+    def is_there():
+        for path in (folder / "run" / "jobs").glob(f"{number}-*/metrics.jsonl"):
+            lines = path.read_text().splitlines()
+            return bool(lines) and json.loads(lines[-1])["step"] >= step
+        return False
+
+    wait_for(is_there, process)
+
+
+def test_killed_batch_goes_on_and_does_nothing_twice(straight, tmp_path):
+    folder = make_long(tmp_path)
+    process = begin(folder, *LONG, name="jobs.jsonl")
+    wait_for_step(process, folder, 1, 6)
+    process.kill()
+    process.communicate()
+    before = written(folder)
+    assert list(before) == ["0.png"]
+    status, lines = run(folder, *LONG, name="jobs.jsonl")
+    assert status == 0, lines
+    assert lines[-1] == "3 done, 1 finished before"
+    assert bytes_of(folder) == straight
+    assert written(folder)["0.png"] == before["0.png"]
+    (metrics,) = (folder / "run" / "jobs").glob("1-*/metrics.jsonl")
+    steps = [json.loads(x)["step"] for x in metrics.read_text().splitlines()]
+    assert steps == list(range(25))
+
+
+def test_stopped_batch_leaves_a_picture_and_goes_on(straight, tmp_path):
+    folder = make_long(tmp_path)
+    process = begin(folder, *LONG, name="jobs.jsonl")
+    wait_for_step(process, folder, 1, 6)
+    process.send_signal(signal.SIGTERM)
+    ended, stderr = finish(process)
+    lines = stderr.splitlines()
+    assert ended == 143, stderr
+    assert re.fullmatch(r"\[2/4\] \S+/1\.png: stopped at step \d+", lines[-2])
+    assert lines[-1] == "1 done, 3 left"
+    assert list(written(folder)) == ["0.png", "1.png"]
+    ended, lines = run(folder, *LONG, name="jobs.jsonl")
+    assert ended == 0, lines
+    assert lines[-1] == "3 done, 1 finished before"
+    assert bytes_of(folder) == straight
+
+
+def test_stop_before_the_first_step_begins_no_job(tmp_path):
+    folder = make_long(tmp_path)
+    process = begin(folder, *LONG, name="jobs.jsonl")
+    assert "4 pictures of" in process.stderr.readline()
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    status, stderr = finish(process)
+    assert (status, written(folder)) == (130, {}), stderr
+    assert stderr.splitlines()[-1] == "0 done, 4 left"
+
+
+def test_workers_share_the_jobs_and_a_dead_one_is_replaced(straight, tmp_path):
+    folder = make_long(tmp_path)
+    workers = ["localhost:1", "localhost:2"]
+
+    def begin_worker(index):
+        task = {"type": "worker", "index": index}
+        setting = {"cluster": {"worker": workers}, "task": task}
+        environment = os.environ | {"TF_CONFIG": json.dumps(setting)}
+        return begin(folder, *LONG, name="jobs.jsonl", env=environment)
+
+    first, second = begin_worker(0), begin_worker(1)
+    wait_for_step(second, folder, 1, 6)
+    second.kill()
+    second.communicate()
+    second = begin_worker(1)
+    for index, process in enumerate((first, second)):
+        status, stderr = finish(process)
+        assert status == 0, stderr
+        assert (
+            f"2 of them are of this process, {index} of 2 by TF_CONFIG\n"
+            in stderr
+        )
+        done = re.findall(r"^\[./2\] \S+/(\d)\.png: ", stderr, re.M)
+        assert done == [str(index), str(index + 2)]
+    assert bytes_of(folder) == straight
+    assert len(list((folder / "run" / "jobs").iterdir())) == NUM_LONG
+
+
+def test_redone_picture_survives_a_kill_on_its_way(twenty):
+    """The old run is kept, so what it made may still be replaced later."""
+    folder, rows, _ = twenty
+    row = rows[0] | {"content_weight": "0.25", "num_steps": "100000"}
+    write_csv(folder / "redo.csv", [row])
+    old = (folder / "out" / "00.png").read_bytes()
+    process = begin(folder, *SMALL, name="redo.csv")
+    (first,) = (folder / "run" / "jobs").glob("00-????????")
+    wait_for((folder / f"{first}.1").exists, process)
+    wait_for((first / "metrics.jsonl").exists, process)
+    process.kill()
+    process.communicate()
+    assert (folder / "out" / "00.png").read_bytes() == old
+    write_csv(folder / "redo.csv", [row | {"num_steps": "2"}])
+    status, lines = run(folder, *SMALL, name="redo.csv")
+    assert status == 0, lines
+    text = read_text(str(folder / "out" / "00.png"))
+    assert "--content_weight=0.25\n--style_weight" in text
+
+
+# What ends a batch, and what is only one job's.
+
+
+def test_missing_weights_end_the_batch(tmp_path):
+    folder = make_long(tmp_path)
+    status, lines = run(folder, "--weights=none.h5", name="jobs.jsonl")
+    assert status == 1
+    assert len(lines) == 3, lines
+    assert lines[-1].startswith("error: Weight file 'none.h5' does not exist")
+
+
+def test_unusable_manifest_ends_with_one_line(tmp_path):
+    (tmp_path / "jobs.csv").write_text("output_image,sede\nx.png,1\n")
+    status, lines = run(tmp_path)
+    assert (status, len(lines)) == (2, 1)
+    assert "Did you mean: seed ?" in lines[0]
+    assert os.listdir(tmp_path) == ["jobs.csv"]
+
+
+def test_only_errors_of_one_picture_are_failures():
+    class ResourceExhaustedError(Exception):
+        """Named as TensorFlow's."""
+
+    for error in (
+        ImageError(""),
+        OSError(),
+        MemoryError(),
+        ResourceExhaustedError(),
+    ):
+        assert batch._is_failure(error)
+    for error in (KeyError(), RuntimeError(), ValueError(), TypeError()):
+        assert not batch._is_failure(error)
+    assert is_told(ConfigError(""))
+
+
+def test_workdir_of_an_output_is_the_same_for_every_name_of_it():
+    path = batch.workdir_of("w", "out/a.png")
+    assert re.fullmatch(r"w/jobs/a-[0-9a-f]{8}", path)
+    assert batch.workdir_of("w", "./out/../out/a.png") == path
+    assert batch.workdir_of("w", os.path.abspath("out/a.png")) == path
+    assert batch.workdir_of("w", "other/a.png") != path
+    long = batch.workdir_of("w", "é" * 300 + ".png")
+    assert len(os.path.basename(long).encode()) < 200
+    Config(workdir=long)

@@ -1,0 +1,177 @@
+"""States in files."""
+
+import os
+import re
+import types
+
+import numpy as np
+import pytest
+
+from tfstyle.experiment import checkpoint
+from tfstyle.experiment.checkpoint import Checkpoints
+from tfstyle.experiment.checkpoint import read_checkpoint
+from tfstyle.experiment.checkpoint import read_latest
+from tfstyle.training.state import CheckpointError
+from tfstyle.training.state import State
+
+
+def make_state(step, generator):
+    return State(
+        {
+            "steps": [step],
+            "evaluations": step + 1,
+            "total": [0.1 + 0.2],
+            "optimizer": {"scale": [5e-324], "num_pairs": 1},
+        },
+        {
+            "image": generator.normal(size=(1, 3, 4, 3)).astype(np.float32),
+            "optimizer/0": np.array(7, np.int64),
+        },
+    )
+
+
+def make_variable(shape):
+    given = []
+    return types.SimpleNamespace(shape=shape, assign=given.append, given=given)
+
+
+def test_state_comes_back_bit_for_bit(tmp_path, generator):
+    state = make_state(3, generator)
+    checkpoints = Checkpoints(str(tmp_path / "c"), {"flags": {"seed": "0"}})
+    checkpoints(state)
+    found = read_latest(str(tmp_path / "c"))
+    assert found.path == checkpoints.path
+    assert found.job == {"flags": {"seed": "0"}}
+    assert found.state.numbers == state.numbers
+    assert set(found.state.arrays) == set(state.arrays)
+    for name, array in state.arrays.items():
+        stored = found.state.arrays[name]
+        assert stored.dtype == array.dtype
+        np.testing.assert_array_equal(stored, array)
+    part = found.state.part("optimizer")
+    assert part.integer("num_pairs", 0, 5) == 1
+    assert part.reals("scale", 1) == [5e-324]
+    assert list(part.arrays) == ["0"]
+    variable = make_variable(())
+    part.restore("0", variable)
+    assert variable.given == [7]
+
+
+def test_numpy_opens_a_checkpoint(tmp_path, generator):
+    checkpoints = Checkpoints(str(tmp_path), {})
+    state = make_state(3, generator)
+    checkpoints(state)
+    with np.load(checkpoints.path) as file:
+        np.testing.assert_array_equal(file["image"], state.arrays["image"])
+
+
+def test_the_last_two_are_kept_by_evaluations(tmp_path, generator):
+    (tmp_path / "notes.npz").write_text("of the user")
+    checkpoints = Checkpoints(str(tmp_path), {})
+    for step in (0, 999_999, 1_000_000, 12_345_678):
+        checkpoints(make_state(step, generator))
+    assert sorted(os.listdir(tmp_path)) == [
+        "notes.npz",
+        "step_1000000_evaluation_1000001.npz",
+        "step_12345678_evaluation_12345679.npz",
+    ]
+    assert read_latest(str(tmp_path)).state.numbers["steps"] == [12_345_678]
+
+
+def test_state_that_the_run_goes_on_from_is_not_written_again(
+    tmp_path, generator
+):
+    Checkpoints(str(tmp_path), {})(make_state(3, generator))
+    (path,) = tmp_path.iterdir()
+    before = path.read_bytes()
+    Checkpoints(str(tmp_path), {}, str(path))(make_state(3, generator))
+    assert path.read_bytes() == before
+
+
+def test_damaged_ones_of_later_steps_go_and_whole_ones_stay(
+    tmp_path, generator
+):
+    folder = str(tmp_path)
+    checkpoints = Checkpoints(folder, {})
+    for step in (1, 2):
+        checkpoints(make_state(step, generator))
+    for step in (7, 9):
+        name = f"step_{step:06}_evaluation_{step + 1:07}.npz"
+        (tmp_path / name).write_text("damaged")
+    resumed = Checkpoints(folder, {}, read_latest(folder).path)
+    assert resumed.path == checkpoints.path
+    resumed(make_state(3, generator))
+    assert sorted(os.listdir(folder)) == [
+        "step_000002_evaluation_0000003.npz",
+        "step_000003_evaluation_0000004.npz",
+    ]
+    assert read_latest(folder).state.numbers["steps"] == [3]
+
+
+def test_empty_or_absent_folder_holds_none(tmp_path):
+    assert read_latest(str(tmp_path)) is None
+    assert read_latest(str(tmp_path / "absent")) is None
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
+def test_the_one_before_a_damaged_one_is_taken(
+    tmp_path, generator, share, caplog
+):
+    checkpoints = Checkpoints(str(tmp_path), {})
+    checkpoints(make_state(1, generator))
+    older = checkpoints.path
+    checkpoints(make_state(2, generator))
+    size = os.path.getsize(checkpoints.path)
+    os.truncate(checkpoints.path, int(size * share))
+    assert read_latest(str(tmp_path)).path == older
+    (record,) = caplog.records
+    assert re.search(r"_0000003.npz' is damaged", record.getMessage())
+
+
+def test_one_flipped_bit_is_found(tmp_path, generator):
+    checkpoints = Checkpoints(str(tmp_path), {})
+    checkpoints(make_state(1, generator))
+    with open(checkpoints.path, "rb") as file:
+        data = bytearray(file.read())
+    data[data.index(b"\x93NUMPY") + 200] ^= 1
+    with open(checkpoints.path, "wb") as file:
+        file.write(data)
+    with pytest.raises(CheckpointError, match="damaged"):
+        read_checkpoint(checkpoints.path)
+    text = "No checkpoint in .* is whole. Give --resume=restart"
+    with pytest.raises(CheckpointError, match=text):
+        read_latest(str(tmp_path))
+
+
+def test_another_format_is_refused(tmp_path, generator, monkeypatch):
+    checkpoints = Checkpoints(str(tmp_path), {})
+    monkeypatch.setattr(checkpoint, "FORMAT", 2)
+    checkpoints(make_state(1, generator))
+    monkeypatch.undo()
+    text = "must be of format 1. Received: 2. Go on with the tfstyle that"
+    with pytest.raises(CheckpointError, match=text):
+        read_checkpoint(checkpoints.path)
+
+
+def test_array_of_another_shape_is_refused(tmp_path, generator):
+    Checkpoints(str(tmp_path), {})(make_state(1, generator))
+    state = read_latest(str(tmp_path)).state
+    variable = make_variable((1, 3, 5, 3))
+    text = r"image must be of shape \[1, 3, 5, 3\]. Received: \[1, 3, 4, 3\]"
+    with pytest.raises(CheckpointError, match=text):
+        state.restore("image", variable)
+    with pytest.raises(CheckpointError, match="Received: nothing"):
+        state.restore("sum", variable)
+    assert variable.given == []
+
+
+def test_failed_writing_leaves_the_one_before(tmp_path, generator):
+    checkpoints = Checkpoints(str(tmp_path), {})
+    checkpoints(make_state(1, generator))
+    before = os.listdir(tmp_path)
+    state = make_state(2, generator)
+    state.arrays["broken"] = np.array([object()])
+    with pytest.raises(ValueError, match="pickle"):
+        checkpoints(state)
+    assert os.listdir(tmp_path) == before
+    assert read_latest(str(tmp_path)).state.numbers["steps"] == [1]

@@ -1,0 +1,184 @@
+"""Disks that are full, read-only or gone, under real processes."""
+
+import json
+import os
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.processes import finish
+from tests.processes import start
+
+RUN = ["--flagfile=configs/smoke.cfg", "--image_size=48", "--num_steps=120"]
+LIMITED = """
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+from tests.training.test_callbacks import make_record
+from tfstyle.experiment.metric_writers import JsonLinesWriter
+writer = JsonLinesWriter("metrics.jsonl")
+for step in range(100):
+    try:
+        writer(make_record(step))
+    except OSError as error:
+        print(len(writer.lines), error)
+        break
+"""
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """Returns a small disk of its own, as a folder."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"a disk of memory cannot be mounted: {done.stderr}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture(scope="module")
+def left_alone(tmp_path_factory):
+    """Returns the bytes of the picture of a run that was left alone."""
+    workdir = tmp_path_factory.mktemp("left")
+    status, stderr = finish(start(*RUN, f"--workdir={workdir}"))
+    assert status == 0, stderr
+    return (workdir / "output.png").read_bytes()
+
+
+def fill(disk):
+    """Fills a disk to its last byte."""
+    with (
+        open("/dev/zero", "rb") as zeros,
+        open(disk / "fill", "wb", buffering=0) as file,
+        pytest.raises(OSError, match="No space"),
+    ):
+        shutil.copyfileobj(zeros, file)
+
+
+def wait_for_checkpoint(workdir, step, process):
+    while not list(workdir.glob(f"checkpoints/step_{step:06}_*.npz")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+
+
+def error_of(stderr):
+    """Returns the one line of error; nothing else went wrong."""
+    assert "Traceback" not in stderr
+    assert "Exception ignored" not in stderr
+    (line,) = [x for x in stderr.splitlines() if x.startswith("error: ")]
+    assert stderr.endswith(line + "\n")
+    return line
+
+
+@pytest.mark.parametrize("log_every_steps", [1, 1000])
+def test_run_on_a_full_disk_goes_on_once_there_is_room(
+    disk, left_alone, log_every_steps
+):
+    log = f"--log_every_steps={log_every_steps}"
+    process = start(*RUN, log, f"--workdir={disk / 'run'}")
+    wait_for_checkpoint(disk / "run", 50, process)
+    fill(disk)
+    status, stderr = finish(process)
+    assert status == 1
+    assert re.fullmatch(
+        r"error: .*No space left on device.*\. The checkpoint"
+        r" '.*/step_\d+_\w+\.npz' is whole: the same command goes on from"
+        r" there\.",
+        error_of(stderr),
+    )
+    for line in (disk / "run" / "metrics.jsonl").read_text().splitlines():
+        json.loads(line)
+    assert not (disk / "run" / "output.png").exists()
+    (disk / "fill").unlink()
+    status, stderr = finish(start(*RUN, log, f"--workdir={disk / 'run'}"))
+    assert status == 0, stderr
+    assert re.search(r"^Resumed at step (50|100)$", stderr, re.M)
+    assert (disk / "run" / "output.png").read_bytes() == left_alone
+
+
+def test_output_stays_when_the_disk_is_full_at_the_end(disk):
+    flags = [*RUN, f"--workdir={disk / 'run'}", "--checkpoint_every_steps=0"]
+    assert finish(start(*flags, "--num_steps=1"))[0] == 0
+    before = (disk / "run" / "output.png").read_bytes()
+    process = start(*flags, "--log_every_steps=1000")
+    metrics = disk / "run" / "metrics.jsonl"
+    while len(metrics.read_text().splitlines()) != 1:
+        time.sleep(0.01)
+    fill(disk)
+    status, stderr = finish(process)
+    assert status == 1
+    assert "No space left on device" in error_of(stderr)
+    assert (disk / "run" / "output.png").read_bytes() == before
+
+
+def test_file_of_limited_size_is_an_error_of_one_line(tmp_path):
+    process = start(
+        *RUN,
+        *(f"--workdir={tmp_path}", "--checkpoint_every_steps=20"),
+        preexec_fn=lambda: resource.setrlimit(
+            resource.RLIMIT_FSIZE, (200_000, 200_000)
+        ),
+    )
+    status, stderr = finish(process)
+    assert status == 1
+    assert re.search(
+        r"File too large: '.*/step_000020_\w+\.npz'\. The checkpoint"
+        r" '.*/step_000000_\w+\.npz' is whole",
+        error_of(stderr),
+    )
+    assert [
+        path.name[:11] for path in (tmp_path / "checkpoints").iterdir()
+    ] == ["step_000000"]
+
+
+def test_metrics_hold_whole_lines_where_the_disk_ends(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == list(
+        range(len(lines))
+    )
+    assert 0 < len(lines) < 100
+    assert done.stdout.startswith(f"{len(lines)} [Errno ")
+    assert "'metrics.jsonl'" in done.stdout
+
+
+@pytest.mark.parametrize("log_every_steps", [1, 100000])
+def test_workdir_that_vanishes_ends_the_run(tmp_path, log_every_steps):
+    workdir = tmp_path / "run"
+    process = start(
+        *RUN,
+        *(f"--workdir={workdir}", "--num_steps=100000"),
+        f"--log_every_steps={log_every_steps}",
+    )
+    wait_for_checkpoint(workdir, 50, process)
+    shutil.rmtree(workdir)
+    status, stderr = finish(process)
+    assert status == 1
+    assert re.search(
+        rf"No such file or directory: '{workdir}/\w+", error_of(stderr)
+    )
+    assert not workdir.exists()
+
+
+def test_read_only_disk_is_told_before_the_work(disk):
+    (disk / "run").mkdir()
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    status, stderr = finish(start(*RUN, f"--workdir={disk / 'run'}"))
+    assert status == 1
+    expected = f"error: The folder '{disk / 'run'}' is not writable.\n"
+    assert stderr == expected

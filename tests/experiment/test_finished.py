@@ -1,0 +1,117 @@
+"""Whether a picture was made by the very choices that are asked for."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tfstyle.config import flagfile
+from tfstyle.config.config import Config
+from tfstyle.experiment.finished import is_finished
+from tfstyle.experiment.inputs import ImageFiles
+from tfstyle.images import files as image_files
+
+WEIGHTS = "ab" * 32
+IMAGES = ImageFiles(
+    content=np.zeros((16, 20, 3), np.uint8),
+    alpha=None,
+    styles=[np.ones((16, 16, 3), np.uint8)],
+    content_masks=[],
+    style_masks=[],
+    initial_image=None,
+)
+
+
+@pytest.fixture
+def config(tmp_path):
+    """Returns a config whose picture is there, as a run writes it."""
+    config = Config(
+        content_image="a.png",
+        style_images=["b.png"],
+        output_image=str(tmp_path / "out.png"),
+        num_steps=5,
+        workdir="w",
+    ).resolved()
+    write(dataclasses.replace(config, convolution="direct", jit_compile="true"))
+    return config
+
+
+def write(config, weights=WEIGHTS, **facts):
+    facts = {"weights": f"from a file sha256={weights}"} | facts
+    facts |= IMAGES.describe() | {"result": "step=5 total=7"}
+    text = flagfile.make_text(config.to_flags(only_pixels=True), facts)
+    pixels = np.zeros((16, 16, 3), np.uint8)
+    image_files.write_image(config.output_image, pixels, text=text)
+
+
+def is_done(config, images=IMAGES, weights=WEIGHTS):
+    return is_finished(config, images, lambda: weights)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"convolution": "direct"},
+        {"jit_compile": "true"},
+        {"workdir": "moved", "overwrite": True, "log_every_steps": 1},
+        {"recompute": True, "report": True, "checkpoint_every_steps": 0},
+        {"time_limit": 60.0},
+    ],
+)
+def test_picture_of_the_same_choices_is_finished(config, changes):
+    assert is_done(dataclasses.replace(config, **changes))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seed": 1},
+        {"num_steps": 6},
+        {"num_steps": 4},
+        {"content_weight": 0.5},
+        {"convolution": "winograd"},
+        {"jit_compile": "false"},
+        {"content_image": None},
+        {"style_images": ["c.png"]},
+        {"max_evaluations": 9},
+        {"weights": "random"},
+    ],
+)
+def test_picture_of_other_choices_is_not(config, changes):
+    assert not is_done(dataclasses.replace(config, **changes))
+
+
+def test_picture_of_other_images_or_weights_is_not(config):
+    other = np.full((16, 16, 3), 2, np.uint8)
+    for changes in (
+        {"content": other},
+        {"styles": [other]},
+        {"initial_image": other},
+        {"content": None},
+    ):
+        assert not is_done(config, dataclasses.replace(IMAGES, **changes))
+    assert not is_done(config, weights="cd" * 32)
+
+
+def test_picture_that_a_time_limit_cut_short_is_not(config):
+    write(dataclasses.replace(config, num_steps=3))
+    assert not is_done(dataclasses.replace(config, time_limit=60.0))
+    assert is_done(dataclasses.replace(config, num_steps=3))
+
+
+def test_no_picture_of_ours_is_not(config, tmp_path):
+    path = config.output_image
+    image_files.write_image(path, np.zeros((16, 16, 3), np.uint8))
+    assert not is_done(config)
+    (tmp_path / "out.png").write_bytes(b"no picture")
+    assert not is_done(config)
+    (tmp_path / "out.png").unlink()
+    assert not is_done(config)
+
+
+def test_weights_are_asked_for_last(config):
+    def refuse():
+        raise AssertionError
+
+    assert not is_finished(dataclasses.replace(config, seed=1), IMAGES, refuse)

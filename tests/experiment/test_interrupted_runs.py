@@ -1,0 +1,255 @@
+"""Processes that are killed and stopped, and go on as if nothing had been."""
+
+import json
+import os
+import random
+import re
+import signal
+import time
+
+import pytest
+
+from tests.processes import finish
+from tests.processes import start
+from tfstyle.experiment.run_directory import LOCK
+
+RUN = [
+    "--flagfile=configs/smoke.cfg",
+    "--image_size=48",
+    "--num_levels=2",
+    "--num_steps=30,40",
+    "--log_every_steps=3",
+    "--image_every_steps=4",
+]
+KINDS = {
+    "lbfgs": ["--checkpoint_every_steps=2"],
+    "adam": [
+        *("--optimizer=adam", "--averaging=0.9", "--checkpoint_every_steps=2"),
+        "--num_steps=200,200",
+    ],
+}
+
+
+def run(*arguments):
+    """Returns exit status and stderr."""
+    return finish(start(*arguments))
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory):
+    """Returns a function from a kind to the workdir of a run left alone."""
+    made = {}
+
+    def make(kind):
+        if kind not in made:
+            made[kind] = tmp_path_factory.mktemp("runs") / "straight"
+            status, stderr = run(*RUN, *KINDS[kind], f"--workdir={made[kind]}")
+            assert status == 0, stderr
+        return made[kind]
+
+    return make
+
+
+def read_metrics(workdir):
+    """Returns the records without their seconds."""
+    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    seconds = [record.pop("seconds") for record in records]
+    assert seconds == sorted(seconds)
+    return records
+
+
+def wait_for(is_there, process, seconds=60):
+    """Waits, looking as often as it can; returns whether it came."""
+    end = time.monotonic() + seconds
+    while not is_there():
+        if process.poll() is not None:
+            return False
+        assert time.monotonic() < end
+    return True
+
+
+def is_partial(folder):
+    """Returns whether a file is being written in a folder."""
+    try:
+        return any(name.startswith(".partial-") for name in os.listdir(folder))
+    except FileNotFoundError:
+        return False
+
+
+def kill_somewhere(process, workdir, place, generator):
+    """Kills a run: at a random moment, or while it writes to a folder."""
+    wait_for((workdir / "metrics.jsonl").exists, process)
+    if place is None:
+        time.sleep(generator.uniform(0, 3))
+    else:
+        time.sleep(generator.uniform(0, 1))
+        wait_for(lambda: is_partial(workdir / place), process)
+    process.kill()
+    process.communicate()
+
+
+def check_interrupted(straight, workdir, kind, places, seed):
+    generator = random.Random(seed)
+    for place in places:
+        process = start(*RUN, *KINDS[kind], f"--workdir={workdir}")
+        kill_somewhere(process, workdir, place, generator)
+        for line in (workdir / "metrics.jsonl").read_text().splitlines():
+            json.loads(line)
+    status, stderr = run(*RUN, *KINDS[kind], f"--workdir={workdir}")
+    assert status == 0, stderr
+    expected = straight(kind)
+    for name in ("output.png", "flags.cfg"):
+        assert (workdir / name).read_bytes() == (expected / name).read_bytes()
+    assert read_metrics(workdir) == read_metrics(expected)
+    for folder in ("images", "checkpoints"):
+        names = sorted(os.listdir(workdir / folder))
+        assert names == sorted(os.listdir(expected / folder))
+    for name in os.listdir(workdir / "images"):
+        picture = (workdir / "images" / name).read_bytes()
+        assert picture == (expected / "images" / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("kind", "places"),
+    [("lbfgs", ("checkpoints", None)), ("adam", ("images",))],
+)
+def test_killed_run_ends_as_if_left_alone(straight, tmp_path, kind, places):
+    check_interrupted(straight, tmp_path / "killed", kind, places, seed=0)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", range(3))
+def test_often_killed_run_ends_as_if_left_alone(straight, tmp_path, kind, seed):
+    places = (None, "checkpoints", None, "images", None)
+    check_interrupted(straight, tmp_path / "killed", kind, places, seed)
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+def test_stopped_run_ends_as_if_left_alone(straight, tmp_path, number, status):
+    workdir = tmp_path / "stopped"
+    process = start(*RUN, *KINDS["lbfgs"], f"--workdir={workdir}")
+    wait_for(lambda: (workdir / "images" / "step_000008.png").exists(), process)
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == status, stderr
+    assert (workdir / "output.png").exists()
+    made = read_metrics(workdir)[-1]
+    (newest, *_) = sorted(os.listdir(workdir / "checkpoints"))[::-1]
+    found = re.fullmatch(r"step_0*(\d+)_evaluation_0*(\d+).npz", newest)
+    assert [int(n) for n in found.groups()] == [
+        made["step"],
+        made["evaluations"],
+    ]
+    status, stderr = run(*RUN, *KINDS["lbfgs"], f"--workdir={workdir}")
+    assert status == 0, stderr
+    assert f"Resumed at step {made['step']}\n" in stderr
+    expected = straight("lbfgs")
+    for name in ("output.png", "flags.cfg"):
+        assert (workdir / name).read_bytes() == (expected / name).read_bytes()
+    assert read_metrics(workdir) == read_metrics(expected)
+
+
+def test_finished_run_is_finished_the_second_time(straight):
+    workdir = straight("lbfgs")
+    before = (workdir / "output.png").read_bytes(), read_metrics(workdir)
+    status, stderr = run(*RUN, *KINDS["lbfgs"], f"--workdir={workdir}")
+    assert status == 0, stderr
+    assert "Resumed at step 70" in stderr
+    assert (workdir / "output.png").read_bytes() == before[0]
+    assert read_metrics(workdir) == before[1]
+
+
+def test_second_run_on_a_workdir_is_refused(tmp_path):
+    workdir = tmp_path / "shared"
+    many = "--num_steps=1000000"
+    process = start(*RUN, many, f"--workdir={workdir}")
+    try:
+        assert wait_for((workdir / "metrics.jsonl").exists, process)
+        flags = (workdir / "flags.cfg").read_bytes()
+        status, stderr = run(*RUN, f"--workdir={workdir}")
+        assert status == 1
+        assert stderr == (
+            f"error: Another run is at work in '{workdir}'. Wait for its end,"
+            " or name another by `workdir`.\n"
+        )
+        assert (workdir / "flags.cfg").read_bytes() == flags
+    finally:
+        process.kill()
+        process.communicate()
+    assert (workdir / LOCK).exists()  # which locks nothing any more
+    status, stderr = run(*RUN, f"--workdir={workdir}")
+    assert status == 0, stderr
+
+
+def test_other_flags_are_refused_and_restart_keeps_the_old(straight, tmp_path):
+    del straight
+    workdir = tmp_path / "again"
+    small = [*RUN, "--num_steps=3", f"--workdir={workdir}"]
+    assert run(*small)[0] == 0
+    old = {path.name for path in workdir.iterdir()}
+    picture = (workdir / "output.png").read_bytes()
+    status, stderr = run(*small, "--content_weight=1")
+    assert status == 2
+    assert "content_weight was 0.06, now 1.0" in stderr
+    assert len(stderr.splitlines()) == 1
+    status, stderr = run(*small, "--resume=never")
+    assert (status, stderr.count("\n")) == (2, 1)
+    status, stderr = run(*small, "--content_weight=1", "--resume=restart")
+    assert status == 0, stderr
+    kept = tmp_path / "again.1"
+    assert {path.name for path in kept.iterdir()} == old
+    assert (kept / "output.png").read_bytes() == picture
+    assert (workdir / "output.png").read_bytes() != picture
+
+
+def test_run_that_cannot_begin_leaves_no_workdir(tmp_path):
+    status, stderr = run(
+        *(*RUN, f"--workdir={tmp_path / 'new'}"),
+        f"--weights={tmp_path / 'absent.h5'}",
+    )
+    assert status == 1
+    assert "absent.h5" in stderr
+    assert os.listdir(tmp_path) == []
+
+
+def test_loss_that_is_not_finite_names_the_last_good_checkpoint(tmp_path):
+    status, stderr = run(
+        *(*RUN, f"--workdir={tmp_path}", "--optimizer=adam", "--num_levels=1"),
+        *("--num_steps=9", "--checkpoint_every_steps=1"),
+        "--learning_rate=1e25",
+    )
+    assert status == 1
+    last = stderr.splitlines()[-1]
+    assert re.fullmatch(
+        r"error: The loss is (inf|nan) at step 1 of level 0: .* The last good"
+        rf" checkpoint is '{tmp_path}/checkpoints/step_000000_\w+.npz'.",
+        last,
+    )
+    assert not (tmp_path / "output.png").exists()
+
+
+@pytest.mark.soak
+def test_stop_at_512_pixels_takes_less_than_five_seconds(
+    real_weights, tmp_path
+):
+    del real_weights  # in the cache
+    for wait in (1.3, 27.0, 5.9):
+        process = start(
+            "--content_image=tfstyle/samples/scene.jpg",
+            "--style_images=tfstyle/samples/strokes.jpg",
+            f"--workdir={tmp_path}",
+        )
+        for line in process.stderr:
+            if line.startswith("step"):
+                break
+        time.sleep(wait)
+        process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        _, stderr = process.communicate()
+        assert time.monotonic() - began < 5
+        assert process.returncode == 143, stderr
+        assert f"Wrote {tmp_path}/output.png" in stderr

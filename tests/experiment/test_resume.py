@@ -1,0 +1,313 @@
+"""Going on from a state equals never having stopped, bit for bit."""
+
+import copy
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfstyle.config.config import Config
+from tfstyle.config.validation import ConfigError
+from tfstyle.experiment import resume
+from tfstyle.experiment.checkpoint import Checkpoints
+from tfstyle.experiment.inputs import ImageFiles
+from tfstyle.network.extractor import make_extractor
+from tfstyle.training.state import CheckpointError
+from tfstyle.training.state import State
+from tfstyle.training.stylize import stylize
+from tfstyle.training.trainer import NotFiniteError
+
+SMALL = {
+    "weights": "random",
+    "image_size": 48,
+    "content_layers": ("conv2_2",),
+    "style_layers": ("conv1_1", "conv2_1"),
+    "num_levels": 2,
+    "num_steps": (4, 5),
+    "num_correction_pairs": 3,
+    "checkpoint_every_steps": 1,
+}
+KINDS = {
+    "lbfgs": {"optimizer": "lbfgs"},
+    "lbfgs-averaged": {"optimizer": "lbfgs", "averaging": 0.8},
+    "adam": {"optimizer": "adam", "averaging": 0.8},
+}
+
+
+@pytest.fixture(scope="module")
+def extractor():
+    return make_extractor(Config(**SMALL))
+
+
+def paint(samples, extractor, config, **options):
+    content, style = samples
+    records = []
+
+    def keep(record):
+        seconds = dataclasses.replace(record, seconds=0.0, image=None)
+        records.append((seconds.step, seconds.evaluations, record.losses))
+
+    result = stylize(
+        content,
+        [style],
+        config,
+        extractor=extractor,
+        actions=[keep],
+        **options,
+    )
+    return result, records
+
+
+def keep_states():
+    """Returns a list of states that fills, and what fills it."""
+    states = []
+
+    def keep(state):
+        arrays = {n: np.asarray(a).copy() for n, a in state.arrays.items()}
+        states.append(State(copy.deepcopy(state.numbers), arrays))
+
+    return states, keep
+
+
+def assert_same(found, expected):
+    assert found.image.tobytes() == expected.image.tobytes()
+    np.testing.assert_array_equal(found.pixels, expected.pixels)
+    for name in ("losses", "steps", "evaluations", "reason"):
+        assert getattr(found, name) == getattr(expected, name)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_going_on_from_any_state_ends_the_same(samples, extractor, kind):
+    config = Config(**SMALL, **KINDS[kind])
+    states, keep = keep_states()
+    straight, records = paint(samples, extractor, config, save_state=keep)
+    assert [state.numbers["steps"] for state in states] == (
+        [[n, 0] for n in range(5)] + [[4, n] for n in range(6)]
+    )
+    for number in (0, 2, 4, 5, 8, 10):
+        state = states[number]
+        resumed, rest = paint(samples, extractor, config, state=state)
+        assert_same(resumed, straight)
+        first = state.numbers["evaluations"]
+        assert rest == [record for record in records if record[1] >= first]
+
+
+@pytest.mark.parametrize("stop_at", [3, 9, 14, 15, 16])
+def test_stop_within_a_search_leaves_the_step_before(
+    samples, extractor, stop_at
+):
+    config = Config(**SMALL)
+    straight, _ = paint(samples, extractor, config)
+    states, keep = keep_states()
+    asked = []
+
+    def should_stop():
+        asked.append(None)
+        return "SIGTERM" if len(asked) >= stop_at else None
+
+    stopped, _ = paint(
+        samples, extractor, config, save_state=keep, should_stop=should_stop
+    )
+    assert stopped.reason == "SIGTERM"
+    assert stopped.evaluations < straight.evaluations
+    assert states[-1].numbers["evaluations"] == stopped.evaluations
+    resumed, _ = paint(samples, extractor, config, state=states[-1])
+    assert_same(resumed, straight)
+
+
+def test_second_search_of_a_step_is_taken_back_whole():
+    """A search that fails forgets the pairs; a stop then brings them back."""
+    from tfstyle.training.optimizers import LBFGS
+
+    x = tf.Variable([1.0, 1.0])
+    is_broken = False
+
+    def value_and_gradient(point):
+        value = tf.reduce_sum(tf.constant([1.0, 3.0]) * point**2)
+        gradient = tf.constant([2.0, 6.0]) * point
+        if is_broken:  # no step goes down any more
+            value += 1e6
+        return dataclasses.make_dataclass("Terms", ["total"])(value), gradient
+
+    optimizer = LBFGS(x, value_and_gradient, first_step=0.1)
+    optimizer.start()
+    optimizer.update_step()
+    before = optimizer.state().numbers
+    evaluations = optimizer.evaluations
+    is_broken = True
+    asked = iter([None] * 20 + ["stop"])
+    assert optimizer.update_step(should_stop=lambda: next(asked)) is None
+    assert optimizer.state().numbers == before
+    assert before["num_pairs"] == 1
+    assert optimizer.evaluations == evaluations
+
+
+def test_more_steps_go_on_where_fewer_ended(samples, extractor):
+    config = Config(**SMALL)
+    straight, _ = paint(samples, extractor, config)
+    states, keep = keep_states()
+    fewer = dataclasses.replace(config, num_steps=(4, 2))
+    paint(samples, extractor, fewer, save_state=keep)
+    resumed, _ = paint(samples, extractor, config, state=states[-1])
+    assert_same(resumed, straight)
+
+
+def test_states_are_saved_every_so_many_steps_and_at_ends(samples, extractor):
+    config = Config(**SMALL | {"checkpoint_every_steps": 3})
+    states, keep = keep_states()
+    paint(samples, extractor, config, save_state=keep)
+    steps = [state.numbers["steps"] for state in states]
+    assert steps == [[0, 0], [3, 0], [4, 0], [4, 0], [4, 3], [4, 5]]
+    none = Config(**SMALL | {"checkpoint_every_steps": 0})
+    states, keep = keep_states()
+    paint(samples, extractor, none, save_state=keep)
+    assert states == []
+
+
+def test_image_that_is_not_finite_is_never_saved(samples, extractor):
+    config = Config(
+        **SMALL | {"num_levels": 1, "num_steps": 9},
+        optimizer="adam",
+        learning_rate=1e25,
+    )
+    states, keep = keep_states()
+    with pytest.raises(NotFiniteError, match="at step 1 of level 0"):
+        paint(samples, extractor, config, save_state=keep)
+    assert [state.numbers["steps"] for state in states] == [[0]]
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"image_size": 64}, r"image must be of shape \[1, \d+, 64, 3\]"),
+        ({"optimizer": "adam"}, "0 must be of shape"),
+        ({"num_correction_pairs": 2}, "num_pairs must be from 0 to 2"),
+        ({"averaging": 0.5}, "does not tell its average"),
+        ({"num_levels": 1, "num_steps": 4}, "level must be from 0 to 0"),
+    ],
+)
+def test_state_of_another_run_is_refused(samples, extractor, changes, text):
+    states, keep = keep_states()
+    paint(samples, extractor, Config(**SMALL), save_state=keep)
+    other = Config(**SMALL | changes)
+    with pytest.raises(CheckpointError, match=text):
+        paint(samples, extractor, other, state=states[-1])
+
+
+# What is compared before a run goes on.
+
+IMAGES = ImageFiles(
+    content=np.zeros((4, 5, 3), np.uint8),
+    alpha=None,
+    styles=[np.ones((6, 5, 3), np.uint8)],
+    content_masks=[],
+    style_masks=[],
+    initial_image=None,
+)
+RUN = Config(
+    content_image="a.png",
+    style_images=["b.png"],
+    num_levels=2,
+    num_steps=(10, 20),
+    init="noise",
+    content_weight=0.06,
+    convolution="direct",
+)
+
+
+@pytest.fixture
+def workdir(tmp_path):
+    """Returns a folder with a run of RUN, at step 12."""
+    job = resume.describe_job(RUN, IMAGES) | {"weights": "abc"}
+    numbers = {"steps": [10, 2], "evaluations": 14}
+    Checkpoints(str(tmp_path / "checkpoints"), job)(State(numbers, {}))
+    return str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"content_image": "moved/a.jpg", "style_images": ["c.png"]},
+        {"log_every_steps": 1, "report": True, "output_image": "x.png"},
+        {"recompute": True, "checkpoint_every_steps": 7},
+        {"num_steps": (10, 500)},
+        {"num_steps": (10, 2)},
+        {"time_limit": 5.0},
+        {"convolution": "auto"},
+        {"weights": "moved.h5"},
+    ],
+)
+def test_same_run_goes_on(workdir, changes):
+    config = dataclasses.replace(RUN, **changes)
+    found = resume.find_checkpoint(config, IMAGES, workdir)
+    assert found.state.numbers["steps"] == [10, 2]
+    assert resume.settle(config, found).convolution == "direct"
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"content_weight": 0.5}, "content_weight was 0.06, now 0.5"),
+        ({"image_size": 100}, "image_size was 512, now 100"),
+        ({"seed": 3}, "seed was 0, now 3"),
+        ({"style_layers": ["conv1_1"]}, "style_layers was block1.*, now block"),
+        ({"max_evaluations": 9}, "max_evaluations was not given, now 9"),
+        ({"init": "c.png"}, "init was noise, now file"),
+        ({"num_steps": (11, 20)}, r"num_steps was \[10, 20\], now \[11, 20\]"),
+        ({"num_steps": (10, 1)}, "num_steps is now 1, but 2 were made"),
+        ({"convolution": "winograd"}, "convolution was direct, now winograd"),
+    ],
+)
+def test_other_flags_are_refused_by_name(workdir, changes, text):
+    config = dataclasses.replace(RUN, **changes)
+    with pytest.raises(ConfigError, match=f"holds a run of other.*: {text}"):
+        resume.find_checkpoint(config, IMAGES, workdir)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"content": np.ones((4, 5, 3), np.uint8)}, "content_image is another"),
+        ({"content": None}, "content_image is another picture"),
+        ({"styles": IMAGES.styles * 2}, "style_images 2 is another picture"),
+    ],
+)
+def test_other_pictures_are_refused_by_name(workdir, changes, text):
+    images = dataclasses.replace(IMAGES, **changes)
+    with pytest.raises(ConfigError, match=text):
+        resume.find_checkpoint(RUN, images, workdir)
+
+
+def test_never_refuses_a_workdir_with_a_checkpoint(workdir, tmp_path):
+    config = dataclasses.replace(RUN, resume="never")
+    with pytest.raises(ConfigError, match="Name another workdir, or give --re"):
+        resume.find_checkpoint(config, IMAGES, workdir)
+    assert resume.find_checkpoint(config, IMAGES, str(tmp_path / "new")) is None
+
+
+def test_other_weights_are_refused(workdir):
+    found = resume.find_checkpoint(RUN, IMAGES, workdir)
+    resume.check_weights(found, "abc")
+    with pytest.raises(ConfigError, match="`weights` are others than"):
+        resume.check_weights(found, "abd")
+
+
+def test_other_versions_are_warned_of(workdir, caplog):
+    found = resume.find_checkpoint(RUN, IMAGES, workdir)
+    found.job["versions"]["tensorflow"] = "2.0.0"
+    Checkpoints(f"{workdir}/new/checkpoints", found.job)(found.state)
+    assert caplog.records == []
+    resume.find_checkpoint(RUN, IMAGES, f"{workdir}/new")
+    (record,) = caplog.records
+    assert "tensorflow 2.0.0" in record.getMessage()
+
+
+def test_checkpoint_that_tells_no_job_is_refused(tmp_path):
+    folder = str(tmp_path / "checkpoints")
+    Checkpoints(folder, {"flags": []})(
+        State({"steps": [1], "evaluations": 2}, {})
+    )
+    with pytest.raises(CheckpointError, match="does not tell its flags"):
+        resume.find_checkpoint(RUN, IMAGES, str(tmp_path))

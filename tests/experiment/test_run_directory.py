@@ -1,0 +1,353 @@
+"""The folder of a run, and what may be overwritten."""
+
+import os
+import re
+import time
+
+import numpy as np
+import pytest
+
+from tfstyle.config import flagfile
+from tfstyle.config.config import Config
+from tfstyle.config.validation import ConfigError
+from tfstyle.experiment import run_directory
+from tfstyle.experiment.run_directory import WorkdirError
+from tfstyle.images import files as image_files
+
+MADE = flagfile.make_text(["--seed=1"], {})
+OTHER = flagfile.make_text(["--seed=2"], {})
+WRITE = os.W_OK | os.X_OK
+
+
+@pytest.fixture(autouse=True)
+def current_folder(tmp_path, monkeypatch):
+    """Makes an empty folder the current one, and returns it."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def refuse_writing(monkeypatch):
+    """Returns a function that makes a folder read-only, to root as well."""
+    access = os.access
+    refused = []
+
+    def check(path, mode, **options):
+        is_refused = os.path.realpath(path) in refused and mode & WRITE
+        return not is_refused and access(path, mode, **options)
+
+    monkeypatch.setattr(os, "access", check)
+    return lambda path: refused.append(os.path.realpath(path))
+
+
+def write_picture(path, text=""):
+    pixels = np.zeros((16, 16, 3), np.uint8)
+    image_files.write_image(str(path), pixels, text=text)
+
+
+def make_run(folder, text=MADE):
+    """Makes a workdir as a run leaves it, without its output."""
+    folder.mkdir()
+    (folder / "flags.cfg").write_text(text, encoding="utf-8")
+
+
+def check(**fields):
+    run_directory.check_output(Config(**fields))
+
+
+def refuses(text):
+    return pytest.raises(WorkdirError, match=f"^{re.escape(text)}$")
+
+
+# check_output: what must be there.
+
+
+def test_check_output_takes_the_defaults(current_folder):
+    check()
+    assert os.listdir(current_folder) == []
+
+
+@pytest.mark.parametrize(
+    "name", [*(f"a{ending}" for ending in image_files.WRITE_ENDINGS), "a.PNG"]
+)
+def test_check_output_takes_every_ending_that_can_be_written(name):
+    check(output_image=name)
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.bmp", "a", "png", ".png"])
+def test_check_output_refuses_other_endings(name):
+    expected = (
+        "`output_image` must end in one of .png, .jpg, .jpeg, .webp, .tif,"
+        f" .tiff. Received: {name!r}."
+    )
+    with pytest.raises(ConfigError, match=f"^{re.escape(expected)}$"):
+        check(output_image=name)
+
+
+def test_check_output_refuses_a_folder_that_does_not_exist():
+    expected = (
+        "The folder of `output_image` does not exist: 'missing'. Make it first."
+    )
+    with refuses(expected):
+        check(output_image="missing/a.png")
+
+
+def test_check_output_refuses_a_file_as_the_outputs_folder(current_folder):
+    (current_folder / "file").write_text("")
+    with refuses(
+        "The folder of `output_image` does not exist: 'file'. Make it first."
+    ):
+        check(output_image="file/a.png")
+
+
+def test_check_output_refuses_an_outputs_folder_that_is_not_writable(
+    current_folder, refuse_writing
+):
+    (current_folder / "out").mkdir()
+    refuse_writing("out")
+    with refuses("The folder 'out' is not writable."):
+        check(output_image="out/a.png")
+    check(output_image="a.png")
+
+
+def test_check_output_refuses_a_current_folder_that_is_not_writable(
+    current_folder, refuse_writing
+):
+    (current_folder / "out").mkdir()
+    refuse_writing(".")
+    with refuses("The folder '.' is not writable."):
+        check(output_image="a.png", workdir="out")
+    with refuses("The folder '.' is not writable."):
+        check(output_image="out/a.png")  # nowhere to make runs/
+    with refuses("The folder '.' is not writable."):
+        check()
+    check(output_image="out/a.png", workdir="out/workdir")
+
+
+def test_check_output_looks_at_runs_when_it_is_there(
+    current_folder, refuse_writing
+):
+    (current_folder / "runs").mkdir()
+    refuse_writing(".")
+    check()
+    refuse_writing("runs")
+    with refuses("The folder 'runs' is not writable."):
+        check()
+
+
+def test_check_output_refuses_a_file_named_runs(current_folder):
+    (current_folder / "runs").write_text("")
+    with refuses("'runs' is not a folder. Name another."):
+        check()
+
+
+def test_check_output_refuses_a_workdir_that_is_not_writable(
+    current_folder, refuse_writing
+):
+    (current_folder / "w").mkdir()
+    refuse_writing("w")
+    for folder in ("w", "w/", str(current_folder / "w")):
+        with refuses(f"The folder {folder!r} is not writable."):
+            check(workdir=folder)
+
+
+@pytest.mark.parametrize("below", ["a", "a/b", "a//b/", "./a/b/c"])
+def test_check_output_looks_at_the_deepest_folder_above_the_workdir(
+    current_folder, refuse_writing, below
+):
+    (current_folder / "w").mkdir()
+    check(workdir=f"w/{below}")
+    refuse_writing("w")
+    with pytest.raises(
+        WorkdirError, match=r"^The folder 'w.*' is not writable"
+    ):
+        check(workdir=f"w/{below}")
+    check(workdir=below)
+    assert os.listdir(current_folder / "w") == []
+
+
+@pytest.mark.parametrize("name", ["file", "file/below"])
+def test_check_output_refuses_a_file_as_the_workdir(current_folder, name):
+    (current_folder / "file").write_text("")
+    with refuses("'file' is not a folder. Name another."):
+        check(workdir=name)
+
+
+# check_output: what may be replaced.
+
+
+def exists(path):
+    return refuses(
+        f"The output {path!r} exists, and another run made it. Name another, or"
+        " give --overwrite."
+    )
+
+
+def test_check_output_refuses_an_output_of_another_run(current_folder):
+    write_picture(current_folder / "a.png", MADE)
+    (current_folder / "flags.cfg").write_text(MADE, encoding="utf-8")
+    with exists("a.png"):
+        check(output_image="a.png")  # a fresh workdir has made nothing
+    make_run(current_folder / "w", OTHER)
+    with exists("a.png"):
+        check(output_image="a.png", workdir="w")
+
+
+@pytest.mark.parametrize("ending", image_files.WRITE_ENDINGS)
+def test_check_output_takes_an_output_of_the_same_workdir(
+    current_folder, ending
+):
+    make_run(current_folder / "w")
+    write_picture(current_folder / f"a{ending}", MADE)
+    check(output_image=f"a{ending}", workdir="w")
+
+
+def test_check_output_takes_an_output_of_a_run_that_the_workdir_had(
+    current_folder,
+):
+    """A run begun anew is killed before its picture is there."""
+    make_run(current_folder / "w", OTHER)
+    make_run(current_folder / "w.1", OTHER)
+    make_run(current_folder / "w.2")
+    write_picture(current_folder / "a.png", MADE)
+    check(output_image="a.png", workdir="w/")
+    (current_folder / "w.2" / "flags.cfg").write_text(OTHER, encoding="utf-8")
+    with exists("a.png"):
+        check(output_image="a.png", workdir="w")
+
+
+def test_check_output_takes_an_output_that_lies_in_its_workdir(current_folder):
+    # What ended an earlier run may differ from what flags.cfg says now.
+    make_run(current_folder / "w", OTHER)
+    write_picture(current_folder / "w" / "output.png", MADE)
+    check(workdir="w")
+    check(workdir="w/", output_image="w/output.png")
+    (current_folder / "link").symlink_to("w")
+    check(workdir="link", output_image="w/output.png")
+
+
+def test_check_output_refuses_a_foreign_output_that_lies_in_its_workdir(
+    current_folder,
+):
+    make_run(current_folder / "w")
+    write_picture(current_folder / "w" / "output.png")
+    with exists("w/output.png"):
+        check(workdir="w")
+
+
+def test_check_output_refuses_an_output_in_a_workdir_without_a_run(
+    current_folder,
+):
+    (current_folder / "w").mkdir()
+    write_picture(current_folder / "w" / "output.png", MADE)
+    with exists("w/output.png"):
+        check(workdir="w")
+
+
+def test_check_output_refuses_a_foreign_picture(current_folder):
+    make_run(current_folder / "w")
+    write_picture(current_folder / "photo.jpg")
+    with exists("photo.jpg"):
+        check(output_image="photo.jpg", workdir="w")
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture"])
+def test_check_output_refuses_a_file_that_is_no_picture(
+    current_folder, content
+):
+    make_run(current_folder / "w")
+    (current_folder / "a.png").write_bytes(content)
+    with exists("a.png"):
+        check(output_image="a.png", workdir="w")
+    assert (current_folder / "a.png").read_bytes() == content
+
+
+def test_check_output_refuses_a_link_to_nowhere(current_folder):
+    (current_folder / "a.png").symlink_to("missing")
+    with exists("a.png"):
+        check(output_image="a.png")
+
+
+def test_check_output_takes_any_file_when_overwrite_is_given(current_folder):
+    (current_folder / "a.png").write_bytes(b"no picture")
+    check(output_image="a.png", overwrite=True)
+    (current_folder / "w").mkdir()
+    write_picture(current_folder / "w" / "output.png", OTHER)
+    check(workdir="w", overwrite=True)
+    assert (current_folder / "a.png").read_bytes() == b"no picture"
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_check_output_refuses_a_folder_as_the_output(current_folder, overwrite):
+    (current_folder / "a.png").mkdir()
+    with refuses("The output 'a.png' is a folder. Name a file."):
+        check(output_image="a.png", overwrite=overwrite)
+    (current_folder / "w" / "output.png").mkdir(parents=True)
+    with refuses("The output 'w/output.png' is a folder. Name a file."):
+        check(workdir="w", overwrite=overwrite)
+
+
+# make_workdir.
+
+
+def test_make_workdir_makes_the_named_folder(current_folder):
+    assert run_directory.make_workdir(Config(workdir="a/b")) == "a/b"
+    assert (current_folder / "a" / "b").is_dir()
+    assert not (current_folder / "runs").exists()
+
+
+def test_make_workdir_leaves_what_is_in_the_named_folder(current_folder):
+    make_run(current_folder / "w")
+    assert run_directory.make_workdir(Config(workdir="w")) == "w"
+    assert (current_folder / "w" / "flags.cfg").read_text() == MADE
+
+
+def test_make_workdir_names_a_fresh_folder_by_the_time(current_folder):
+    before = time.strftime("%Y-%m-%d-%H%M%S")
+    path = run_directory.make_workdir(Config())
+    after = time.strftime("%Y-%m-%d-%H%M%S")
+    assert os.path.dirname(path) == "runs"
+    assert before <= os.path.basename(path) <= after
+    assert os.listdir(current_folder / "runs") == [os.path.basename(path)]
+    assert os.listdir(path) == []
+
+
+def test_make_workdir_numbers_the_folders_of_one_second(monkeypatch):
+    monkeypatch.setattr(time, "strftime", lambda _: "2015-08-26-120000")
+    paths = [run_directory.make_workdir(Config()) for _ in range(3)]
+    assert paths == [
+        "runs/2015-08-26-120000",
+        "runs/2015-08-26-120000-2",
+        "runs/2015-08-26-120000-3",
+    ]
+    assert all(os.path.isdir(path) for path in paths)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("file", "File exists"), ("file/below", "Not a directory")],
+)
+def test_make_workdir_refuses_when_a_file_is_in_the_way(
+    current_folder, name, reason
+):
+    (current_folder / "file").write_text("")
+    with pytest.raises(
+        WorkdirError,
+        match=rf"^The workdir cannot be made \(.*{reason}.*\)\. Name another",
+    ):
+        run_directory.make_workdir(Config(workdir=name))
+
+
+def test_make_workdir_refuses_when_runs_is_a_file(current_folder):
+    (current_folder / "runs").write_text("")
+    with pytest.raises(WorkdirError, match=r"File exists.*`workdir`"):
+        run_directory.make_workdir(Config())
+
+
+def test_make_workdir_makes_what_check_output_let_pass(current_folder):
+    for fields in ({}, {"workdir": "w"}, {"workdir": "x/y/"}):
+        config = Config(**fields)
+        run_directory.check_output(config)
+        assert os.path.isdir(run_directory.make_workdir(config))
+        run_directory.check_output(config)
+    assert sorted(os.listdir(current_folder)) == ["runs", "w", "x"]

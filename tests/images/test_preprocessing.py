@@ -1,0 +1,131 @@
+"""Pixels to VGG19's input space and back."""
+
+import keras
+import numpy as np
+import pytest
+
+from tfstyle.images.preprocessing import IMAGENET_MEAN_BGR
+from tfstyle.images.preprocessing import deprocess
+from tfstyle.images.preprocessing import preprocess
+
+FLOAT32 = 1e-5  # grey levels; the last place of a difference below 256
+
+
+def make_image(bgr):
+    """Returns float32 `[1, 1, W, 3]` whose pixels with the mean are `bgr`."""
+    bgr = np.array(bgr, np.float32)
+    return (bgr - np.float32(IMAGENET_MEAN_BGR))[np.newaxis, np.newaxis]
+
+
+def test_preprocess_swaps_channels_and_removes_the_mean():
+    pixels = np.array([[[255, 0, 10], [0, 128, 255]]], np.uint8)
+    # blue - 103.939, green - 116.779, red - 123.68
+    expected = [
+        [
+            [
+                [10 - 103.939, 0 - 116.779, 255 - 123.68],
+                [255 - 103.939, 128 - 116.779, 0 - 123.68],
+            ]
+        ]
+    ]
+    image = preprocess(pixels)
+    assert image.dtype == np.float32
+    assert image.shape == (1, 1, 2, 3)
+    np.testing.assert_allclose(image, expected, rtol=0, atol=FLOAT32)
+
+
+def test_preprocess_is_keras_preprocess_input(samples):
+    for pixels in samples:
+        expected = keras.applications.vgg19.preprocess_input(
+            pixels[np.newaxis].astype(np.float32)
+        )
+        np.testing.assert_array_equal(preprocess(pixels), expected, strict=True)
+
+
+def test_preprocess_is_never_in_place(generator):
+    pixels = generator.integers(0, 256, (5, 7, 3), np.uint8)
+    before = pixels.copy()
+    pixels.setflags(write=False)
+    image = preprocess(pixels)
+    image[:] = 0
+    np.testing.assert_array_equal(pixels, before)
+    assert not np.shares_memory(image, pixels)
+
+
+def test_preprocess_takes_a_view(generator):
+    pixels = generator.integers(0, 256, (6, 8, 3), np.uint8)
+    view = pixels[::-2, 1::3]
+    np.testing.assert_array_equal(preprocess(view), preprocess(view.copy()))
+
+
+def test_deprocess_swaps_channels_and_adds_the_mean():
+    pixels = deprocess(make_image([[1, 2, 3], [30, 20, 10]]))
+    expected = np.array([[[3, 2, 1], [10, 20, 30]]], np.uint8)
+    np.testing.assert_array_equal(pixels, expected, strict=True)
+
+
+def test_deprocess_rounds_half_to_even():
+    # Exact in float32, for the mean's last place is kept in the difference.
+    halves = [0.5, 1.5, 2.5, 3.5, 4.5]
+    image = make_image([[half] * 3 for half in halves])
+    mean = np.float32(IMAGENET_MEAN_BGR)
+    np.testing.assert_array_equal((image + mean)[0, 0, :, 0], halves)
+    expected = [[[0] * 3, [2] * 3, [2] * 3, [4] * 3, [4] * 3]]
+    np.testing.assert_array_equal(deprocess(image), expected)
+
+
+@pytest.mark.parametrize(
+    ("level", "expected"),
+    [
+        (-1e9, 0),
+        (-0.6, 0),
+        (-1.0, 0),
+        (-256.0, 0),
+        (0.4, 0),
+        (0.6, 1),
+        (254.4, 254),
+        (254.6, 255),
+        (255.6, 255),
+        (256.0, 255),
+        (511.0, 255),
+        (1e9, 255),
+        (np.inf, 255),
+        (-np.inf, 0),
+    ],
+)
+def test_deprocess_rounds_and_clips(level, expected):
+    pixels = deprocess(make_image([[level, level, level]]))
+    np.testing.assert_array_equal(pixels, [[[expected] * 3]])
+
+
+def test_deprocess_is_never_in_place(generator):
+    image = generator.normal(0, 200, (1, 5, 7, 3)).astype(np.float32)
+    before = image.copy()
+    image.setflags(write=False)
+    pixels = deprocess(image)
+    pixels[:] = 0
+    np.testing.assert_array_equal(image, before)
+
+
+def test_deprocess_returns_pixels_that_any_writer_takes(generator):
+    pixels = deprocess(generator.normal(0, 50, (1, 5, 7, 3)))
+    assert pixels.dtype == np.uint8
+    assert pixels.shape == (5, 7, 3)
+    assert pixels.flags.c_contiguous
+    assert pixels.flags.writeable
+
+
+def test_deprocess_returns_every_grey_level_of_preprocess():
+    levels = np.arange(256, dtype=np.uint8)
+    # Each channel another level, so that none can stand in for another.
+    pixels = np.stack([levels, levels[::-1], np.roll(levels, 99)], -1)[None]
+    np.testing.assert_array_equal(
+        deprocess(preprocess(pixels)), pixels, strict=True
+    )
+
+
+def test_deprocess_returns_the_samples(samples):
+    for pixels in samples:
+        np.testing.assert_array_equal(
+            deprocess(preprocess(pixels)), pixels, strict=True
+        )

@@ -1,0 +1,89 @@
+"""Multi-output models cut after the deepest layer."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfstyle.config.config import Config
+from tfstyle.network import vgg19
+from tfstyle.network.extractor import Extractor
+from tfstyle.network.extractor import make_extractor
+from tfstyle.network.extractor import make_feature_model
+
+
+def test_model_is_cut_after_the_deepest_layer(random_weights):
+    network = vgg19.make_vgg19(random_weights.layers)
+    model = make_feature_model(network, ["block2_conv1", "block1_conv1"])
+    names = [layer.name for layer in model.layers]
+    assert "block2_conv1" in names
+    assert "block2_conv2" not in names
+
+
+def test_model_returns_the_named_layers(random_weights):
+    network = vgg19.make_vgg19(random_weights.layers)
+    model = make_feature_model(
+        network, ["block4_conv2", "block1_conv1", "block4_conv2"]
+    )
+    outputs = model(tf.zeros([2, 40, 33, 3]))
+    shapes = {name: tuple(value.shape) for name, value in outputs.items()}
+    assert shapes == {
+        "block1_conv1": (2, 40, 33, 64),
+        "block4_conv2": (2, 5, 4, 512),
+    }
+
+
+def test_extractor_has_content_and_style_layers():
+    config = Config(
+        weights="random",
+        seed=3,
+        content_layers=("relu2_2",),
+        style_layers=("conv1_1", "pool2"),
+    )
+    extractor = make_extractor(config)
+    outputs = extractor(tf.zeros([1, 16, 16, 3]))
+    assert set(outputs) == {"block1_conv1", "block2_conv2", "block2_pool"}
+    assert extractor.origin == "random, seed 3"
+    assert len(extractor.sha256) == 64
+
+
+def test_features_are_rectified(random_weights, generator):
+    network = vgg19.make_vgg19(random_weights.layers)
+    model = make_feature_model(network, ["block4_conv2"])
+    image = generator.normal(0, 60, (1, 32, 32, 3)).astype(np.float32)
+    features = model(image)["block4_conv2"].numpy()
+    assert features.min() == 0
+    assert features.max() > 0
+
+
+def test_segments_chain_to_the_whole_model(random_weights, generator):
+    network = vgg19.make_vgg19(random_weights.layers)
+    names = ["block1_conv1", "block2_pool", "block3_conv2", "block5_conv1"]
+    extractor = Extractor(make_feature_model(network, names), "", "")
+    image = tf.constant(generator.normal(0, 60, (1, 37, 50, 3)), tf.float32)
+    expected, found, end = extractor(image), {}, image
+    assert [segment.name for segment in extractor.segments] == [
+        "block1_pool",
+        "block2_pool",
+        "block3_pool",
+        "block4_pool",
+        "block5_conv1",
+    ]
+    for segment in extractor.segments:
+        features = segment(end)
+        end = features[segment.name]
+        found |= {n: f for n, f in features.items() if n in names}
+    assert list(found) == names
+    for name, value in found.items():
+        np.testing.assert_array_equal(value, expected[name])
+
+
+def test_features_are_float32_in_float16(random_weights, generator):
+    config = {"weights": "random", "content_layers": ("conv2_1",)}
+    image = tf.constant(generator.normal(0, 60, (1, 32, 32, 3)), tf.float32)
+    features, expected = (
+        make_extractor(Config(precision=precision, **config))(image)
+        for precision in ("mixed_float16", "float32")
+    )
+    for name, value in features.items():
+        assert value.dtype == tf.float32
+        error = np.linalg.norm(value - expected[name])
+        assert 0 < error < 5e-3 * np.linalg.norm(expected[name])

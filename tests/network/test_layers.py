@@ -1,0 +1,143 @@
+"""The table of VGG19's layers against Keras and against counted pixels."""
+
+import re
+
+import keras
+import pytest
+
+from tfstyle.network import layers as vgg19_layers
+from tfstyle.network.layers import BY_NAME
+from tfstyle.network.layers import CONVOLUTIONS
+from tfstyle.network.layers import LAYERS
+
+
+def test_layers_are_those_of_keras():
+    network = keras.applications.VGG19(include_top=False, weights=None)
+    layers = network.layers[1:]  # without the input
+    assert [layer.name for layer in layers] == [x.name for x in LAYERS]
+    for layer, ours in zip(layers, LAYERS, strict=True):
+        assert layer.output.shape[-1] == ours.channels
+        assert isinstance(layer, keras.layers.Conv2D) == ours.is_convolution
+
+
+def test_layers_are_16_convolutions_and_5_poolings():
+    assert len(CONVOLUTIONS) == 16
+    assert len(LAYERS) == 21
+    aliases = "1_1 1_2 2_1 2_2 3_1 3_2 3_3 3_4 4_1 4_2 4_3 4_4 5_1 5_2 5_3 5_4"
+    assert [layer.alias for layer in CONVOLUTIONS] == [
+        f"conv{numbers}" for numbers in aliases.split()
+    ]
+    poolings = [layer for layer in LAYERS if not layer.is_convolution]
+    assert [layer.alias for layer in poolings] == [
+        *("pool1", "pool2", "pool3", "pool4", "pool5")
+    ]
+    assert LAYERS[2] is poolings[0]
+    assert LAYERS[-1] is poolings[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "channels", "stride", "left", "right"),
+    [
+        ("block1_conv1", 64, 1, 1, 1),
+        ("block1_conv2", 64, 1, 2, 2),
+        ("block1_pool", 64, 2, 2, 3),
+        ("block2_conv1", 128, 2, 4, 5),
+        ("block3_conv1", 256, 4, 10, 13),
+        ("block4_conv2", 512, 8, 38, 45),  # DESIGN.md, section 6
+        ("block5_conv1", 512, 16, 70, 85),  # DESIGN.md, section 6
+        ("block5_pool", 512, 32, 118, 149),
+    ],
+)
+def test_layer_has_known_geometry(name, channels, stride, left, right):
+    layer = BY_NAME[name]
+    assert layer.name == name
+    assert layer.channels == channels
+    assert layer.stride == stride
+    assert (layer.reach_left, layer.reach_right) == (left, right)
+
+
+@pytest.mark.parametrize("number", range(21))
+def test_reach_is_what_one_position_sees(number):
+    layer = LAYERS[number]
+    position = 100
+    first = last = position
+    for below in reversed(LAYERS[: number + 1]):
+        if below.is_convolution:  # 3x3 at stride 1
+            first, last = first - 1, last + 1
+        else:  # 2x2 at stride 2
+            first, last = 2 * first, 2 * last + 1
+    assert position * layer.stride - first == layer.reach_left
+    assert last - position * layer.stride == layer.reach_right
+
+
+def test_by_name_finds_every_layer():
+    assert list(BY_NAME.values()) == list(LAYERS)
+    assert all(name == layer.name for name, layer in BY_NAME.items())
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("conv1_1", "block1_conv1"),
+        ("conv4_2", "block4_conv2"),
+        ("relu4_2", "block4_conv2"),
+        ("block4_conv2", "block4_conv2"),
+        ("conv5_4", "block5_conv4"),
+        ("pool1", "block1_pool"),
+        ("pool5", "block5_pool"),
+        ("block5_pool", "block5_pool"),
+    ],
+)
+def test_keras_name_takes_names_of_keras_and_the_paper(name, expected):
+    assert vgg19_layers.keras_name(name) == expected
+
+
+def test_keras_name_takes_every_name_and_alias():
+    for layer in LAYERS:
+        names = {layer.name, layer.alias}
+        if layer.is_convolution:
+            names.add(layer.alias.replace("conv", "relu"))
+        for name in names:
+            assert vgg19_layers.keras_name(name) == layer.name
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("conv3_9", "Block 3 has conv3_1 to conv3_4."),
+        ("conv1_3", "Block 1 has conv1_1 to conv1_2."),
+        ("relu2_0", "Block 2 has conv2_1 to conv2_2."),
+        ("block5_conv5", "Block 5 has conv5_1 to conv5_4."),
+        ("Conv4_2", "Block 4 has conv4_1 to conv4_4."),
+        ("conv4_2 ", "Block 4 has conv4_1 to conv4_4."),
+        ("relu_pool3", "Block 3 has conv3_1 to conv3_4."),
+        ("conv6_1", "VGG19 has conv1_1 to conv5_4 and pool1 to pool5."),
+        ("conv0_1", "VGG19 has conv1_1 to conv5_4 and pool1 to pool5."),
+        ("input_layer", "VGG19 has conv1_1 to conv5_4 and pool1 to pool5."),
+        ("", "VGG19 has conv1_1 to conv5_4 and pool1 to pool5."),
+    ],
+)
+def test_keras_name_tells_what_there_is(name, hint):
+    expected = f"VGG19 has no layer {name!r}. {hint}"
+    with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
+        vgg19_layers.keras_name(name)
+
+
+def test_keras_name_refuses_digits_that_are_no_numbers():
+    name = "conv\u00b2"  # superscript 2, for which str.isdigit() holds
+    with pytest.raises(ValueError, match=f"VGG19 has no layer {name!r}"):
+        vgg19_layers.keras_name(name)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["block1_conv1"], "block1_conv1"),
+        (["block5_conv1", "block1_conv1", "block4_conv2"], "block5_conv1"),
+        (["block1_pool", "block1_conv2"], "block1_pool"),
+        (["block2_conv1", "block1_pool"], "block2_conv1"),
+        (iter(["block3_conv4", "block3_conv1"]), "block3_conv4"),
+    ],
+)
+def test_deepest_follows_the_order_of_the_network(names, expected):
+    assert vgg19_layers.deepest(names) is BY_NAME[expected]

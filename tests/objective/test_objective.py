@@ -1,0 +1,544 @@
+"""The hinge against the float64 oracle, central differences, by parts."""
+
+from unittest.mock import ANY
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests import references
+from tfstyle.config.config import Config
+from tfstyle.config.validation import ConfigError
+from tfstyle.images.masks import average_mask
+from tfstyle.images.preprocessing import preprocess
+from tfstyle.network import vgg19
+from tfstyle.network.extractor import Extractor
+from tfstyle.network.extractor import make_feature_model
+from tfstyle.objective.objective import make_value_and_gradient
+from tfstyle.objective.targets import Targets
+from tfstyle.objective.targets import compute_targets
+
+LOSSES = 1e-5  # float32 sums over positions and channels
+GRADIENT = 2e-3  # a few rectifiers sit at zero and switch in float32
+SAME_PATTERN = 1e-5  # the oracle is given our rectifiers' pattern
+PRECISIONS = {  # bounds of the losses and, as a cosine, of the gradient
+    "mixed_bfloat16": (2e-2, 0.995),  # 8 bits; measured 9e-3 and 0.9986
+    "mixed_float16": (5e-3, 0.9995),  # 11 bits; measured 2e-3 and 0.9999
+}
+
+
+def relative_error(actual, expected):
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    return np.linalg.norm(actual - expected) / np.linalg.norm(expected)
+
+
+def make_extractor(
+    weights, pooling="average", layers=references.LAYERS, precision="float32"
+):
+    network = vgg19.make_vgg19(weights.layers, pooling, precision=precision)
+    model = make_feature_model(network, layers)
+    return Extractor(model, "", weights.sha256, precision)
+
+
+def evaluate(extractor, config, image, content, styles):
+    config = config.resolved()
+    targets = compute_targets(extractor, content, styles, config)
+    hinge = make_value_and_gradient(extractor, targets, config)
+    return targets, *hinge(image)
+
+
+def oracle(weights, config, image, content, styles, active=None):
+    config = config.resolved()
+    content_targets, style_targets = {}, {}
+    if content is not None:
+        known = references.forward(
+            content[0].numpy(),
+            weights.layers,
+            "block5_conv4",
+            config.pooling,
+        )
+        for name, weight in zip(
+            config.content_layers, config.content_layer_weights, strict=True
+        ):
+            content_targets[name] = weight, known[name]
+    if styles:
+        known = [
+            references.forward(
+                style[0].numpy(),
+                weights.layers,
+                "block5_conv4",
+                config.pooling,
+            )
+            for style in styles
+        ]
+        blend = np.array(config.style_blend_weights or [1] * len(styles))
+        for name, weight in zip(
+            config.style_layers, config.style_layer_weights, strict=True
+        ):
+            grams = [references.gram(outputs[name]) for outputs in known]
+            target = np.tensordot(blend / blend.sum(), grams, 1)
+            style_targets[name] = weight, target
+    return references.value_and_gradient(
+        image[0].numpy(),
+        weights.layers,
+        content_targets=content_targets,
+        style_targets=style_targets,
+        content_weight=config.content_weight,
+        style_weight=config.style_weight,
+        tv_weight=config.tv_weight,
+        range_weight=config.range_weight,
+        loss_scale=config.loss_scale,
+        content_reduction=config.content_reduction,
+        pooling=config.pooling,
+        active=active,
+    )
+
+
+def as_image(pixels):
+    return tf.constant(preprocess(pixels))
+
+
+@pytest.fixture
+def images(samples):
+    """Returns an image, a content and two styles, small and of odd sizes.
+
+    The image's colours go beyond black and white, as those on the way do.
+    """
+    scene, strokes = samples
+    return (
+        1.5 * as_image(strokes[100:147, 200:250]),
+        as_image(scene[300:347, 300:350]),
+        as_image(strokes[:41, :64]),
+        as_image(strokes[-33:, -37:]),
+    )
+
+
+def hold_against_oracle(weights, config, image, content, styles):
+    extractor = make_extractor(weights, config.pooling)
+    _, terms, gradient = evaluate(extractor, config, image, content, styles)
+    pattern = {
+        name: output[0].numpy() > 0 for name, output in extractor(image).items()
+    }
+    for active, bound in ((None, GRADIENT), (pattern, SAME_PATTERN)):
+        raw, total, slope = oracle(
+            weights, config, image, content, styles, active
+        )
+        assert relative_error(gradient[0], slope) < bound
+    assert set(terms.raw) == set(raw)
+    for name, value in raw.items():
+        np.testing.assert_allclose(terms.raw[name], value, rtol=LOSSES)
+    np.testing.assert_allclose(terms.total, total, rtol=LOSSES)
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("pooling", ["average", "max"])
+@pytest.mark.parametrize("loss_scale", ["relative", "absolute"])
+def test_value_and_gradient_equals_float64_with_real_weights(
+    real_weights, images, pooling, loss_scale
+):
+    image, content, style, other = images
+    config = Config(
+        loss_scale=loss_scale,
+        pooling=pooling,
+        style_blend_weights=(3, 1),
+        tv_weight=0.1,
+        range_weight=10,
+        content_layers=("conv4_2", "conv2_1"),
+    )
+    hold_against_oracle(real_weights, config, image, content, [style, other])
+
+
+@pytest.mark.weights
+def test_value_and_gradient_equals_float64_with_the_authors_constants(
+    real_weights, images
+):
+    image, content, style, _ = images
+    config = Config(
+        loss_scale="absolute",
+        pooling="max",
+        content_reduction="mean",
+        content_weight=2,
+        style_layer_weights=[4000 / n**2 for n in (64, 128, 256, 512, 512)],
+    )
+    hold_against_oracle(real_weights, config, image, content, [style])
+
+
+@pytest.mark.parametrize("loss_scale", ["relative", "absolute"])
+def test_value_and_gradient_equals_float64_with_random_weights(
+    random_weights, images, loss_scale
+):
+    image, content, style, _ = images
+    config = Config(loss_scale=loss_scale)
+    hold_against_oracle(random_weights, config, image, content, [style])
+
+
+@pytest.mark.parametrize("loss_scale", ["relative", "absolute"])
+def test_value_and_gradient_equals_central_differences(
+    random_weights, images, generator, loss_scale
+):
+    image, content, style, _ = images
+    config = Config(loss_scale=loss_scale, tv_weight=1.0, range_weight=1.0)
+    extractor = make_extractor(random_weights)
+    _, _, gradient = evaluate(extractor, config, image, content, [style])
+    direction = generator.normal(size=image.shape)
+    step = 1e-4
+    values = [
+        oracle(
+            random_weights,
+            config,
+            tf.constant(image.numpy() + sign * step * direction),
+            content,
+            [style],
+        )[1]
+        for sign in (1, -1)
+    ]
+    slope = (values[0] - values[1]) / (2 * step)
+    expected = np.vdot(gradient.numpy().astype(np.float64), direction)
+    np.testing.assert_allclose(slope, expected, rtol=GRADIENT)
+
+
+def test_terms_are_reported_raw_and_weighted(random_weights, images):
+    image, content, style, _ = images
+    config = Config(
+        content_weight=0.5,
+        style_weight=3.0,
+        tv_weight=0.25,
+        range_weight=7.0,
+        style_layers=("conv1_1", "conv2_1"),
+        style_layer_weights=(0.75, 0.5),
+    )
+    extractor = make_extractor(random_weights)
+    _, terms, _ = evaluate(extractor, config, image, content, [style])
+    raw = {name: float(value) for name, value in terms.raw.items()}
+    weighted = {name: float(value) for name, value in terms.weighted.items()}
+    assert weighted["weighted/content"] == pytest.approx(
+        0.5 * raw["content/block4_conv2"], rel=LOSSES
+    )
+    assert weighted["weighted/style"] == pytest.approx(
+        3
+        * (0.75 * raw["style/block1_conv1"] + 0.5 * raw["style/block2_conv1"]),
+        rel=LOSSES,
+    )
+    assert weighted["weighted/total_variation"] == pytest.approx(
+        0.25 * raw["total_variation"], rel=LOSSES
+    )
+    assert weighted["weighted/range"] == pytest.approx(
+        7 * raw["range"], rel=LOSSES
+    )
+    assert float(terms.total) == pytest.approx(
+        sum(weighted.values()), rel=LOSSES
+    )
+
+
+@pytest.mark.parametrize("pooling", ["average", "max"])
+def test_relative_losses_are_0_at_the_target_and_1_of_a_blank_layer(
+    random_weights, images, pooling
+):
+    _, content, _, _ = images
+    extractor = make_extractor(random_weights, pooling)
+    config = Config(pooling=pooling, tv_weight=0, range_weight=0)
+    _, terms, _ = evaluate(extractor, config, content, content, [content])
+    assert float(terms.total) < LOSSES**2  # squares of rounded sums
+    # Random weights have no bias: nothing in, nothing out.
+    blank = tf.zeros_like(content)
+    _, terms, _ = evaluate(extractor, config, blank, content, [content])
+    for value in terms.raw.values():
+        np.testing.assert_allclose(value, 1.0, rtol=LOSSES)
+
+
+def test_relative_losses_refuse_a_target_without_energy(random_weights, images):
+    image, content, style, _ = images
+    extractor, blank = make_extractor(random_weights), tf.zeros_like(content)
+    with pytest.raises(ConfigError, match="`content_layers` must name layers"):
+        evaluate(extractor, Config(), image, blank, [style])
+    with pytest.raises(ConfigError, match="silent for style 1"):
+        evaluate(extractor, Config(), image, content, [blank])
+    absolute = Config(loss_scale="absolute")
+    evaluate(extractor, absolute, image, blank, [blank])
+
+
+@pytest.mark.parametrize("left_out", ["content", "style"])
+def test_terms_of_a_missing_image_are_left_out(
+    random_weights, images, left_out
+):
+    image, content, style, _ = images
+    extractor = make_extractor(random_weights)
+    _, terms, gradient = evaluate(
+        extractor,
+        Config(tv_weight=0, range_weight=0),
+        image,
+        None if left_out == "content" else content,
+        [] if left_out == "style" else [style],
+    )
+    assert list(terms.weighted) == [
+        "weighted/style" if left_out == "content" else "weighted/content"
+    ]
+    assert np.isfinite(gradient).all()
+    assert np.any(gradient)
+
+
+def test_value_is_zero_at_the_content_itself(random_weights, images):
+    _, content, _, _ = images
+    extractor = make_extractor(random_weights)
+    config = Config(tv_weight=0)
+    _, terms, gradient = evaluate(extractor, config, content, content, [])
+    assert float(terms.total) == 0
+    assert not np.any(gradient)
+
+
+def test_targets_of_one_style_do_not_depend_on_its_weight(
+    random_weights, images
+):
+    extractor = make_extractor(random_weights)
+    one, weighted = (
+        compute_targets(
+            extractor, None, [images[2]], Config(style_blend_weights=blend)
+        )
+        for blend in ((), (7,))
+    )
+    for name, (gram,) in one.style.items():
+        np.testing.assert_array_equal(gram, weighted.style[name][0])
+
+
+def test_targets_blend_by_normalised_weights(random_weights, images):
+    extractor = make_extractor(random_weights)
+    first, second, blend = (
+        compute_targets(
+            extractor, None, styles, Config(style_blend_weights=weights)
+        ).style["block3_conv1"][0]
+        for styles, weights in (
+            ([images[2]], ()),
+            ([images[3]], ()),
+            ([images[2], images[3]], (1, 3)),
+        )
+    )
+    np.testing.assert_allclose(blend, first / 4 + second * 3 / 4, rtol=LOSSES)
+
+
+def test_targets_are_dicts_by_layer(random_weights, images):
+    extractor = make_extractor(random_weights)
+    targets = compute_targets(extractor, images[1], [], Config().resolved())
+    features = extractor(images[1])["block4_conv2"]
+    assert targets == Targets(
+        {"block4_conv2": targets.content["block4_conv2"]}, {}, {}, ANY
+    )
+    np.testing.assert_array_equal(targets.content["block4_conv2"], features)
+    np.testing.assert_allclose(
+        targets.content_energy["block4_conv2"],
+        np.sum(np.square(features, dtype=np.float64)),
+        rtol=LOSSES,
+    )
+
+
+@pytest.mark.parametrize("loss_scale", ["relative", "absolute"])
+def test_regions_equal_the_guided_gram_matrices(
+    random_weights, images, generator, loss_scale
+):
+    """E_l = sum_r s_r E(G_r / count_r, A_r / count_Ar), in float64."""
+    image, _, style, other = images
+    masks = generator.integers(0, 256, (4, 48, 64)).astype(np.uint8)
+    config = Config(
+        loss_scale=loss_scale,
+        content_weight=0,
+        style_layers=("conv1_2", "conv3_1"),
+    ).resolved()
+    extractor = make_extractor(random_weights)
+    targets = compute_targets(
+        extractor,
+        None,
+        [style, other],
+        config,
+        content_masks=masks[:2],
+        style_masks=masks[2:],
+        image_size=image.shape[1:3],
+    )
+    terms, _ = make_value_and_gradient(extractor, targets, config)(image)
+
+    def guided(features, mask):
+        height, width, channels = features.shape
+        t = average_mask(mask, height, width)[0].astype(np.float64)
+        rows = (features * t).reshape(-1, channels)
+        count = (t**2).sum()
+        return rows.T @ rows / count, count / (height * width)
+
+    for name in config.style_layers:
+        ours, *theirs = (
+            extractor(x)[name][0].numpy().astype(np.float64)
+            for x in (image, style, other)
+        )
+        expected = 0.0
+        for region in range(2):
+            gram, share = guided(ours, masks[region])
+            target, _ = guided(theirs[region], masks[2 + region])
+            difference = (gram - target) ** 2
+            unit = 4 * len(gram) ** 2
+            if loss_scale == "relative":
+                unit = (target**2).sum()
+            expected += share * difference.sum() / unit
+        np.testing.assert_allclose(
+            terms.raw[f"style/{name}"], expected, rtol=LOSSES
+        )
+
+
+def test_gradient_of_regions_equals_central_differences(
+    random_weights, images, generator
+):
+    image, content, style, _ = images
+    mask = np.zeros((48, 64), np.uint8)
+    mask[8:40, 5:30] = 255
+    config = Config(
+        loss_scale="absolute", style_layers=("conv1_1", "conv2_1")
+    ).resolved()
+    extractor = make_extractor(random_weights)
+    targets = compute_targets(
+        extractor,
+        content,
+        [style],
+        config,
+        content_masks=[mask],
+        style_masks=[mask],
+        image_size=image.shape[1:3],
+    )
+    evaluate_at = make_value_and_gradient(extractor, targets, config)
+    _, gradient = evaluate_at(image)
+    direction = gradient / tf.norm(gradient)
+    step = 0.05  # grey levels, far above float32's rounding of the value
+    high, low = (
+        float(evaluate_at(image + sign * step * direction)[0].total)
+        for sign in (1, -1)
+    )
+    slope = (high - low) / (2 * step)
+    np.testing.assert_allclose(slope, tf.norm(gradient), rtol=1e-2)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"content_layers": ("pool2", "conv3_2"), "style_layers": ("pool4",)},
+        {"precision": "mixed_bfloat16"},
+    ],
+)
+def test_recompute_gives_the_same_bits(random_weights, images, settings):
+    image, content, style, _ = images
+    plain, recomputed = (
+        Config(tv_weight=0.1, recompute=recompute, **settings)
+        for recompute in (False, True)
+    )
+    extractor = make_extractor(
+        random_weights,
+        layers=(*plain.content_layers, *plain.style_layers),
+        precision=plain.precision,
+    )
+    results = [
+        evaluate(extractor, config, image, content, [style])[1:]
+        for config in (plain, recomputed)
+    ]
+    (terms, gradient), (recomputed_terms, recomputed_gradient) = results
+    np.testing.assert_array_equal(gradient, recomputed_gradient)
+    tf.nest.assert_same_structure(terms, recomputed_terms)
+    assert list(terms.raw) == list(recomputed_terms.raw)
+    for name, value in terms.raw.items():
+        assert value == recomputed_terms.raw[name]
+    assert terms.total == recomputed_terms.total
+
+
+def test_recompute_makes_the_forward_pass_twice(random_weights, images):
+    image, content, style, _ = images
+    config = Config(recompute=True).resolved()
+    names = (*config.content_layers, *config.style_layers)
+    extractor = make_extractor(random_weights, layers=names)
+    targets = compute_targets(extractor, content, [style], config)
+    hinge = make_value_and_gradient(extractor, targets, config)
+    graph = tf.function(hinge).get_concrete_function(image).graph
+    functions = graph.as_graph_def().library.function
+    nodes = [node.op for function in functions for node in function.node_def]
+    assert nodes.count("Conv2D") == 2 * 13  # conv1_1 to conv5_1
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_mixed_precision_agrees_with_float32(real_weights, images, precision):
+    image, content, style, _ = images
+    losses, cosine = PRECISIONS[precision]
+    config = Config(tv_weight=0.1)
+    results = [
+        evaluate(
+            make_extractor(real_weights, precision=dtype),
+            config,
+            image,
+            content,
+            [style],
+        )[1:]
+        for dtype in ("float32", precision)
+    ]
+    (terms, gradient), (mixed_terms, mixed_gradient) = results
+    for name, value in mixed_terms.raw.items():
+        assert value.dtype == tf.float32
+        np.testing.assert_allclose(value, terms.raw[name], rtol=losses)
+    assert mixed_gradient.dtype == tf.float32
+    a, b = np.ravel(gradient), np.ravel(mixed_gradient)
+    assert a @ b > cosine * np.linalg.norm(a) * np.linalg.norm(b)
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("weight", [1e-20, 1e-8, 1e12])
+def test_float16_gradient_neither_overflows_nor_vanishes(
+    real_weights, images, weight
+):
+    image, content, style, _ = images
+    one, config = (
+        Config(loss_scale="absolute", content_weight=1e-3 * w, style_weight=w)
+        for w in (1, weight)
+    )
+    extractor = make_extractor(real_weights, precision="mixed_float16")
+    _, _, gradient = evaluate(extractor, config, image, content, [style])
+    _, _, expected = evaluate(extractor, one, image, content, [style])
+    assert relative_error(gradient / weight, expected) < 1e-2
+
+
+@pytest.mark.weights
+def test_float16_features_stay_far_from_overflow(real_weights, generator):
+    """Blocks of random colours excite the network more than any photograph."""
+    colors = generator.integers(0, 2, (8, 8, 3)) * 255
+    image = as_image(np.kron(colors, np.ones((8, 8, 1))).astype(np.uint8))
+    extractor = make_extractor(
+        real_weights, layers=("block3_conv4",), precision="mixed_float16"
+    )
+    features = extractor(4 * image)["block3_conv4"].numpy()
+    assert features.max() > 65504
+    assert np.isfinite(features).all()
+
+
+def test_gradient_is_zero_where_nothing_is_left_to_do_in_float16(
+    random_weights, images
+):
+    _, content, _, _ = images
+    extractor = make_extractor(random_weights, precision="mixed_float16")
+    config = Config(tv_weight=0)
+    _, terms, gradient = evaluate(extractor, config, content, content, [])
+    assert float(terms.total) == 0
+    assert not np.any(gradient)
+
+
+def test_jit_compile_gives_the_same_value(random_weights, images):
+    image, content, style, _ = images
+    extractor = make_extractor(random_weights)
+    (_, terms, gradient), (_, compiled_terms, compiled_gradient) = (
+        evaluate(extractor, Config(jit_compile=jit), image, content, [style])
+        for jit in ("false", "true")
+    )
+    np.testing.assert_allclose(terms.total, compiled_terms.total, rtol=LOSSES)
+    assert relative_error(compiled_gradient, gradient) < GRADIENT
+
+
+def test_value_has_the_same_bits_in_every_graph(random_weights, images):
+    """TensorFlow's rewriting of a graph must not choose how to add."""
+    image, content, style, _ = images
+    extractor = make_extractor(random_weights)
+    config = Config(tv_weight=0.1)
+    totals = {
+        float(evaluate(extractor, config, image, content, [style])[1].total)
+        for _ in range(6)
+    }
+    assert len(totals) == 1

@@ -1,0 +1,234 @@
+"""Tiles equal the whole frame: every term and the gradient."""
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests import references
+from tfstyle.config.config import Config
+from tfstyle.images.preprocessing import preprocess
+from tfstyle.network import vgg19
+from tfstyle.network.extractor import Extractor
+from tfstyle.network.extractor import make_extractor
+from tfstyle.network.extractor import make_feature_model
+from tfstyle.network.layers import LAYERS
+from tfstyle.objective.objective import make_value_and_gradient
+from tfstyle.objective.targets import compute_targets
+from tfstyle.objective.tiled_objective import TiledExtractor
+from tfstyle.objective.tiled_objective import make_tiled_value_and_gradient
+from tfstyle.objective.tiles import cut
+from tfstyle.objective.tiles import halo_of
+from tfstyle.training.stylize import stylize
+
+EQUAL = 1e-5  # relative, L2: float32 sums in another order; measured 7e-7
+STYLE_LAYERS = Config().style_layers
+
+
+def relative_error(actual, expected):
+    actual, expected = np.asarray(actual), np.asarray(expected)
+    return np.linalg.norm(actual - expected) / np.linalg.norm(expected)
+
+
+@pytest.fixture(scope="module")
+def make_reader(random_weights):
+    """Returns a function from a pooling to an extractor of every layer."""
+    made = {}
+
+    def make(pooling):
+        if pooling not in made:
+            network = vgg19.make_vgg19(random_weights.layers, pooling)
+            model = make_feature_model(network, [x.name for x in LAYERS])
+            made[pooling] = Extractor(model, "", "")
+        return made[pooling]
+
+    return make
+
+
+def make_mask(height, width, generator):
+    return (generator.random((height, width)) * 255).astype(np.uint8)
+
+
+def check_hinge(hinge, image, terms, gradient):
+    """Holds that a hinge gives these terms and this gradient of an image."""
+    for _ in range(2):  # the second must find nothing of the first
+        found_terms, found_gradient = hinge(image)
+        assert relative_error(found_gradient, gradient) < EQUAL
+        assert relative_error(found_terms.total, terms.total) < EQUAL
+        for found, expected in (
+            (found_terms.raw, terms.raw),
+            (found_terms.weighted, terms.weighted),
+        ):
+            assert list(found) == list(expected)
+            for name, value in expected.items():
+                assert relative_error(found[name], value) < EQUAL
+
+
+def check_tiles(extractor, config, size, tile_size, generator, *, masks=0):
+    """Holds that targets, terms and gradient are those of the whole frame."""
+    config = dataclasses.replace(config, tile_size=tile_size).resolved()
+    content, image = (
+        tf.constant(generator.normal(0, 50, (1, *size, 3)), tf.float32)
+        for _ in range(2)
+    )
+    style_sizes = [(67, 130), (97, 51)]
+    styles = [
+        tf.constant(generator.normal(0, 50, (1, *s, 3)), tf.float32)
+        for s in style_sizes
+    ]
+    regions = {
+        "content_masks": [make_mask(40, 50, generator) for _ in range(masks)],
+        "style_masks": [make_mask(30, 60, generator) for _ in range(masks)],
+        "image_size": size,
+    }
+    whole = compute_targets(extractor, content, styles, config, **regions)
+    tiled = compute_targets(
+        TiledExtractor(extractor, tile_size), content, styles, config, **regions
+    )
+    for name, target in whole.content.items():
+        assert relative_error(tiled.content[name], target) < EQUAL
+    for name, grams in whole.style.items():
+        for gram, expected in zip(tiled.style[name], grams, strict=True):
+            assert relative_error(gram, expected) < EQUAL
+    terms, gradient = make_value_and_gradient(extractor, whole, config)(image)
+    hinge = make_tiled_value_and_gradient(extractor, tiled, config)
+    check_hinge(hinge, image, terms, gradient)
+
+
+@pytest.mark.parametrize("pooling", ["average", "max"])
+@pytest.mark.parametrize(
+    ("size", "tile_size"),
+    [((97, 163), 48), ((160, 96), 64), ((65, 33), 16), ((50, 211), 128)],
+)
+def test_tiles_equal_the_whole_frame(
+    make_reader, generator, pooling, size, tile_size
+):
+    config = Config(convolution="direct", content_weight=1.0, tv_weight=0.5)
+    check_tiles(make_reader(pooling), config, size, tile_size, generator)
+
+
+def test_tiles_equal_the_whole_frame_with_regions(make_reader, generator):
+    config = Config(convolution="direct", content_weight=1.0)
+    check_tiles(
+        make_reader("average"), config, (97, 163), 64, generator, masks=2
+    )
+
+
+def test_tiles_equal_the_whole_frame_with_means_and_deep_layers(
+    make_reader, generator
+):
+    config = Config(
+        convolution="direct",
+        content_layers=("conv2_2", "pool5"),
+        style_layers=("pool1", "conv5_4"),
+        loss_scale="absolute",
+        content_reduction="mean",
+        content_weight=1e3,
+        style_blend_weights=(3, 1),
+    )
+    check_tiles(make_reader("max"), config, (99, 230), 80, generator)
+
+
+@pytest.mark.parametrize("leave_out", ["content_weight", "style_weight"])
+def test_tiles_equal_the_whole_frame_without_a_term(
+    make_reader, generator, leave_out
+):
+    config = Config(convolution="direct", **{leave_out: 0.0})
+    check_tiles(make_reader("average"), config, (97, 80), 48, generator)
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.name)
+def test_halo_is_what_a_tile_sees(make_reader, layer):
+    """Beyond the halo nothing changes a tile; within reach, something does."""
+    stride, halo = layer.stride, halo_of([layer.name])
+    assert halo % stride == 0
+    reach = max(layer.reach_left, layer.reach_right - stride + 1)
+    assert reach <= halo < reach + stride
+    names = [layer.name]
+    spans = cut(10 * stride + 7, 3 * stride, names)
+    assert [span.start for span in spans] == [
+        0,
+        3 * stride,
+        6 * stride,
+        9 * stride,
+    ] or stride < 8
+    assert spans[0].left == 0
+    assert spans[-1].right == spans[-1].end == 10 * stride + 7
+    for one, following in itertools.pairwise(spans):
+        assert one.end == following.start
+        assert one.right == min(one.end + halo, 10 * stride + 7)
+
+
+@pytest.mark.parametrize("extent", [16, 31, 47, 48, 49, 63, 64, 200, 1023])
+@pytest.mark.parametrize("tile_size", [16, 48, 1024])
+def test_spans_hold_every_pixel_once(extent, tile_size):
+    spans = cut(extent, tile_size, STYLE_LAYERS)
+    pixels = [p for span in spans for p in range(span.start, span.end)]
+    assert pixels == list(range(extent))
+    assert all(span.start % 16 == 0 for span in spans)
+    assert all(span.end - span.start >= 16 for span in spans)
+
+
+def test_steps_of_tiles_end_where_those_of_the_whole_frame_end(samples):
+    config = Config(
+        weights="random",
+        convolution="direct",
+        image_size=96,
+        loss_scale="absolute",
+        init="noise",
+        optimizer="adam",
+        num_steps=10,
+        num_levels=2,
+    )
+    extractor = make_extractor(config)
+    content, style = samples
+    whole, tiled = (
+        stylize(
+            content,
+            [style],
+            dataclasses.replace(config, tile_size=tile_size),
+            extractor=extractor,
+        )
+        for tile_size in (0, 48)
+    )
+    difference = whole.pixels.astype(int) - tiled.pixels
+    assert abs(difference).max() <= 1
+    for name, loss in whole.losses.items():
+        assert tiled.losses[name] == pytest.approx(loss, rel=1e-3)
+
+
+def test_gradient_equals_the_oracle(make_reader, random_weights, samples):
+    """The same bound as for the whole frame: a few rectifiers switch."""
+    config = Config(
+        convolution="direct",
+        tile_size=32,
+        loss_scale="absolute",
+        content_weight=0.0,
+        style_layers=("conv1_1", "conv3_1"),
+    ).resolved()
+    pixels = samples[0][100:157, 200:283]
+    image, style = (
+        tf.constant(preprocess(p)) for p in (pixels, samples[1][:64, :80])
+    )
+    extractor = make_reader("average")
+    targets = compute_targets(
+        TiledExtractor(extractor, 32), None, [style], config
+    )
+    _, found = make_tiled_value_and_gradient(extractor, targets, config)(image)
+    known = references.forward(
+        style[0].numpy(), random_weights.layers, "block3_conv1"
+    )
+    _, _, expected = references.value_and_gradient(
+        image[0].numpy(),
+        random_weights.layers,
+        content_targets={},
+        style_targets={
+            name: (0.5, references.gram(known[name]))
+            for name in config.style_layers
+        },
+        content_weight=0.0,
+        style_weight=1.0,
+    )
+    assert relative_error(found[0], expected) < 2e-3

@@ -1,0 +1,81 @@
+"""Where frames are cut: every position once, views alike."""
+
+import math
+
+import numpy as np
+import pytest
+
+from tfstyle.config.config import Config
+from tfstyle.objective.tiles import cut_frame
+from tfstyle.objective.tiles import halo_of
+from tfstyle.objective.tiles import share_frame
+from tfstyle.objective.tiles import view_of
+
+NAMES = Config().style_layers
+SIZES = [(97, 163), (512, 512), (1024, 2048), (33, 4000), (16, 16)]
+
+
+def check_tiles(tiles, size):
+    """Holds that tiles own every pixel once and see their halo."""
+    owners = np.zeros(size, int)
+    halo = halo_of(NAMES)
+    for tile in tiles:
+        assert (tile.dtype, tile.shape) == (np.int32, (2, 4))
+        (top, bottom, *_), (left, right, *_) = tile
+        owners[top:bottom, left:right] += 1
+        for (start, end, first, last), extent in zip(tile, size, strict=True):
+            assert start % 16 == 0
+            assert end % 16 == 0 or end == extent
+            assert first == max(0, start - halo)
+            assert last == min(extent, end + halo)
+    assert (owners == 1).all()
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("tile_size", [16, 48, 512, 4096])
+def test_tiles_own_every_pixel_once(size, tile_size):
+    tiles = cut_frame(size, tile_size, NAMES)
+    check_tiles(tiles, size)
+    for tile in tiles:
+        # A rest of less than one position goes to the tile before it.
+        assert (tile[:, 1] - tile[:, 0] < tile_size + 16).all()
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 7, 8, 64])
+def test_shares_own_every_pixel_once(size, number):
+    tiles = share_frame(size, number, NAMES)
+    assert len(tiles) <= number
+    check_tiles(tiles, size)
+
+
+def test_one_share_is_the_frame():
+    (tile,) = share_frame((97, 163), 1, NAMES)
+    assert tile.tolist() == [[0, 97, 0, 97], [0, 163, 0, 163]]
+
+
+def test_shares_cut_where_views_are_smallest():
+    upright = share_frame((2048, 1024), 2, NAMES)
+    assert [tile[0, 1] for tile in upright] == [1024, 2048]
+    square = share_frame((1024, 1024), 4, NAMES)
+    assert {tuple(tile[:, 0]) for tile in square} == {
+        (0, 0),
+        (0, 512),
+        (512, 0),
+        (512, 512),
+    }
+
+
+@pytest.mark.parametrize("number", [2, 3, 4, 6, 8, 16])
+def test_views_of_shares_are_alike(number):
+    """Outer tiles see one halo less, and own that much more."""
+    tiles = share_frame((4096, 4096), number, NAMES)
+    areas = [math.prod(tile[:, 3] - tile[:, 2]) for tile in tiles]
+    assert len(tiles) == number
+    assert max(areas) < 1.04 * min(areas)
+
+
+def test_view_is_what_a_tile_sees():
+    image = np.arange(4 * 5).reshape(1, 4, 5, 1)
+    tile = np.array([[1, 2, 0, 3], [2, 4, 1, 5]])
+    np.testing.assert_array_equal(view_of(image, tile), image[:, 0:3, 1:5])

@@ -1,0 +1,208 @@
+"""`tools/reproduce_gatys2015.py` as a process; what the figures say holds."""
+
+import importlib
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from tests.conftest import ROOT
+from tfstyle.config.config import Config
+from tfstyle.images.files import read_image
+from tfstyle.images.files import resize
+from tfstyle.network.extractor import make_extractor
+from tfstyle.training.stylize import stylize
+
+LAYERS = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"]
+SCENE, STROKES = (f"tfstyle/samples/{n}.jpg" for n in ("scene", "strokes"))
+
+
+def reproduce(folder, figure, *arguments, launcher=()):
+    """Returns status, stderr and the table of a figure of few pixels."""
+    done = subprocess.run(
+        [
+            *launcher,
+            *(sys.executable, "tools/reproduce_gatys2015.py"),
+            *(f"--figure={figure}", f"--output={folder}"),
+            *(f"--content={SCENE}", f"--styles={STROKES}"),
+            *("--weights=random", "--image_size=48", "--num_steps=1"),
+            *arguments,
+        ],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=300,
+    )
+    path = folder / f"figure{figure}.json"
+    table = json.loads(path.read_text()) if path.exists() else None
+    return done.returncode, done.stderr, table
+
+
+def check_files(folder, figure, table):
+    sheet = read_image(str(folder / f"figure{figure}.png")).pixels
+    assert sheet.std() > 10
+    for cell in table:
+        pixels = read_image(str(folder / cell["picture"])).pixels
+        assert max(pixels.shape) == 48
+        assert cell["step"] == 1
+        assert np.isfinite(cell["losses"]["total"])
+
+
+@pytest.mark.slow
+def test_figure_1_has_content_by_layer_and_style_by_layers(tmp_path):
+    status, said, table = reproduce(tmp_path, 1)
+    assert status == 0, said
+    assert [(c["row"], c["column"]) for c in table] == [
+        *(("content", layer) for layer in LAYERS),
+        *(("style", layer) for layer in LAYERS),
+    ]
+    check_files(tmp_path, 1, table)
+    for number, cell in enumerate(table):
+        names = [
+            n for n in cell["losses"] if n.partition("/")[2][:5] == "block"
+        ]
+        assert len(names) == (1 if number < 5 else number - 4)
+        assert ("relative_error" in cell) == (number < 5)
+    assert all(0 < cell["relative_error"] < 2 for cell in table[:5])
+    for cell in table[:5]:
+        (loss,) = (
+            v for n, v in cell["losses"].items() if n.startswith("content/")
+        )
+        assert cell["relative_error"] == pytest.approx(loss**0.5, rel=1e-6)
+    absolute = ("--loss_scale=absolute", "--padding=zero")
+    one, mean = (
+        reproduce(tmp_path / f"{n}", 1, *absolute, f"--content_reduction={n}")
+        for n in ("sum", "mean")
+    )
+    for cell, other in zip(one[2][:5], mean[2][:5], strict=True):
+        error = pytest.approx(cell["relative_error"], rel=1e-3)
+        assert other["relative_error"] == error
+
+
+@pytest.mark.slow
+def test_figure_2_has_every_style_and_goes_on(tmp_path):
+    styles = f"--styles={STROKES},{SCENE}"
+    status, said, table = reproduce(tmp_path, 2, styles)
+    assert status == 0, said
+    assert [cell["column"] for cell in table] == ["strokes", "scene"]
+    check_files(tmp_path, 2, table)
+    (tmp_path / "cells" / "scene.png").unlink()
+    (tmp_path / "figure2.json").unlink()
+    status, said, again = reproduce(tmp_path, 2, styles)
+    assert "1 done, 1 finished before" in said
+    assert again == table
+
+
+def test_figure_3_has_layers_by_ratio(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    tool = importlib.import_module("reproduce_gatys2015")
+    rows = tool.make_cells(3, SCENE, [STROKES])
+    assert [[cell.column for cell in row] for row in rows] == [
+        ["1e-03", "1e-02", "1e-01", "1e+00"]
+    ] * 5
+    for number, row in enumerate(rows, start=1):
+        for cell, ratio in zip(row, tool.RATIOS, strict=True):
+            config = Config(**cell.values)
+            assert config.content_weight / config.style_weight == ratio
+            assert config.style_layers == Config().style_layers[:number]
+            assert config.content_layers == Config().content_layers
+    names = [cell.name for row in rows for cell in row]
+    assert len(set(names)) == 20
+
+
+@pytest.mark.slow
+@pytest.mark.distributed
+def test_processes_share_the_cells_and_the_last_draws(tmp_path):
+    launcher = (sys.executable, "tools/launch_local.py", "--workers=2", "--")
+    styles = f"--styles={STROKES},{SCENE}"
+    status, said, table = reproduce(tmp_path, 2, styles, launcher=launcher)
+    assert status == 0, said
+    assert said.count("1 of them are of this process") == 2
+    check_files(tmp_path, 2, table)
+
+
+@pytest.mark.slow
+def test_pictures_of_other_flags_or_cut_short_are_not_drawn(tmp_path):
+    reproduce(tmp_path, 2)
+    (tmp_path / "figure2.json").unlink()
+    longer = ("--num_steps=9", "--time_limit=1e-3")
+    status, said, table = reproduce(tmp_path, 2, *longer)
+    assert status == 0, said
+    assert table is None
+    assert "1 cells are cut short" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--figure=4"], "error: `figure` must be 1, 2 or 3. Received: 4."),
+        (["--styles="], "error: `content` and `styles` must be given"),
+        (["--content=none.jpg"], "none.jpg"),
+    ],
+)
+def test_wrong_flags_are_told_in_a_line(tmp_path, arguments, text):
+    status, said, _ = reproduce(tmp_path / "figure", 2, *arguments)
+    assert status in (1, 2)
+    assert text in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.weights
+@pytest.mark.slow
+def test_lower_layers_keep_more_of_the_pixels(samples, real_weights):
+    content = resize(samples[0], 72, 96).astype(float)
+    errors = []
+    for layer in LAYERS[::2]:
+        config = Config(
+            image_size=96,
+            content_layers=(layer,),
+            content_weight=1.0,
+            tv_weight=0.0,
+            num_steps=30,
+        )
+        pixels = stylize(samples[0], [], config).pixels
+        errors.append(np.abs(pixels - content).mean())
+    assert errors == sorted(errors)
+    assert errors[0] < errors[-1] / 3
+
+
+@pytest.mark.weights
+@pytest.mark.slow
+def test_style_loss_of_a_texture_falls_a_thousandfold(real_weights):
+    # At 96 px, where conv5_1 has 36 positions, 300 steps make it 300 times.
+    mosaic = read_image(str(ROOT / "tfstyle/samples/mosaic.jpg")).pixels
+    totals = []
+    config = Config(
+        image_size=224,
+        loss_scale="absolute",
+        padding="zero",
+        preconditioner="none",
+        num_steps=200,
+    )
+    stylize(None, [mosaic], config, actions=[lambda r: totals.append(r.total)])
+    assert totals[-1] < totals[0] / 1000
+
+
+@pytest.mark.weights
+@pytest.mark.slow
+def test_alpha_trades_style_for_content_along_each_row(samples, real_weights):
+    extractor = make_extractor(Config())
+    for layers in (LAYERS[:1], LAYERS[:3], LAYERS):
+        contents, styles = [], []
+        for ratio in (1e-3, 1e-2, 1e-1, 1.0):
+            config = Config(
+                image_size=64,
+                style_layers=layers,
+                content_weight=ratio,
+                init="noise",
+                num_steps=80,
+            )
+            losses = stylize(
+                samples[0], samples[1:], config, extractor=extractor
+            ).losses
+            contents.append(losses["content/block4_conv2"])
+            styles.append(losses["weighted/style"])
+        assert contents == sorted(contents, reverse=True)
+        assert styles == sorted(styles)

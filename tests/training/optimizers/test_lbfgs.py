@@ -1,0 +1,257 @@
+"""L-BFGS on known problems, beside SciPy's L-BFGS-B."""
+
+import types
+
+import numpy as np
+import pytest
+import scipy.optimize
+import tensorflow as tf
+
+from tfstyle.training.optimizers import LBFGS
+
+SOLVED = 1e-10  # value; both problems have their minimum at 0
+
+SUMS = 0.03  # processors sum in another order, and the paths part
+
+
+def rosenbrock(x):
+    return tf.reduce_sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+
+
+def ill_conditioned_quadratic(x):
+    scales = np.logspace(0, 4, x.shape[0])
+    return tf.reduce_sum(scales * x**2) / 2
+
+
+PROBLEMS = {
+    "rosenbrock-2": (rosenbrock, np.tile([-1.2, 1.0], 1)),
+    "rosenbrock-100": (rosenbrock, np.tile([-1.2, 1.0], 50)),
+    "quadratic-100": (ill_conditioned_quadratic, np.ones(100)),
+}
+
+
+def differentiated(function):
+    def value_and_gradient(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = function(x)
+        return types.SimpleNamespace(total=value), tape.gradient(value, x)
+
+    return value_and_gradient
+
+
+def make_lbfgs(name, num_correction_pairs=10):
+    function, start = PROBLEMS[name]
+    x = tf.Variable(start, dtype=tf.float64)
+    optimizer = LBFGS(
+        x, differentiated(function), num_correction_pairs, first_step=1.0
+    )
+    return x, optimizer
+
+
+def count_evaluations_of_scipy(name, num_correction_pairs):
+    function, start = PROBLEMS[name]
+    value_and_gradient = differentiated(function)
+    values = []
+
+    def evaluate(x):
+        terms, gradient = value_and_gradient(tf.constant(x))
+        values.append(float(terms.total))
+        return values[-1], gradient.numpy()
+
+    options = {
+        "maxcor": num_correction_pairs,
+        "ftol": 0,
+        "gtol": 0,
+        "maxfun": 3000,
+        "maxiter": 3000,
+    }
+    scipy.optimize.minimize(
+        evaluate, start, jac=True, method="L-BFGS-B", options=options
+    )
+    return 1 + next(i for i, value in enumerate(values) if value < SOLVED)
+
+
+@pytest.mark.parametrize(
+    ("name", "evaluations"),
+    [("rosenbrock-2", 42), ("rosenbrock-100", 595), ("quadratic-100", 759)],
+)
+def test_lbfgs_solves_known_problems_in_pinned_evaluations(name, evaluations):
+    _, optimizer = make_lbfgs(name)
+    terms = optimizer.start()
+    while terms.total >= SOLVED and optimizer.evaluations < 2 * evaluations:
+        terms = optimizer.update_step()
+    assert optimizer.evaluations == pytest.approx(evaluations, rel=SUMS)
+    assert evaluations <= 1.05 * count_evaluations_of_scipy(name, 10)
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_lbfgs_never_goes_up_and_tells_the_value_where_it_is(name):
+    function, _ = PROBLEMS[name]
+    x, optimizer = make_lbfgs(name)
+    last = float(optimizer.start().total)
+    for _ in range(20):
+        value = float(optimizer.update_step().total)
+        assert value <= last
+        assert value == float(function(x.read_value()))
+        last = value
+
+
+def test_lbfgs_counts_every_evaluation():
+    calls = []
+    function, start = PROBLEMS["rosenbrock-2"]
+    value_and_gradient = differentiated(function)
+
+    def counting(x):
+        calls.append(x)
+        return value_and_gradient(x)
+
+    optimizer = LBFGS(tf.Variable(start), counting, 5)
+    optimizer.start()
+    for _ in range(10):
+        optimizer.update_step()
+    assert optimizer.evaluations == len(calls)
+
+
+@pytest.mark.parametrize("budget", [1, 2, 3])
+def test_update_step_keeps_to_its_evaluations(budget):
+    _, optimizer = make_lbfgs("rosenbrock-2")
+    optimizer.start()
+    for _ in range(20):
+        before = optimizer.evaluations
+        optimizer.update_step(budget)
+        assert 1 <= optimizer.evaluations - before <= budget
+
+
+def test_lbfgs_converges_where_the_gradient_is_zero():
+    x = tf.Variable([0.0, 0.0], dtype=tf.float64)
+    optimizer = LBFGS(x, differentiated(ill_conditioned_quadratic))
+    optimizer.start()
+    optimizer.update_step()
+    assert optimizer.is_converged
+    np.testing.assert_array_equal(x, [0, 0])
+
+
+def test_lbfgs_converges_in_float32_instead_of_running_on():
+    x = tf.Variable(np.ones(4), dtype=tf.float32)
+    function = differentiated(lambda x: tf.reduce_sum((x - 3) ** 2) + 1)
+    optimizer = LBFGS(x, function)
+    optimizer.start()
+    for _ in range(20):
+        optimizer.update_step()
+    assert optimizer.is_converged
+    np.testing.assert_allclose(x, 3, rtol=1e-3)
+
+
+def test_lbfgs_never_accepts_a_value_that_is_not_finite():
+    """The logarithm is NaN beyond zero, just past the minimum."""
+    x = tf.Variable([1.0], dtype=tf.float64)
+    seen = []
+
+    def barrier(x):
+        value = tf.reduce_sum(1e4 * x - tf.math.log(x))
+        seen.append(float(value))
+        return value
+
+    optimizer = LBFGS(x, differentiated(barrier))
+    optimizer.start()
+    for _ in range(40):
+        terms = optimizer.update_step()
+        assert np.isfinite(float(terms.total))
+        assert np.isfinite(x.numpy()).all()
+    assert np.isnan(seen).any()  # it was tried
+    np.testing.assert_allclose(x, 1e-4, rtol=1e-4)
+
+
+def test_lbfgs_keeps_no_pair_of_negative_curvature():
+    """Along a concave slope y s is negative; H must stay positive."""
+    x = tf.Variable([0.1], dtype=tf.float64)
+    optimizer = LBFGS(
+        x, differentiated(lambda x: tf.reduce_sum(tf.cos(x))), first_step=0.1
+    )
+    optimizer.start()
+    optimizer.update_step(1)
+    assert optimizer._num_pairs == 0
+    for _ in range(20):
+        optimizer.update_step()
+    np.testing.assert_allclose(abs(x.numpy()), np.pi, rtol=1e-5)
+
+
+def test_ring_keeps_the_newest_pairs():
+    _, optimizer = make_lbfgs("rosenbrock-2", num_correction_pairs=3)
+    positions = [optimizer._image.numpy()]
+    optimizer.start()
+    while len(positions) < 6:
+        optimizer.update_step()
+        positions.append(optimizer._image.numpy())
+    deltas = np.diff(positions, axis=0)
+    ring = [row.numpy() for row in optimizer._position_deltas]
+    for age in range(3):
+        row = (optimizer._next_row - 1 - age) % 3
+        np.testing.assert_allclose(ring[row], deltas[-1 - age], rtol=1e-9)
+
+
+@pytest.mark.parametrize("num_steps", [3, 9])
+def test_direction_equals_the_dense_inverse_hessian(num_steps):
+    """The two loops equal the product of the BFGS updates, written out."""
+    _, optimizer = make_lbfgs("rosenbrock-100", num_correction_pairs=4)
+    optimizer.start()
+    for _ in range(num_steps):
+        optimizer.update_step()
+    size, scale = 100, optimizer._scale
+    inverse = scale * np.eye(size)
+    assert optimizer._num_pairs == min(num_steps, 4)
+    for age in reversed(range(optimizer._num_pairs)):
+        row = (optimizer._next_row - 1 - age) % 4
+        s = optimizer._position_deltas[row].numpy()
+        y = optimizer._gradient_deltas[row].numpy()
+        left = np.eye(size) - np.outer(s, y) / (y @ s)
+        inverse = left @ inverse @ left.T + np.outer(s, s) / (y @ s)
+    direction = optimizer._apply_inverse_hessian()
+    vector = optimizer.gradient.numpy()
+    np.testing.assert_allclose(direction, -inverse @ vector, rtol=1e-9)
+
+
+@pytest.mark.weights
+@pytest.mark.slow
+def test_lbfgs_is_no_worse_than_scipy_on_a_picture(real_weights, samples):
+    """100 evaluations from the content, 128 px, the same memory."""
+    from tfstyle.config.config import Config
+    from tfstyle.images.files import resize
+    from tfstyle.images.preprocessing import preprocess
+    from tfstyle.network import vgg19
+    from tfstyle.network.extractor import Extractor
+    from tfstyle.network.extractor import make_feature_model
+    from tfstyle.objective.objective import make_value_and_gradient
+    from tfstyle.objective.targets import compute_targets
+
+    config = Config().resolved()
+    network = vgg19.make_vgg19(real_weights.layers)
+    names = (*config.content_layers, *config.style_layers)
+    extractor = Extractor(make_feature_model(network, names), "", "")
+    content, style = (
+        tf.constant(preprocess(resize(sample, 96, 128))) for sample in samples
+    )
+    targets = compute_targets(extractor, content, [style], config)
+    evaluate = make_value_and_gradient(extractor, targets, config)
+    image = tf.Variable(content)
+    optimizer = LBFGS(image, evaluate, 20)
+    terms = optimizer.start()
+    while optimizer.evaluations < 100:
+        terms = optimizer.update_step(100 - optimizer.evaluations)
+    values = []
+
+    def flat(x):
+        trial = tf.constant(x.reshape(image.shape), tf.float32)
+        trial_terms, gradient = evaluate(trial)
+        values.append(float(trial_terms.total))
+        return values[-1], gradient.numpy().ravel().astype(np.float64)
+
+    scipy.optimize.minimize(
+        flat,
+        content.numpy().ravel().astype(np.float64),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxcor": 20, "maxfun": 99, "ftol": 0, "gtol": 0},
+    )
+    assert float(terms.total) <= 1.03 * min(values[:100])

@@ -1,0 +1,67 @@
+"""When actions act, and what a record tells."""
+
+import types
+
+import numpy as np
+import tensorflow as tf
+
+from tfstyle.images.frame import Frame
+from tfstyle.training.callbacks import EverySteps
+from tfstyle.training.callbacks import Record
+
+
+def make_record(step, is_last=False, **changes):
+    values = {
+        "step": step,
+        "num_steps": 7,
+        "evaluations": step + 1,
+        "level": 0,
+        "frame": Frame(2, 3),
+        "seconds": 0.5 * step,
+        "is_last": is_last,
+        "terms": types.SimpleNamespace(
+            total=tf.constant(3.0),
+            raw={"style/block1_conv1": tf.constant(1.5)},
+            weighted={"weighted/style": tf.constant(3.0)},
+        ),
+        "image": tf.Variable(tf.zeros([1, 2, 3, 3])),
+    }
+    return Record(**(values | changes))
+
+
+def test_every_steps_acts_at_the_first_every_nth_and_the_last_step():
+    steps = []
+    action = EverySteps(3, lambda record: steps.append(record.step))
+    for step in range(8):
+        action(make_record(step))
+    action(make_record(7, is_last=True))
+    assert steps == [0, 3, 6, 7]
+
+
+def test_every_steps_acts_once_when_the_last_step_is_the_nth():
+    steps = []
+    action = EverySteps(2, lambda record: steps.append(record.step))
+    for step in range(5):
+        action(make_record(step))
+    action(make_record(4, is_last=True))
+    assert steps == [0, 2, 4]
+
+
+def test_every_steps_passes_on_what_its_action_returns():
+    assert EverySteps(1, lambda _: "enough")(make_record(1)) == "enough"
+
+
+def test_losses_are_floats_with_the_total_first():
+    losses = make_record(0).losses
+    assert list(losses.items()) == [
+        ("total", 3.0),
+        ("style/block1_conv1", 1.5),
+        ("weighted/style", 3.0),
+    ]
+
+
+def test_pixels_are_the_image_as_it_can_be_written():
+    pixels = make_record(0).pixels()
+    assert pixels.dtype == np.uint8
+    # ImageNet's mean, RGB, rounded
+    np.testing.assert_array_equal(pixels, np.tile([124, 117, 104], (2, 3, 1)))

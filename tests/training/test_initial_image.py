@@ -1,0 +1,45 @@
+"""Where the optimisation starts."""
+
+import numpy as np
+import pytest
+
+from tfstyle.images.files import resize
+from tfstyle.images.preprocessing import preprocess
+from tfstyle.training.initial_image import NOISE_DEVIATION
+from tfstyle.training.initial_image import make_initial_image
+
+
+def make(init, seed=0, content=None, styles=(), size=(48, 64)):
+    return make_initial_image(
+        init, *size, content=content, styles=list(styles), seed=seed
+    )
+
+
+def test_noise_has_mean_zero_and_the_documented_deviation():
+    noise = make("noise", size=(200, 300))
+    assert noise.shape == (1, 200, 300, 3)
+    assert noise.dtype == np.float32
+    assert noise.mean() == pytest.approx(0, abs=0.01 * NOISE_DEVIATION)
+    assert noise.std() == pytest.approx(NOISE_DEVIATION, rel=0.01)
+
+
+def test_noise_depends_on_the_seed_alone():
+    np.testing.assert_array_equal(make("noise", 5), make("noise", 5))
+    assert not np.array_equal(make("noise", 5), make("noise", 6))
+
+
+def test_gray_is_the_mean_of_imagenet():
+    np.testing.assert_array_equal(make("gray"), np.zeros((1, 48, 64, 3)))
+
+
+def test_content_is_the_content_preprocessed(samples):
+    content = resize(samples[0], 48, 64)
+    np.testing.assert_array_equal(
+        make("content", content=content), preprocess(content)
+    )
+
+
+def test_style_is_the_first_style_resized(samples):
+    image = make("style", styles=[samples[1], samples[0]])
+    expected = preprocess(resize(samples[1], 48, 64))
+    np.testing.assert_array_equal(image, expected)

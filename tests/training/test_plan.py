@@ -1,0 +1,61 @@
+"""What `auto` means for given images."""
+
+import numpy as np
+import pytest
+
+from tfstyle.config.config import Config
+from tfstyle.training.plan import settle_by_images
+
+
+def picture(height, width):
+    return np.zeros((height, width, 3), np.uint8)
+
+
+def settle(content, styles, **fields):
+    return settle_by_images(Config(**fields).resolved(), content, styles)
+
+
+@pytest.mark.parametrize(
+    ("size", "steps"),
+    [
+        (64, (130,)),
+        (255, (130,)),
+        (256, (43, 130)),
+        (512, (30, 43, 130)),
+        (1024, (30, 30, 43, 130)),
+    ],
+)
+def test_levels_begin_at_128_pixels(size, steps):
+    config = settle(picture(90, 120), [picture(9, 9)], image_size=size)
+    assert config.num_levels == len(steps)
+    assert config.steps_by_level == steps
+
+
+def test_levels_follow_the_picture_s_own_size():
+    config = settle(None, [picture(300, 512)], image_size=0)
+    assert config.num_levels == 3
+
+
+def test_what_is_given_stays():
+    given = {"init": "noise", "num_levels": 2, "num_steps": (7,)}
+    config = settle(picture(90, 120), [picture(9, 9)], **given)
+    assert (config.init, config.num_levels) == ("noise", 2)
+    assert config.steps_by_level == (7, 7)
+
+
+def test_steps_of_several_levels_are_of_as_many():
+    config = settle(picture(9, 9), [picture(9, 9)], num_steps=(1, 2, 3, 4))
+    assert config.num_levels == 4
+
+
+@pytest.mark.parametrize(
+    ("content", "num_styles", "init"),
+    [
+        (picture(16, 16), 1, "content"),
+        (picture(16, 16), 0, "noise"),
+        (None, 1, "noise"),
+    ],
+)
+def test_init_is_the_content_if_a_style_changes_it(content, num_styles, init):
+    config = settle(content, [picture(16, 16)] * num_styles)
+    assert config.init == init

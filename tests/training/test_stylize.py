@@ -1,0 +1,631 @@
+"""The whole program on arrays."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tfstyle.config.config import Config
+from tfstyle.config.validation import ConfigError
+from tfstyle.images.files import resize
+from tfstyle.images.frame import make_frame
+from tfstyle.images.preprocessing import deprocess
+from tfstyle.images.preprocessing import preprocess
+from tfstyle.network.extractor import make_extractor
+from tfstyle.training import problem
+from tfstyle.training.problem import output_size
+from tfstyle.training.stylize import stylize
+from tfstyle.training.trainer import NotFiniteError
+
+SMALL = {
+    "weights": "random",
+    "image_size": 48,
+    "content_layers": ("conv2_2",),
+    "style_layers": ("conv1_1", "conv2_1"),
+    "num_steps": 3,
+}
+
+
+@pytest.fixture(scope="module")
+def extractor():
+    return make_extractor(Config(**SMALL))
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+@pytest.mark.parametrize("init", ["noise", "content", "style"])
+def test_three_steps_lower_the_loss(samples, extractor, optimizer, init):
+    records = []
+    # A rate that three steps can follow; the default's first ones overshoot.
+    config = Config(**SMALL, optimizer=optimizer, init=init, learning_rate=1.0)
+    content, style = samples
+    result = stylize(
+        content, [style], config, extractor=extractor, actions=[records.append]
+    )
+    assert result.losses["total"] < records[0].total
+    assert result.reason == "steps"
+    assert (result.step, result.pixels.shape) == (3, (36, 48, 3))
+
+
+def test_records_hold_the_losses_of_their_image(samples, extractor):
+    content, style = samples
+    config = Config(**SMALL)
+    seen = []
+
+    def look(record):
+        seen.append((record.step, record.image.numpy(), record.losses))
+
+    stylize(content, [style], config, extractor=extractor, actions=[look])
+    assert [step for step, _, _ in seen] == [0, 1, 2, 3, 3]
+    for _, image, losses in seen:
+        start = {"num_steps": 0}
+        again = evaluate(samples, extractor, image, Config(**(SMALL | start)))
+        assert again == losses
+
+
+def evaluate(samples, extractor, image, config):
+    """Evaluates an image as it is, through the same program."""
+    import tensorflow as tf
+
+    from tfstyle.objective.objective import make_value_and_gradient
+    from tfstyle.objective.targets import compute_targets
+    from tfstyle.training.callbacks import Record
+
+    config = config.resolved()
+    content, style = (
+        tf.constant(preprocess(resize(sample, 36, 48))) for sample in samples
+    )
+    targets = compute_targets(extractor, content, [style], config)
+    terms, _ = make_value_and_gradient(extractor, targets, config)(
+        tf.constant(image)
+    )
+    frame = make_frame(36, 48, 2)
+    return Record(0, 0, 0, 0, frame, 0.0, True, terms, None).losses
+
+
+def test_result_is_the_last_image(samples, extractor):
+    content, style = samples
+    records = []
+    result = stylize(
+        content,
+        [style],
+        Config(**SMALL),
+        extractor=extractor,
+        actions=[records.append],
+    )
+    assert records[-1].is_last
+    np.testing.assert_array_equal(result.image, records[-1].image.numpy())
+    np.testing.assert_array_equal(result.pixels, deprocess(result.image))
+    assert result.losses == records[-1].losses
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_same_seed_gives_the_same_bits(samples, extractor, optimizer):
+    content, style = samples
+    config = Config(**SMALL, optimizer=optimizer, seed=4)
+    first, second = (
+        stylize(content, [style], config, extractor=extractor) for _ in range(2)
+    )
+    np.testing.assert_array_equal(first.image, second.image)
+    assert first.losses == second.losses
+
+
+def test_inputs_are_not_written_into(samples, extractor):
+    content, style = (sample.copy() for sample in samples)
+    stylize(content, [style], Config(**SMALL), extractor=extractor)
+    np.testing.assert_array_equal(content, samples[0])
+    np.testing.assert_array_equal(style, samples[1])
+
+
+def test_content_reconstruction_is_what_is_left_without_style(
+    samples, extractor
+):
+    result = stylize(samples[0], [], Config(**SMALL), extractor=extractor)
+    assert set(result.losses) == {
+        "total",
+        "content/block2_conv2",
+        "total_variation",
+        "range",
+        "weighted/content",
+        "weighted/total_variation",
+        "weighted/range",
+    }
+
+
+def test_texture_synthesis_takes_the_style_s_aspect(samples, extractor):
+    style = samples[1][:200, :400]
+    result = stylize(None, [style], Config(**SMALL), extractor=extractor)
+    assert result.pixels.shape == (24, 48, 3)
+    assert "weighted/content" not in result.losses
+
+
+def test_initial_image_is_where_it_starts(samples, extractor):
+    content, style = samples
+    config = Config(**(SMALL | {"num_steps": 0}))
+    start = resize(style, 36, 48)
+    result = stylize(
+        content, [style], config, initial_image=start, extractor=extractor
+    )
+    np.testing.assert_array_equal(result.pixels, start)
+
+
+def test_max_evaluations_are_kept_to(samples, extractor):
+    content, style = samples
+    for most in (1, 2, 7):
+        config = Config(**(SMALL | {"num_steps": 100}), max_evaluations=most)
+        result = stylize(content, [style], config, extractor=extractor)
+        assert result.evaluations == most
+        assert result.reason == "max_evaluations"
+
+
+def test_time_limit_ends_the_run(samples, extractor):
+    content, style = samples
+    config = Config(**(SMALL | {"num_steps": 10**6}), time_limit=0.2)
+    result = stylize(content, [style], config, extractor=extractor)
+    assert result.reason == "time_limit"
+    assert result.step < 10**6
+
+
+def test_action_that_returns_a_reason_ends_the_run(samples, extractor):
+    content, style = samples
+    result = stylize(
+        content,
+        [style],
+        Config(**(SMALL | {"num_steps": 100})),
+        extractor=extractor,
+        actions=[lambda record: "enough" if record.step == 2 else None],
+    )
+    assert (result.step, result.reason) == (2, "enough")
+
+
+def test_loss_that_is_not_finite_ends_the_run(samples, extractor):
+    content, style = samples
+    config = Config(
+        **SMALL, loss_scale="absolute", style_weight=1e38, optimizer="adam"
+    )
+    with pytest.raises(NotFiniteError, match="inf at step 0"):
+        stylize(content, [style], config, extractor=extractor)
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [(48, (36, 48)), (0, (576, 768)), (100, (75, 100))]
+)
+def test_output_size_keeps_the_content_s_aspect(samples, size, expected):
+    config = Config(image_size=size)
+    assert output_size(samples[0], [], config) == expected
+
+
+def test_output_size_less_than_one_position_is_refused():
+    content = np.zeros((20, 400, 3), np.uint8)
+    with pytest.raises(ConfigError, match=r"160x8 pixels.*block5_conv1"):
+        output_size(content, [], Config(image_size=160, padding="zero"))
+    # Replicated, the image is extended to a position.
+    assert output_size(content, [], Config(image_size=160)) == (8, 160)
+
+
+@pytest.mark.parametrize(
+    ("scale", "expected"), [(1.0, (36, 48)), (0.5, (18, 24)), (0, (576, 768))]
+)
+def test_style_scale_is_relative_to_the_output(samples, scale, expected):
+    config = Config(**SMALL, style_scale=scale)
+    style = problem._resize_style(samples[1], 48, 1.0, config)
+    assert style.shape == (*expected, 3)
+
+
+@pytest.mark.parametrize(
+    ("padding", "expected"), [("replicate", (48, 80)), ("zero", (41, 79))]
+)
+def test_style_has_whole_positions_as_the_frame_has(padding, expected):
+    config = Config(style_scale=0, padding=padding)
+    style = problem._resize_style(
+        np.zeros((41, 79, 3), np.uint8), 512, 1.0, config
+    )
+    assert style.shape == (*expected, 3)
+
+
+def test_style_less_than_one_position_is_refused():
+    config = Config(style_scale=0)
+    with pytest.raises(ConfigError, match=r"a style image 64x15 pixels"):
+        problem._resize_style(np.zeros((15, 64, 3), np.uint8), 512, 1.0, config)
+
+
+def test_style_of_its_own_size_shrinks_with_the_level(samples):
+    config = Config(**SMALL, style_scale=0, num_levels=2)
+    style = problem._resize_style(samples[1], 24, 0.5, config)
+    assert style.shape == (288, 384, 3)
+
+
+def small(**changes):
+    return Config(**(SMALL | changes))
+
+
+def paint(samples, extractor, config, **options):
+    content, style = samples
+    return stylize(content, [style], config, extractor=extractor, **options)
+
+
+def test_mask_of_ones_is_no_mask_bit_for_bit(samples, extractor):
+    ones = np.full((50, 70), 255, np.uint8)
+    plain = paint(samples, extractor, small())
+    masked = paint(
+        samples,
+        extractor,
+        small(),
+        content_masks=[ones],
+        style_masks=[ones],
+    )
+    np.testing.assert_array_equal(masked.image, plain.image)
+    assert masked.losses == plain.losses
+
+
+def test_blend_of_one_is_one_style_bit_for_bit(samples, extractor):
+    plain = paint(samples, extractor, small())
+    blend = paint(samples, extractor, small(style_blend_weights=(3,)))
+    np.testing.assert_array_equal(blend.image, plain.image)
+
+
+def test_style_of_weight_zero_is_left_out_of_the_blend(samples, extractor):
+    content, style = samples
+    plain = paint(samples, extractor, small())
+    blend = stylize(
+        content,
+        [style, content],
+        small(style_blend_weights=(1, 0)),
+        extractor=extractor,
+    )
+    np.testing.assert_array_equal(blend.image, plain.image)
+
+
+def test_regions_take_their_own_style(samples, extractor, generator):
+    """Left red, right blue: each half moves to its style's colour."""
+    red, blue = (
+        np.clip(generator.normal(colour, 12, (64, 64, 3)), 0, 255)
+        for colour in ((220, 30, 30), (30, 30, 220))
+    )
+    left = np.zeros((36, 48), np.uint8)
+    left[:, :24] = 255
+    whole = np.full((8, 8), 255, np.uint8)
+    result = stylize(
+        None,
+        [red.astype(np.uint8), blue.astype(np.uint8)],
+        small(num_steps=25, style_layers=("conv1_1",)),
+        content_masks=[left, 255 - left],
+        style_masks=[whole, whole],
+        extractor=extractor,
+    )
+    half = result.pixels.shape[1] // 2
+    red_side, blue_side = (
+        side.mean((0, 1))
+        for side in (result.pixels[:, : half - 4], result.pixels[:, half + 4 :])
+    )
+    assert red_side[0] > red_side[2] + 30
+    assert blue_side[2] > blue_side[0] + 30
+
+
+def test_empty_mask_is_refused(samples, extractor):
+    empty = np.zeros((36, 48), np.uint8)
+    with pytest.raises(ConfigError, match=r"`content_masks`.*1 is empty"):
+        paint(
+            samples,
+            extractor,
+            small(),
+            content_masks=[empty],
+            style_masks=[empty],
+        )
+
+
+def test_masks_and_styles_of_other_numbers_are_refused(samples, extractor):
+    ones = np.full((36, 48), 255, np.uint8)
+    with pytest.raises(ConfigError, match="2 and 1 for 1"):
+        paint(
+            samples,
+            extractor,
+            small(),
+            content_masks=[ones, ones],
+            style_masks=[ones],
+        )
+
+
+def test_levels_go_from_coarse_to_fine(samples, extractor):
+    records = []
+    result = paint(
+        samples,
+        extractor,
+        small(num_levels=2, num_steps=(2, 3)),
+        actions=[records.append],
+    )
+    seen = [(r.level, r.height, r.width, r.step) for r in records]
+    assert seen == [
+        (0, 18, 24, 0),
+        (0, 18, 24, 1),
+        (0, 18, 24, 2),
+        (1, 36, 48, 2),
+        (1, 36, 48, 3),
+        (1, 36, 48, 4),
+        (1, 36, 48, 5),
+        (1, 36, 48, 5),
+    ]
+    assert result.steps == (2, 3)
+    assert result.pixels.shape == (36, 48, 3)
+
+
+def test_finer_level_starts_from_the_coarser_enlarged(samples, extractor):
+    from tfstyle.images.resize import enlarge
+
+    images = {}
+
+    def keep(record):
+        images[record.level, record.step] = record.image.numpy()
+
+    paint(
+        samples,
+        extractor,
+        small(num_levels=2, num_steps=(2, 1)),
+        actions=[keep],
+    )
+    np.testing.assert_array_equal(images[1, 2], enlarge(images[0, 2], 36, 48))
+
+
+def test_summed_losses_weigh_alike_at_every_level(samples):
+    config = small(
+        loss_scale="absolute", tv_weight=2.0, content_layer_weights=(3,)
+    ).resolved()
+    level = problem._weigh_level(config, (18, 25), (37, 50))
+    # conv2_2 has stride 2: 18 * 25 positions against 9 * 12
+    assert level.content_layer_weights == (3 * (18 * 25) / (9 * 12),)
+    assert level.tv_weight == 2.0 * (37 * 50) / (18 * 25)
+    assert level.style_layer_weights == config.style_layer_weights
+    same = problem._weigh_level(config, (37, 50), (37, 50))
+    assert same == config
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"loss_scale": "relative"},
+        {"loss_scale": "absolute", "content_reduction": "mean"},
+    ],
+)
+def test_means_weigh_as_they_are(samples, fields):
+    config = small(tv_weight=1.0, **fields).resolved()
+    assert problem._weigh_level(config, (18, 25), (37, 50)) is config
+
+
+@pytest.mark.parametrize("reason", ["enough", "max_evaluations"])
+def test_run_that_ends_at_a_coarse_level_gives_the_whole_size(
+    samples, extractor, reason
+):
+    """And as many steps, given as flags, make the same picture again."""
+
+    def stop(record):
+        return "enough" if record.step == 2 and reason == "enough" else None
+
+    limit = 3 if reason == "max_evaluations" else None
+    result = paint(
+        samples,
+        extractor,
+        small(num_levels=3, num_steps=9, image_size=96, max_evaluations=limit),
+        actions=[stop],
+    )
+    assert result.reason == reason
+    assert result.pixels.shape == (72, 96, 3)
+    again = paint(
+        samples,
+        extractor,
+        small(
+            num_levels=3,
+            num_steps=result.steps,
+            image_size=96,
+            max_evaluations=limit,
+        ),
+    )
+    np.testing.assert_array_equal(again.image, result.image)
+    assert again.losses == result.losses
+    assert again.evaluations == result.evaluations
+
+
+def test_average_is_the_last_image_and_has_its_losses(samples, extractor):
+    images, records = [], []
+
+    def keep(record):
+        records.append(record)
+        images.append(record.image.numpy())
+
+    config = small(optimizer="adam", averaging=0.5)
+    result = paint(samples, extractor, config, actions=[keep])
+    weights = np.array([0.25, 0.5, 1.0])  # of steps 1, 2 and 3
+    expected = np.tensordot(weights / weights.sum(), images[1:4], 1)
+    np.testing.assert_allclose(result.image, expected, rtol=1e-4, atol=1e-4)
+    losses = evaluate(samples, extractor, result.image, small())
+    assert result.losses == losses
+    assert records[-1].is_last
+    assert result.evaluations == 5
+
+
+def test_luminance_keeps_the_content_s_colours(samples, extractor):
+    result = paint(samples, extractor, small(preserve_colors="luminance"))
+    content = resize(samples[0], 36, 48).astype(float)
+    chroma = np.array(
+        [[0.595716, -0.274453, -0.321263], [0.211456, -0.522591, 0.311135]]
+    )
+    inside = ((result.pixels > 0) & (result.pixels < 255)).all(-1)
+    np.testing.assert_allclose(
+        result.pixels[inside] @ chroma.T, content[inside] @ chroma.T, atol=1.5
+    )
+
+
+def test_matched_colours_move_to_the_content(samples, extractor):
+    plain, matched = (
+        paint(
+            samples,
+            extractor,
+            small(num_steps=20, content_weight=0, preserve_colors=preserve),
+        ).pixels
+        for preserve in ("none", "match")
+    )
+    content = samples[0].mean((0, 1))
+    far, near = (
+        np.abs(pixels.mean((0, 1)) - content).sum()
+        for pixels in (plain, matched)
+    )
+    assert near < far / 2
+
+
+def test_preserve_colors_without_content_is_refused(samples, extractor):
+    with pytest.raises(ConfigError, match=r"`preserve_colors` is match"):
+        stylize(
+            None,
+            [samples[1]],
+            small(preserve_colors="match"),
+            extractor=extractor,
+        )
+
+
+@pytest.mark.parametrize("averaging", [0.0, 0.5])
+@pytest.mark.parametrize("most", [3, 4, 5, 6])
+def test_max_evaluations_are_kept_to_over_levels(
+    samples, extractor, most, averaging
+):
+    config = small(
+        num_levels=2,
+        num_steps=2,
+        optimizer="adam",
+        averaging=averaging,
+        max_evaluations=most,
+    )
+    assert paint(samples, extractor, config).evaluations <= most
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (
+            np.zeros((40, 40, 3)),
+            r"`content`.*\[H, W, 3\].*float64 \[40, 40, 3\]",
+        ),
+        (np.zeros((40, 40), np.uint8), r"`content`.*uint8 \[40, 40\]"),
+        (np.zeros((40, 40, 4), np.uint8), r"`content`.*uint8 \[40, 40, 4\]"),
+        ([[0]], r"`content`.*list \[\]"),
+    ],
+)
+def test_arrays_of_other_kinds_are_refused(content, text):
+    with pytest.raises(ConfigError, match=text):
+        stylize(content, [], small())
+
+
+def test_no_images_are_refused(extractor):
+    with pytest.raises(ConfigError, match="nothing to paint"):
+        stylize(None, [], Config(**SMALL), extractor=extractor)
+
+
+def total_distance(a, b):
+    """Returns how far apart the mean colours of two images are."""
+    return np.abs(a.mean((0, 1)) - b.mean((0, 1))).sum()
+
+
+@pytest.mark.weights
+def test_real_weights_take_the_colours_from_the_style(samples, real_weights):
+    content, style = samples
+    result = stylize(content, [style], Config(image_size=128, num_steps=30))
+    to_style = total_distance(result.pixels, style)
+    assert to_style < total_distance(result.pixels, content) / 2
+
+
+@pytest.mark.weights
+def test_real_weights_take_the_layout_from_the_content(samples, real_weights):
+    content, _ = samples
+    config = Config(
+        image_size=128,
+        num_steps=30,
+        content_layers=("conv2_2",),
+        style_layers=("conv1_1",),
+    )
+    result = stylize(content, [], config)
+    gray = [
+        image.mean(-1).ravel()
+        for image in (result.pixels, resize(content, 96, 128))
+    ]
+    assert np.corrcoef(gray)[0, 1] > 0.8
+
+
+@pytest.mark.weights
+def test_gray_start_is_left_with_real_weights(samples, real_weights):
+    """Random weights have no biases, and so no gradient at zero."""
+    records = []
+    config = Config(image_size=64, num_steps=3, init="gray")
+    result = stylize(
+        *samples[:1], [samples[1]], config, actions=[records.append]
+    )
+    assert result.losses["total"] < records[0].total
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+@pytest.mark.parametrize("loss_scale", ["relative", "absolute"])
+def test_path_does_not_depend_on_the_size_of_the_loss(
+    samples, extractor, optimizer, loss_scale
+):
+    names = ("content_weight", "style_weight", "tv_weight", "range_weight")
+    config = small(loss_scale=loss_scale, optimizer=optimizer).resolved()
+    first, *others = (
+        paint(
+            samples,
+            extractor,
+            dataclasses.replace(
+                config, **{n: size * getattr(config, n) for n in names}
+            ),
+        )
+        for size in (1.0, 2.0**20, 1e6)
+    )
+    # A power of two changes no digit, another number the last ones.
+    np.testing.assert_array_equal(others[0].image, first.image)
+    assert np.abs(others[1].image - first.image).mean() < 1e-3
+    ratio = others[1].losses["total"] / first.losses["total"]
+    assert ratio == pytest.approx(1e6, rel=1e-3)
+
+
+def test_odd_sizes_are_painted_in_a_frame_and_cropped(samples, extractor):
+    sizes = []
+    config = small(image_size=47, num_levels=2, padding="replicate")
+    result = paint(
+        samples,
+        extractor,
+        config,
+        actions=[lambda r: sizes.append((r.image.shape, r.pixels().shape))],
+    )
+    assert result.pixels.shape == (35, 47, 3)
+    assert result.image.shape == (1, 35, 47, 3)
+    # The deepest layer has stride 2: 18x24 and 35x47 become 36x48.
+    assert sizes[0] == ((1, 18, 24, 3), (18, 24, 3))
+    assert sizes[-1] == ((1, 36, 48, 3), (35, 47, 3))
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        pytest.param((96, 192, 384), marks=pytest.mark.slow),
+        pytest.param((256, 512, 1024), marks=pytest.mark.soak),
+    ],
+)
+def test_one_recipe_serves_every_size(samples, real_weights, sizes):
+    """The paper's content loss would grow sixteenfold beside the style's."""
+    extractor = make_extractor(Config().resolved())
+    contents, styles = [], []
+    for size in sizes:
+        config = Config(image_size=size, num_levels=1, num_steps=25)
+        losses = paint(samples, extractor, config).losses
+        contents.append(losses["content/block4_conv2"])
+        styles.append(losses["weighted/style"])
+    assert max(contents) < 1.5 * min(contents)
+    assert max(styles) < 3 * min(styles)
+
+
+def test_masks_are_brought_to_the_frame():
+    mask = np.zeros((20, 40), np.uint8)
+    mask[:, 20:] = 255
+    frame = make_frame(35, 47, 16)  # 48x48: the mask ends at 23.5 of 47
+    extended = problem._extend(mask, frame)
+    assert extended.shape == (48, 48)
+    assert (extended[:, :23] == 0).all()
+    assert (extended[:, 24:] == 255).all()
+    whole = make_frame(48, 48, 16)
+    assert problem._extend(mask, whole) is mask

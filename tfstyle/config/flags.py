@@ -1,0 +1,221 @@
+"""The command line: one flag per Config field, read here and nowhere else."""
+
+import dataclasses
+import itertools
+import re
+import sys
+import textwrap
+
+from absl import flags
+
+from tfstyle import __version__
+from tfstyle.config.config import Config
+from tfstyle.config.validation import ConfigError
+from tfstyle.config.values import describe_kind
+from tfstyle.config.values import kind_of
+from tfstyle.config.values import to_tuple
+from tfstyle.errors import one_line
+
+MAX_MESSAGE = 5000
+"""Characters; a name of a file may have thousands."""
+BEFORE_THE_FLAG = {
+    "loss_scale": "absolute",
+    "padding": "zero",
+    "preconditioner": "none",
+}
+"""How pictures were made that are older than these flags and do not say."""
+
+_USAGE = """\
+tfstyle: neural style transfer after Gatys, Ecker and Bethge (2015)
+
+usage: python -m tfstyle.main --flagfile=configs/NAME.cfg [--FLAG=VALUE ...]
+
+A later flag wins over an earlier one, so overrides come after --flagfile.
+Lists are separated by commas; a name that holds one goes in double quotes.
+"""
+_ELSEWHERE = """
+Other
+  --flagfile=FILE       flags from a file, one a line, # begins a comment line
+  --flags_from=PICTURE  the flags that a picture says it was made with
+  --print_flags         print the flags as a flagfile and end
+  --verbosity=0         1 shows TensorFlow's own messages, -1 only warnings
+  --version             show the version
+  --helpfull            show absl's own flags too
+"""
+
+
+def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
+    """Defines one flag for each field of Config, with the field's default."""
+    for field in dataclasses.fields(Config):
+        kind = kind_of(field)
+        default = field.default
+        if kind is tuple:
+            define, default = flags.DEFINE_list, list(default)
+        else:
+            define = {
+                bool: flags.DEFINE_bool,
+                float: flags.DEFINE_float,
+                int: flags.DEFINE_integer,
+                str: flags.DEFINE_string,
+            }[kind]
+        define(
+            field.name, default, field.metadata["help"], flag_values=flag_values
+        )
+    flags.DEFINE_string(
+        "flags_from",
+        None,
+        "a picture whose flags are taken",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_bool(
+        "print_flags",
+        False,
+        "print the flags as a flagfile and end",
+        flag_values=flag_values,
+    )
+
+
+def parse(
+    argv: list[str], flag_values: flags.FlagValues = flags.FLAGS
+) -> Config:
+    """Turns a command line into a Config, or ends the program.
+
+    Args:
+        argv: program name and arguments.
+        flag_values: with `define_flags` done.
+
+    Raises:
+        SystemExit: 0 after `--help` or `--version`; 2 after one line on
+            stderr if anything is wrong.
+    """
+    if {"-h", "-help", "--help", "-?", "--helpshort"} & set(argv[1:]):
+        print(make_help(), end="")
+        raise SystemExit(0)
+    if {"-version", "--version"} & set(argv[1:]):
+        print(f"tfstyle {__version__}")
+        raise SystemExit(0)
+    try:
+        leftover = flag_values(_insert_picture_flags(argv))[1:]
+        if leftover:
+            raise ConfigError(
+                f"Flags begin with --. Received: {' '.join(leftover)!r}. In a"
+                " flagfile, comments begin with # in the first column."
+            )
+        config = to_config(flag_values)
+    except (flags.Error, RecursionError, ValueError) as error:
+        print(
+            f"error: {one_line(_explain(error), MAX_MESSAGE)}", file=sys.stderr
+        )
+        raise SystemExit(2) from error
+    if flag_values["print_flags"].value:
+        print("\n".join(config.to_flags(only_pixels=True)))
+        raise SystemExit(0)
+    return config
+
+
+def read_picture_flags(path: str) -> list[str]:
+    """Returns the flags that a picture says it was made with.
+
+    What a picture says is data: only lines of the form `--name=value` are
+    taken, whose name is that of a field that decides pixels. Nothing else is
+    read for it, no flagfile and no output path. A picture that is older than a
+    flag gets, before the others, what was done then.
+
+    Raises:
+        ConfigError: if the picture cannot be read or says nothing.
+    """
+    from tfstyle.config import flagfile
+    from tfstyle.images import files as image_files
+
+    try:
+        text = image_files.read_text(path) or ""
+    except image_files.ImageError as error:
+        raise ConfigError(f"`flags_from`: {error}") from error
+    if not text.startswith(flagfile.FIRST_LINE):
+        raise ConfigError(
+            "`flags_from` must be a picture that tfstyle made. Received:"
+            f" {path!r}, which does not say how it was made."
+        )
+    known = {
+        field.name
+        for field in dataclasses.fields(Config)
+        if field.metadata["pixels"]
+    }
+    said = {}
+    for line in text.splitlines():
+        flag = re.fullmatch(r"--(\w+)=(.*)", line)
+        if flag and flag[1] in known:
+            said[flag[1]] = flag[2]
+    older = {n: v for n, v in BEFORE_THE_FLAG.items() if n not in said}
+    return [f"--{name}={value}" for name, value in (older | said).items()]
+
+
+def _insert_picture_flags(argv: list[str]) -> list[str]:
+    """Puts a picture's flags before the others, which win over them."""
+    inserted = []
+    for argument, following in itertools.pairwise([*argv[1:], ""]):
+        name, is_joined, path = argument.partition("=")
+        if name in ("--flags_from", "-flags_from"):
+            inserted += read_picture_flags(path if is_joined else following)
+    return [argv[0], *inserted, *argv[1:]]
+
+
+def to_config(flag_values: flags.FlagValues) -> Config:
+    """Reads the flags into a Config.
+
+    Raises:
+        ConfigError: if a value is wrong.
+    """
+    values = {}
+    for field in dataclasses.fields(Config):
+        value = flag_values[field.name].value
+        if kind_of(field) is tuple:
+            value = to_tuple(field, value or ())
+        values[field.name] = value
+    return Config(**values)
+
+
+def make_help() -> str:
+    """Returns the text of `--help`: every field's flag by group."""
+    groups = {}
+    for field in dataclasses.fields(Config):
+        groups.setdefault(field.metadata["group"], []).append(field)
+    lines = [_USAGE]
+    for group, fields in groups.items():
+        lines.append(group)
+        for field in fields:
+            lines += _describe(field)
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n" + _ELSEWHERE
+
+
+def _describe(field: dataclasses.Field) -> list[str]:
+    default = field.default
+    shown = "" if default in (None, ()) else default
+    if isinstance(shown, tuple):
+        shown = ",".join(map(str, shown))
+    if isinstance(shown, bool):
+        shown = str(shown).lower()
+    flag = f"  --{field.name}={shown}"
+    text = textwrap.wrap(field.metadata["help"], 54)
+    first = [flag] if len(flag) > 23 else [f"{flag:24}{text.pop(0)}"]
+    return first + [" " * 24 + line for line in text]
+
+
+def _explain(error: Exception) -> str:
+    """Turns an error of absl's parser into one line in this program's words."""
+    text = " ".join(str(error).split())
+    is_value = str(error).startswith("flag --")
+    if isinstance(error, flags.IllegalFlagValueError) and is_value:
+        # absl joins the flag, what came and the parser's own error.
+        given = str(error).removesuffix(f": {error.__context__}")
+        name, _, value = given.removeprefix("flag --").partition("=")
+        return (
+            f"`{name}` must be {describe_kind(name)}."
+            f" Received: {name}={value!r}."
+        )
+    if isinstance(error, RecursionError):  # absl seeks one that is alike
+        return "A flag's name is too long. In a flagfile, each has its line."
+    if isinstance(error, UnicodeError):
+        return f"The flagfile is not a text file ({text})."
+    return text.removeprefix("ERROR:: ")

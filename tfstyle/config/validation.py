@@ -1,0 +1,343 @@
+"""What the fields of a Config may be, and which of them contradict."""
+
+import math
+
+from tfstyle.network import layers as vgg19_layers
+
+LOSS_SCALES = ("relative", "absolute")
+CONTENT_REDUCTIONS = ("sum", "mean")
+POOLINGS = ("average", "max")
+PADDINGS = ("replicate", "zero")
+OPTIMIZERS = ("lbfgs", "adam")
+PRECONDITIONERS = ("auto", "frequency", "none")
+PRESERVE_COLORS = ("none", "luminance", "match")
+CONVOLUTIONS = ("auto", "direct", "winograd")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+JIT_COMPILES = ("auto", "true", "false")
+RESUMES = ("auto", "never", "restart")
+STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
+REPLICATED = ("mirrored", "multi_worker")
+INITS = ("auto", "noise", "content", "style", "gray")
+MANIFEST_ENDINGS = (".csv", ".jsonl")
+MAX_NUMBER = 1e300
+TILE_STEP = 16
+MAX_TILE_SIZE = 65536
+MAX_TIMEOUT = 10**6
+MAX_THREADS = 2**31 - 1
+
+
+class ConfigError(ValueError):
+    """A value that a field may not have, or fields that contradict."""
+
+
+def check_images(
+    config,
+    has_content: bool,
+    num_styles: int,
+    num_content_masks: int = 0,
+    num_style_masks: int = 0,
+) -> None:
+    """Holds the choices against the images that there are.
+
+    Raises:
+        ConfigError: if they contradict.
+    """
+    if num_content_masks != num_style_masks or (
+        num_style_masks and num_style_masks != num_styles
+    ):
+        raise ConfigError(
+            "`content_masks` and `style_masks` must be as many as"
+            " `style_images`, one of each a region. Received:"
+            f" {num_content_masks} and {num_style_masks} for {num_styles}."
+        )
+    if num_style_masks and config.style_blend_weights:
+        raise ConfigError(
+            "`style_blend_weights` blends the styles of the whole frame,"
+            " but masks give each its region. Give one or the other."
+        )
+    if config.preserve_colors != "none" and not has_content:
+        raise ConfigError(
+            f"`preserve_colors` is {config.preserve_colors}, but"
+            " `content_image` is missing. Give it."
+        )
+    if not has_content and not num_styles:
+        raise ConfigError(
+            "`content_image` and `style_images` are both missing: there is"
+            " nothing to paint. Give one of them, or both."
+        )
+    if config.init == "content" and not has_content:
+        raise ConfigError(
+            "`init` is content, but `content_image` is missing. Give it, or"
+            " init=noise."
+        )
+    if config.init == "style" and not num_styles:
+        raise ConfigError(
+            "`init` is style, but `style_images` is missing. Give it, or"
+            " init=noise."
+        )
+    _check_lengths(
+        "style_blend_weights",
+        config.style_blend_weights,
+        "style_images",
+        range(num_styles),
+    )
+    if not (
+        (has_content and config.content_weight != 0)
+        or (num_styles and config.style_weight != 0)
+    ):
+        raise ConfigError(
+            "`content_weight` or `style_weight` must be above 0 for an image"
+            " that is given: there is nothing to paint."
+        )
+
+
+def check_paths(config) -> None:
+    """Refuses names that a line of a flagfile cannot hold."""
+    names = (
+        "content_image",
+        "output_image",
+        "weights",
+        "init",
+        "workdir",
+        "export_dir",
+        "manifest",
+    )
+    paths = [(name, getattr(config, name)) for name in names]
+    for name in ("style_images", "content_masks", "style_masks"):
+        paths += [(name, path) for path in getattr(config, name)]
+    for name, path in paths:
+        if path is None:
+            continue
+        if path != path.strip() and path.isprintable():
+            raise ConfigError(
+                f"`{name}` must be a name without spaces at its ends."
+                f" Received: {path!r}. Rename the file."
+            )
+        if not path or not path.isprintable():
+            raise ConfigError(
+                f"`{name}` must be a name without line breaks or control"
+                f" characters. Received: {path!r}. Rename the file."
+            )
+
+
+def check_choices(config) -> None:
+    """Refuses what is none of a field's choices."""
+    for name, choices in (
+        ("loss_scale", LOSS_SCALES),
+        ("content_reduction", CONTENT_REDUCTIONS),
+        ("pooling", POOLINGS),
+        ("padding", PADDINGS),
+        ("optimizer", OPTIMIZERS),
+        ("preconditioner", PRECONDITIONERS),
+        ("preserve_colors", PRESERVE_COLORS),
+        ("convolution", CONVOLUTIONS),
+        ("precision", PRECISIONS),
+        ("jit_compile", JIT_COMPILES),
+        ("resume", RESUMES),
+        ("strategy", STRATEGIES),
+    ):
+        value = getattr(config, name)
+        if value not in choices:
+            raise ConfigError(
+                f"`{name}` must be one of {', '.join(choices)}."
+                f" Received: {name}={value!r:.80}."
+            )
+    if config.content_reduction != "sum" and config.loss_scale == "relative":
+        raise ConfigError(
+            "`content_reduction` is a choice among absolute losses: relative"
+            " ones do not depend on resolution. Received:"
+            f" content_reduction={config.content_reduction}. Leave it out, or"
+            " give loss_scale=absolute."
+        )
+    if config.preconditioner == "frequency" and config.optimizer == "adam":
+        raise ConfigError(
+            "`preconditioner` is for lbfgs; adam has its own scale for every"
+            " pixel. Received: preconditioner=frequency. Leave it out."
+        )
+    if config.convolution == "winograd" and config.precision != "float32":
+        raise ConfigError(
+            "`convolution` is winograd, which computes in float32 only."
+            f" Received: precision={config.precision}. Give"
+            " convolution=direct."
+        )
+    if config.tile_size != "auto" and (
+        not isinstance(config.tile_size, int)
+        or config.tile_size % TILE_STEP
+        or not 0 <= config.tile_size <= MAX_TILE_SIZE
+    ):
+        raise ConfigError(
+            f"`tile_size` must be auto, 0 or a multiple of {TILE_STEP} up to"
+            f" {MAX_TILE_SIZE}. Received: tile_size={config.tile_size!s:.40}."
+        )
+    if config.tile_size not in (0, "auto"):
+        _check_cut_frames(config, f"tile_size={config.tile_size}")
+    if config.strategy in REPLICATED:
+        _check_cut_frames(config, f"strategy={config.strategy}")
+    if config.recompute and config.precision == "mixed_float16":
+        raise ConfigError(
+            "`recompute` is not for mixed_float16, whose gradients are scaled"
+            " as a whole. Give precision=mixed_bfloat16, or no recompute."
+        )
+
+    if config.export_dir and config.precision != "float32":
+        raise ConfigError(
+            "`export_dir` gets a model in float32. Received:"
+            f" precision={config.precision}. Leave it out."
+        )
+    if config.export_dir and (config.content_image or config.style_images):
+        raise ConfigError(
+            "`export_dir` exports the network and paints nothing. Leave out"
+            " `content_image` and `style_images`."
+        )
+
+
+def _check_cut_frames(config, cause: str) -> None:
+    for name, value in (
+        ("convolution", "winograd"),
+        ("recompute", True),
+        ("precision", "mixed_float16"),
+    ):
+        if getattr(config, name) == value:
+            raise ConfigError(
+                f"`{name}` {str(value).lower()} needs the whole frame at once."
+                f" Received: {cause}, which cuts it. Leave out one of them."
+            )
+
+
+def check_manifest(config) -> None:
+    """Refuses beside a manifest what its lines give."""
+    if config.manifest is None:
+        return
+    if not config.manifest.lower().endswith(MANIFEST_ENDINGS):
+        raise ConfigError(
+            f"`manifest` must end in {' or '.join(MANIFEST_ENDINGS)}."
+            f" Received: {config.manifest!r}."
+        )
+    for name in (
+        "content_image",
+        "style_images",
+        "content_masks",
+        "style_masks",
+        "output_image",
+        "export_dir",
+    ):
+        if getattr(config, name):
+            raise ConfigError(
+                f"`{name}` is given beside `manifest`, whose lines name the"
+                " pictures. Leave out one of them."
+            )
+
+
+def check_numbers(config) -> None:
+    """Refuses numbers beyond a field's range."""
+    for name, least in (
+        ("style_scale", 0),
+        ("content_weight", 0),
+        ("style_weight", 0),
+        ("tv_weight", 0),
+        ("range_weight", 0),
+        ("max_image_pixels", 1),
+        ("num_correction_pairs", 1),
+        ("image_every_steps", 0),
+        ("checkpoint_every_steps", 0),
+        ("max_evaluations", 1),
+        ("seed", 0),
+        ("log_every_steps", 1),
+        ("intra_op_threads", 0),
+        ("inter_op_threads", 0),
+    ):
+        value = getattr(config, name)
+        most = MAX_THREADS if name.endswith("_threads") else MAX_NUMBER
+        if value is None or least <= value <= most:
+            continue
+        limit = f" and at most {most:.10g}" if most < value < math.inf else ""
+        raise ConfigError(
+            f"`{name}` must be at least {least}{limit}."
+            f" Received: {name}={str(value)[:40]}."
+        )
+    for name in ("learning_rate", "time_limit", "cluster_timeout"):
+        value = getattr(config, name)
+        if value is not None and not 0 < value <= MAX_NUMBER:
+            raise ConfigError(
+                f"`{name}` must be above 0. Received: {name}={value}."
+            )
+    if config.cluster_timeout > MAX_TIMEOUT:
+        raise ConfigError(
+            f"`cluster_timeout` must be at most {MAX_TIMEOUT}. Received:"
+            f" cluster_timeout={config.cluster_timeout}."
+        )
+    if not 0 <= config.averaging < 1:
+        raise ConfigError(
+            "`averaging` must be at least 0 and below 1. Received:"
+            f" averaging={config.averaging}."
+        )
+    if not all(0 <= number <= MAX_NUMBER for number in config.num_steps):
+        raise ConfigError(
+            "`num_steps` must be one number of at least 0, or one for each"
+            f" level. Received: num_steps={str(list(config.num_steps))[:40]}."
+        )
+    if config.num_levels != "auto" and (
+        not isinstance(config.num_levels, int) or config.num_levels < 1
+    ):
+        raise ConfigError(
+            "`num_levels` must be auto or an integer of at least 1."
+            f" Received: num_levels={config.num_levels!s:.40}."
+        )
+    if config.num_levels != "auto" and (
+        len(config.num_steps) not in (0, 1, config.num_levels)
+    ):
+        raise ConfigError(
+            "`num_steps` must be one number, or one for each level."
+            f" Received: {len(config.num_steps)} numbers for"
+            f" num_levels={config.num_levels}."
+        )
+    if config.image_size != 0 and not 16 <= config.image_size <= 65500:
+        raise ConfigError(
+            "`image_size` must be 0, which keeps the content's size, or 16"
+            f" to 65500 pixels. Received: image_size={config.image_size}."
+        )
+
+
+def keras_names(field: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns the Keras names of layers given in Keras or paper form."""
+    try:
+        found = [vgg19_layers.keras_name(name) for name in names]
+    except ValueError as error:
+        raise ConfigError(
+            f"`{field}` must name layers of VGG19, such as conv3_1 or"
+            f" block3_conv1. Received: {field}={list(names)}. {error}"
+        ) from error
+    if len(set(found)) < len(found) or not found:
+        raise ConfigError(
+            f"`{field}` must name at least one layer, each once."
+            f" Received: {field}={list(names)}."
+        )
+    return tuple(found)
+
+
+def check_lists(config) -> None:
+    """Refuses weights that do not fit what they weigh."""
+    for name, owner in (
+        ("content_layer_weights", "content_layers"),
+        ("style_layer_weights", "style_layers"),
+        ("style_blend_weights", None),
+    ):
+        values = getattr(config, name)
+        if owner:
+            _check_lengths(name, values, owner, getattr(config, owner))
+        if not all(math.isfinite(v) and v >= 0 for v in values) or (
+            values and not any(values)
+        ):
+            raise ConfigError(
+                f"`{name}` must be numbers of at least 0, not all 0."
+                f" Received: {name}={list(values)}."
+            )
+
+
+def _check_lengths(name: str, values, owner: str, owners) -> None:
+    if values and len(values) != len(owners):
+        raise ConfigError(
+            f"`{name}` must have one value for each of `{owner}`. Received:"
+            f" {len(values)} for {len(owners)}. Give as many, or none for"
+            " equal ones."
+        )

@@ -1,0 +1,229 @@
+"""The devices and processes that share one picture, by `tf.distribute`.
+
+Process 0 leads: it alone holds the optimizer, decides and writes. The others
+follow its commands, so that no two can decide differently, and a checkpoint is
+there once. What is sent is added up over the processes, where all but one may
+give zeros: TensorFlow's one operation between processes that takes any array.
+"""
+
+import contextlib
+import os
+import re
+import signal
+import threading
+from collections.abc import Callable
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfstyle.distributed.environment import Cluster
+from tfstyle.distributed.environment import ClusterError
+from tfstyle.errors import one_line
+
+END, FAIL, LEVEL, EVALUATE = range(4)
+"""Commands of process 0; what goes with them is a signal or a level."""
+LOST = (
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.InternalError,
+    tf.errors.UnavailableError,
+)
+"""What TensorFlow may raise when another process is gone."""
+GRACE = 5.0
+"""Seconds for TensorFlow's heartbeat, of the same timeout, to speak first.
+
+It can tell which process is silent; that we waited in vain does not.
+"""
+REMEDY = "Start all again with the same command: it goes on from a checkpoint."
+
+
+class Replicas:
+    """What shares the work on one picture.
+
+    Args:
+        strategy: of `tf.distribute`.
+        cluster: the processes.
+        timeout: seconds to wait for the other processes.
+
+    Attributes:
+        strategy: the same.
+        size: number of processes.
+        index: of this one; 0 leads.
+        find_signal: returns the number of the signal that this process got.
+        stop_number: of a signal that any process got, or 0.
+    """
+
+    def __init__(
+        self, strategy: tf.distribute.Strategy, cluster: Cluster, timeout: float
+    ):
+        self.strategy = strategy
+        self.size = cluster.size
+        self.index = cluster.index
+        self.find_signal: Callable[[], int | None] = lambda: None
+        self.stop_number = 0
+        self._timeout = timeout
+
+    @property
+    def num_replicas(self) -> int:
+        """Devices of all processes."""
+        return self.strategy.num_replicas_in_sync
+
+    def scope(self) -> contextlib.AbstractContextManager:
+        """Returns the context in which each device gets its own weights.
+
+        Over processes every one makes its own outside of any.
+        """
+        is_alone = self.size == 1
+        return self.strategy.scope() if is_alone else contextlib.nullcontext()
+
+    def describe(self) -> str:
+        """Returns a line about how many share the picture."""
+        number = self.num_replicas
+        text = f"{number} replica{'s' if number > 1 else ''}"
+        return text + (f" in {self.size} processes" if self.size > 1 else "")
+
+    def name_signal(self) -> str | None:
+        """Returns the reason to end if another process got a signal."""
+        if not self.stop_number:
+            return None
+        return f"{signal.Signals(self.stop_number).name} in another process"
+
+    def lead(self, command: int, value: int = 0) -> None:
+        """Tells the other processes what to do next."""
+        self._exchange(command, value)
+
+    def follow(self) -> tuple[int, int]:
+        """Waits for a command of process 0 and returns it and its value."""
+        return self._exchange(0, 0)
+
+    def _exchange(self, command: int, value: int) -> tuple[int, int]:
+        numbers = np.zeros(2 + self.size, np.float32)
+        if self.index == 0:
+            numbers[:2] = command, value
+        numbers[2 + self.index] = self.find_signal() or 0
+        numbers = np.asarray(self.add_up(numbers)).astype(int).tolist()
+        command, value, *signals = numbers
+        self.stop_number = next((s for s in signals if s), self.stop_number)
+        return command, value
+
+    def add_up(self, values: Any) -> Any:
+        """Adds arrays up over the processes.
+
+        Args:
+            values: nested float32 arrays, of the same shapes in all.
+
+        Raises:
+            ClusterError: if another process is gone.
+        """
+        if self.size == 1:
+            return values
+        values = tf.nest.map_structure(tf.convert_to_tensor, values)
+        with self.naming_lost(), Patience(self._timeout, GRACE):
+            return self._add_up(values)
+
+    @tf.function
+    def _add_up(self, values):
+        strategy = self.strategy
+        num_local = strategy.num_replicas_in_sync // self.size
+
+        def run(values):
+            replica = tf.distribute.get_replica_context()
+            number = replica.replica_id_in_sync_group % num_local
+            is_first = tf.cast(tf.equal(number, 0), tf.float32)
+            parts = tf.nest.map_structure(lambda v: v * is_first, values)
+            return replica.all_reduce(tf.distribute.ReduceOp.SUM, parts)
+
+        return self.first(strategy.run(run, args=(values,)))
+
+    def first(self, values: Any) -> Any:
+        """Returns what is the same in all replicas, as the first has it."""
+        return tf.nest.map_structure(
+            lambda v: self.strategy.experimental_local_results(v)[0], values
+        )
+
+    def gather_texts(self, text: str) -> list[str]:
+        """Returns the text of every process, in their order."""
+        data = np.frombuffer(text.encode(), np.uint8)
+        lengths = np.zeros(self.size, np.float32)
+        lengths[self.index] = len(data)
+        lengths = np.asarray(self.add_up(lengths)).astype(int)
+        rows = np.zeros((self.size, max(lengths)), np.float32)
+        rows[self.index, : len(data)] = data
+        rows = np.asarray(self.add_up(rows)).astype(np.uint8)
+        return [
+            bytes(row[:length]).decode()
+            for row, length in zip(rows, lengths, strict=True)
+        ]
+
+    @contextlib.contextmanager
+    def naming_lost(self) -> Iterator[None]:
+        """Turns TensorFlow's error over a lost process into one for people.
+
+        Raises:
+            ClusterError: if another process is gone.
+        """
+        try:
+            yield
+        except LOST as error:
+            if self.size == 1:
+                raise
+            raise ClusterError(self._describe_loss(str(error))) from error
+
+    def _describe_loss(self, text: str) -> str:
+        """Tells people what TensorFlow says of a lost process."""
+        resolver = self.strategy.cluster_resolver
+        has_chief = "chief" in resolver.cluster_spec().jobs
+        tasks = re.findall(r"/job:(\w+)/replica:0/task:(\d+)", text)
+        lost = {int(n) + (has_chief and job != "chief") for job, n in tasks}
+        if "CoordinationService/Heartbeat" in text:
+            lost.add(0)  # which hears the heartbeats
+        names = [f"Process {number}" for number in lost - {self.index}]
+        what = "has ended"
+        if "heartbeat" in text.lower():
+            what = f"gave no sign for {self._timeout:g} s (`cluster_timeout`)"
+        reason = text.partition("aborted by: ")[2] or text
+        return (
+            f"{' and '.join(sorted(names)) or 'Another process'} of"
+            f" {self.size} {what}: {one_line(reason)} {REMEDY}"
+        )
+
+
+class Patience:
+    """Ends the process, with a line, if a block takes too long.
+
+    TensorFlow waits for absent processes without end, and while it does, no
+    exception can be raised.
+
+    Args:
+        seconds: until then, as it is told.
+        grace: seconds more.
+    """
+
+    def __init__(self, seconds: float, grace: float = 0.0):
+        self._timer = threading.Timer(seconds + grace, self._end, [seconds])
+        self._timer.daemon = True
+
+    def __enter__(self) -> None:
+        self._timer.start()
+
+    def __exit__(self, *_) -> None:
+        self._timer.cancel()
+
+    @staticmethod
+    def _end(seconds: float) -> None:
+        with contextlib.suppress(OSError):  # nobody reads it any more
+            os.write(2, describe_absence(seconds).encode())
+        os._exit(1)
+
+
+def describe_absence(seconds: float) -> str:
+    """Returns the line of error of a process that waited in vain."""
+    return (
+        f"error: Other processes of the cluster were absent or silent for"
+        f" {seconds:g} s. See what became of them, or wait longer by"
+        f" --cluster_timeout. {REMEDY}\n"
+    )

@@ -1,0 +1,182 @@
+"""Which devices and processes share a picture, and how processes meet."""
+
+import contextlib
+import dataclasses
+import faulthandler
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from collections.abc import Sequence
+
+import tensorflow as tf
+from absl import logging
+
+# TensorFlow has no public name for how long a silent process is waited for.
+from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
+from tensorflow.python.eager import context as tf_context
+
+from tfstyle.distributed import rendezvous
+from tfstyle.distributed.environment import ALONE
+from tfstyle.distributed.environment import Cluster
+from tfstyle.distributed.environment import ClusterError
+from tfstyle.distributed.replicas import Replicas
+from tfstyle.distributed.replicas import describe_absence
+from tfstyle.errors import one_line
+
+FIRST_PORT, NUM_PORTS = 20000, 10000
+"""Of a Slurm job: the first one for its first task on each node."""
+
+
+def choose_strategy(config, cluster: Cluster):
+    """Returns a `Config` whose `strategy` is settled.
+
+    Raises:
+        ClusterError: if there is no cluster where one is asked for.
+        ConfigError: if another flag does not go with several replicas.
+    """
+    if config.strategy == "multi_worker" and cluster.size == 1:
+        raise ClusterError(
+            "`strategy` is multi_worker, but neither TF_CONFIG nor srun's"
+            " variables name other processes. Start with srun or"
+            " tools/launch_local.py, or set TF_CONFIG."
+        )
+    if config.strategy != "auto":
+        return config
+    has_gpus = len(tf.config.list_physical_devices("GPU")) > 1
+    choice = "mirrored" if has_gpus else "one_device"
+    if cluster.size > 1:
+        choice = "multi_worker"
+    return dataclasses.replace(config, strategy=choice)
+
+
+def make_replicas(config, cluster: Cluster) -> Replicas | None:
+    """Makes the replicas of a `Config`; None for one device.
+
+    Must come before TensorFlow's first use of a device.
+
+    Raises:
+        ClusterError: if other processes cannot be reached.
+    """
+    if config.strategy == "multi_worker":
+        return connect(cluster, config.cluster_timeout)
+    return mirror() if config.strategy == "mirrored" else None
+
+
+def connect(cluster: Cluster, timeout: float) -> Replicas:
+    """Waits for the other processes of the cluster.
+
+    Raises:
+        ClusterError: if they cannot be reached.
+    """
+    logging.info(
+        "Process %d of %d, waiting for the others", cluster.index, cluster.size
+    )
+    resolver = _make_resolver(cluster)
+    spec = resolver.cluster_spec()
+    jobs = spec.as_dict()
+    addresses = [*jobs.get("chief", []), *jobs.get("worker", [])]
+    rendezvous.meet(addresses, cluster.index, timeout)
+    with _deadline(timeout):
+        try:
+            _set_silence(jobs, timeout)
+            strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
+        except (tf.errors.OpError, RuntimeError, ValueError) as error:
+            raise ClusterError(
+                f"The cluster cannot be formed: {one_line(str(error))}."
+            ) from error
+    # TensorFlow took SIGTERM for itself, and nothing would follow from it.
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
+    return Replicas(strategy, cluster, timeout)
+
+
+def mirror(devices: Sequence[str] | None = None) -> Replicas:
+    """Makes replicas of the devices of this process; by default all GPUs."""
+    return Replicas(tf.distribute.MirroredStrategy(devices), ALONE, 0)
+
+
+class RankedSlurmResolver(tf.distribute.cluster_resolver.SlurmClusterResolver):
+    """Slurm's job step as a cluster, in the order of its ranks.
+
+    TensorFlow's own sorts hosts by name, where node10 comes before node2, and
+    asks nvidia-smi for GPUs; here they are those that Slurm lets the task see.
+    """
+
+    def __init__(self):
+        # Two jobs may share a node.
+        job = int(os.environ.get("SLURM_JOB_ID", "0"))
+        super().__init__(
+            port_base=FIRST_PORT + job % NUM_PORTS,
+            gpus_per_node=int(os.environ["SLURM_STEP_NUM_TASKS"]),
+            gpus_per_task=1,
+            auto_set_gpu=False,
+        )
+
+    def cluster_spec(self) -> tf.train.ClusterSpec:
+        """Returns the addresses, by rank."""
+        jobs = super().cluster_spec().as_dict()
+        hosts = list(self._task_configuration)
+        jobs["worker"].sort(
+            key=lambda address: (
+                hosts.index(address.rpartition(":")[0]),
+                int(address.rpartition(":")[2]),
+            )
+        )
+        return tf.train.ClusterSpec(jobs)
+
+    def num_accelerators(self, *_, **__) -> dict[str, int]:
+        """Returns how many GPUs this task has."""
+        return {"GPU": len(tf.config.list_physical_devices("GPU"))}
+
+
+def _make_resolver(cluster: Cluster):
+    if cluster.source == "Slurm":
+        return RankedSlurmResolver()
+    return tf.distribute.cluster_resolver.TFConfigClusterResolver()
+
+
+def _set_silence(jobs: dict[str, list[str]], timeout: float) -> None:
+    """Sets after how many seconds without a heartbeat a process is lost."""
+    leader = "chief" if "chief" in jobs else "worker"
+    tf_context.context().configure_coordination_service(
+        service_type="standalone",
+        service_leader=f"/job:{leader}/replica:0/task:0",
+        coordinated_jobs=[
+            coordination_config_pb2.CoordinatedJob(
+                name=job, num_tasks=len(addresses)
+            )
+            for job, addresses in jobs.items()
+        ],
+        cluster_register_timeout_in_ms=round(1000 * timeout),
+        heartbeat_timeout_in_ms=round(1000 * timeout),
+    )
+
+
+_TELL = """
+import os, select, sys
+if not select.select([0], [], [], float(sys.argv[1]))[0]:
+    os.write(2, sys.argv[2].encode())
+"""
+
+
+@contextlib.contextmanager
+def _deadline(seconds: float) -> Iterator[None]:
+    """Ends the process, with a line, if a block takes too long.
+
+    Other than `Patience` it works while TensorFlow holds Python's lock, as it
+    does when it waits for a cluster: a child tells, faulthandler's thread
+    ends.
+    """
+    words = [str(seconds), describe_absence(seconds)]
+    child = subprocess.Popen(
+        [sys.executable, "-S", "-c", _TELL, *words], stdin=subprocess.PIPE
+    )
+    with open(os.devnull, "w") as nowhere:
+        later = seconds + 1  # the child needs a moment
+        faulthandler.dump_traceback_later(later, exit=True, file=nowhere)
+        try:
+            yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+            child.communicate()

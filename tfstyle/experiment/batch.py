@@ -1,0 +1,257 @@
+"""Many pictures by one process: the lines of a manifest, one after the other.
+
+TensorFlow is loaded once, networks, compiled steps and what was read of the
+styles are kept. Over a cluster every process paints its own lines and none
+waits for another: job i is that of process i mod W.
+"""
+
+import collections
+import dataclasses
+import hashlib
+import os
+import statistics
+import time
+
+from absl import logging
+
+from tfstyle.config.config import Config
+from tfstyle.config.validation import ConfigError
+from tfstyle.distributed import environment
+from tfstyle.errors import is_told
+from tfstyle.errors import one_line
+from tfstyle.experiment import resume
+from tfstyle.experiment import run_directory
+from tfstyle.experiment import session
+from tfstyle.experiment.finished import is_finished
+from tfstyle.experiment.manifest import Job
+from tfstyle.experiment.manifest import read_manifest
+from tfstyle.network.weights import WeightsError
+from tfstyle.system.tensorflow_setup import SetupError
+from tfstyle.system.tensorflow_setup import StopSignals
+from tfstyle.system.tensorflow_setup import return_freed_memory
+
+MAX_STEM = 60
+"""Characters of an output's name in that of its workdir."""
+MAX_MESSAGE = 1000
+
+
+def run_batch(config: Config, machine: session.Machine) -> int:
+    """Paints the manifest's pictures that are this process' and not there yet.
+
+    A picture that cannot be made is a failure, told at the end, and the
+    others go on.
+
+    Args:
+        config: the choices that the lines leave out; not a resolved one.
+        machine: what it runs on.
+
+    Returns:
+        The exit status: 128 and the number of the signal that ended it, else
+        1 if any failed, else 0.
+
+    Raises:
+        ClusterError: if the environment tells of no cluster that can be.
+        ConfigError: if the manifest cannot be used.
+        SetupError: if TensorFlow cannot run at all.
+        WeightsError: if the weights, which are those of all, cannot be had.
+    """
+    if config.strategy == "multi_worker":
+        raise ConfigError(
+            "`strategy` is multi_worker, which shares one picture; those of a"
+            " `manifest` are shared out among the processes. Leave it out."
+        )
+    if config.strategy == "auto":
+        config = dataclasses.replace(config, strategy="one_device")
+    jobs = read_manifest(config.manifest)
+    own = environment.find_cluster()
+    folder = config.workdir
+    if folder is None:
+        name = os.path.basename(config.manifest)
+        folder = os.path.join("runs", os.path.splitext(name)[0])
+    logging.info(
+        "%d pictures of %s, workdir %s", len(jobs), config.manifest, folder
+    )
+    jobs = jobs[own.index :: own.size]
+    if own.source:
+        logging.info(
+            "%d of them are of this process, %d of %d by %s",
+            len(jobs),
+            own.index,
+            own.size,
+            own.source,
+        )
+    with StopSignals() as signals:
+        batch = _Batch(config, folder, machine, signals, len(jobs))
+        for number, job in enumerate(jobs, start=1):
+            if signals.number:
+                break
+            batch.do(number, job)
+        batch.tell()
+    if signals.number:
+        return 128 + signals.number
+    return 1 if batch.failures else 0
+
+
+def workdir_of(folder: str, output: str) -> str:
+    """Returns the workdir of a job, the same for the same output."""
+    path = os.path.abspath(output).encode("utf-8", "surrogatepass")
+    stem = os.path.splitext(os.path.basename(output))[0][:MAX_STEM]
+    name = f"{stem}-{hashlib.sha256(path).hexdigest()[:8]}"
+    return os.path.join(folder, "jobs", name)
+
+
+class _Batch:
+    """Does jobs, and counts what became of them.
+
+    Attributes:
+        failures: the jobs that cannot be done, and why.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        folder: str,
+        machine: session.Machine,
+        signals: StopSignals,
+        total: int,
+    ):
+        self.failures: list[tuple[Job, str]] = []
+        self._config = config
+        self._folder = folder
+        self._machine = machine
+        self._signals = signals
+        self._total = total
+        self._num_painted = 0
+        self._num_before = 0
+        self._seconds = collections.deque(maxlen=20)  # of the last jobs
+
+    def do(self, number: int, job: Job) -> None:
+        """Does a job, if it is not done.
+
+        Args:
+            number: of the job among this process', from 1.
+            job: its line.
+        """
+        place = f"[{number}/{self._total}] {_name(job)}"
+        start = time.monotonic()
+        try:
+            result = self._paint(job)
+        except WeightsError:
+            raise  # those of the next job are the same
+        except Exception as error:
+            is_of_all = isinstance(error, SetupError) and not (
+                self._machine.device
+            )
+            if is_of_all or not _is_failure(error):
+                raise
+            reason = one_line(str(error) or repr(error), MAX_MESSAGE)
+            if self._signals.number:
+                return  # it may be what a signal does to a child process
+            self.failures.append((job, reason))
+            logging.error("%s: failed: %s", place, reason)
+            return_freed_memory()
+            return
+        if result is None:
+            return
+        seconds = time.monotonic() - start
+        if result.reason == self._signals():
+            logging.info("%s: stopped at step %d", place, result.step)
+            return
+        self._num_painted += 1
+        self._seconds.append(seconds)
+        logging.info(
+            "%s: %d steps%s, %.1f s, loss %.4g%s",
+            place,
+            result.step,
+            "" if result.reason == "steps" else f" ({result.reason})",
+            seconds,
+            result.losses["total"],
+            self._time_left(self._total - number),
+        )
+
+    def tell(self) -> None:
+        """Tells what became of the jobs, and every failure in one line."""
+        num_failed = len(self.failures)
+        counts = [
+            (self._num_painted, "done"),
+            (self._num_before, "finished before"),
+            (num_failed, "failed"),
+        ]
+        left = self._total - sum(count for count, _ in counts)
+        counts.append((left, "left"))
+        logging.info(
+            "%s",
+            ", ".join(
+                f"{count} {what}"
+                for count, what in counts
+                if count or what == "done"
+            ),
+        )
+        for job, reason in self.failures:
+            logging.error(
+                "%s line %d, %s: %s",
+                self._config.manifest,
+                job.line,
+                _name(job),
+                reason,
+            )
+
+    def _paint(self, job: Job):
+        """Returns the job's `Result`, or None if there was nothing to do."""
+        config = job.to_config(
+            self._config, workdir_of(self._folder, job.output)
+        )
+        session.check_images(config)
+        config, images = session.read_images(config)
+        if is_finished(
+            config, images, lambda: self._machine.hash_weights(config)
+        ):
+            self._num_before += 1
+            return None
+        run_directory.check_output(config)
+        if not self._machine.device:
+            self._machine.start(self._config)
+            logging.info("%s", self._machine.device)
+        checkpoints = os.path.join(config.workdir, resume.FOLDER)
+        can_go_on = os.path.isdir(checkpoints) and os.listdir(checkpoints)
+        if os.path.exists(config.output_image) and not can_go_on:
+            config = _restarting(config)
+        paint = session.paint_images
+        try:
+            return paint(config, images, self._machine, self._signals)[0]
+        except resume.OtherRunError:
+            config = _restarting(config)
+            return paint(config, images, self._machine, self._signals)[0]
+
+    def _time_left(self, num_left: int) -> str:
+        if not num_left:
+            return ""
+        # The median: the first job starts TensorFlow, a new size compiles.
+        seconds = statistics.median(self._seconds) * num_left
+        for unit, length in (("h", 3600), ("min", 60)):
+            if seconds >= 2 * length:
+                return f"; about {seconds / length:.0f} {unit} left"
+        return f"; about {seconds:.0f} s left"
+
+
+def _restarting(config: Config) -> Config:
+    """Returns a config that begins anew, and keeps the old workdir beside.
+
+    That the old one made the output is what lets the new one replace it, even
+    if it has to be started again before it does.
+    """
+    if config.resume == "never":
+        return config
+    return dataclasses.replace(config, resume="restart")
+
+
+def _is_failure(error: Exception) -> bool:
+    """Returns whether an error is one picture's, and no bug."""
+    is_memory = isinstance(error, MemoryError)
+    # TensorFlow's own may not be loaded yet.
+    is_memory = is_memory or type(error).__name__ == "ResourceExhaustedError"
+    return is_memory or is_told(error)
+
+
+def _name(job: Job) -> str:
+    return one_line(job.output) if job.output else f"line {job.line}"

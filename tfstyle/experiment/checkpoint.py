@@ -1,0 +1,245 @@
+"""Checkpoints: a run between two steps, in one file.
+
+The file is a zip, not compressed, of NumPy arrays and a JSON text, so that
+`numpy.load` opens it. Other than TensorFlow's checkpoints, which are several
+files, it is there whole or not at all, it can be written and read one array
+after the other, and reading one from a stranger runs no code and takes no more
+memory than the file is long.
+"""
+
+import contextlib
+import dataclasses
+import errno
+import json
+import math
+import os
+import re
+import reprlib
+import zipfile
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from absl import logging
+
+from tfstyle.errors import one_line
+from tfstyle.system import atomic_file
+from tfstyle.training.state import CheckpointError
+from tfstyle.training.state import State
+
+FORMAT = 1
+HEADER = "checkpoint.json"
+MAX_HEADER_BYTES = 10_000_000
+KEPT = 2
+_ARRAY = re.compile(
+    rb"{'descr': '(<[fi]4|<i8)', 'fortran_order': False,"
+    rb" 'shape': \(([0-9, ]*)\), } *\n"
+)
+"""What NumPy writes of an array; its own reader evaluates it as Python."""
+_NAME = re.compile(r"step_\d{6,}_evaluation_(\d{7,})\.npz", re.ASCII)
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint in a file.
+
+    Attributes:
+        path: of the file.
+        job: what was written with it about the run, by name.
+        state: of the run.
+    """
+
+    path: str
+    job: dict[str, Any]
+    state: State
+
+
+class Checkpoints:
+    """Writes the states of one run, and keeps the last two.
+
+    Args:
+        folder: made if it is not there.
+        job: what is written with each about the run, by name; JSON.
+        path: of the checkpoint that the run goes on from. Those that the
+            folder holds of later steps are damaged, and go with the first
+            that is written.
+
+    Attributes:
+        path: of the newest that is whole, or None.
+    """
+
+    def __init__(
+        self, folder: str, job: dict[str, Any], path: str | None = None
+    ):
+        os.makedirs(folder, exist_ok=True)
+        self._folder = folder
+        self._job = job
+        self.path = path
+
+    def __call__(self, state: State) -> None:
+        """Writes a state, whole or not at all, unless it is there already."""
+        step = sum(state.numbers["steps"])
+        evaluations = state.numbers["evaluations"]
+        name = f"step_{step:06}_evaluation_{evaluations:07}.npz"
+        path = os.path.join(self._folder, name)
+        if path == self.path:
+            return
+        header = {"format": FORMAT, "job": self._job, "state": state.numbers}
+        with (
+            atomic_file.replacing(path) as temporary,
+            zipfile.ZipFile(temporary, "w") as file,
+        ):
+            file.writestr(HEADER, json.dumps(header))
+            for name, array in state.arrays.items():
+                with file.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(
+                        member, np.asarray(array), allow_pickle=False
+                    )
+        self.path = path
+        paths = _list(self._folder)
+        place = paths.index(path)
+        for other in paths[:place] + paths[place + KEPT :]:
+            os.unlink(other)
+
+
+def read_latest(folder: str) -> Checkpoint | None:
+    """Reads the newest checkpoint that is whole.
+
+    Returns:
+        None if the folder holds none.
+
+    Raises:
+        CheckpointError: if all that it holds are damaged.
+        OSError: if one cannot be read.
+    """
+    paths = _list(folder)
+    for path in paths:
+        try:
+            return read_checkpoint(path)
+        except CheckpointError as error:
+            logging.warning("warning: %s", error)
+    if paths:
+        raise CheckpointError(
+            f"No checkpoint in {folder!r} is whole. Give --resume=restart to"
+            " begin anew; what is there will be kept under another name."
+        )
+    return None
+
+
+def read_checkpoint(path: str) -> Checkpoint:
+    """Reads a checkpoint and finds out whether it is whole.
+
+    Raises:
+        CheckpointError: if it is damaged, or no checkpoint.
+        OSError: if it cannot be read.
+    """
+    with _naming_damage(path), zipfile.ZipFile(path) as file:
+        _check_members(file, os.path.getsize(path))
+        header = json.loads(file.read(HEADER))
+        damaged = file.testzip()
+        if damaged is not None:
+            raise ValueError(damaged)
+        members = file.namelist()
+    number = header.get("format") if isinstance(header, dict) else None
+    if number != FORMAT:
+        raise CheckpointError(
+            f"The checkpoint {path!r} must be of format {FORMAT}. Received:"
+            f" {reprlib.repr(number)}. Go on with the tfstyle that wrote it."
+        )
+    job, numbers = header.get("job"), header.get("state")
+    if not isinstance(job, dict) or not isinstance(numbers, dict):
+        raise CheckpointError(f"The checkpoint {path!r} tells of no run.")
+    names = [name.removesuffix(".npy") for name in members if name != HEADER]
+    return Checkpoint(path, job, State(numbers, _StoredArrays(path, names)))
+
+
+@contextlib.contextmanager
+def _naming_damage(path: str, part: str = "") -> Iterator[None]:
+    """Names the file in whatever its damage makes `zipfile` and others raise.
+
+    Raises:
+        CheckpointError: if it is damaged.
+        OSError: if it cannot be read.
+    """
+    try:
+        yield
+    except MemoryError:
+        raise  # no more is asked for than the file is long
+    except Exception as error:
+        # Damage may send us to a place before the file's beginning.
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
+        reason = one_line(f"{part}{str(error) or repr(error)}")
+        raise CheckpointError(
+            f"The checkpoint {path!r} is damaged: {reason}."
+        ) from error
+
+
+def _check_members(file: zipfile.ZipFile, length: int) -> None:
+    """Holds that reading the members takes no more than the file is long."""
+    if file.getinfo(HEADER).file_size > MAX_HEADER_BYTES:
+        raise ValueError(f"{HEADER} is too long")
+    members = file.infolist()  # some may bear one name
+    for member in members:
+        is_plain = member.compress_type == zipfile.ZIP_STORED
+        if not is_plain or member.file_size != member.compress_size:
+            raise ValueError(f"{member.filename!r:.80} is compressed")
+    if sum(member.file_size for member in members) > length:
+        raise ValueError("its parts overlap")
+
+
+class _StoredArrays(Mapping):
+    """The arrays of a checkpoint's file, each read when it is asked for."""
+
+    def __init__(self, path: str, names: list[str]):
+        self._path = path
+        self._names = names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._names:
+            raise KeyError(name)
+        with (
+            _naming_damage(self._path, f"{name}: "),
+            zipfile.ZipFile(self._path) as file,
+            file.open(f"{name}.npy") as member,
+        ):
+            return _read_array(member, file.getinfo(f"{name}.npy"))
+
+
+def _read_array(member, info: zipfile.ZipInfo) -> np.ndarray:
+    """Reads an array whose bytes are all there, before making room for it."""
+    if member.read(8) != np.lib.format.magic(1, 0):
+        raise ValueError("array of another format")
+    header = member.read(int.from_bytes(member.read(2), "little"))
+    match = _ARRAY.fullmatch(header)
+    if match is None:
+        raise ValueError(f"array of {header[:80]}")
+    dtype = np.dtype(match[1].decode())
+    shape = tuple(int(size) for size in match[2].split(b",") if size.strip())
+    length = math.prod(shape) * dtype.itemsize
+    if length != info.file_size - member.tell():
+        raise ValueError(f"array of {length} bytes")
+    array = np.empty(shape, dtype)
+    view = memoryview(array.reshape(-1)).cast("B") if length else b""
+    done = 0
+    while done < length:
+        count = member.readinto(view[done:])
+        if not count:
+            raise EOFError("array is cut")
+        done += count
+    return array
+
+
+def _list(folder: str) -> list[str]:
+    """Returns the paths of a folder's checkpoints, newest first."""
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    found = [(int(m[1]), m[0]) for m in map(_NAME.fullmatch, names) if m]
+    paths = [os.path.join(folder, name) for _, name in sorted(found)[::-1]]
+    return [path for path in paths if os.path.isfile(path)]

@@ -1,0 +1,196 @@
+"""The folder of a run, and what may be overwritten."""
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+
+from absl import logging
+
+from tfstyle.config import flagfile
+from tfstyle.config.config import Config
+from tfstyle.config.validation import ConfigError
+from tfstyle.images import files as image_files
+from tfstyle.system import atomic_file
+
+LOCK = ".lock"
+
+
+class WorkdirError(OSError):
+    """A folder cannot be used, or an output must not be replaced."""
+
+
+def check_output(config: Config) -> None:
+    """Finds out before the work whether its result can be written.
+
+    Raises:
+        ConfigError: if the output's ending is none that can be written.
+        WorkdirError: if its folder cannot be written, or if it exists and was
+            not made by the run of this workdir.
+    """
+    path = config.output_image
+    if path is not None:
+        ending = os.path.splitext(path)[1].lower()
+        if ending not in image_files.WRITE_ENDINGS:
+            raise ConfigError(
+                "`output_image` must end in one of"
+                f" {', '.join(image_files.WRITE_ENDINGS)}. Received: {path!r}."
+            )
+        folder = os.path.dirname(path) or "."
+        if _is_workdir(folder, config.workdir):
+            folder = _nearest_folder(folder)  # it will be made
+        if not os.path.isdir(folder):
+            raise WorkdirError(
+                f"The folder of `output_image` does not exist: {folder!r}."
+                " Make it first."
+            )
+        _check_writable(folder)
+    elif config.workdir is not None:
+        path = os.path.join(config.workdir, "output.png")
+    _check_writable(_nearest_folder(config.workdir or "runs"))
+    if path is not None and os.path.isdir(path):
+        raise WorkdirError(f"The output {path!r} is a folder. Name a file.")
+    if path is not None and os.path.lexists(path) and not config.overwrite:
+        _check_replaceable(path, config.workdir)
+
+
+@contextlib.contextmanager
+def open_workdir(config: Config) -> Iterator[str]:
+    """Makes the run's folder, keeps others out of it, and yields its path.
+
+    With `resume` restart, one that is there is renamed to `NAME.1` or the next
+    free number. A folder that this made and that stays empty is removed again.
+
+    Raises:
+        WorkdirError: if it cannot be made, or if another run is at work there.
+    """
+    named = config.workdir and os.path.normpath(config.workdir)
+    if config.resume == "restart" and named and os.path.isdir(named):
+        with _locked(named):
+            if os.listdir(named) != [LOCK]:
+                _rename(named)
+    is_new = named is None or not os.path.isdir(named)
+    folder = make_workdir(config)
+    try:
+        with _locked(folder):
+            for path in (".", "images", "checkpoints"):
+                atomic_file.remove_partial(os.path.join(folder, path))
+            if config.output_image:
+                output = os.path.abspath(config.output_image)
+                atomic_file.remove_partial(*os.path.split(output))
+            yield folder
+    finally:
+        if is_new and os.path.isdir(folder) and os.listdir(folder) == [LOCK]:
+            os.unlink(os.path.join(folder, LOCK))
+            os.rmdir(folder)
+
+
+@contextlib.contextmanager
+def _locked(folder: str) -> Iterator[None]:
+    """Holds a lock that ends with the process, however it ends."""
+    try:
+        file = open(os.path.join(folder, LOCK), "w")  # noqa: SIM115
+    except OSError as error:
+        raise WorkdirError(
+            f"The workdir cannot be written ({error}). Name another by"
+            " `workdir`."
+        ) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise WorkdirError(
+                f"Another run is at work in {folder!r}. Wait for its end, or"
+                " name another by `workdir`."
+            ) from None
+        yield
+
+
+def _flags_of_runs(workdir: str) -> Iterator[str]:
+    """Yields the flagfiles of a workdir's run and of those it had before."""
+    number, folder = 0, os.path.normpath(workdir)
+    while os.path.isdir(folder):
+        path = os.path.join(folder, "flags.cfg")
+        if os.path.isfile(path):
+            yield path
+        number += 1
+        folder = f"{os.path.normpath(workdir)}.{number}"
+
+
+def _rename(folder: str) -> None:
+    number = 1
+    while os.path.lexists(f"{folder}.{number}"):
+        number += 1
+    os.rename(folder, f"{folder}.{number}")
+    logging.info("Kept the old workdir as %s", f"{folder}.{number}")
+
+
+def make_workdir(config: Config) -> str:
+    """Makes the run's folder and returns its path.
+
+    Raises:
+        WorkdirError: if it cannot be made.
+    """
+    try:
+        if config.workdir is not None:
+            os.makedirs(config.workdir, exist_ok=True)
+            return config.workdir
+        os.makedirs("runs", exist_ok=True)
+        name = os.path.join("runs", time.strftime("%Y-%m-%d-%H%M%S"))
+        number, path = 1, name
+        while True:
+            try:
+                os.mkdir(path)
+                return path
+            except FileExistsError:
+                number += 1
+                path = f"{name}-{number}"
+    except OSError as error:
+        raise WorkdirError(
+            f"The workdir cannot be made ({error}). Name another by `workdir`."
+        ) from error
+
+
+def _of_the_job(text: str) -> list[str]:
+    """Returns a picture's text without what a stop or a resumption changes."""
+    changing = ("# result", "# versions", "--num_steps", "--time_limit")
+    return [x for x in text.splitlines() if not x.startswith(changing)]
+
+
+def _is_workdir(folder: str, workdir: str | None) -> bool:
+    same = os.path.realpath(folder) == os.path.realpath(workdir or "")
+    return workdir is not None and same
+
+
+def _nearest_folder(path: str) -> str:
+    """Returns a path, or the deepest of its parents that exists."""
+    while not os.path.exists(path):
+        path = os.path.dirname(path) or "."
+    return path
+
+
+def _check_writable(folder: str) -> None:
+    if not os.path.isdir(folder):
+        raise WorkdirError(f"{folder!r} is not a folder. Name another.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise WorkdirError(f"The folder {folder!r} is not writable.")
+
+
+def _check_replaceable(path: str, workdir: str | None) -> None:
+    """Lets only a picture be replaced that the same workdir's run made."""
+    try:
+        made_by = image_files.read_text(path) or ""
+    except image_files.ImageError:
+        made_by = ""
+    if workdir is not None and made_by.startswith(flagfile.FIRST_LINE):
+        for flags in _flags_of_runs(workdir):
+            if _is_workdir(os.path.dirname(path), workdir):
+                return
+            with open(flags, encoding="utf-8", errors="replace") as file:
+                if _of_the_job(file.read()) == _of_the_job(made_by):
+                    return
+    raise WorkdirError(
+        f"The output {path!r} exists, and another run made it. Name another, or"
+        " give --overwrite."
+    )

@@ -1,0 +1,124 @@
+"""One run in several processes: alike at its start, ended together.
+
+Process 0 runs the job; the others compute their part of every evaluation.
+"""
+
+import contextlib
+import json
+from collections.abc import Iterator
+
+from absl import logging
+
+from tfstyle.config.config import Config
+from tfstyle.config.validation import ConfigError
+from tfstyle.distributed.environment import ClusterError
+from tfstyle.distributed.replicas import END
+from tfstyle.distributed.replicas import EVALUATE
+from tfstyle.distributed.replicas import FAIL
+from tfstyle.distributed.replicas import LEVEL
+from tfstyle.distributed.replicas import Replicas
+from tfstyle.errors import one_line
+from tfstyle.experiment import resume
+from tfstyle.experiment.inputs import ImageFiles
+from tfstyle.network.extractor import Extractor
+from tfstyle.system import tensorflow_setup
+from tfstyle.training.problem import Levels
+
+
+def check_alike(
+    config: Config,
+    images: ImageFiles,
+    sha256: str,
+    replicas: Replicas | None,
+) -> Config:
+    """Holds that all processes have the same run before them.
+
+    Args:
+        config: a resolved one; process 0's is settled.
+        images: read from the config's files.
+        sha256: of the weights' values.
+        replicas: that share the work, or None.
+
+    Returns:
+        The config, settled as in process 0.
+
+    Raises:
+        ConfigError: names what differs, and where.
+    """
+    if replicas is None or replicas.size == 1:
+        return config
+    local = replicas.num_replicas // replicas.size
+    job = resume.describe_job(config, images)
+    job |= {"weights": sha256, "devices": str(local)}
+    jobs = [json.loads(text) for text in replicas.gather_texts(json.dumps(job))]
+    differences = []
+    for number, other in enumerate(jobs[1:], start=1):
+        found = resume.compare_jobs(other, jobs[0])
+        if found:
+            differences.append(f"process {number}: {', '.join(found)}")
+    if differences:
+        raise ConfigError(
+            "All processes must be given the same flags, pictures, weights and"
+            " versions. Unlike process 0 are"
+            f" {one_line('; '.join(differences), 1000)}."
+        )
+    return resume.adopt(config, jobs[0]["flags"])
+
+
+@contextlib.contextmanager
+def leading(replicas: Replicas) -> Iterator[None]:
+    """Tells the other processes, at its end, how the block ended."""
+    try:
+        yield
+    except ClusterError:
+        raise
+    except BaseException:
+        with contextlib.suppress(ClusterError):
+            replicas.lead(FAIL)
+        raise
+    replicas.lead(END, replicas.find_signal() or replicas.stop_number)
+
+
+def follow(
+    config: Config, images: ImageFiles, extractor: Extractor, replicas: Replicas
+) -> int:
+    """Computes this process' part of what process 0 asks for, to the end.
+
+    Args:
+        config: a resolved one, settled as in process 0.
+        images: read from the config's files.
+        extractor: made for the config.
+        replicas: that share the work.
+
+    Returns:
+        The number of the signal that ended the run, or 0.
+
+    Raises:
+        ClusterError: if process 0 failed or is gone.
+    """
+    levels = Levels(
+        images.content,
+        images.styles,
+        config,
+        content_masks=images.content_masks,
+        style_masks=images.style_masks,
+        extractor=extractor,
+        replicas=replicas,
+    )
+    hinge, image = None, None
+    with tensorflow_setup.StopSignals() as signals:
+        replicas.find_signal = lambda: signals.number
+        while True:
+            command, value = replicas.follow()
+            if command == END:
+                logging.info("Process 0 is done")
+                return value
+            if command == FAIL:
+                raise ClusterError(
+                    "Process 0 ended with an error, which its own output tells."
+                )
+            if command == LEVEL:
+                image = levels.zeros(value)
+                hinge = levels.make_hinge(value)
+            if command == EVALUATE:
+                hinge(image)

@@ -1,0 +1,176 @@
+"""The losses: pure functions of features, Gram matrices and pixels.
+
+The paper writes the gradients of its losses as zero where the activation is
+negative. That is the rectifier's own gradient: nothing is masked here.
+"""
+
+import tensorflow as tf
+
+from tfstyle.images.preprocessing import IMAGENET_MEAN_BGR
+
+GREY_LEVELS = 255.0
+"""From black to white: the unit of the relative losses of pixels."""
+SMALL_GRADIENT = 2.5
+"""Grey levels a pixel, below which the relative total variation is rounded."""
+
+
+def content_loss(
+    features: tf.Tensor, target: tf.Tensor, reduction: str = "sum"
+) -> tf.Tensor:
+    """Computes the content loss of one layer, L_c = 1/2 sum((F - P)**2).
+
+    Args:
+        features: float32 `[1, H, W, C]`, activations of the image.
+        target: float32 `[1, H, W, C]`, activations of the content image.
+        reduction: `sum`, or `mean`, which divides by H*W*C.
+
+    Returns:
+        float32 scalar, in (activation)**2, not yet weighted. dL/dF = F - P.
+
+    References:
+        Gatys, Ecker, Bethge, 2015, eq. 1.
+
+    Note: the paper sums; `mean` is ours and does not depend on resolution.
+    """
+    loss = tf.nn.l2_loss(features - target)
+    if reduction == "mean":
+        loss /= tf.cast(tf.size(features), loss.dtype)
+    return loss
+
+
+def style_loss(gram: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    """Computes the style loss of one layer, E_l = sum((G - A)**2) / (4 N**2).
+
+    Args:
+        gram: float32 `[C, C]`, Gram matrix of the image divided by its own M.
+        target: float32 `[C, C]`, Gram matrix of the style image, likewise.
+
+    Returns:
+        float32 scalar, in (squared activation)**2, not yet weighted.
+        dE/dF = (G - A) F / (N**2 M).
+
+    References:
+        Gatys, Ecker, Bethge, 2015, eq. 4.
+
+    Note: the paper divides both by the image's M; we let the sizes differ.
+    """
+    channels = gram.shape[-1]
+    return tf.reduce_sum(tf.square(gram - target)) / (4.0 * channels**2)
+
+
+def relative_style_loss(gram: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    """Computes the relative style loss, E_l = sum((G - A)**2) / sum(A**2).
+
+    0 is a perfect match, 1 is what a layer without any activation has.
+
+    Args:
+        gram: float32 `[C, C]`, Gram matrix of the image divided by its own M.
+        target: float32 `[C, C]`, Gram matrix of the style image, likewise.
+
+    Returns:
+        float32 scalar, a share without unit, not yet weighted.
+
+    Note: not in the paper, whose losses differ by orders of magnitude between
+    layers: one layer decides, the others are hardly seen.
+    """
+    difference = tf.reduce_sum(tf.square(gram - target))
+    return difference / tf.reduce_sum(tf.square(target))
+
+
+def total_variation_loss(image: tf.Tensor) -> tf.Tensor:
+    """Computes the sum of squared differences of neighbouring pixels.
+
+    L_tv = sum (x[i+1,j] - x[i,j])**2 + sum (x[i,j+1] - x[i,j])**2.
+
+    Args:
+        image: float32 `[1, H, W, 3]`.
+
+    Returns:
+        float32 scalar, in (grey level)**2, a sum over pixels and channels.
+
+    Note: not in the paper; after Mahendran and Vedaldi, 2015.
+    """
+    down = image[:, 1:] - image[:, :-1]
+    right = image[:, :, 1:] - image[:, :, :-1]
+    return tf.reduce_sum(tf.square(down)) + tf.reduce_sum(tf.square(right))
+
+
+def relative_total_variation_loss(image: tf.Tensor) -> tf.Tensor:
+    """Computes the mean length of the image's gradient, from black to white.
+
+    L_tv = mean (sqrt(v**2 + h**2 + s**2) - s) / 255. v**2 is the mean over
+    channels of the squared difference to a vertical neighbour of a pixel, h**2
+    to a horizontal one, s is SMALL_GRADIENT; the mean is over all pixels and
+    their four pairs of such neighbours.
+
+    Of two pictures whose gradients have the same energy it prefers the one with
+    few, strong edges: strokes. The squared total variation finds them equal.
+    Where content and style disagree, the network is otherwise content with
+    dense ripples, three to four pixels wide.
+
+    Args:
+        image: float32 `[1, H, W, 3]`.
+
+    Returns:
+        float32 scalar, a share without unit, not yet weighted. Pixels at the
+        edge have fewer neighbours; a missing one counts as equal.
+
+    References:
+        Rudin, Osher, Fatemi, Nonlinear total variation based noise removal
+        algorithms, 1992.
+
+    Note: not in the paper. A townscape in The Starry Night at 512 px: at a
+    weight of 0.25 hardly any ripples were left on walls and sky, at relative
+    errors of .002 .001 .005 .029 .031 from conv1_1 to conv5_1. With a mean of
+    squares in its place, at 0.3, they were everywhere, at .001 .001 .004 .028
+    .029; at 10 they were still there, at 320 px and .054 .031 .020 .040 .055.
+    """
+    down = tf.reduce_mean(tf.square(image[:, 1:] - image[:, :-1]), axis=-1)
+    right = tf.reduce_mean(
+        tf.square(image[:, :, 1:] - image[:, :, :-1]), axis=-1
+    )
+    sides = [(0, 1), (1, 0)]  # where there is no neighbour
+    lengths = [
+        tf.sqrt(
+            tf.pad(down, [(0, 0), vertical, (0, 0)])
+            + tf.pad(right, [(0, 0), (0, 0), horizontal])
+            + SMALL_GRADIENT**2
+        )
+        for vertical in sides
+        for horizontal in sides
+    ]
+    mean_length = tf.reduce_mean(tf.stack(lengths))
+    return (mean_length - SMALL_GRADIENT) / GREY_LEVELS
+
+
+def range_loss(image: tf.Tensor) -> tf.Tensor:
+    """Computes the sum of squares of what lies below black and above white.
+
+    The image is clipped when it is written. Without this loss the Gram matrices
+    are matched by colours that no file can hold, and are not any more behind
+    the clipping.
+
+    Args:
+        image: float32 `[1, H, W, 3]`, BGR without the mean.
+
+    Returns:
+        float32 scalar, in (grey level)**2, a sum over pixels and channels.
+
+    Note: not in the paper.
+    """
+    levels = image + tf.constant(IMAGENET_MEAN_BGR, image.dtype)
+    excess = levels - tf.clip_by_value(levels, 0.0, GREY_LEVELS)
+    return tf.reduce_sum(tf.square(excess))
+
+
+def relative_range_loss(image: tf.Tensor) -> tf.Tensor:
+    """Computes the mean square of what lies below black and above white.
+
+    Args:
+        image: float32 `[1, H, W, 3]`, BGR without the mean.
+
+    Returns:
+        float32 scalar, a share without unit: `range_loss` over pixels and
+        channels, in units of the squared distance from black to white.
+    """
+    return range_loss(image) / (image.shape.num_elements() * GREY_LEVELS**2)

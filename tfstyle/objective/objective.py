@@ -1,0 +1,328 @@
+"""The weighted sum of the losses and its gradient: the program's hinge.
+
+`value_and_gradient(image) -> (LossTerms, gradient)` is one signature. The
+whole frame at once, as here, is one way to implement it.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfstyle.config.config import Config
+from tfstyle.network.extractor import Extractor
+from tfstyle.network.layers import BY_NAME
+from tfstyle.network.layers import num_positions
+from tfstyle.objective import losses
+from tfstyle.objective.gram import GramSum
+from tfstyle.objective.gram import region_sums
+from tfstyle.objective.targets import Targets
+
+
+class LossTerms(NamedTuple):
+    """The losses of one image, float32 scalars.
+
+    Attributes:
+        total: the weighted sum, which is minimised.
+        raw: `content/<layer>`, `style/<layer>`, `total_variation` and `range`,
+            before any weight.
+        weighted: `weighted/content`, `weighted/style`,
+            `weighted/total_variation` and `weighted/range`, which add up to
+            the total.
+    """
+
+    total: tf.Tensor
+    raw: dict[str, tf.Tensor]
+    weighted: dict[str, tf.Tensor]
+
+
+class LayerSums(NamedTuple):
+    """What adds up over the positions of an image, over tiles and replicas.
+
+    Attributes:
+        content: by layer, half the sum of squared differences to the target.
+        style: by layer, one Gram sum a region.
+    """
+
+    content: dict[str, tf.Tensor]
+    style: dict[str, list[GramSum]]
+
+
+SCALED_GRADIENT = 1.0
+"""Largest gradient by a feature, as scaled; in float16 4000 below overflow."""
+
+PIXEL_LOSSES = {
+    "relative": {
+        "total_variation": losses.relative_total_variation_loss,
+        "range": losses.relative_range_loss,
+    },
+    "absolute": {
+        "total_variation": losses.total_variation_loss,
+        "range": losses.range_loss,
+    },
+}
+"""Losses of the image itself, by `loss_scale`."""
+
+GRAPH_GROUPS = ("Losses", "Network", "Machine")
+"""Groups of the fields of Config that may enter a graph."""
+
+ValueAndGradient = Callable[[tf.Tensor], tuple[LossTerms, tf.Tensor]]
+
+
+def make_value_and_gradient(
+    extractor: Extractor, targets: Targets, config: Config
+) -> ValueAndGradient:
+    """Makes the hinge that evaluates the whole frame in one graph.
+
+    Args:
+        extractor: of at least the layers in `targets`.
+        targets: what `compute_targets` returned.
+        config: a resolved one; gives the weights.
+
+    Returns:
+        A function from float32 `[1, H, W, 3]` to the image's `LossTerms` and
+        the gradient of the total, float32 `[1, H, W, 3]`. Its graph is shared
+        with all that is made for the extractor, the same weights and shapes.
+    """
+    config = _graph_config(config)
+    shapes = tuple(target.shape for target in tf.nest.flatten(targets))
+
+    def evaluate(image):
+        compiled = extractor.graphs.get(
+            (config, image.shape, shapes),
+            lambda: _compile(extractor, config),
+        )
+        return compiled(image, targets)
+
+    return evaluate
+
+
+def _graph_config(config: Config) -> Config:
+    """Returns a config of the choices that a graph may be made of, no more."""
+    return Config(
+        **{
+            field.name: getattr(config, field.name)
+            for field in dataclasses.fields(config)
+            if field.metadata["group"] in GRAPH_GROUPS
+        }
+    )
+
+
+def _compile(extractor: Extractor, config: Config):
+    """Returns the function of image and targets that is compiled by shape."""
+    forward = _forward_in_segments if config.recompute else _forward
+
+    @tf.function(jit_compile=config.jit_compile == "true")
+    def evaluate(image, targets):
+        if extractor.precision == "mixed_float16":
+            return _evaluate_scaled(extractor, image, targets, config)
+        with tf.GradientTape() as tape:
+            tape.watch(image)
+            terms = forward(extractor, image, targets, config)
+        return terms, tape.gradient(terms.total, image)
+
+    return evaluate
+
+
+def _forward(
+    extractor: Extractor, image: tf.Tensor, targets: Targets, config: Config
+) -> LossTerms:
+    return compute_terms(image, extractor(image), targets, config)
+
+
+def _forward_in_segments(
+    extractor: Extractor, image: tf.Tensor, targets: Targets, config: Config
+) -> LossTerms:
+    """Computes the terms so that their gradient needs little memory.
+
+    Of every segment only its input is kept; what is in it is made again
+    when the gradient comes by.
+    """
+    raw, size = {}, image.shape[1:3]
+    end = extractor.scale_image(image)
+    for segment in extractor.segments:
+
+        @tf.recompute_grad
+        def run(image, segment=segment):
+            features = segment(image, training=False)
+            end = features[segment.name]
+            features = extractor.scale_features(features)
+            sums = sum_layers(features, targets)
+            return end, _layer_losses(sums, targets, size, config)
+
+        end, losses_of_segment = run(end)
+        raw.update(losses_of_segment)
+    return _weigh(image, raw, config)
+
+
+def _evaluate_scaled(
+    extractor: Extractor, image: tf.Tensor, targets: Targets, config: Config
+) -> tuple[LossTerms, tf.Tensor]:
+    """Evaluates with a gradient that neither overflows nor vanishes.
+
+    The gradient by the features is taken in float32 and brought to about
+    SCALED_GRADIENT by a power of two before it goes through the network.
+    """
+    with tf.GradientTape() as through_network:
+        through_network.watch(image)
+        features = extractor(image)
+    with tf.GradientTape() as tape:
+        tape.watch((image, features))
+        terms = compute_terms(image, features, targets, config)
+    by_image, by_features = tape.gradient(
+        terms.total,
+        (image, features),
+        unconnected_gradients=tf.UnconnectedGradients.ZERO,
+    )
+    largest = tf.reduce_max(
+        [tf.reduce_max(tf.abs(g)) for g in by_features.values()]
+    )
+    largest = tf.maximum(largest, np.finfo(np.float32).tiny)
+    exponent = tf.floor(tf.math.log(SCALED_GRADIENT / largest) / np.log(2))
+    scale = tf.pow(2.0, tf.clip_by_value(exponent, -100, 100))
+    gradient = through_network.gradient(
+        features,
+        image,
+        output_gradients={n: g * scale for n, g in by_features.items()},
+    )
+    return terms, by_image + gradient / scale
+
+
+def compute_terms(
+    image: tf.Tensor,
+    features: dict[str, tf.Tensor],
+    targets: Targets,
+    config: Config,
+) -> LossTerms:
+    """Computes every loss of an image and their weighted sum.
+
+    `alpha sum_l v_l L_c,l + beta sum_l w_l E_l + gamma L_tv + rho L_range`.
+
+    Args:
+        image: float32 `[1, H, W, 3]`.
+        features: of the image, `{layer: float32 [1, H_l, W_l, N_l]}`.
+        targets: what they are held against.
+        config: a resolved one; gives the weights.
+
+    References:
+        Gatys, Ecker, Bethge, 2015, eq. 5 and 7.
+    """
+    return terms_of_sums(image, sum_layers(features, targets), targets, config)
+
+
+def sum_layers(features: dict[str, tf.Tensor], targets: Targets) -> LayerSums:
+    """Computes what adds up over positions, of the layers that are given.
+
+    Args:
+        features: `{layer: float32 [1, H_l, W_l, N_l]}`, of an image or a part.
+        targets: of the same positions.
+    """
+    content = {
+        name: losses.content_loss(features[name], target)
+        for name, target in targets.content.items()
+        if name in features
+    }
+    style = {
+        name: region_sums(features[name], targets.masks.get(name))
+        for name in targets.style
+        if name in features
+    }
+    return LayerSums(content, style)
+
+
+def terms_of_sums(
+    image: tf.Tensor, sums: LayerSums, targets: Targets, config: Config
+) -> LossTerms:
+    """Computes every loss and their weighted sum from sums over the frame.
+
+    Args:
+        image: float32 `[1, H, W, 3]`, whole.
+        sums: over all positions.
+        targets: their Gram matrices are used.
+        config: a resolved one; gives the weights.
+    """
+    raw = _layer_losses(sums, targets, image.shape[1:3], config)
+    return _weigh(image, raw, config)
+
+
+def _layer_losses(
+    sums: LayerSums, targets: Targets, size: tuple[int, int], config: Config
+) -> dict[str, tf.Tensor]:
+    """Computes the losses, before any weight, of the layers that are given."""
+    raw, is_relative = {}, config.loss_scale == "relative"
+    for name, loss in sums.content.items():
+        if is_relative:
+            loss *= 2 / targets.content_energy[name]
+        elif config.content_reduction == "mean":
+            loss /= num_positions(name, size) * BY_NAME[name].channels
+        raw[f"content/{name}"] = loss
+    compare = losses.relative_style_loss if is_relative else losses.style_loss
+    for name, regions in sums.style.items():
+        raw[f"style/{name}"] = _style_loss(
+            compare, regions, targets.style[name], num_positions(name, size)
+        )
+    return raw
+
+
+def _weigh(
+    image: tf.Tensor, raw: dict[str, tf.Tensor], config: Config
+) -> LossTerms:
+    """Adds the image's own losses and the weighted sums to the layers'."""
+    ordered, weighted = {}, {}
+    for term, factor, layers, weights in (
+        (
+            "content",
+            config.content_weight,
+            config.content_layers,
+            config.content_layer_weights,
+        ),
+        (
+            "style",
+            config.style_weight,
+            config.style_layers,
+            config.style_layer_weights,
+        ),
+    ):
+        parts, factors = [], []
+        for name, weight in zip(layers, weights, strict=True):
+            key = f"{term}/{name}"
+            if key in raw:
+                ordered[key] = raw[key]
+                parts.append(raw[key])
+                factors.append(weight)
+        if parts:
+            # One sum over a vector: TensorFlow reorders scalars at will, and
+            # not always alike.
+            weighted[f"weighted/{term}"] = factor * tf.reduce_sum(
+                tf.stack(parts) * tf.constant(factors, tf.float32)
+            )
+    pixel_losses = PIXEL_LOSSES[config.loss_scale]
+    for term, weight in (
+        ("total_variation", config.tv_weight),
+        ("range", config.range_weight),
+    ):
+        if weight:
+            ordered[term] = pixel_losses[term](image)
+            weighted[f"weighted/{term}"] = weight * ordered[term]
+    total = tf.reduce_sum(tf.stack(list(weighted.values())))
+    return LossTerms(total, ordered, weighted)
+
+
+def _style_loss(
+    compare: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+    regions: list[GramSum],
+    grams: list[tf.Tensor],
+    num_positions: int,
+) -> tf.Tensor:
+    """Sums the style loss of one layer over its regions.
+
+    `E_l = sum_r s_r E(G_r / count_r, A_r / count_Ar)`, where s_r is the share
+    of the region, the mean of T_r^2; of the whole frame it is 1.
+    """
+    parts = []
+    for region, target in zip(regions, grams, strict=True):
+        share = region.count / num_positions
+        parts.append(share * compare(region.normalized(), target))
+    return tf.reduce_sum(tf.stack(parts))

@@ -1,0 +1,172 @@
+"""What an image is held against: content features and Gram matrices."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from typing import Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from tfstyle.config.config import Config
+from tfstyle.config.validation import ConfigError
+from tfstyle.images.masks import average_mask
+from tfstyle.network.layers import BY_NAME
+from tfstyle.objective.gram import GramSum
+
+
+class Targets(NamedTuple):
+    """What an image is held against. An empty dict leaves its term out.
+
+    Attributes:
+        content: `{layer: float32 [1, H_l, W_l, N_l]}`, the content's features.
+        style: `{layer: [float32 [N_l, N_l], ...]}`, for each region the
+            style's Gram matrix, divided by its own count; without masks the
+            whole frame is the one region.
+        masks: `{layer: [float32 [1, H_l, W_l, 1], ...]}`, T of each region of
+            the image, or an empty dict.
+        content_energy: `{layer: float32 scalar}`, the sum of the content's
+            squared features, by which relative losses are divided.
+    """
+
+    content: dict[str, tf.Tensor]
+    style: dict[str, list[tf.Tensor]]
+    masks: dict[str, list[tf.Tensor]]
+    content_energy: dict[str, tf.Tensor]
+
+
+class Reader(Protocol):
+    """Reads features from whole images: at once, or tile by tile."""
+
+    def features(
+        self, image: tf.Tensor, names: Sequence[str]
+    ) -> dict[str, tf.Tensor]:
+        """Returns layers' features, float32 `[1, H_l, W_l, N_l]`."""
+
+    def gram_sums(
+        self,
+        image: tf.Tensor,
+        names: Sequence[str],
+        masks: dict[str, list[tf.Tensor]],
+    ) -> dict[str, list[GramSum]]:
+        """Returns layers' Gram sums, one a mask; without masks, one."""
+
+
+def compute_targets(
+    reader: Reader,
+    content: tf.Tensor | None,
+    styles: Sequence[tf.Tensor],
+    config: Config,
+    *,
+    content_masks: Sequence[np.ndarray] = (),
+    style_masks: Sequence[np.ndarray] = (),
+    image_size: tuple[int, int] = (0, 0),
+) -> Targets:
+    """Computes what a run's image is held against.
+
+    Without masks several styles blend: `A_l = sum_s b_s A_ls / M_ls`. With
+    masks, region r of the image is held against region r of style r.
+
+    Args:
+        reader: of at least the content and style layers.
+        content: float32 `[1, H, W, 3]`, BGR without the mean, or None.
+        styles: the same, of any sizes; may be empty.
+        config: gives layers and blend weights.
+        content_masks: uint8 `[H, W]`, one a region, of any sizes.
+        style_masks: the same.
+        image_size: height and width of the image; needed with masks.
+
+    Raises:
+        ConfigError: if a mask is empty, or a target that relative losses
+            are divided by is zero everywhere.
+    """
+    content_targets, content_energy, style_targets, masks = {}, {}, {}, {}
+    if content is not None and config.content_weight:
+        content_targets = reader.features(content, config.content_layers)
+        if config.loss_scale == "relative":
+            content_energy = _measure_energy(reader, content, config)
+    if not config.style_weight:
+        return Targets(content_targets, {}, {}, content_energy)
+    if len(content_masks):
+        sizes = _feature_sizes(*image_size, config.style_layers)
+        masks = _average_masks("content_masks", content_masks, sizes)
+        style_targets = {name: [] for name in config.style_layers}
+    blend = config.style_blend_weights or [1] * len(styles)
+    for number, style in enumerate(styles):
+        regions = {}
+        if len(style_masks):
+            sizes = _feature_sizes(*style.shape[1:3], config.style_layers)
+            regions = _average_masks(
+                "style_masks", [style_masks[number]], sizes
+            )
+        sums = reader.gram_sums(style, config.style_layers, regions)
+        for name, (gram,) in sums.items():
+            if regions:
+                style_targets[name].append(gram.normalized())
+                continue
+            part = blend[number] / sum(blend) * gram.normalized()
+            if name in style_targets:
+                part += style_targets[name][0]
+            style_targets[name] = [part]
+    if len(content_masks) == 1 and (content_masks[0] == 255).all():
+        masks = {}  # one region that is the whole frame needs none
+    if config.loss_scale == "relative":
+        for name, grams in style_targets.items():
+            for number, gram in enumerate(grams, start=1):
+                _check_energy(
+                    "style_layers", name, f"style {number}", tf.norm(gram)
+                )
+    return Targets(content_targets, style_targets, masks, content_energy)
+
+
+def _measure_energy(
+    reader: Reader, content: tf.Tensor, config: Config
+) -> dict[str, tf.Tensor]:
+    """Returns the sum of the content's squared features, by layer.
+
+    It is the trace of the Gram sum, which every reader adds up over its tiles.
+    """
+    sums = reader.gram_sums(content, config.content_layers, {})
+    energy = {n: tf.linalg.trace(gram.matrix) for n, (gram,) in sums.items()}
+    for name, value in energy.items():
+        _check_energy("content_layers", name, "the content", value)
+    return energy
+
+
+def _check_energy(field: str, name: str, what: str, energy: tf.Tensor) -> None:
+    """Refuses what relative losses cannot be divided by.
+
+    Raises:
+        ConfigError: if a target is zero everywhere.
+    """
+    if not float(energy) > 0:
+        raise ConfigError(
+            f"`{field}` must name layers that see something. Received: {name},"
+            f" silent for {what}. Leave it out, give another picture, or take"
+            " loss_scale=absolute."
+        )
+
+
+def _feature_sizes(
+    height: int, width: int, names: Sequence[str]
+) -> dict[str, tuple[int, int]]:
+    """Returns the height and width of layers' features, in positions."""
+    strides = {name: BY_NAME[name].stride for name in names}
+    return {n: (height // s, width // s) for n, s in strides.items()}
+
+
+def _average_masks(
+    field: str,
+    masks: Sequence[np.ndarray],
+    sizes: dict[str, tuple[int, int]],
+) -> dict[str, list[tf.Tensor]]:
+    """Brings every mask to every layer's size."""
+    averages = {}
+    for name, size in sizes.items():
+        averages[name] = [average_mask(mask, *size) for mask in masks]
+        for number, average in enumerate(averages[name], start=1):
+            if not average.any():
+                raise ConfigError(
+                    f"`{field}` must show a region each. Received: number"
+                    f" {number} is empty at {name}. Paint it in white, larger."
+                )
+    return {n: [tf.constant(a) for a in v] for n, v in averages.items()}

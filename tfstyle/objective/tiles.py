@@ -1,0 +1,154 @@
+"""Tiles: where to cut an image so that its layers can be put together again."""
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tfstyle.network.layers import BY_NAME
+from tfstyle.network.layers import deepest
+
+
+@dataclasses.dataclass(frozen=True)
+class Span:
+    """A tile along one axis, in pixels of the image.
+
+    Attributes:
+        start: first pixel of its own; a multiple of the deepest stride.
+        end: behind its last own pixel; likewise, or the image's end.
+        left: first pixel that it sees.
+        right: behind the last pixel that it sees.
+    """
+
+    start: int
+    end: int
+    left: int
+    right: int
+
+
+def halo_of(names: Sequence[str]) -> int:
+    """Returns how far the layers' positions see beyond a tile, in pixels.
+
+    It is a multiple of the deepest stride, so that poolings meet the same
+    pixels as in the whole frame.
+    """
+    stride = deepest(names).stride
+    layers = [BY_NAME[name] for name in names]
+    reach = max(
+        max(layer.reach_left, layer.reach_right - layer.stride + 1)
+        for layer in layers
+    )
+    return -(-reach // stride) * stride
+
+
+def cut(extent: int, tile_size: int, names: Sequence[str]) -> list[Span]:
+    """Cuts an axis into spans of a size.
+
+    Args:
+        extent: of the axis, pixels.
+        tile_size: pixels, rounded up to a multiple of the deepest stride. A
+            rest of less than one position goes to the span before it.
+        names: of the layers that the tiles are to give.
+    """
+    stride, halo = deepest(names).stride, halo_of(names)
+    size = -(-tile_size // stride) * stride
+    starts = list(range(0, max(extent - stride, 0) + 1, size))
+    return _widen(starts, extent, halo)
+
+
+def cut_frame(
+    size: tuple[int, int], tile_size: int, names: Sequence[str]
+) -> list[np.ndarray]:
+    """Cuts a frame into tiles of a size.
+
+    Returns:
+        int32 `[2, 4]` each: of its rows and its columns, the fields of a span.
+    """
+    rows, columns = (cut(extent, tile_size, names) for extent in size)
+    return _cross(rows, columns)
+
+
+def share_frame(
+    size: tuple[int, int], number: int, names: Sequence[str]
+) -> list[np.ndarray]:
+    """Cuts a frame into a number of tiles, so that the largest view is small.
+
+    Args:
+        size: height and width, pixels.
+        number: of tiles; there are fewer if the frame has not enough positions.
+        names: of the layers that the tiles are to give.
+    """
+    grids = []
+    for num_rows in range(1, number + 1):
+        rows = _cut_evenly(size[0], num_rows, names)
+        columns = _cut_evenly(size[1], number // num_rows, names)
+        largest = max(s.right - s.left for s in columns) * max(
+            s.right - s.left for s in rows
+        )
+        grids.append((largest, num_rows, _cross(rows, columns)))
+    return min(grids, key=lambda grid: grid[:2])[2]
+
+
+def _cut_evenly(extent: int, number: int, names: Sequence[str]) -> list[Span]:
+    """Cuts an axis into a number of spans of about one view."""
+    stride, halo = deepest(names).stride, halo_of(names)
+    positions = max(1, extent // stride)
+    number = min(number, positions)
+    # The outer spans have a halo on one side only, and get that much more.
+    total = positions + 2 * (number - 1) * halo / stride
+    ends = [
+        round(total * (i + 1) / number - (2 * i + 1) * halo / stride)
+        for i in range(number - 1)
+    ]
+    even = [positions * (i + 1) // number for i in range(number - 1)]
+    bounds = [0, *ends, positions]
+    if any(b <= a for a, b in itertools.pairwise(bounds)):
+        bounds = [0, *even, positions]
+    starts = [stride * bound for bound in bounds[:-1]]
+    return _widen(starts, extent, halo)
+
+
+def _widen(starts: list[int], extent: int, halo: int) -> list[Span]:
+    """Makes spans of their starts."""
+    ends = [*starts[1:], extent]
+    return [
+        Span(start, end, max(0, start - halo), min(extent, end + halo))
+        for start, end in zip(starts, ends, strict=True)
+    ]
+
+
+def _cross(rows: list[Span], columns: list[Span]) -> list[np.ndarray]:
+    return [
+        np.array([dataclasses.astuple(r), dataclasses.astuple(c)], np.int32)
+        for r in rows
+        for c in columns
+    ]
+
+
+def view_of(image, tile):
+    """Cuts out what a tile sees of an image `[1, H, W, ...]`."""
+    top, bottom, left, right = tile[0, 2], tile[0, 3], tile[1, 2], tile[1, 3]
+    return image[:, top:bottom, left:right]
+
+
+def own_of_frame(whole, name: str, tile):
+    """Cuts a tile's own positions out of a layer's of the whole frame."""
+    stride = BY_NAME[name].stride
+    top, bottom = tile[0, 0] // stride, tile[0, 1] // stride
+    left, right = tile[1, 0] // stride, tile[1, 1] // stride
+    return whole[:, top:bottom, left:right]
+
+
+def own_of_view(features: tf.Tensor, name: str, tile: tf.Tensor) -> tf.Tensor:
+    """Cuts a tile's own positions out of a layer's of its view."""
+    stride = BY_NAME[name].stride
+    first = tile[:, 0] // stride
+    size = tile[:, 1] // stride - first
+    begin = first - tile[:, 2] // stride
+    return tf.slice(
+        features,
+        [0, begin[0], begin[1], 0],
+        [1, size[0], size[1], features.shape[-1]],
+    )

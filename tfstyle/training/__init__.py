@@ -1,0 +1,4 @@
+"""The optimisation: pixels, optimizers, pyramid levels.
+
+`stylize` turns arrays into an array. It knows no files.
+"""

@@ -1,0 +1,93 @@
+"""What happens at a step, and when: actions apart from their timing."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tfstyle.images.frame import Frame
+from tfstyle.images.preprocessing import deprocess
+
+Finish = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """What is known of a run at one step. Reading `losses` waits for them.
+
+    Attributes:
+        step: update steps so far; 0 is the initial image.
+        num_steps: update steps to come in all.
+        evaluations: of the losses and their gradient so far.
+        level: of the pyramid; 0 is the coarsest.
+        frame: where the picture lies within the image.
+        seconds: since the first step.
+        is_last: whether this is the run's last image.
+        terms: the `LossTerms` of the image.
+        image: float32 variable of the frame's size, `[1, H, W, 3]`, BGR
+            without the mean.
+        finish: makes uint8 `[H, W, 3]`, RGB, of a picture's values.
+    """
+
+    step: int
+    num_steps: int
+    evaluations: int
+    level: int
+    frame: Frame
+    seconds: float
+    is_last: bool
+    terms: Any
+    image: Any
+    finish: Finish = deprocess
+
+    @functools.cached_property
+    def losses(self) -> dict[str, float]:
+        """The loss terms by name, `total` first."""
+        terms = {"total": self.terms.total}
+        terms.update(self.terms.raw)
+        terms.update(self.terms.weighted)
+        return {name: float(value) for name, value in terms.items()}
+
+    @property
+    def total(self) -> float:
+        """The weighted sum that is minimised."""
+        return float(self.terms.total)
+
+    @property
+    def height(self) -> int:
+        """Of the picture, pixels."""
+        return self.frame.height
+
+    @property
+    def width(self) -> int:
+        """Of the picture, pixels."""
+        return self.frame.width
+
+    def pixels(self) -> np.ndarray:
+        """Returns the picture, uint8 `[H, W, 3]`, RGB."""
+        return self.finish(self.frame.crop(self.image.numpy()))
+
+
+Action = Callable[[Record], str | None]
+"""Called with every record. A text it returns ends the run, as the reason."""
+
+
+class EverySteps:
+    """Acts at step 0, at every n-th step and at the last, once an image."""
+
+    def __init__(self, num_steps: int, action: Action):
+        self._num_steps = num_steps
+        self._action = action
+        self._last = None
+
+    def __call__(self, record: Record) -> str | None:
+        """Acts if it is time to."""
+        is_time = record.step % self._num_steps == 0 or record.is_last
+        # An average at the end is another image of the same step.
+        this = record.level, record.step, record.evaluations
+        if not is_time or this == self._last:
+            return None
+        self._last = this
+        return self._action(record)

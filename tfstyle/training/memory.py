@@ -1,0 +1,237 @@
+"""What a run needs in memory and on disk, told before it starts.
+
+The numbers were measured as peaks of resident memory on the CPU (TensorFlow
+2.21, x86-64, VGG19's layers to conv5_1) and are meant to be right to a fifth.
+"""
+
+import dataclasses
+import math
+import os
+import shutil
+
+from absl import logging
+
+from tfstyle.config.config import Config
+from tfstyle.distributed.replicas import Replicas
+from tfstyle.network.layers import BY_NAME
+from tfstyle.objective.tiles import halo_of
+from tfstyle.objective.tiles import share_frame
+from tfstyle.system.tensorflow_setup import resolve_for_machine
+from tfstyle.training.plan import frame_of
+
+PROGRAM = 0.75e9
+"""Bytes of TensorFlow, its kernels and the weights."""
+TRANSFORMED_WEIGHTS = 0.2e9
+"""Bytes of the weights as Winograd's convolution takes them."""
+ACTIVATIONS = {"direct": 1500, "winograd": 1900}
+"""Bytes a pixel that an evaluation needs at once."""
+IMAGE = 12
+"""Bytes a pixel of an image in float32."""
+WORK_IMAGES = 6
+"""Images at once in a step: its own, gradients, what is between them."""
+ADAM_IMAGES = 3
+"""Moments, and what Adam's step makes on its way."""
+SHARE = 0.8
+"""Of the free memory, which a run may take before it is warned."""
+TILE_SIZES = (2048, 1024, 512, 256)
+
+
+@dataclasses.dataclass(frozen=True)
+class Need:
+    """What a run takes, bytes.
+
+    Attributes:
+        memory: at its peak.
+        disk: of its workdir at the end, pictures on the way left out.
+    """
+
+    memory: float
+    disk: float
+
+
+def estimate(
+    config: Config, height: int, width: int, num_replicas: int = 1
+) -> Need:
+    """Estimates what a run needs, over replicas in process 0.
+
+    Args:
+        config: a resolved one, whose `tile_size` and `convolution` are settled.
+        height: of the output, pixels.
+        width: likewise.
+        num_replicas: that share the work.
+    """
+    layers = (*config.content_layers, *config.style_layers)
+    height, width = frame_of(height, width, config).size
+    pixels = height * width
+    at_once = max(
+        math.prod((tile[:, 3] - tile[:, 2]).tolist())
+        for tile in share_frame((height, width), num_replicas, layers)
+    )
+    if config.tile_size and max(height, width) > config.tile_size:
+        side = config.tile_size + 2 * halo_of(layers)
+        at_once = min(at_once, min(side, height) * min(side, width))
+    is_winograd = config.convolution == "winograd"
+    memory = PROGRAM + TRANSFORMED_WEIGHTS * is_winograd
+    memory += at_once * ACTIVATIONS[config.convolution]
+    state_images = 2  # of Adam, its moments
+    images = WORK_IMAGES + ADAM_IMAGES
+    if config.optimizer == "lbfgs":
+        steps = max(config.steps_by_level)
+        state_images = 2 * min(config.num_correction_pairs, steps)
+        images = WORK_IMAGES + 2 * config.num_correction_pairs
+    memory += images * IMAGE * pixels
+    for name in config.content_layers:
+        layer = BY_NAME[name]
+        memory += 4 * layer.channels * pixels / layer.stride**2
+    disk = 6 * pixels
+    if config.checkpoint_every_steps:
+        disk += 2 * (1 + state_images) * IMAGE * pixels
+    return Need(memory, disk)
+
+
+def settle(
+    config: Config, height: int, width: int, replicas: Replicas | None = None
+) -> Config:
+    """Returns a config whose `tile_size` and `convolution` are settled.
+
+    `tile_size` auto is 0 if the whole frame fits the free memory, else the
+    largest that fits.
+    """
+    config = resolve_for_machine(config)
+    if config.tile_size != "auto":
+        return config
+    free = free_memory()
+    number = 1 if replicas is None else replicas.num_replicas
+    settled = dataclasses.replace(config, tile_size=0)
+    for tiles in _tile_changes(config):
+        if estimate(settled, height, width, number).memory <= SHARE * free:
+            break
+        settled = dataclasses.replace(config, **tiles)
+    return settled
+
+
+def tell(
+    config: Config,
+    height: int,
+    width: int,
+    folder: str,
+    replicas: Replicas | None = None,
+) -> None:
+    """Says what a run needs, and warns where there is less.
+
+    Args:
+        config: a settled one.
+        height: of the output, pixels.
+        width: likewise.
+        folder: the workdir.
+        replicas: that share the work, or None.
+    """
+    number = 1 if replicas is None else replicas.num_replicas
+    need = estimate(config, height, width, number)
+    memory, disk = free_memory(), shutil.disk_usage(folder).free
+    logging.info(
+        "Needs about %.1f GB of memory, %.1f GB are free; %.2g GB of disk,"
+        " %.3g GB are free",
+        need.memory / 1e9,
+        memory / 1e9,
+        need.disk / 1e9,
+        disk / 1e9,
+    )
+    if need.memory > SHARE * memory:
+        logging.warning(
+            "warning: memory may not suffice.%s",
+            _advise(config, height, width, number, memory),
+        )
+    if need.disk > disk:
+        logging.warning(
+            "warning: the disk may not suffice. --checkpoint_every_steps=0"
+            " leaves out the checkpoints, --optimizer=adam makes them small"
+        )
+
+
+def _advise(
+    config: Config, height: int, width: int, num_replicas: int, free: float
+) -> str:
+    """Returns the first change of flags that makes a run fit."""
+    fewer = {"num_correction_pairs": 5}
+    adam = {
+        "optimizer": "adam",
+        "learning_rate": None,
+        "preconditioner": "none",
+    }
+    for tiles in _tile_changes(config):
+        for change in (tiles, tiles | fewer, tiles | adam):
+            changed = dataclasses.replace(config, **change)
+            need = estimate(changed, height, width, num_replicas).memory
+            if need <= SHARE * free:
+                flags = " ".join(
+                    f"--{name}={str(value).lower()}"
+                    for name, value in change.items()
+                    if name in ("tile_size", "recompute", *fewer, "optimizer")
+                    and value != getattr(config, name)
+                )
+                return f" {flags} needs about {need / 1e9:.1f} GB"
+    return " A smaller --image_size needs less"
+
+
+def _tile_changes(config: Config) -> list[dict[str, object]]:
+    """Returns what fields to change for tiles, largest first, if any can be."""
+    if config.precision == "mixed_float16":
+        return []
+    others = {"convolution": "direct", "recompute": False}
+    return [{"tile_size": tile_size, **others} for tile_size in TILE_SIZES]
+
+
+def free_memory() -> float:
+    """Returns the bytes that this process may still take.
+
+    It is what the machine has free, or what the control groups leave.
+    """
+    with open("/proc/meminfo", encoding="ascii") as file:
+        fields = dict(line.split(":") for line in file)
+    free = int(fields["MemAvailable"].split()[0]) * 1024
+    for folder in _control_groups():
+        limit = _read_number(folder, "memory.max", "memory.limit_in_bytes")
+        used = _read_number(folder, "memory.current", "memory.usage_in_bytes")
+        if limit is not None and used is not None:
+            free = min(free, max(0, limit - used + _reclaimable(folder)))
+    return float(free)
+
+
+def _control_groups() -> list[str]:
+    """Returns the folders of the groups that this process is in."""
+    folders = []
+    with open("/proc/self/cgroup", encoding="utf-8") as file:
+        for line in file:
+            _, names, path = line.rstrip("\n").split(":", 2)
+            if names and "memory" not in names.split(","):
+                continue
+            root = "/sys/fs/cgroup" + ("/memory" if names else "")
+            while True:
+                folders.append(os.path.join(root, path.strip("/")))
+                if path in ("", "/"):
+                    break
+                path = os.path.dirname(path)
+    return folders
+
+
+def _read_number(folder: str, *names: str) -> int | None:
+    """Reads the first file that is there; None if it sets no limit."""
+    for name in names:
+        try:
+            with open(os.path.join(folder, name), encoding="ascii") as file:
+                text = file.read().strip()
+        except OSError:
+            continue
+        return int(text) if text.isdecimal() else None
+    return None
+
+
+def _reclaimable(folder: str) -> int:
+    """Returns the bytes of files that a group gives back when asked."""
+    try:
+        with open(os.path.join(folder, "memory.stat"), encoding="ascii") as f:
+            fields = dict(line.split() for line in f)
+    except OSError:
+        return 0
+    return int(fields.get("inactive_file", 0))

@@ -1,0 +1,90 @@
+"""Adam over the pixels: Keras' own."""
+
+import math
+
+import keras
+import tensorflow as tf
+
+from tfstyle.training.state import State
+
+
+class Adam:
+    """Moves an image by Adam (Kingma and Ba, 2015).
+
+    Gradients are taken in units of the first one's root mean square, so that
+    epsilon, and with it the path, does not depend on how large the loss is.
+
+    Args:
+        image: float32 variable, changed in place.
+        value_and_gradient: from the image to (terms, gradient).
+        learning_rate: the longest step of a value, in the image's unit.
+
+    Attributes:
+        evaluations: of `value_and_gradient` so far.
+        gradient: at the image as it is.
+        is_converged: always False; Adam does not know.
+    """
+
+    is_converged = False
+
+    def __init__(
+        self, image: tf.Variable, value_and_gradient, learning_rate: float = 5.0
+    ):
+        self.evaluations = 0
+        self._image = image
+        self._value_and_gradient = value_and_gradient
+        self._adam = keras.optimizers.Adam(float(learning_rate))
+        self._adam.build([image])
+        self.gradient = None
+        self._unit = 0.0
+
+    def start(self):
+        """Evaluates the image as it is and returns its loss terms."""
+        terms = self._evaluate()
+        self._unit = self._unit or float(_root_mean_square(self.gradient))
+        return terms
+
+    def update_step(
+        self, max_evaluations: float = math.inf, should_stop=lambda: None
+    ):
+        """Moves the image once and returns the loss terms of the new image.
+
+        Args:
+            max_evaluations: at least 1, which is what a step takes.
+            should_stop: never asked, as a step is a single evaluation.
+        """
+        del max_evaluations, should_stop
+        self._move(self.gradient, tf.constant(self._unit or 1.0))
+        return self._evaluate()
+
+    def state(self) -> State:
+        """Returns what the next step depends on, besides the image."""
+        arrays = {}
+        self._adam.save_own_variables(arrays)
+        return State({"unit": [self._unit]}, arrays)
+
+    def restore(self, state: State) -> None:
+        """Takes a state; the image must be the one it was taken with.
+
+        Raises:
+            CheckpointError: if it is not of this optimizer and image.
+        """
+        for number, variable in enumerate(self._adam.variables):
+            state.restore(str(number), variable)
+        (self._unit,) = state.reals("unit", 1)
+
+    def _evaluate(self):
+        # The hinge may be a loop of the host: no graph is made around it.
+        self.evaluations += 1
+        image = self._image.read_value()
+        terms, self.gradient = self._value_and_gradient(image)
+        return terms
+
+    @tf.function
+    def _move(self, gradient, unit):
+        self._adam.apply([gradient / unit], [self._image])
+
+
+@tf.function
+def _root_mean_square(gradient):
+    return tf.sqrt(tf.reduce_mean(tf.square(gradient)))

@@ -1,0 +1,168 @@
+"""The whole program on arrays: images in, an image out."""
+
+from collections.abc import Callable
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tfstyle.config.config import Config
+from tfstyle.config.validation import ConfigError
+from tfstyle.distributed.replicas import LEVEL
+from tfstyle.distributed.replicas import Replicas
+from tfstyle.images import color_transfer
+from tfstyle.images import files as image_files
+from tfstyle.images.preprocessing import deprocess
+from tfstyle.images.preprocessing import preprocess
+from tfstyle.images.resize import enlarge
+from tfstyle.network.extractor import Extractor
+from tfstyle.network.extractor import make_extractor
+from tfstyle.training import memory
+from tfstyle.training.callbacks import Action
+from tfstyle.training.callbacks import Finish
+from tfstyle.training.initial_image import make_initial_image
+from tfstyle.training.plan import settle_by_images
+from tfstyle.training.problem import Levels
+from tfstyle.training.problem import output_size
+from tfstyle.training.state import State
+from tfstyle.training.trainer import Loop
+from tfstyle.training.trainer import Result
+
+
+def stylize(
+    content: np.ndarray | None,
+    styles: Sequence[np.ndarray],
+    config: Config,
+    *,
+    content_masks: Sequence[np.ndarray] | None = None,
+    style_masks: Sequence[np.ndarray] | None = None,
+    initial_image: np.ndarray | None = None,
+    extractor: Extractor | None = None,
+    actions: Sequence[Action] = (),
+    state: State | None = None,
+    save_state: Callable[[State], None] | None = None,
+    should_stop: Callable[[], str | None] = lambda: None,
+    replicas: Replicas | None = None,
+) -> Result:
+    """Paints the content in the style of the styles.
+
+    Without content it synthesises a texture, without styles it reconstructs
+    the content: these are not modes but what is left of the sum.
+
+    Args:
+        content: uint8 `[H, W, 3]`, RGB, of any size, or None.
+        styles: uint8 `[H, W, 3]`, RGB, of any sizes; may be empty.
+        config: the choices. Its file names are not read, but for `weights`.
+        content_masks: uint8 `[H, W]` of any sizes, one a region of the output,
+            255 inside; as many as styles.
+        style_masks: the same; region r of the output takes its style from
+            region r of style r.
+        initial_image: uint8 `[H, W, 3]`, RGB, to start from in place of
+            `config.init`; resized to the output.
+        extractor: made by `make_extractor(config)` if None; give it to use it
+            for several runs.
+        actions: called with the `Record` of every step; a text ends the run.
+        state: goes on where a run of the same arguments was.
+        save_state: takes the state every `checkpoint_every_steps` and at the
+            end, such as a `checkpoint.Checkpoints`.
+        should_stop: asked before every evaluation; a text ends the run at the
+            last whole step, as the reason.
+        replicas: that share the work; this process leads the others.
+
+    Raises:
+        ClusterError: if another process is gone.
+        CheckpointError: if the state is not of a run of these arguments.
+        ConfigError: if images and config contradict.
+        NotFiniteError: if loss or gradient stop being finite; names the step.
+        WeightsError: if the weights cannot be had.
+    """
+    config = config.resolved()
+    content_masks = () if content_masks is None else content_masks
+    style_masks = () if style_masks is None else style_masks
+    _check_arrays("content", [] if content is None else [content], "HW3")
+    _check_arrays("styles", styles, "HW3")
+    _check_arrays("content_masks", content_masks, "HW")
+    _check_arrays("style_masks", style_masks, "HW")
+    config.check_images(
+        content is not None, len(styles), len(content_masks), len(style_masks)
+    )
+    config = settle_by_images(config, content, styles)
+    config = memory.settle(config, *output_size(content, styles, config))
+    if extractor is None:
+        extractor = make_extractor(config)
+    levels = Levels(
+        content,
+        styles,
+        config,
+        content_masks=content_masks,
+        style_masks=style_masks,
+        extractor=extractor,
+        replicas=replicas,
+    )
+    loop = Loop(
+        config,
+        actions,
+        _make_finish(content, config),
+        state=state,
+        save_state=save_state,
+        should_stop=should_stop,
+    )
+    image = None
+    for level, frame in enumerate(levels.frames):
+        size = frame.height, frame.width
+        stored = loop.stored_image(level, frame)
+        if stored is not None:
+            image = stored
+        elif image is not None:
+            picture = enlarge(levels.frames[level - 1].crop(image), *size)
+            image = frame.extend(picture[0])[np.newaxis]
+        elif initial_image is not None:
+            resized = image_files.resize(initial_image, *size)
+            image = preprocess(frame.extend(resized))
+        else:
+            extended, scaled = levels.images(level)
+            image = make_initial_image(
+                config.init,
+                *frame.size,
+                content=extended,
+                styles=scaled,
+                seed=config.seed,
+            )
+        if not loop.has_work(level):
+            continue
+        if replicas is not None:
+            replicas.lead(LEVEL, level)
+        hinge = levels.make_hinge(level)
+        variable = tf.Variable(image)
+        image = None  # so that a large one is there once
+        loop.run_level(level, frame, variable, hinge)
+        image = variable.numpy()
+    return loop.result(levels.frames[-1].crop(image))
+
+
+def _check_arrays(
+    argument: str, arrays: Sequence[np.ndarray], axes: str
+) -> None:
+    """Holds that arrays are uint8 pixels, `[H, W, 3]` or `[H, W]`."""
+    for array in arrays:
+        dtype = getattr(array, "dtype", type(array).__name__)
+        shape = getattr(array, "shape", ())
+        is_right = len(shape) == len(axes) and (axes == "HW" or shape[2] == 3)
+        if dtype != np.uint8 or not is_right:
+            raise ConfigError(
+                f"`{argument}` must be uint8 [{', '.join(axes)}]."
+                f" Received: {dtype} {list(shape)}."
+            )
+
+
+def _make_finish(original: np.ndarray | None, config: Config) -> Finish:
+    """Returns the function that makes pixels of an image of any level."""
+    if config.preserve_colors != "luminance":
+        return deprocess
+
+    def finish(image):
+        pixels = deprocess(image)
+        content = image_files.resize(original, *pixels.shape[:2])
+        return color_transfer.restore_colors(pixels, content)
+
+    return finish
