@@ -29,3 +29,31 @@ def finish(process):
     """Returns exit status and stderr."""
     _, stderr = process.communicate(timeout=120)
     return process.returncode, stderr
+
+
+TIMEOUT = 60  # seconds, for processes that need far less
+
+
+def start_python(code, **settings):
+    """Starts Python on some code, with pipes for what it says.
+
+    An alarm ends it, so that no test waits for a word that never comes.
+    """
+    alarm = f"import signal; signal.alarm({TIMEOUT})\n"
+    return subprocess.Popen(
+        [sys.executable, "-c", alarm + code],
+        stdout=subprocess.PIPE,
+        stderr=settings.pop("stderr", subprocess.PIPE),
+        text=True,
+        **settings,
+    )
+
+
+def end_python(child):
+    """Waits for a child and returns its status and what else it said."""
+    try:
+        out, err = child.communicate(timeout=TIMEOUT)
+    finally:
+        child.kill()
+        child.wait()
+    return child.returncode, out, err

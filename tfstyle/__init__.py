@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Config": "tfstyle.config.config",
     "Result": "tfstyle.training.stylize",
-    "make_extractor": "tfstyle.network.extractor",
+    "make_extractor": "tfstyle.training.extractor",
     "read_image": "tfstyle.images.files",
     "stylize": "tfstyle.training.stylize",
     "write_image": "tfstyle.images.files",

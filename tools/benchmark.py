@@ -433,12 +433,14 @@ def _make_evaluations(convolution: str, sides: list[int]) -> dict:
     import tensorflow as tf
 
     from tfstyle.images.preprocessing import preprocess
-    from tfstyle.network.extractor import make_extractor
     from tfstyle.objective.objective import make_value_and_gradient
+    from tfstyle.objective.readers import WholeFrameReader
     from tfstyle.objective.targets import compute_targets
+    from tfstyle.training.extractor import make_extractor
+    from tfstyle.training.plan import resolve_for_machine
 
     config = Config(convolution=convolution).resolved()
-    config = tensorflow_setup.resolve_for_machine(config)
+    config = resolve_for_machine(config)
     extractor = make_extractor(config)
 
     def make(side):
@@ -446,10 +448,12 @@ def _make_evaluations(convolution: str, sides: list[int]) -> dict:
             tf.constant(preprocess(_read_square(flag.value, side)))
             for flag in (_CONTENT, _STYLE)
         )
-        targets = compute_targets(extractor, content, [style], config)
-        hinge = make_value_and_gradient(extractor, targets, config)
+        targets = compute_targets(
+            WholeFrameReader(extractor), content, [style], config
+        )
+        evaluate = make_value_and_gradient(extractor, targets, config)
         image = tf.random.normal([1, side, side, 3], stddev=20.0)
-        return lambda: float(hinge(image)[0].total)
+        return lambda: float(evaluate(image)[0].total)
 
     return {(side, convolution): make(side) for side in sides}
 
@@ -476,14 +480,14 @@ def _make_lbfgs_step(side: int):
         value = tf.reduce_sum(gradient * image) / 2
         return LossTerms(value, {}, {}), gradient
 
-    def hinge(image):
+    def value_and_gradient(image):
         start = time.perf_counter()
         result = evaluate(image)
         evaluation_seconds.append(time.perf_counter() - start)
         return result
 
     image = tf.Variable(tf.random.normal(shape, stddev=20.0))
-    optimizer = LBFGS(image, hinge, _NUM_CORRECTION_PAIRS.value)
+    optimizer = LBFGS(image, value_and_gradient, _NUM_CORRECTION_PAIRS.value)
     optimizer.start()
     for _ in range(_NUM_CORRECTION_PAIRS.value):
         optimizer.update_step()

@@ -20,9 +20,9 @@ from tfstyle.config.config import Config
 from tfstyle.images import files as image_files
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.network.extractor import Extractor
-from tfstyle.network.extractor import make_extractor
 from tfstyle.objective.gram import gram_matrices
 from tfstyle.objective.losses import relative_style_loss
+from tfstyle.training.extractor import make_extractor
 from tfstyle.training.stylize import stylize
 
 _CONTENT = flags.DEFINE_string("content", None, "content image", required=True)

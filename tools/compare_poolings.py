@@ -35,10 +35,10 @@ from tfstyle.images.files import resize
 from tfstyle.images.files import write_image
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.main import run_told
-from tfstyle.network.extractor import make_extractor
 from tfstyle.objective.gram import gram_matrices
 from tfstyle.objective.losses import style_loss
 from tfstyle.training import problem
+from tfstyle.training.extractor import make_extractor
 from tfstyle.training.stylize import stylize
 
 _OUTPUT = flags.DEFINE_string("output", None, "folder", required=True)
@@ -86,12 +86,12 @@ def _compare(config: Config) -> int:
     alpha = config.content_weight
     size = problem.output_size(content, [style], config)
     ends = [tf.constant(preprocess(resize(x, *size))) for x in (content, style)]
-    configs, extractors, hinges, balance = {}, {}, {}, {}
+    configs, extractors, objectives, balance = {}, {}, {}, {}
     for pooling in POOLINGS:
         own = dataclasses.replace(config, pooling=pooling)
         extractor = extractors[pooling] = make_extractor(own)
-        hinge = _make_hinge(content, style, own, extractor)
-        of_content, of_style = (hinge(end)[0].weighted for end in ends)
+        objective = _make_objective(content, style, own, extractor)
+        of_content, of_style = (objective(end)[0].weighted for end in ends)
         balance[pooling] = float(
             of_content["weighted/style"] / of_style["weighted/content"]
         )
@@ -100,7 +100,7 @@ def _compare(config: Config) -> int:
             content_weight=alpha * balance[pooling] / balance["average"],
         )
         configs[pooling] = own
-        hinges[pooling] = _make_hinge(content, style, own, extractor)
+        objectives[pooling] = _make_objective(content, style, own, extractor)
     results, shares, pictures = {}, {}, {}
     for pooling in POOLINGS:
         results[pooling], shares[pooling], pictures[pooling] = _paint(
@@ -115,7 +115,7 @@ def _compare(config: Config) -> int:
     print(f"{'painted with':<14}" + "".join(f"{p:>12}" for p in POOLINGS))
     for pooling in POOLINGS:
         image = tf.constant(results[pooling].image)
-        totals = [float(hinges[p](image)[0].total) for p in POOLINGS]
+        totals = [float(objectives[p](image)[0].total) for p in POOLINGS]
         _print_row(pooling, totals, 12)
     print("\ngradient of conv5_1's style loss: norm, evenness")
     print(f"{'at':<14}" + "".join(f"{p:>24}" for p in POOLINGS))
@@ -131,7 +131,7 @@ def _compare(config: Config) -> int:
     return 0
 
 
-def _make_hinge(content, style, config, extractor):
+def _make_objective(content, style, config, extractor):
     made = problem.Levels(
         content,
         [style],
@@ -140,7 +140,7 @@ def _make_hinge(content, style, config, extractor):
         style_masks=(),
         extractor=extractor,
     )
-    return made.make_hinge(0)
+    return made.make_objective(0)
 
 
 def _print_row(name, numbers, width):

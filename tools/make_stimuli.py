@@ -28,8 +28,8 @@ from tfstyle.config.config import Config
 from tfstyle.images import files as image_files
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.network.extractor import Extractor
-from tfstyle.network.extractor import make_extractor
 from tfstyle.objective.gram import gram_matrices
+from tfstyle.training.extractor import make_extractor
 from tfstyle.training.problem import output_size
 from tfstyle.training.stylize import stylize
 

@@ -25,7 +25,6 @@ NOT_OF_THE_PICTURE = {
     "image_every_steps",
     "log_every_steps",
     "report",
-    "recompute",
     "export_dir",
     "checkpoint_every_steps",
     "resume",
@@ -216,15 +215,6 @@ def test_config_refuses_winograd_in_mixed_precision():
     )
     with pytest.raises(ConfigError, match=exactly(text)):
         Config(convolution="winograd", precision="mixed_bfloat16")
-
-
-def test_config_refuses_recompute_in_float16():
-    text = (
-        "`recompute` is not for mixed_float16, whose gradients are scaled as a"
-        " whole. Give precision=mixed_bfloat16, or no recompute."
-    )
-    with pytest.raises(ConfigError, match=exactly(text)):
-        Config(recompute=True, precision="mixed_float16")
 
 
 @pytest.mark.parametrize(("name", "least"), AT_LEAST)
@@ -533,7 +523,6 @@ def test_to_flags_writes_every_field_that_has_a_value():
         "--tile_size=0",
         "--strategy=auto",
         "--cluster_timeout=300.0",
-        "--recompute=false",
     ]
 
 
@@ -682,7 +671,6 @@ def test_tile_size_of_other_kinds_is_refused(given):
     "fields",
     [
         {"convolution": "winograd"},
-        {"recompute": True},
         {"precision": "mixed_float16"},
     ],
 )

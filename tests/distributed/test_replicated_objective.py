@@ -7,18 +7,16 @@ import pytest
 import tensorflow as tf
 
 from tests.objective.test_tiled_objective import EQUAL
-from tests.objective.test_tiled_objective import check_hinge
+from tests.objective.test_tiled_objective import check_objective
 from tests.objective.test_tiled_objective import make_mask
 from tests.objective.test_tiled_objective import relative_error
 from tfstyle.config.config import Config
-from tfstyle.distributed.replicated_objective import (
-    make_replicated_value_and_gradient,
-)
-from tfstyle.distributed.replicated_reader import ReplicatedExtractor
+from tfstyle.distributed.replicated_objective import ReplicatedReader
 from tfstyle.distributed.strategy import mirror
-from tfstyle.network.extractor import make_extractor
 from tfstyle.objective.objective import make_value_and_gradient
+from tfstyle.objective.readers import WholeFrameReader
 from tfstyle.objective.targets import compute_targets
+from tfstyle.training.extractor import make_extractor
 from tfstyle.training.stylize import stylize
 
 CONFIG = Config(
@@ -57,15 +55,17 @@ def check_replicas(
         "style_masks": [make_mask(30, 60, generator) for _ in range(masks)],
         "image_size": size,
     }
-    whole = compute_targets(extractor, content, styles, config, **regions)
+    whole = compute_targets(
+        WholeFrameReader(extractor), content, styles, config, **regions
+    )
     terms, gradient = make_value_and_gradient(extractor, whole, config)(image)
-    reader = ReplicatedExtractor(extractor, replicas, tile_size)
+    reader = ReplicatedReader(extractor, replicas, tile_size)
     targets = compute_targets(reader, content, styles, config, **regions)
     for name, grams in whole.style.items():
         for gram, expected in zip(targets.style[name], grams, strict=True):
             assert relative_error(gram, expected) < EQUAL
-    hinge = make_replicated_value_and_gradient(reader, targets, config, size)
-    check_hinge(hinge, image, terms, gradient)
+    objective = reader.make_objective(targets, config, size)
+    check_objective(objective, image, terms, gradient)
 
 
 @pytest.mark.parametrize("size", [(97, 163), (160, 96), (33, 65)])
@@ -127,7 +127,7 @@ def test_every_replica_has_the_weights(extractor):
 
 
 def test_replicas_take_the_same_part_of_the_work(extractor, replicas):
-    (dealt,) = ReplicatedExtractor(extractor, replicas).deal((128, 256))
+    (dealt,) = ReplicatedReader(extractor, replicas).deal((128, 256))
     tiles = [
         tile.numpy()[:, :2].tolist()
         for tile in replicas.strategy.experimental_local_results(dealt.tile)

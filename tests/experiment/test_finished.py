@@ -55,7 +55,7 @@ def is_done(config, images=IMAGES, weights=WEIGHTS):
         {"convolution": "direct"},
         {"jit_compile": "true"},
         {"workdir": "moved", "overwrite": True, "log_every_steps": 1},
-        {"recompute": True, "report": True, "checkpoint_every_steps": 0},
+        {"report": True, "checkpoint_every_steps": 0},
         {"time_limit": 60.0},
     ],
 )

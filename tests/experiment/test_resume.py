@@ -12,7 +12,7 @@ from tfstyle.config.validation import ConfigError
 from tfstyle.experiment import resume
 from tfstyle.experiment.checkpoint import Checkpoints
 from tfstyle.experiment.inputs import ImageFiles
-from tfstyle.network.extractor import make_extractor
+from tfstyle.training.extractor import make_extractor
 from tfstyle.training.state import CheckpointError
 from tfstyle.training.state import State
 from tfstyle.training.stylize import stylize
@@ -231,7 +231,7 @@ def workdir(tmp_path):
         {},
         {"content_image": "moved/a.jpg", "style_images": ["c.png"]},
         {"log_every_steps": 1, "report": True, "output_image": "x.png"},
-        {"recompute": True, "checkpoint_every_steps": 7},
+        {"checkpoint_every_steps": 7},
         {"num_steps": (10, 500)},
         {"num_steps": (10, 2)},
         {"time_limit": 5.0},

@@ -8,10 +8,10 @@ import tensorflow as tf
 
 from tfstyle.config.config import Config
 from tfstyle.network.extractor import MAX_GRAPHS
-from tfstyle.network.extractor import Extractor
-from tfstyle.network.extractor import make_extractor
 from tfstyle.objective.objective import make_value_and_gradient
+from tfstyle.objective.readers import WholeFrameReader
 from tfstyle.objective.targets import compute_targets
+from tfstyle.training.extractor import make_extractor
 from tfstyle.training.stylize import stylize
 
 SMALL = Config(
@@ -34,13 +34,13 @@ def extractor():
 def reads(monkeypatch):
     """Returns the shapes of images whose features were read, as it fills."""
     shapes = []
-    read = Extractor.features
+    read = WholeFrameReader.features
 
     def features(self, image, names):
         shapes.append(tuple(image.shape[1:3]))
         return read(self, image, names)
 
-    monkeypatch.setattr(Extractor, "features", features)
+    monkeypatch.setattr(WholeFrameReader, "features", features)
     return shapes
 
 
@@ -61,7 +61,6 @@ def paint(samples, extractor, config=SMALL, **options):
         {},
         {"optimizer": "adam"},
         {"num_levels": 2, "image_size": 48},
-        {"recompute": True},
         {"tv_weight": 0.1, "style_blend_weights": (2.0,)},
     ],
 )
@@ -136,7 +135,9 @@ def test_kept_graphs_are_bounded_and_one_that_went_is_made_again(extractor):
     def evaluate(size):
         image = tf.fill([1, size, size, 3], 7.0)
         config = SMALL.resolved()
-        targets = compute_targets(extractor, None, [image / 2], config)
+        targets = compute_targets(
+            WholeFrameReader(extractor), None, [image / 2], config
+        )
         terms, gradient = make_value_and_gradient(extractor, targets, config)(
             image
         )

@@ -18,8 +18,8 @@ from tfstyle.config.validation import ConfigError
 from tfstyle.experiment import saved_model
 from tfstyle.images.files import write_image
 from tfstyle.images.preprocessing import preprocess
-from tfstyle.network.extractor import make_extractor
 from tfstyle.objective.gram import gram_sum
+from tfstyle.training.extractor import make_extractor
 
 FEATURES = 1e-4  # against float64
 ROUNDING = 1e-5  # another order of the same sums

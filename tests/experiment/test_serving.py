@@ -23,7 +23,7 @@ from PIL import Image
 from tests.conftest import ROOT
 from tfstyle.config.config import Config
 from tfstyle.experiment import saved_model
-from tfstyle.network.extractor import make_extractor
+from tfstyle.training.extractor import make_extractor
 
 # The fields of TF Serving's `predict.proto` that a client sets.
 PREDICT = """

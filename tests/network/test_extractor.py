@@ -5,9 +5,8 @@ import tensorflow as tf
 
 from tfstyle.config.config import Config
 from tfstyle.network import vgg19
-from tfstyle.network.extractor import Extractor
-from tfstyle.network.extractor import make_extractor
 from tfstyle.network.extractor import make_feature_model
+from tfstyle.training.extractor import make_extractor
 
 
 def test_model_is_cut_after_the_deepest_layer(random_weights):
@@ -52,28 +51,6 @@ def test_features_are_rectified(random_weights, generator):
     features = model(image)["block4_conv2"].numpy()
     assert features.min() == 0
     assert features.max() > 0
-
-
-def test_segments_chain_to_the_whole_model(random_weights, generator):
-    network = vgg19.make_vgg19(random_weights.layers)
-    names = ["block1_conv1", "block2_pool", "block3_conv2", "block5_conv1"]
-    extractor = Extractor(make_feature_model(network, names), "", "")
-    image = tf.constant(generator.normal(0, 60, (1, 37, 50, 3)), tf.float32)
-    expected, found, end = extractor(image), {}, image
-    assert [segment.name for segment in extractor.segments] == [
-        "block1_pool",
-        "block2_pool",
-        "block3_pool",
-        "block4_pool",
-        "block5_conv1",
-    ]
-    for segment in extractor.segments:
-        features = segment(end)
-        end = features[segment.name]
-        found |= {n: f for n, f in features.items() if n in names}
-    assert list(found) == names
-    for name, value in found.items():
-        np.testing.assert_array_equal(value, expected[name])
 
 
 def test_features_are_float32_in_float16(random_weights, generator):

@@ -1,4 +1,4 @@
-"""The hinge against the float64 oracle, central differences, by parts."""
+"""The objective against the float64 oracle, central differences, by parts."""
 
 from unittest.mock import ANY
 
@@ -15,6 +15,7 @@ from tfstyle.network import vgg19
 from tfstyle.network.extractor import Extractor
 from tfstyle.network.extractor import make_feature_model
 from tfstyle.objective.objective import make_value_and_gradient
+from tfstyle.objective.readers import WholeFrameReader
 from tfstyle.objective.targets import Targets
 from tfstyle.objective.targets import compute_targets
 
@@ -42,9 +43,11 @@ def make_extractor(
 
 def evaluate(extractor, config, image, content, styles):
     config = config.resolved()
-    targets = compute_targets(extractor, content, styles, config)
-    hinge = make_value_and_gradient(extractor, targets, config)
-    return targets, *hinge(image)
+    targets = compute_targets(
+        WholeFrameReader(extractor), content, styles, config
+    )
+    objective = make_value_and_gradient(extractor, targets, config)
+    return targets, *objective(image)
 
 
 def oracle(weights, config, image, content, styles, active=None):
@@ -292,7 +295,10 @@ def test_targets_of_one_style_do_not_depend_on_its_weight(
     extractor = make_extractor(random_weights)
     one, weighted = (
         compute_targets(
-            extractor, None, [images[2]], Config(style_blend_weights=blend)
+            WholeFrameReader(extractor),
+            None,
+            [images[2]],
+            Config(style_blend_weights=blend),
         )
         for blend in ((), (7,))
     )
@@ -304,7 +310,10 @@ def test_targets_blend_by_normalised_weights(random_weights, images):
     extractor = make_extractor(random_weights)
     first, second, blend = (
         compute_targets(
-            extractor, None, styles, Config(style_blend_weights=weights)
+            WholeFrameReader(extractor),
+            None,
+            styles,
+            Config(style_blend_weights=weights),
         ).style["block3_conv1"][0]
         for styles, weights in (
             ([images[2]], ()),
@@ -317,7 +326,9 @@ def test_targets_blend_by_normalised_weights(random_weights, images):
 
 def test_targets_are_dicts_by_layer(random_weights, images):
     extractor = make_extractor(random_weights)
-    targets = compute_targets(extractor, images[1], [], Config().resolved())
+    targets = compute_targets(
+        WholeFrameReader(extractor), images[1], [], Config().resolved()
+    )
     features = extractor(images[1])["block4_conv2"]
     assert targets == Targets(
         {"block4_conv2": targets.content["block4_conv2"]}, {}, {}, ANY
@@ -344,7 +355,7 @@ def test_regions_equal_the_guided_gram_matrices(
     ).resolved()
     extractor = make_extractor(random_weights)
     targets = compute_targets(
-        extractor,
+        WholeFrameReader(extractor),
         None,
         [style, other],
         config,
@@ -391,7 +402,7 @@ def test_gradient_of_regions_equals_central_differences(
     ).resolved()
     extractor = make_extractor(random_weights)
     targets = compute_targets(
-        extractor,
+        WholeFrameReader(extractor),
         content,
         [style],
         config,
@@ -409,51 +420,6 @@ def test_gradient_of_regions_equals_central_differences(
     )
     slope = (high - low) / (2 * step)
     np.testing.assert_allclose(slope, tf.norm(gradient), rtol=1e-2)
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {},
-        {"content_layers": ("pool2", "conv3_2"), "style_layers": ("pool4",)},
-        {"precision": "mixed_bfloat16"},
-    ],
-)
-def test_recompute_gives_the_same_bits(random_weights, images, settings):
-    image, content, style, _ = images
-    plain, recomputed = (
-        Config(tv_weight=0.1, recompute=recompute, **settings)
-        for recompute in (False, True)
-    )
-    extractor = make_extractor(
-        random_weights,
-        layers=(*plain.content_layers, *plain.style_layers),
-        precision=plain.precision,
-    )
-    results = [
-        evaluate(extractor, config, image, content, [style])[1:]
-        for config in (plain, recomputed)
-    ]
-    (terms, gradient), (recomputed_terms, recomputed_gradient) = results
-    np.testing.assert_array_equal(gradient, recomputed_gradient)
-    tf.nest.assert_same_structure(terms, recomputed_terms)
-    assert list(terms.raw) == list(recomputed_terms.raw)
-    for name, value in terms.raw.items():
-        assert value == recomputed_terms.raw[name]
-    assert terms.total == recomputed_terms.total
-
-
-def test_recompute_makes_the_forward_pass_twice(random_weights, images):
-    image, content, style, _ = images
-    config = Config(recompute=True).resolved()
-    names = (*config.content_layers, *config.style_layers)
-    extractor = make_extractor(random_weights, layers=names)
-    targets = compute_targets(extractor, content, [style], config)
-    hinge = make_value_and_gradient(extractor, targets, config)
-    graph = tf.function(hinge).get_concrete_function(image).graph
-    functions = graph.as_graph_def().library.function
-    nodes = [node.op for function in functions for node in function.node_def]
-    assert nodes.count("Conv2D") == 2 * 13  # conv1_1 to conv5_1
 
 
 @pytest.mark.weights

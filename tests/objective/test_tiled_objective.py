@@ -12,15 +12,15 @@ from tfstyle.config.config import Config
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.network import vgg19
 from tfstyle.network.extractor import Extractor
-from tfstyle.network.extractor import make_extractor
 from tfstyle.network.extractor import make_feature_model
 from tfstyle.network.layers import LAYERS
 from tfstyle.objective.objective import make_value_and_gradient
+from tfstyle.objective.readers import WholeFrameReader
 from tfstyle.objective.targets import compute_targets
-from tfstyle.objective.tiled_objective import TiledExtractor
-from tfstyle.objective.tiled_objective import make_tiled_value_and_gradient
+from tfstyle.objective.tiled_objective import TiledReader
 from tfstyle.objective.tiles import cut
 from tfstyle.objective.tiles import halo_of
+from tfstyle.training.extractor import make_extractor
 from tfstyle.training.stylize import stylize
 
 EQUAL = 1e-5  # relative, L2: float32 sums in another order; measured 7e-7
@@ -51,10 +51,10 @@ def make_mask(height, width, generator):
     return (generator.random((height, width)) * 255).astype(np.uint8)
 
 
-def check_hinge(hinge, image, terms, gradient):
-    """Holds that a hinge gives these terms and this gradient of an image."""
+def check_objective(objective, image, terms, gradient):
+    """Checks the terms and the gradient that an objective gives."""
     for _ in range(2):  # the second must find nothing of the first
-        found_terms, found_gradient = hinge(image)
+        found_terms, found_gradient = objective(image)
         assert relative_error(found_gradient, gradient) < EQUAL
         assert relative_error(found_terms.total, terms.total) < EQUAL
         for found, expected in (
@@ -83,18 +83,19 @@ def check_tiles(extractor, config, size, tile_size, generator, *, masks=0):
         "style_masks": [make_mask(30, 60, generator) for _ in range(masks)],
         "image_size": size,
     }
-    whole = compute_targets(extractor, content, styles, config, **regions)
-    tiled = compute_targets(
-        TiledExtractor(extractor, tile_size), content, styles, config, **regions
+    whole = compute_targets(
+        WholeFrameReader(extractor), content, styles, config, **regions
     )
+    reader = TiledReader(extractor, tile_size)
+    tiled = compute_targets(reader, content, styles, config, **regions)
     for name, target in whole.content.items():
         assert relative_error(tiled.content[name], target) < EQUAL
     for name, grams in whole.style.items():
         for gram, expected in zip(tiled.style[name], grams, strict=True):
             assert relative_error(gram, expected) < EQUAL
     terms, gradient = make_value_and_gradient(extractor, whole, config)(image)
-    hinge = make_tiled_value_and_gradient(extractor, tiled, config)
-    check_hinge(hinge, image, terms, gradient)
+    objective = reader.make_objective(tiled, config, size)
+    check_objective(objective, image, terms, gradient)
 
 
 @pytest.mark.parametrize("pooling", ["average", "max"])
@@ -213,10 +214,9 @@ def test_gradient_equals_the_oracle(make_reader, random_weights, samples):
         tf.constant(preprocess(p)) for p in (pixels, samples[1][:64, :80])
     )
     extractor = make_reader("average")
-    targets = compute_targets(
-        TiledExtractor(extractor, 32), None, [style], config
-    )
-    _, found = make_tiled_value_and_gradient(extractor, targets, config)(image)
+    reader = TiledReader(extractor, 32)
+    targets = compute_targets(reader, None, [style], config)
+    _, found = reader.make_objective(targets, config, pixels.shape[:2])(image)
     known = references.forward(
         style[0].numpy(), random_weights.layers, "block3_conv1"
     )

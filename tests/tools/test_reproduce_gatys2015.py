@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 from tfstyle.config.config import Config
 from tfstyle.images.files import read_image
 from tfstyle.images.files import resize
-from tfstyle.network.extractor import make_extractor
+from tfstyle.training.extractor import make_extractor
 from tfstyle.training.stylize import stylize
 
 LAYERS = ["conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"]

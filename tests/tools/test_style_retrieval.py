@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 from tfstyle.config.config import Config
 from tfstyle.experiment import saved_model
 from tfstyle.images.preprocessing import preprocess
-from tfstyle.network.extractor import make_extractor
+from tfstyle.training.extractor import make_extractor
 
 SIDE = 32
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tfstyle.config.config import Config
-from tfstyle.network.extractor import make_extractor
+from tfstyle.training.extractor import make_extractor
 from tfstyle.training.stylize import stylize
 
 pytestmark = [pytest.mark.weights, pytest.mark.slow]

@@ -115,7 +115,7 @@ def test_scarce_memory_is_warned_of_with_flags_that_fit(
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
-        ({"recompute": True}, r"suffice\. --tile_size=\d+ --recompute=false "),
+        ({}, r"suffice\. --tile_size=\d+ "),
         ({"precision": "mixed_float16"}, "A smaller --image_size needs less"),
     ],
 )
@@ -126,7 +126,7 @@ def test_advice_and_auto_are_flags_that_go_together(
     memory.tell(settled(**fields), 4096, 4096, str(tmp_path))
     assert re.search(text, caplog.records[0].getMessage())
     found = memory.settle(settled(tile_size="auto", **fields), 4096, 4096)
-    assert bool(found.tile_size) == ("recompute" in fields)
+    assert bool(found.tile_size) == (not fields)
 
 
 def test_enough_memory_is_said_in_one_line(caplog, tmp_path):

@@ -1,9 +1,13 @@
-"""What `auto` means for given images."""
+"""What `auto` means for given images, and on this machine."""
+
+import re
 
 import numpy as np
 import pytest
 
 from tfstyle.config.config import Config
+from tfstyle.system.tensorflow_setup import SetupError
+from tfstyle.training.plan import resolve_for_machine
 from tfstyle.training.plan import settle_by_images
 
 
@@ -59,3 +63,34 @@ def test_steps_of_several_levels_are_of_as_many():
 def test_init_is_the_content_if_a_style_changes_it(content, num_styles, init):
     config = settle(content, [picture(16, 16)] * num_styles)
     assert config.init == init
+
+
+def test_resolve_for_machine_settles_what_is_auto_on_a_cpu():
+    config = resolve_for_machine(Config())
+    assert (config.convolution, config.jit_compile) == ("winograd", "false")
+    assert resolve_for_machine(config) == config
+
+
+def test_resolve_for_machine_keeps_what_was_asked_for():
+    asked = Config(convolution="direct", jit_compile="true")
+    assert resolve_for_machine(asked) == asked
+
+
+def test_resolve_for_machine_is_direct_in_mixed_precision():
+    asked = Config(precision="mixed_bfloat16")
+    assert resolve_for_machine(asked).convolution == "direct"
+
+
+def test_resolve_for_machine_on_a_gpu(monkeypatch):
+    import tensorflow as tf
+
+    devices = {"CPU": ["a CPU"], "GPU": ["a GPU"]}
+    monkeypatch.setattr(tf.config, "list_physical_devices", devices.get)
+    config = resolve_for_machine(Config())
+    assert (config.convolution, config.jit_compile) == ("direct", "true")
+    text = (
+        "`convolution` is winograd, which is for the CPU, but a GPU runs. Give"
+        " convolution=direct, or hide it: CUDA_VISIBLE_DEVICES=''."
+    )
+    with pytest.raises(SetupError, match=f"^{re.escape(text)}$"):
+        resolve_for_machine(Config(convolution="winograd"))

@@ -11,8 +11,8 @@ from tfstyle.images.files import resize
 from tfstyle.images.frame import make_frame
 from tfstyle.images.preprocessing import deprocess
 from tfstyle.images.preprocessing import preprocess
-from tfstyle.network.extractor import make_extractor
 from tfstyle.training import problem
+from tfstyle.training.extractor import make_extractor
 from tfstyle.training.problem import output_size
 from tfstyle.training.stylize import stylize
 from tfstyle.training.trainer import NotFiniteError

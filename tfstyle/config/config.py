@@ -283,12 +283,6 @@ class Config:
         "seconds after which absent or silent processes end the run",
         pixels=False,
     )
-    recompute: bool = _field(
-        False,
-        "Machine",
-        "less memory for more time: activations made twice",
-        pixels=False,
-    )
 
     def __post_init__(self):
         for field in dataclasses.fields(self):

@@ -173,11 +173,6 @@ def check_choices(config) -> None:
         _check_cut_frames(config, f"tile_size={config.tile_size}")
     if config.strategy in REPLICATED:
         _check_cut_frames(config, f"strategy={config.strategy}")
-    if config.recompute and config.precision == "mixed_float16":
-        raise ConfigError(
-            "`recompute` is not for mixed_float16, whose gradients are scaled"
-            " as a whole. Give precision=mixed_bfloat16, or no recompute."
-        )
 
     if config.export_dir and config.precision != "float32":
         raise ConfigError(
@@ -194,7 +189,6 @@ def check_choices(config) -> None:
 def _check_cut_frames(config, cause: str) -> None:
     for name, value in (
         ("convolution", "winograd"),
-        ("recompute", True),
         ("precision", "mixed_float16"),
     ):
         if getattr(config, name) == value:

@@ -1,4 +1,4 @@
-"""The hinge over replicas: exact, each replica with its own tiles of the frame.
+"""The objective function over replicas: exact, each with its own tiles.
 
 Every replica takes its tile, with a halo, through the network. The sums over
 positions are added up over all replicas outside of any tape: a gradient that
@@ -7,88 +7,279 @@ replica then takes the gradient by the total sums back to the pixels that it
 sees, and these gradients are added up where they lie in the frame.
 """
 
+import dataclasses
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 import tensorflow as tf
 
 from tfstyle.config.config import Config
 from tfstyle.distributed.replicas import EVALUATE
-from tfstyle.distributed.replicated_reader import ReplicatedExtractor
-from tfstyle.distributed.replicated_reader import add_up_over_replicas
-from tfstyle.distributed.replicated_reader import weigh_sums
+from tfstyle.distributed.replicas import Replicas
+from tfstyle.network.extractor import Extractor
+from tfstyle.objective.gram import GramSum
+from tfstyle.objective.objective import LayerSums
 from tfstyle.objective.objective import LossTerms
 from tfstyle.objective.objective import ValueAndGradient
 from tfstyle.objective.targets import Targets
 from tfstyle.objective.tiled_objective import gradient_of_sums
 from tfstyle.objective.tiled_objective import make_terms_and_gradients
+from tfstyle.objective.tiled_objective import read_tile
 from tfstyle.objective.tiled_objective import sum_tile
+from tfstyle.objective.tiles import cut_frame
+from tfstyle.objective.tiles import own_of_frame
+from tfstyle.objective.tiles import share_frame
 from tfstyle.objective.tiles import view_of
 
 
-def make_replicated_value_and_gradient(
-    reader: ReplicatedExtractor,
-    targets: Targets,
-    config: Config,
-    size: tuple[int, int],
-) -> ValueAndGradient:
-    """Makes the hinge that evaluates over replicas.
+@dataclasses.dataclass(frozen=True)
+class Round:
+    """One tile for every replica.
 
-    In process 0 it tells the others that there is an image to evaluate. The
-    image is added up over the processes: the others give zeros.
+    Attributes:
+        tile: by replica, int32 `[2, 4]`.
+        weight: by replica, float32 scalar; 0 if its tile is only there so that
+            it has one.
+    """
+
+    tile: Any
+    weight: Any
+
+
+class ReplicatedReader:
+    """Takes images through the network over replicas, each its tiles.
+
+    All processes must call the same methods in the same order, with the same
+    images.
 
     Args:
-        reader: of at least the layers in `targets`.
-        targets: what `compute_targets` returned with this reader.
-        config: a resolved one; gives the weights.
-        size: height and width of the image, pixels.
-
-    Returns:
-        A function from float32 `[1, H, W, 3]` to the image's `LossTerms` and
-        the gradient of the total, float32 `[1, H, W, 3]`.
+        extractor: of at least the layers that are asked for.
+        replicas: that share the work.
+        tile_size: pixels; 0: one tile a replica, as large as need be.
     """
-    replicas = reader.replicas
-    rounds = reader.deal(size)
-    parts = reader.part(targets, rounds)
-    whole = targets._replace(content={}, masks={})
-    weigh = make_terms_and_gradients(config)
 
-    def evaluate(image: tf.Tensor) -> tuple[LossTerms, tf.Tensor]:
-        if replicas.index == 0:
-            replicas.lead(EVALUATE)
-        image = replicas.add_up(image)
-        with replicas.naming_lost():
-            if len(rounds) == 1:
-                (dealt,), (part,) = rounds, parts
-                return evaluate_at_once(image, dealt.tile, dealt.weight, part)
-            return evaluate_in_rounds(image)
+    def __init__(
+        self, extractor: Extractor, replicas: Replicas, tile_size: int = 0
+    ):
+        self.extractor = extractor
+        self.replicas = replicas
+        self._tile_size = tile_size
+        self._names = tuple(extractor.model.output_names)
 
-    @tf.function
-    def evaluate_at_once(image, tile, weight, part):
-        def run(image, tile, weight, part):
-            view = view_of(image, tile)
-            with tf.GradientTape() as tape:
-                tape.watch(view)
-                sums = sum_tile(reader.extractor, view, tile, part)
-            total = add_up_over_replicas(weigh_sums(sums, weight))
-            terms, by_image, by_sums = weigh(image, total, whole)
-            by_own = weigh_sums(by_sums, weight)
-            own = gradient_of_sums(tape, sums, view, by_own)
-            gradient = add_up_over_replicas(_place(own, tile, image))
-            if by_image is not None:  # the image's own losses'
+    def deal(self, size: tuple[int, int]) -> list[Round]:
+        """Cuts a frame into tiles and deals them out to the replicas.
+
+        Args:
+            size: height and width, pixels.
+        """
+        number = self.replicas.num_replicas
+        tiles = share_frame(size, number, self._names)
+        if self._tile_size and any(
+            tile[0, 1] - tile[0, 0] > self._tile_size
+            or tile[1, 1] - tile[1, 0] > self._tile_size
+            for tile in tiles
+        ):
+            tiles = cut_frame(size, self._tile_size, self._names)
+        rounds = []
+        for start in range(0, len(tiles), number):
+            dealt = tiles[start : start + number]
+            weights = [1.0] * len(dealt) + [0.0] * (number - len(dealt))
+            dealt += [tiles[0]] * (number - len(dealt))
+            rounds.append(
+                Round(
+                    self._distribute([tf.constant(tile) for tile in dealt]),
+                    self._distribute([tf.constant(w) for w in weights]),
+                )
+            )
+        return rounds
+
+    def features(
+        self, image: tf.Tensor, names: Sequence[str]
+    ) -> dict[str, list[Any]]:
+        """Returns some layers' features: a list by round, each by replica."""
+        found = {name: [] for name in names}
+        for dealt in self.deal(image.shape[1:3]):
+            parts = self._read(image, dealt.tile, tuple(names))
+            for name, part in parts.items():
+                found[name].append(part)
+        return found
+
+    def gram_sums(
+        self,
+        image: tf.Tensor,
+        names: Sequence[str],
+        masks: dict[str, list[tf.Tensor]],
+    ) -> dict[str, list[GramSum]]:
+        """Returns some layers' Gram sums of a whole image, one a mask."""
+        targets = Targets({}, dict.fromkeys(names, ()), masks, {})
+        rounds = self.deal(image.shape[1:3])
+        return self.sum_rounds(image, rounds, self.part(targets, rounds)).style
+
+    def make_objective(
+        self, targets: Targets, config: Config, size: tuple[int, int]
+    ) -> ValueAndGradient:
+        """Makes the objective function that evaluates over replicas.
+
+        In process 0 it tells the others that there is an image to evaluate.
+        The image is added up over the processes: the others give zeros.
+        """
+        replicas = self.replicas
+        rounds = self.deal(size)
+        parts = self.part(targets, rounds)
+        whole = targets._replace(content={}, masks={})
+        weigh = make_terms_and_gradients(config)
+
+        def evaluate(image: tf.Tensor) -> tuple[LossTerms, tf.Tensor]:
+            if replicas.index == 0:
+                replicas.lead(EVALUATE)
+            image = replicas.add_up(image)
+            with replicas.naming_lost():
+                if len(rounds) == 1:
+                    (dealt,), (part,) = rounds, parts
+                    return evaluate_at_once(
+                        image, dealt.tile, dealt.weight, part
+                    )
+                return evaluate_in_rounds(image)
+
+        @tf.function
+        def evaluate_at_once(image, tile, weight, part):
+            def run(image, tile, weight, part):
+                view = view_of(image, tile)
+                with tf.GradientTape() as tape:
+                    tape.watch(view)
+                    sums = sum_tile(self.extractor, view, tile, part)
+                total = add_up_over_replicas(weigh_sums(sums, weight))
+                terms, by_image, by_sums = weigh(image, total, whole)
+                by_own = weigh_sums(by_sums, weight)
+                own = gradient_of_sums(tape, sums, view, by_own)
+                gradient = add_up_over_replicas(_place(own, tile, image))
+                if by_image is not None:  # the image's own losses'
+                    gradient += by_image
+                return terms, gradient
+
+            return replicas.first(
+                replicas.strategy.run(run, args=(image, tile, weight, part))
+            )
+
+        def evaluate_in_rounds(image):
+            sums = self.sum_rounds(image, rounds, parts)
+            terms, by_image, by_sums = weigh(image, sums, whole)
+            gradient = self.gradient(image, rounds, parts, by_sums)
+            if by_image is not None:
                 gradient += by_image
             return terms, gradient
 
-        return replicas.first(
-            replicas.strategy.run(run, args=(image, tile, weight, part))
+        return evaluate
+
+    def part(self, targets: Targets, rounds: Sequence[Round]) -> list[Targets]:
+        """Returns the targets of each round's own positions, by replica."""
+        return [
+            targets._replace(
+                content={n: parts[i] for n, parts in targets.content.items()},
+                masks=self._cut_masks(targets.masks, dealt.tile),
+            )
+            for i, dealt in enumerate(rounds)
+        ]
+
+    def sum_rounds(
+        self,
+        image: tf.Tensor,
+        rounds: Sequence[Round],
+        parts: Sequence[Targets],
+    ) -> LayerSums:
+        """Adds up over all tiles what adds up."""
+        total = None
+        for dealt, part in zip(rounds, parts, strict=True):
+            with self.replicas.naming_lost():
+                sums = self._sum(image, dealt.tile, dealt.weight, part)
+            if total is not None:
+                sums = tf.nest.map_structure(tf.add, total, sums)
+            total = sums
+        return total
+
+    def gradient(
+        self,
+        image: tf.Tensor,
+        rounds: Sequence[Round],
+        parts: Sequence[Targets],
+        by_sums: LayerSums,
+    ) -> tf.Tensor:
+        """Takes the gradient by the sums to the pixels of the whole image."""
+        total = np.zeros(image.shape, np.float32)
+        local = self.replicas.strategy.experimental_local_results
+        for dealt, part in zip(rounds, parts, strict=True):
+            found = self._gradient_of_tiles(
+                image, dealt.tile, dealt.weight, part, by_sums
+            )
+            for tile, values in zip(
+                local(dealt.tile), local(found), strict=True
+            ):
+                place = view_of(total, tile.numpy())
+                place += values.numpy()
+        return tf.convert_to_tensor(self.replicas.add_up(total))
+
+    def _distribute(self, values: Sequence[tf.Tensor]) -> Any:
+        """Gives every replica its value."""
+        strategy = self.replicas.strategy
+        return strategy.experimental_distribute_values_from_function(
+            lambda context: values[context.replica_id_in_sync_group]
         )
 
-    def evaluate_in_rounds(image):
-        sums = reader.sum_rounds(image, rounds, parts)
-        terms, by_image, by_sums = weigh(image, sums, whole)
-        gradient = reader.gradient(image, rounds, parts, by_sums)
-        if by_image is not None:
-            gradient += by_image
-        return terms, gradient
+    def _run(self, function: Callable, *arguments) -> Any:
+        return self.replicas.strategy.run(function, args=arguments)
 
-    return evaluate
+    @tf.function
+    def _read(self, image, tile, names):
+        return self._run(
+            lambda image, tile: read_tile(self.extractor, image, tile, names),
+            image,
+            tile,
+        )
+
+    @tf.function
+    def _cut_masks(self, masks, tile):
+        return self._run(
+            lambda tile: {
+                n: [own_of_frame(mask, n, tile) for mask in each]
+                for n, each in masks.items()
+            },
+            tile,
+        )
+
+    @tf.function
+    def _sum(self, image, tile, weight, part):
+        def run(image, tile, weight, part):
+            sums = sum_tile(self.extractor, view_of(image, tile), tile, part)
+            return add_up_over_replicas(weigh_sums(sums, weight))
+
+        return self.replicas.first(self._run(run, image, tile, weight, part))
+
+    @tf.function
+    def _gradient_of_tiles(self, image, tile, weight, part, by_sums):
+        def run(image, tile, weight, part, by_sums):
+            view = view_of(image, tile)
+            with tf.GradientTape() as tape:
+                tape.watch(view)
+                sums = sum_tile(self.extractor, view, tile, part)
+            by_own = weigh_sums(by_sums, weight)
+            return gradient_of_sums(tape, sums, view, by_own)
+
+        return self._run(run, image, tile, weight, part, by_sums)
+
+
+def add_up_over_replicas(values: Any) -> Any:
+    """Adds up over the replicas; to be called in one."""
+    context = tf.distribute.get_replica_context()
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
+
+
+def weigh_sums(sums: LayerSums, weight: tf.Tensor) -> LayerSums:
+    """Multiplies sums by a replica's weight. A missing one stays so."""
+    return tf.nest.map_structure(
+        lambda s: None if s is None else s * weight, sums
+    )
 
 
 def _place(own: tf.Tensor, tile: tf.Tensor, image: tf.Tensor) -> tf.Tensor:

@@ -26,8 +26,8 @@ from tfstyle.experiment.finished import is_finished
 from tfstyle.experiment.manifest import Job
 from tfstyle.experiment.manifest import read_manifest
 from tfstyle.network.weights import WeightsError
+from tfstyle.system.signals import StopSignals
 from tfstyle.system.tensorflow_setup import SetupError
-from tfstyle.system.tensorflow_setup import StopSignals
 from tfstyle.system.tensorflow_setup import return_freed_memory
 
 MAX_STEM = 60

@@ -22,6 +22,8 @@ from tfstyle.experiment import run_directory
 from tfstyle.network.weights import load_weights
 from tfstyle.system import tensorflow_setup
 from tfstyle.system.recent import Recent
+from tfstyle.system.signals import StopSignals
+from tfstyle.training.plan import resolve_for_machine
 from tfstyle.training.plan import settle_by_images
 
 MAX_EXTRACTORS = 2
@@ -72,7 +74,7 @@ class Machine:
             self.replicas = strategy.make_replicas(config, place)
             self.device = tensorflow_setup.use_devices(verbose=self._verbose)
             tensorflow_setup.warn_of_unused_gpus()
-        return tensorflow_setup.resolve_for_machine(config)
+        return resolve_for_machine(config)
 
     def make_extractor(self, config: Config):
         """Returns the config's extractor; the last ones are kept.
@@ -80,7 +82,7 @@ class Machine:
         Raises:
             WeightsError: if the weights cannot be had.
         """
-        from tfstyle.network import extractor as feature_extractor
+        from tfstyle.training.extractor import make_extractor
 
         key = (
             *_weights_key(config),
@@ -93,9 +95,7 @@ class Machine:
         )
         shared = self.replicas
         with shared.scope() if shared else contextlib.nullcontext():
-            return self._extractors.get(
-                key, lambda: feature_extractor.make_extractor(config)
-            )
+            return self._extractors.get(key, lambda: make_extractor(config))
 
     def hash_weights(self, config: Config) -> str:
         """Returns the SHA-256 of the weights' values, without TensorFlow.
@@ -177,7 +177,7 @@ def paint_images(
     config: Config,
     images: inputs.ImageFiles,
     machine: Machine,
-    signals: tensorflow_setup.StopSignals | None = None,
+    signals: StopSignals | None = None,
     place: Cluster = ALONE,
 ):
     """Paints one picture whose images are read.
@@ -217,7 +217,7 @@ def paint_images(
             if signals.number:
                 return None, signals.number
         else:
-            signals = stack.enter_context(tensorflow_setup.StopSignals())
+            signals = stack.enter_context(StopSignals())
         if replicas is not None:
             replicas.find_signal = lambda: signals.number
             stack.enter_context(worker.leading(replicas))

@@ -21,7 +21,7 @@ from tfstyle.errors import one_line
 from tfstyle.experiment import resume
 from tfstyle.experiment.inputs import ImageFiles
 from tfstyle.network.extractor import Extractor
-from tfstyle.system import tensorflow_setup
+from tfstyle.system.signals import StopSignals
 from tfstyle.training.problem import Levels
 
 
@@ -105,8 +105,8 @@ def follow(
         extractor=extractor,
         replicas=replicas,
     )
-    hinge, image = None, None
-    with tensorflow_setup.StopSignals() as signals:
+    objective, image = None, None
+    with StopSignals() as signals:
         replicas.find_signal = lambda: signals.number
         while True:
             command, value = replicas.follow()
@@ -119,6 +119,6 @@ def follow(
                 )
             if command == LEVEL:
                 image = levels.zeros(value)
-                hinge = levels.make_hinge(value)
+                objective = levels.make_objective(value)
             if command == EVALUATE:
-                hinge(image)
+                objective(image)

@@ -2,25 +2,20 @@
 
 import dataclasses
 import functools
-import hashlib
 from collections.abc import Iterable
 
 import keras
 import tensorflow as tf
 
-from tfstyle.config.config import Config
 from tfstyle.network import vgg19
 from tfstyle.network.weights import load_weights
-from tfstyle.objective.gram import GramSum
-from tfstyle.objective.gram import region_sums
 from tfstyle.system.recent import Recent
-from tfstyle.system.tensorflow_setup import resolve_for_machine
 from tfstyle.system.tensorflow_setup import return_freed_memory
 
 MAX_GRAPHS = 12
 """Functions compiled for one network that are kept, each for one shape."""
-MAX_STYLES = 64
-"""Images whose Gram sums are kept; those of the paper's layers are 2.4 MB."""
+MAX_RESULTS = 64
+"""Results that are kept, such as a style's Gram sums of 2.4 MB."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,46 +47,15 @@ class Extractor:
         run = self.graphs.get(("features", image.shape), self._make_run)
         return run(image)
 
-    def features(
-        self, image: tf.Tensor, names: Iterable[str]
-    ) -> dict[str, tf.Tensor]:
-        """Returns some layers' features of a whole image."""
-        features = self(image)
-        return {name: features[name] for name in names}
-
-    def gram_sums(
-        self,
-        image: tf.Tensor,
-        names: Iterable[str],
-        masks: dict[str, list[tf.Tensor]],
-    ) -> dict[str, list[GramSum]]:
-        """Returns some layers' Gram sums of a whole image, one a mask.
-
-        What was read lately is remembered: one style may be that of many
-        pictures.
-
-        Args:
-            image: float32 `[1, H, W, 3]`, BGR without the mean.
-            names: of layers.
-            masks: float32 `[1, H_l, W_l, 1]` by layer; none: one sum of all.
-        """
-
-        def read():
-            found = self.features(image, names)
-            return {n: region_sums(f, masks.get(n)) for n, f in found.items()}
-
-        if not tf.executing_eagerly():
-            return read()
-        return dict(self._styles.get(_digest(image, names, masks), read))
-
     @functools.cached_property
     def graphs(self) -> Recent:
         """Functions compiled for this network, which go with it."""
         return Recent(MAX_GRAPHS)
 
     @functools.cached_property
-    def _styles(self) -> Recent:
-        return Recent(MAX_STYLES)
+    def results(self) -> Recent:
+        """What was computed of its features lately, for the next picture."""
+        return Recent(MAX_RESULTS)
 
     def _make_run(self):
         # A graph frees what comes between the features; eager Keras keeps it.
@@ -117,70 +81,43 @@ class Extractor:
             features = {n: f * divisor for n, f in features.items()}
         return features
 
-    @functools.cached_property
-    def segments(self) -> list[keras.Model]:
-        """The model cut behind its poolings.
 
-        Each takes what the one before gives under its last layer's name, and
-        gives that and the features of its own.
-        """
-        layers = self.model.layers
-        ends = [layer for layer in layers if layer.name.endswith("_pool")]
-        if layers[-1] not in ends:
-            ends.append(layers[-1])
-        names = set(self.model.output_names)
-        segments, start, first = [], self.model.inputs[0], 0
-        for end in ends:
-            last = layers.index(end)
-            own = layers[first : last + 1]
-            outputs = {x.name: x.output for x in own if x.name in names}
-            outputs[end.name] = end.output
-            segments.append(keras.Model(start, outputs, name=end.name))
-            start, first = end.output, last + 1
-        return segments
+def load_extractor(
+    layers: Iterable[str],
+    *,
+    weights: str = "auto",
+    seed: int = 0,
+    rescale_filters: bool = False,
+    pooling: str = "average",
+    convolution: str = "direct",
+    precision: str = "float32",
+    padding: str = "zero",
+) -> Extractor:
+    """Loads VGG19's weights and makes an extractor of some layers.
 
-
-def make_extractor(config: Config) -> Extractor:
-    """Makes the extractor of a run's content and style layers.
+    Args:
+        layers: Keras layer names; a name may come twice.
+        weights: as `weights.load_weights` takes them, with `seed` and
+            `rescale_filters`.
+        seed: of random weights.
+        rescale_filters: give every filter a mean activation of 1.
+        pooling: as `vgg19.make_vgg19` takes it, and the others.
+        convolution: `direct` or `winograd`.
+        precision: a Keras dtype policy.
+        padding: of the first convolution, `zero` or `replicate`.
 
     Raises:
-        ConfigError: if the config asks for what the machine has not.
         WeightsError: if the weights cannot be had.
     """
-    config = resolve_for_machine(config)
-    weights = load_weights(
-        config.weights, config.seed, rescale_filters=config.rescale_filters
-    )
+    loaded = load_weights(weights, seed, rescale_filters=rescale_filters)
     network = vgg19.make_vgg19(
-        weights.layers,
-        config.pooling,
-        config.convolution,
-        config.precision,
-        config.padding,
+        loaded.layers, pooling, convolution, precision, padding
     )
-    model = make_feature_model(
-        network, (*config.content_layers, *config.style_layers)
-    )
-    extractor = Extractor(
-        model, weights.origin, weights.sha256, config.precision
-    )
-    del weights, network
+    model = make_feature_model(network, layers)
+    extractor = Extractor(model, loaded.origin, loaded.sha256, precision)
+    del loaded, network
     return_freed_memory()
     return extractor
-
-
-def _digest(
-    image: tf.Tensor,
-    names: Iterable[str],
-    masks: dict[str, list[tf.Tensor]],
-) -> bytes:
-    """Returns a hash of an image and of what is asked for it."""
-    asked = {name: len(masks.get(name, ())) for name in names}
-    digest = hashlib.sha256(repr(asked).encode())
-    for tensor in [image, *(mask for n in asked for mask in masks.get(n, ()))]:
-        digest.update(repr(tensor.shape).encode())
-        digest.update(tensor.numpy().data)
-    return digest.digest()
 
 
 def make_feature_model(

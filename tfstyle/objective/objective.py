@@ -1,4 +1,4 @@
-"""The weighted sum of the losses and its gradient: the program's hinge.
+"""The objective function: the weighted sum of all losses, and its gradient.
 
 `value_and_gradient(image) -> (LossTerms, gradient)` is one signature. The
 whole frame at once, as here, is one way to implement it.
@@ -74,7 +74,7 @@ ValueAndGradient = Callable[[tf.Tensor], tuple[LossTerms, tf.Tensor]]
 def make_value_and_gradient(
     extractor: Extractor, targets: Targets, config: Config
 ) -> ValueAndGradient:
-    """Makes the hinge that evaluates the whole frame in one graph.
+    """Makes the objective function of the whole frame, in one graph.
 
     Args:
         extractor: of at least the layers in `targets`.
@@ -112,7 +112,6 @@ def _graph_config(config: Config) -> Config:
 
 def _compile(extractor: Extractor, config: Config):
     """Returns the function of image and targets that is compiled by shape."""
-    forward = _forward_in_segments if config.recompute else _forward
 
     @tf.function(jit_compile=config.jit_compile == "true")
     def evaluate(image, targets):
@@ -120,41 +119,10 @@ def _compile(extractor: Extractor, config: Config):
             return _evaluate_scaled(extractor, image, targets, config)
         with tf.GradientTape() as tape:
             tape.watch(image)
-            terms = forward(extractor, image, targets, config)
+            terms = compute_terms(image, extractor(image), targets, config)
         return terms, tape.gradient(terms.total, image)
 
     return evaluate
-
-
-def _forward(
-    extractor: Extractor, image: tf.Tensor, targets: Targets, config: Config
-) -> LossTerms:
-    return compute_terms(image, extractor(image), targets, config)
-
-
-def _forward_in_segments(
-    extractor: Extractor, image: tf.Tensor, targets: Targets, config: Config
-) -> LossTerms:
-    """Computes the terms so that their gradient needs little memory.
-
-    Of every segment only its input is kept; what is in it is made again
-    when the gradient comes by.
-    """
-    raw, size = {}, image.shape[1:3]
-    end = extractor.scale_image(image)
-    for segment in extractor.segments:
-
-        @tf.recompute_grad
-        def run(image, segment=segment):
-            features = segment(image, training=False)
-            end = features[segment.name]
-            features = extractor.scale_features(features)
-            sums = sum_layers(features, targets)
-            return end, _layer_losses(sums, targets, size, config)
-
-        end, losses_of_segment = run(end)
-        raw.update(losses_of_segment)
-    return _weigh(image, raw, config)
 
 
 def _evaluate_scaled(

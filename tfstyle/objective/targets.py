@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import NamedTuple
-from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -11,14 +10,14 @@ from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
 from tfstyle.images.masks import average_mask
 from tfstyle.network.layers import BY_NAME
-from tfstyle.objective.gram import GramSum
 
 
 class Targets(NamedTuple):
     """What an image is held against. An empty dict leaves its term out.
 
     Attributes:
-        content: `{layer: float32 [1, H_l, W_l, N_l]}`, the content's features.
+        content: `{layer: float32 [1, H_l, W_l, N_l]}`, the content's features;
+            a `ReplicatedReader` keeps them in pieces, where they are used.
         style: `{layer: [float32 [N_l, N_l], ...]}`, for each region the
             style's Gram matrix, divided by its own count; without masks the
             whole frame is the one region.
@@ -34,25 +33,8 @@ class Targets(NamedTuple):
     content_energy: dict[str, tf.Tensor]
 
 
-class Reader(Protocol):
-    """Reads features from whole images: at once, or tile by tile."""
-
-    def features(
-        self, image: tf.Tensor, names: Sequence[str]
-    ) -> dict[str, tf.Tensor]:
-        """Returns layers' features, float32 `[1, H_l, W_l, N_l]`."""
-
-    def gram_sums(
-        self,
-        image: tf.Tensor,
-        names: Sequence[str],
-        masks: dict[str, list[tf.Tensor]],
-    ) -> dict[str, list[GramSum]]:
-        """Returns layers' Gram sums, one a mask; without masks, one."""
-
-
 def compute_targets(
-    reader: Reader,
+    reader,
     content: tf.Tensor | None,
     styles: Sequence[tf.Tensor],
     config: Config,
@@ -67,7 +49,7 @@ def compute_targets(
     masks, region r of the image is held against region r of style r.
 
     Args:
-        reader: of at least the content and style layers.
+        reader: a `readers.Reader` of at least the content and style layers.
         content: float32 `[1, H, W, 3]`, BGR without the mean, or None.
         styles: the same, of any sizes; may be empty.
         config: gives layers and blend weights.
@@ -119,7 +101,7 @@ def compute_targets(
 
 
 def _measure_energy(
-    reader: Reader, content: tf.Tensor, config: Config
+    reader, content: tf.Tensor, config: Config
 ) -> dict[str, tf.Tensor]:
     """Returns the sum of the content's squared features, by layer.
 

@@ -1,4 +1,4 @@
-"""The hinge tile by tile: exact, in memory that does not grow with the frame.
+"""The objective function tile by tile: exact, in bounded memory.
 
 A Gram matrix is a sum over positions, and so is the content loss. A first pass
 over the tiles adds up these sums; the gradient of the total by the sums, which
@@ -20,6 +20,7 @@ from tfstyle.objective.gram import GramSum
 from tfstyle.objective.objective import LayerSums
 from tfstyle.objective.objective import LossTerms
 from tfstyle.objective.objective import ValueAndGradient
+from tfstyle.objective.objective import make_value_and_gradient
 from tfstyle.objective.objective import sum_layers
 from tfstyle.objective.objective import terms_of_sums
 from tfstyle.objective.targets import Targets
@@ -29,8 +30,8 @@ from tfstyle.objective.tiles import own_of_view
 from tfstyle.objective.tiles import view_of
 
 
-class TiledExtractor:
-    """Reads features and Gram sums of images of any size, tile by tile.
+class TiledReader:
+    """Takes images of any size through the network tile by tile.
 
     Args:
         extractor: of at least the layers that are asked for.
@@ -66,6 +67,27 @@ class TiledExtractor:
         """Returns some layers' Gram sums of a whole image, one a mask."""
         targets = Targets({}, dict.fromkeys(names, ()), masks, {})
         return self.sum_layers(image, targets).style
+
+    def make_objective(
+        self, targets: Targets, config: Config, size: tuple[int, int]
+    ) -> ValueAndGradient:
+        """Makes the objective function that evaluates tile by tile.
+
+        An image that is one tile is evaluated as a whole frame.
+        """
+        if max(size) <= self._tile_size:
+            return make_value_and_gradient(self._extractor, targets, config)
+        weigh = make_terms_and_gradients(config)
+
+        def evaluate(image: tf.Tensor) -> tuple[LossTerms, tf.Tensor]:
+            sums = self.sum_layers(image, targets)
+            terms, by_image, by_sums = weigh(image, sums, targets)
+            gradient = self.gradient(image, targets, by_sums)
+            if by_image is not None:  # the image's own losses'
+                gradient += by_image
+            return terms, gradient
+
+        return evaluate
 
     def sum_layers(self, image: tf.Tensor, targets: Targets) -> LayerSums:
         """Adds up over all tiles what adds up."""
@@ -192,34 +214,6 @@ def make_terms_and_gradients(config: Config):
         return terms, *tape.gradient(terms.total, (image, sums))
 
     return weigh
-
-
-def make_tiled_value_and_gradient(
-    extractor: Extractor, targets: Targets, config: Config
-) -> ValueAndGradient:
-    """Makes the hinge that evaluates tile by tile.
-
-    Args:
-        extractor: of at least the layers in `targets`.
-        targets: of the whole frame.
-        config: a resolved one; gives the weights and `tile_size`.
-
-    Returns:
-        A function from float32 `[1, H, W, 3]` to the image's `LossTerms` and
-        the gradient of the total, float32 `[1, H, W, 3]`.
-    """
-    tiled = TiledExtractor(extractor, config.tile_size)
-    weigh = make_terms_and_gradients(config)
-
-    def evaluate(image: tf.Tensor) -> tuple[LossTerms, tf.Tensor]:
-        sums = tiled.sum_layers(image, targets)
-        terms, by_image, by_sums = weigh(image, sums, targets)
-        gradient = tiled.gradient(image, targets, by_sums)
-        if by_image is not None:  # the image's own losses'
-            gradient += by_image
-        return terms, gradient
-
-    return evaluate
 
 
 def _add(a: LayerSums, b: LayerSums) -> LayerSums:

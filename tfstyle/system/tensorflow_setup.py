@@ -1,21 +1,16 @@
-"""Start-up and signals: TensorFlow loaded quietly, runs stopped cleanly."""
+"""The start of TensorFlow: loaded quietly, with its settings."""
 
 import contextlib
 import ctypes
-import dataclasses
 import gc
 import glob
 import os
 import shutil
-import signal
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 
 from absl import logging
-
-from tfstyle.config import validation
 
 
 class SetupError(RuntimeError):
@@ -108,38 +103,6 @@ def warn_of_unused_gpus() -> None:
         )
 
 
-def resolve_for_machine(config):
-    """Returns a Config whose `auto`s are what they mean on this machine.
-
-    Args:
-        config: a `Config`; one that is resolved already comes back as it is.
-
-    Raises:
-        SetupError: if it asks for what the machine has not.
-    """
-    import tensorflow as tf
-
-    has_gpu = bool(tf.config.list_physical_devices("GPU"))
-    if has_gpu and config.convolution == "winograd":
-        raise SetupError(
-            "`convolution` is winograd, which is for the CPU, but a GPU runs."
-            " Give convolution=direct, or hide it: CUDA_VISIBLE_DEVICES=''."
-        )
-    is_cut = (
-        config.tile_size not in (0, "auto")
-        or config.strategy in validation.REPLICATED
-    )
-    is_direct = has_gpu or config.precision != "float32" or is_cut
-    choices = {
-        "convolution": "direct" if is_direct else "winograd",
-        "jit_compile": "true" if has_gpu else "false",
-    }
-    return dataclasses.replace(
-        config,
-        **{n: v for n, v in choices.items() if getattr(config, n) == "auto"},
-    )
-
-
 def return_freed_memory() -> None:
     """Gives the system back what is free in Python's and C's memory.
 
@@ -172,51 +135,3 @@ def _stderr_aside() -> Iterator[None]:
         finally:
             os.dup2(saved, 2)
             os.close(saved)
-
-
-class StopSignals:
-    """Turns SIGINT and SIGTERM into the end of a run, a second into an exit.
-
-    Python runs its handlers only between calls of TensorFlow, so a thread
-    watches; the second signal ends the process even while TensorFlow works.
-
-    Attributes:
-        number: of the signal that came, or None.
-    """
-
-    def __init__(self):
-        self.number: int | None = None
-        self._handlers = {}
-
-    def __enter__(self):
-        self._read_end, self._write_end = os.pipe()
-        os.set_blocking(self._write_end, False)
-        self._old_wakeup = signal.set_wakeup_fd(self._write_end)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._handlers[number] = signal.signal(number, lambda *_: None)
-        self._watcher = threading.Thread(target=self._watch, daemon=True)
-        self._watcher.start()
-        return self
-
-    def __exit__(self, *_):
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-        signal.set_wakeup_fd(self._old_wakeup)
-        os.close(self._write_end)
-        self._watcher.join()
-        os.close(self._read_end)
-
-    def __call__(self) -> str | None:
-        """Returns the signal's name if one has come: the run is to end."""
-        return signal.Signals(self.number).name if self.number else None
-
-    def _watch(self) -> None:
-        while number := os.read(self._read_end, 1):
-            if number[0] not in self._handlers:
-                continue
-            if self.number is not None:
-                os._exit(128 + number[0])
-            self.number = number[0]
-            message = b"\nStopping at this step; again to exit at once.\n"
-            with contextlib.suppress(OSError):  # nobody reads it any more
-                os.write(2, message)

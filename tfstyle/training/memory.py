@@ -16,8 +16,8 @@ from tfstyle.distributed.replicas import Replicas
 from tfstyle.network.layers import BY_NAME
 from tfstyle.objective.tiles import halo_of
 from tfstyle.objective.tiles import share_frame
-from tfstyle.system.tensorflow_setup import resolve_for_machine
 from tfstyle.training.plan import frame_of
+from tfstyle.training.plan import resolve_for_machine
 
 PROGRAM = 0.75e9
 """Bytes of TensorFlow, its kernels and the weights."""
@@ -167,7 +167,7 @@ def _advise(
                 flags = " ".join(
                     f"--{name}={str(value).lower()}"
                     for name, value in change.items()
-                    if name in ("tile_size", "recompute", *fewer, "optimizer")
+                    if name in ("tile_size", *fewer, "optimizer")
                     and value != getattr(config, name)
                 )
                 return f" {flags} needs about {need / 1e9:.1f} GB"
@@ -178,8 +178,10 @@ def _tile_changes(config: Config) -> list[dict[str, object]]:
     """Returns what fields to change for tiles, largest first, if any can be."""
     if config.precision == "mixed_float16":
         return []
-    others = {"convolution": "direct", "recompute": False}
-    return [{"tile_size": tile_size, **others} for tile_size in TILE_SIZES]
+    return [
+        {"tile_size": tile_size, "convolution": "direct"}
+        for tile_size in TILE_SIZES
+    ]
 
 
 def free_memory() -> float:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tfstyle.config import validation
 from tfstyle.config.config import Config
 from tfstyle.images import files as image_files
 from tfstyle.images.frame import Frame
@@ -12,6 +13,7 @@ from tfstyle.images.frame import make_frame
 from tfstyle.images.resize import FACTOR
 from tfstyle.network.layers import Layer
 from tfstyle.network.layers import deepest
+from tfstyle.system.tensorflow_setup import SetupError
 
 COARSEST = 128
 """Least long edge of the coarsest level, pixels.
@@ -67,6 +69,38 @@ def settle_by_images(
             for level in reversed(range(num_levels))
         )
     return dataclasses.replace(config, **changes)
+
+
+def resolve_for_machine(config: Config) -> Config:
+    """Returns a config whose `auto`s are what they mean on this machine.
+
+    Args:
+        config: one that is resolved already comes back as it is.
+
+    Raises:
+        SetupError: if it asks for what the machine has not.
+    """
+    import tensorflow as tf
+
+    has_gpu = bool(tf.config.list_physical_devices("GPU"))
+    if has_gpu and config.convolution == "winograd":
+        raise SetupError(
+            "`convolution` is winograd, which is for the CPU, but a GPU runs."
+            " Give convolution=direct, or hide it: CUDA_VISIBLE_DEVICES=''."
+        )
+    is_cut = (
+        config.tile_size not in (0, "auto")
+        or config.strategy in validation.REPLICATED
+    )
+    is_direct = has_gpu or config.precision != "float32" or is_cut
+    choices = {
+        "convolution": "direct" if is_direct else "winograd",
+        "jit_compile": "true" if has_gpu else "false",
+    }
+    return dataclasses.replace(
+        config,
+        **{n: v for n, v in choices.items() if getattr(config, n) == "auto"},
+    )
 
 
 def frame_of(height: int, width: int, config: Config) -> Frame:

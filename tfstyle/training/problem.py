@@ -1,4 +1,4 @@
-"""What is minimised at each level of a run: its images, targets and hinge."""
+"""What is minimised at each level: images, targets, the objective function."""
 
 import dataclasses
 import math
@@ -10,10 +10,7 @@ import tensorflow as tf
 from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
 from tfstyle.distributed.replicas import Replicas
-from tfstyle.distributed.replicated_objective import (
-    make_replicated_value_and_gradient,
-)
-from tfstyle.distributed.replicated_reader import ReplicatedExtractor
+from tfstyle.distributed.replicated_objective import ReplicatedReader
 from tfstyle.images import color_transfer
 from tfstyle.images import files as image_files
 from tfstyle.images.frame import Frame
@@ -22,10 +19,10 @@ from tfstyle.images.resize import level_sizes
 from tfstyle.network.extractor import Extractor
 from tfstyle.network.layers import num_positions
 from tfstyle.objective.objective import ValueAndGradient
-from tfstyle.objective.objective import make_value_and_gradient
+from tfstyle.objective.readers import Reader
+from tfstyle.objective.readers import WholeFrameReader
 from tfstyle.objective.targets import compute_targets
-from tfstyle.objective.tiled_objective import TiledExtractor
-from tfstyle.objective.tiled_objective import make_tiled_value_and_gradient
+from tfstyle.objective.tiled_objective import TiledReader
 from tfstyle.training.plan import deepest_layer
 from tfstyle.training.plan import frame_of
 from tfstyle.training.plan import settle_by_images
@@ -71,14 +68,7 @@ class Levels:
         self._config = config
         self._content_masks = content_masks
         self._style_masks = style_masks
-        self._extractor = extractor
-        self._reader = extractor
-        if replicas is not None:
-            self._reader = ReplicatedExtractor(
-                extractor, replicas, config.tile_size
-            )
-        elif config.tile_size:
-            self._reader = TiledExtractor(extractor, config.tile_size)
+        self._reader = make_reader(extractor, config, replicas)
 
     def images(self, level: int) -> tuple[np.ndarray | None, list[np.ndarray]]:
         """Returns a level's content and styles, uint8 `[H, W, 3]`, RGB.
@@ -100,8 +90,8 @@ class Levels:
         """Returns an image of a level's frame, float32 `[1, H, W, 3]`."""
         return tf.zeros((1, *self.frames[level].size, 3))
 
-    def make_hinge(self, level: int) -> ValueAndGradient:
-        """Computes a level's targets and makes its hinge."""
+    def make_objective(self, level: int) -> ValueAndGradient:
+        """Computes a level's targets and makes its objective function."""
         frame, reader = self.frames[level], self._reader
         size = frame.size
         config = _weigh_level(self._config, size, self.frames[-1].size)
@@ -115,15 +105,24 @@ class Levels:
             style_masks=self._style_masks,
             image_size=size,
         )
-        if isinstance(reader, ReplicatedExtractor):
-            return make_replicated_value_and_gradient(
-                reader, targets, config, size
-            )
-        if config.tile_size and max(size) > config.tile_size:
-            return make_tiled_value_and_gradient(
-                self._extractor, targets, config
-            )
-        return make_value_and_gradient(self._extractor, targets, config)
+        return reader.make_objective(targets, config, size)
+
+
+def make_reader(
+    extractor: Extractor, config: Config, replicas: Replicas | None = None
+) -> Reader:
+    """Makes what takes a run's images through the network.
+
+    Args:
+        extractor: of the config's layers.
+        config: gives the `tile_size`, which is settled.
+        replicas: that share the work, or None.
+    """
+    if replicas is not None:
+        return ReplicatedReader(extractor, replicas, config.tile_size)
+    if config.tile_size:
+        return TiledReader(extractor, config.tile_size)
+    return WholeFrameReader(extractor)
 
 
 def output_size(

@@ -16,10 +16,10 @@ from tfstyle.images.preprocessing import deprocess
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.resize import enlarge
 from tfstyle.network.extractor import Extractor
-from tfstyle.network.extractor import make_extractor
 from tfstyle.training import memory
 from tfstyle.training.callbacks import Action
 from tfstyle.training.callbacks import Finish
+from tfstyle.training.extractor import make_extractor
 from tfstyle.training.initial_image import make_initial_image
 from tfstyle.training.plan import settle_by_images
 from tfstyle.training.problem import Levels
@@ -132,10 +132,10 @@ def stylize(
             continue
         if replicas is not None:
             replicas.lead(LEVEL, level)
-        hinge = levels.make_hinge(level)
+        objective = levels.make_objective(level)
         variable = tf.Variable(image)
         image = None  # so that a large one is there once
-        loop.run_level(level, frame, variable, hinge)
+        loop.run_level(level, frame, variable, objective)
         image = variable.numpy()
     return loop.result(levels.frames[-1].crop(image))
 

@@ -137,7 +137,7 @@ class Loop:
             level: its number; the coarsest is 0.
             frame: where the picture lies within the image.
             image: float32 `[1, H, W, 3]`, changed in place.
-            value_and_gradient: the level's hinge.
+            value_and_gradient: the level's objective function.
         """
         config = self._config
         optimizer = make_optimizer(

@@ -74,7 +74,7 @@ class Adam:
         (self._unit,) = state.reals("unit", 1)
 
     def _evaluate(self):
-        # The hinge may be a loop of the host: no graph is made around it.
+        # The objective may be a loop on the host: no graph is made around it.
         self.evaluations += 1
         image = self._image.read_value()
         terms, self.gradient = self._value_and_gradient(image)

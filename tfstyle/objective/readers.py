@@ -1,0 +1,121 @@
+"""Readers: how images are taken through the network.
+
+At once, as here, tile by tile (`tiled_objective`) or over replicas
+(`distributed.replicated_objective`). Whoever computes targets or optimises an
+image does not see which.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import Any
+from typing import Protocol
+
+import tensorflow as tf
+
+from tfstyle.config.config import Config
+from tfstyle.network.extractor import Extractor
+from tfstyle.objective.gram import GramSum
+from tfstyle.objective.gram import region_sums
+from tfstyle.objective.objective import ValueAndGradient
+from tfstyle.objective.objective import make_value_and_gradient
+from tfstyle.objective.targets import Targets
+
+
+class Reader(Protocol):
+    """Reads targets from images and makes the objective function."""
+
+    def features(
+        self, image: tf.Tensor, names: Sequence[str]
+    ) -> dict[str, Any]:
+        """Returns layers' features, as this reader's objective takes them.
+
+        Args:
+            image: float32 `[1, H, W, 3]`, BGR without the mean.
+            names: of layers.
+        """
+
+    def gram_sums(
+        self,
+        image: tf.Tensor,
+        names: Sequence[str],
+        masks: dict[str, list[tf.Tensor]],
+    ) -> dict[str, list[GramSum]]:
+        """Returns layers' Gram sums of a whole image, one per mask.
+
+        Args:
+            image: float32 `[1, H, W, 3]`, BGR without the mean.
+            names: of layers.
+            masks: float32 `[1, H_l, W_l, 1]` by layer; none: one sum of all.
+        """
+
+    def make_objective(
+        self, targets: Targets, config: Config, size: tuple[int, int]
+    ) -> ValueAndGradient:
+        """Makes the objective function.
+
+        Args:
+            targets: what `compute_targets` returned with this reader.
+            config: a resolved one; gives the weights.
+            size: height and width of the image, pixels.
+
+        Returns:
+            A function from float32 `[1, H, W, 3]` to the image's `LossTerms`
+            and the gradient of the total, float32 `[1, H, W, 3]`.
+        """
+
+
+class WholeFrameReader:
+    """Takes whole images through the network at once.
+
+    Args:
+        extractor: of at least the layers that are asked for.
+    """
+
+    def __init__(self, extractor: Extractor):
+        self._extractor = extractor
+
+    def features(
+        self, image: tf.Tensor, names: Iterable[str]
+    ) -> dict[str, tf.Tensor]:
+        """Returns layers' features, float32 `[1, H_l, W_l, N_l]`."""
+        features = self._extractor(image)
+        return {name: features[name] for name in names}
+
+    def gram_sums(
+        self,
+        image: tf.Tensor,
+        names: Iterable[str],
+        masks: dict[str, list[tf.Tensor]],
+    ) -> dict[str, list[GramSum]]:
+        """Returns layers' Gram sums of a whole image, one per mask.
+
+        They are kept with the extractor: many pictures may share a style.
+        """
+
+        def read():
+            found = self.features(image, names)
+            return {n: region_sums(f, masks.get(n)) for n, f in found.items()}
+
+        key = _digest(image, names, masks)
+        return dict(self._extractor.results.get(key, read))
+
+    def make_objective(
+        self, targets: Targets, config: Config, size: tuple[int, int]
+    ) -> ValueAndGradient:
+        """Makes the objective function of whole images."""
+        return make_value_and_gradient(self._extractor, targets, config)
+
+
+def _digest(
+    image: tf.Tensor,
+    names: Iterable[str],
+    masks: dict[str, list[tf.Tensor]],
+) -> bytes:
+    """Returns a hash of an image and of what is asked for it."""
+    asked = {name: len(masks.get(name, ())) for name in names}
+    digest = hashlib.sha256(repr(asked).encode())
+    for tensor in [image, *(mask for n in asked for mask in masks.get(n, ()))]:
+        digest.update(repr(tensor.shape).encode())
+        digest.update(tensor.numpy().data)
+    return digest.digest()
