@@ -445,6 +445,27 @@ def test_later_flags_win_over_a_picture_s(tmp_path):
         assert (config.seed, config.image_size) == (8, 99)
 
 
+def test_flags_from_is_heeded_inside_a_flagfile(tmp_path):
+    from tfstyle.config import flagfile
+
+    path = tmp_path / "picture.png"
+    write_picture(str(path), flagfile.make_text(["--image_size=99"], {}))
+    (tmp_path / "a.cfg").write_text(f"--flags_from={path}\n--seed=8\n")
+    config = parse(f"--flagfile={tmp_path / 'a.cfg'}")
+    assert (config.seed, config.image_size) == (8, 99)
+
+
+def test_flags_of_a_former_release_may_say_that_they_do_nothing(
+    tmp_path, refusal
+):
+    """So the texts of older pictures are still flagfiles."""
+    (tmp_path / "a.cfg").write_text("--averaging=0.0\n--seed=8\n")
+    config = parse(f"--flagfile={tmp_path / 'a.cfg'}", "--recompute=false")
+    assert config == Config(seed=8)
+    assert "`averaging` is no longer a flag" in refusal("--averaging=0.5")
+    assert "`recompute` is no longer a flag" in refusal("--recompute")
+
+
 @pytest.mark.parametrize("text", ["", "--seed=7\n"])
 def test_picture_of_another_program_is_refused(tmp_path, text, refusal):
     path = str(tmp_path / "picture.png")

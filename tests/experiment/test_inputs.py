@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from tfstyle.config.config import Config
+from tfstyle.experiment.inputs import describe_image
 from tfstyle.experiment.inputs import read_image_files
 from tfstyle.images.files import ImageError
 
@@ -75,3 +76,32 @@ def test_too_large_file_is_refused(save):
     config = Config(style_images=[save("a.png")[0]], max_image_pixels=400)
     with pytest.raises(ImageError, match="at most 400 pixels"):
         read_image_files(config)
+
+
+def test_describe_image_gives_width_height_and_hash():
+    pixels = np.arange(18, dtype=np.uint8).reshape(2, 3, 3)
+    # sha256sum of the file whose bytes are "2x3", then 0 to 17
+    digest = "42512c7f0cf446fcab9763274cfb4ebc6fc8b62677eb8f20b6f54bef6f3149d9"
+    assert describe_image(pixels) == f"3x2 sha256={digest}"
+
+
+def test_describe_image_tells_pictures_of_the_same_bytes_apart():
+    pixels = np.arange(18, dtype=np.uint8).reshape(2, 3, 3)
+    other = describe_image(pixels.reshape(3, 2, 3))
+    first = describe_image(pixels)
+    assert other.split("=")[1] != first.split("=")[1]
+
+
+def test_describe_image_tells_one_changed_level(generator):
+    pixels = generator.integers(0, 255, (5, 7, 3), np.uint8)
+    changed = pixels.copy()
+    changed[4, 6, 2] += 1
+    first = describe_image(pixels)
+    assert describe_image(changed) != first
+
+
+def test_describe_image_takes_a_view(generator):
+    pixels = generator.integers(0, 256, (6, 8, 3), np.uint8)
+    for view in (pixels[::-1], pixels[:, ::2], pixels[..., ::-1]):
+        expected = describe_image(view.copy())
+        assert describe_image(view) == expected

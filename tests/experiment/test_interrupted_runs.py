@@ -24,7 +24,7 @@ RUN = [
 KINDS = {
     "lbfgs": ["--checkpoint_every_steps=2"],
     "adam": [
-        *("--optimizer=adam", "--averaging=0.9", "--checkpoint_every_steps=2"),
+        *("--optimizer=adam", "--checkpoint_every_steps=2"),
         "--num_steps=200,200",
     ],
 }

@@ -10,7 +10,6 @@ from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
 from tfstyle.config.values import FIELDS
 from tfstyle.experiment.manifest import MAX_LINE
-from tfstyle.experiment.manifest import OF_THE_BATCH
 from tfstyle.experiment.manifest import Job
 from tfstyle.experiment.manifest import read_manifest
 
@@ -208,7 +207,12 @@ def test_manifest_that_cannot_be_meant_is_refused(read, name, content, text):
     assert len(str(caught.value)) < 500
 
 
-@pytest.mark.parametrize("name", OF_THE_BATCH)
+OF_BATCH = [
+    name for name, field in FIELDS.items() if field.metadata["of_batch"]
+]
+
+
+@pytest.mark.parametrize("name", OF_BATCH)
 @pytest.mark.parametrize("ending", ["csv", "jsonl"])
 def test_what_is_of_the_batch_is_no_column(read, name, ending):
     content = f"output_image,{name}\n"
@@ -223,7 +227,7 @@ def test_what_is_of_the_batch_is_no_column(read, name, ending):
 
 
 def test_every_other_field_is_a_column(read):
-    for name in sorted(FIELDS.keys() - set(OF_THE_BATCH)):
+    for name in sorted(FIELDS.keys() - set(OF_BATCH)):
         default = FIELDS[name].default
         if default in (None, ()) or name == "output_image":
             continue

@@ -30,8 +30,7 @@ SMALL = {
 }
 KINDS = {
     "lbfgs": {"optimizer": "lbfgs"},
-    "lbfgs-averaged": {"optimizer": "lbfgs", "averaging": 0.8},
-    "adam": {"optimizer": "adam", "averaging": 0.8},
+    "adam": {"optimizer": "adam"},
 }
 
 
@@ -183,7 +182,6 @@ def test_image_that_is_not_finite_is_never_saved(samples, extractor):
         ({"image_size": 64}, r"image must be of shape \[1, \d+, 64, 3\]"),
         ({"optimizer": "adam"}, "0 must be of shape"),
         ({"num_correction_pairs": 2}, "num_pairs must be from 0 to 2"),
-        ({"averaging": 0.5}, "does not tell its average"),
         ({"num_levels": 1, "num_steps": 4}, "level must be from 0 to 0"),
     ],
 )

@@ -67,6 +67,7 @@ def evaluate(samples, extractor, image, config):
     import tensorflow as tf
 
     from tfstyle.objective.objective import make_value_and_gradient
+    from tfstyle.objective.readers import WholeFrameReader
     from tfstyle.objective.targets import compute_targets
     from tfstyle.training.callbacks import Record
 
@@ -74,7 +75,8 @@ def evaluate(samples, extractor, image, config):
     content, style = (
         tf.constant(preprocess(resize(sample, 36, 48))) for sample in samples
     )
-    targets = compute_targets(extractor, content, [style], config)
+    reader = WholeFrameReader(extractor)
+    targets = compute_targets(reader, content, [style], config)
     terms, _ = make_value_and_gradient(extractor, targets, config)(
         tf.constant(image)
     )
@@ -423,24 +425,6 @@ def test_run_that_ends_at_a_coarse_level_gives_the_whole_size(
     assert again.evaluations == result.evaluations
 
 
-def test_average_is_the_last_image_and_has_its_losses(samples, extractor):
-    images, records = [], []
-
-    def keep(record):
-        records.append(record)
-        images.append(record.image.numpy())
-
-    config = small(optimizer="adam", averaging=0.5)
-    result = paint(samples, extractor, config, actions=[keep])
-    weights = np.array([0.25, 0.5, 1.0])  # of steps 1, 2 and 3
-    expected = np.tensordot(weights / weights.sum(), images[1:4], 1)
-    np.testing.assert_allclose(result.image, expected, rtol=1e-4, atol=1e-4)
-    losses = evaluate(samples, extractor, result.image, small())
-    assert result.losses == losses
-    assert records[-1].is_last
-    assert result.evaluations == 5
-
-
 def test_luminance_keeps_the_content_s_colours(samples, extractor):
     result = paint(samples, extractor, small(preserve_colors="luminance"))
     content = resize(samples[0], 36, 48).astype(float)
@@ -480,16 +464,12 @@ def test_preserve_colors_without_content_is_refused(samples, extractor):
         )
 
 
-@pytest.mark.parametrize("averaging", [0.0, 0.5])
 @pytest.mark.parametrize("most", [3, 4, 5, 6])
-def test_max_evaluations_are_kept_to_over_levels(
-    samples, extractor, most, averaging
-):
+def test_max_evaluations_are_kept_to_over_levels(samples, extractor, most):
     config = small(
         num_levels=2,
         num_steps=2,
         optimizer="adam",
-        averaging=averaging,
         max_evaluations=most,
     )
     assert paint(samples, extractor, config).evaluations <= most

@@ -1,6 +1,8 @@
-"""Everything that can be chosen about a run, with its default, in one place.
+"""The options of a run, with their defaults, in one place.
 
-The flags of the command line are made from these fields, one to one.
+What an option means stands with it: its group in `--help`, its choices and
+bounds, and its scope. Flags, checks, manifest columns, the picture's text and
+the comparison of runs follow from these fields.
 """
 
 import csv
@@ -9,6 +11,7 @@ import io
 from typing import Any
 
 from tfstyle.config import validation
+from tfstyle.config.fields import option
 
 LEARNING_RATES = {"lbfgs": 1.0, "adam": 5.0}
 PRECONDITIONERS = {"lbfgs": "frequency", "adam": "none"}
@@ -23,265 +26,340 @@ LOSS_WEIGHTS = {
 """Defaults of the weights by `loss_scale`."""
 
 
-def _field(default: Any, group: str, text: str, *, pixels: bool = True):
-    """Declares a field.
-
-    Args:
-        default: its default.
-        group: the heading under which `--help` shows it.
-        text: what `--help` says of it.
-        pixels: whether it decides the picture, and so is kept with it.
-    """
-    metadata = {"group": group, "help": text, "pixels": pixels}
-    return dataclasses.field(default=default, metadata=metadata)
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
-    """The choices of one run. Lists may be given for tuples.
+    """The options of one run. Lists may be given for tuples.
 
     Raises:
         ConfigError: names the field, the rule, what came and the remedy.
     """
 
-    content_image: str | None = _field(
-        None, "Images", "file of the content image; none: texture synthesis"
+    content_image: str | None = option(
+        None,
+        "Images",
+        "content image file; without one a texture is synthesised",
+        scope="file",
+        is_path=True,
     )
-    style_images: tuple[str, ...] = _field(
-        (), "Images", "files of the style images; none: content reconstruction"
+    style_images: tuple[str, ...] = option(
+        (),
+        "Images",
+        "style image files; without one the content is reconstructed",
+        scope="file",
+        is_path=True,
     )
-    style_blend_weights: tuple[float, ...] = _field(
-        (), "Images", "one a style image, normalised to sum 1; default: equal"
+    style_blend_weights: tuple[float, ...] = option(
+        (), "Images", "one per style image, normalised to sum 1; default: equal"
     )
-    content_masks: tuple[str, ...] = _field(
-        (), "Images", "files of grey masks, one a region of the output"
+    content_masks: tuple[str, ...] = option(
+        (),
+        "Images",
+        "grey mask files, one per region of the output; white is inside",
+        scope="file",
+        is_path=True,
     )
-    style_masks: tuple[str, ...] = _field(
-        (), "Images", "as many, of the style image that each region takes"
+    style_masks: tuple[str, ...] = option(
+        (),
+        "Images",
+        "grey mask files, one per style image; white marks the part whose"
+        " style is used",
+        scope="file",
+        is_path=True,
     )
-    preserve_colors: str = _field(
+    preserve_colors: str = option(
         "none",
         "Images",
-        "none; match: the style in the content's colours; luminance: only"
+        "none; match: the style in the content's colors; luminance: only"
         " lightness is transferred",
+        choices=("none", "luminance", "match"),
     )
-    output_image: str | None = _field(
+    output_image: str | None = option(
         None,
         "Images",
-        "file to write, .png, .jpg, .webp or .tif; default: output.png in the"
+        "output file, .png, .jpg, .webp or .tif; default: output.png in the"
         " workdir",
-        pixels=False,
+        scope="run",
+        is_path=True,
     )
-    manifest: str | None = _field(
+    manifest: str | None = option(
         None,
         "Images",
-        "many pictures: a .csv or .jsonl file with a line for each, whose"
+        "many pictures: a .csv or .jsonl file with one line per picture, whose"
         " columns are flags",
-        pixels=False,
+        scope="run",
+        is_path=True,
+        of_batch=True,
     )
-    image_size: int = _field(
+    image_size: int = option(
         512,
         "Images",
         "long edge of the output in pixels; 0 keeps the content's size",
     )
-    style_scale: float = _field(
+    style_scale: float = option(
         1.0,
         "Images",
         "style's long edge relative to the output's; 0 keeps the style's size",
+        least=0,
     )
-    max_image_pixels: int = _field(
+    max_image_pixels: int = option(
         178956970,
         "Images",
         "larger input files are refused",
-        pixels=False,
+        scope="run",
+        least=1,
     )
-    content_layers: tuple[str, ...] = _field(
-        ("conv4_2",), "Losses", "layers of VGG19 whose features are matched"
+    content_layers: tuple[str, ...] = option(
+        ("conv4_2",), "Losses", "VGG19 layers whose features are matched"
     )
-    style_layers: tuple[str, ...] = _field(
+    style_layers: tuple[str, ...] = option(
         ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"),
         "Losses",
-        "layers of VGG19 whose Gram matrices are matched",
+        "VGG19 layers whose Gram matrices are matched",
     )
-    content_layer_weights: tuple[float, ...] = _field(
-        (), "Losses", "one a content layer; default: equal, sum 1"
+    content_layer_weights: tuple[float, ...] = option(
+        (), "Losses", "one per content layer; default: equal, sum 1"
     )
-    style_layer_weights: tuple[float, ...] = _field(
-        (), "Losses", "one a style layer; default: equal, sum 1"
+    style_layer_weights: tuple[float, ...] = option(
+        (), "Losses", "one per style layer; default: equal, sum 1"
     )
-    loss_scale: str = _field(
+    loss_scale: str = option(
         "relative",
         "Losses",
         "relative: each loss divided by that of a blank image; absolute: the"
         " paper's formulas",
+        choices=("relative", "absolute"),
     )
-    content_weight: float | None = _field(
-        None, "Losses", "alpha; default: 0.06, of absolute losses 1e-3"
-    )
-    style_weight: float = _field(1.0, "Losses", "beta")
-    tv_weight: float | None = _field(
+    content_weight: float | None = option(
         None,
         "Losses",
-        "weight of the total variation; default: 0.25, of absolute losses 0",
+        "alpha; default: 0.06, for absolute losses 1e-3",
+        least=0,
     )
-    range_weight: float | None = _field(
+    style_weight: float = option(1.0, "Losses", "beta", least=0)
+    tv_weight: float | None = option(
         None,
         "Losses",
-        "weight of what lies below black and above white; default: 10, of"
+        "weight of the total variation; default: 0.25, for absolute losses 0",
+        least=0,
+    )
+    range_weight: float | None = option(
+        None,
+        "Losses",
+        "weight of values below black and above white; default: 10, for"
         " absolute losses 0",
+        least=0,
     )
-    content_reduction: str = _field(
+    content_reduction: str = option(
         "sum",
         "Losses",
-        "of the absolute content loss; sum: the paper's; mean: independent of"
-        " resolution",
+        "for absolute losses; sum: the paper's content loss; mean: independent"
+        " of resolution",
+        choices=("sum", "mean"),
     )
-    pooling: str = _field("average", "Network", "average or max")
-    padding: str = _field(
+    pooling: str = option(
+        "average", "Network", "average or max", choices=("average", "max")
+    )
+    padding: str = option(
         "replicate",
         "Network",
         "replicate: clean up to the edge, at any size; zero: as in the paper",
+        choices=("replicate", "zero"),
     )
-    rescale_filters: bool = _field(
+    rescale_filters: bool = option(
         False,
         "Network",
-        "divide every filter by its mean activation, as the paper's network",
+        "divide every filter by its mean activation, like the paper's network",
     )
-    weights: str = _field(
+    weights: str = option(
         "auto",
         "Network",
         "auto, imagenet, random, or a file of VGG19's weights",
+        scope="file",
+        is_path=True,
+        of_batch=True,
     )
-    init: str = _field(
+    init: str = option(
         "auto",
         "Optimization",
-        "noise, content, style, gray or an image file; auto: content if there"
-        " are both content and style, else noise",
+        "initial image: noise, content, style, gray or a file; auto: content"
+        " if there are content and style, else noise",
+        is_path=True,
     )
-    optimizer: str = _field("lbfgs", "Optimization", "lbfgs or adam")
-    learning_rate: float | None = _field(
+    optimizer: str = option(
+        "lbfgs", "Optimization", "lbfgs or adam", choices=("lbfgs", "adam")
+    )
+    learning_rate: float | None = option(
         None,
         "Optimization",
         "default: 1 for lbfgs, 5 (grey levels) for adam",
+        above=0,
     )
-    num_correction_pairs: int = _field(20, "Optimization", "memory of lbfgs")
-    preconditioner: str = _field(
+    num_correction_pairs: int = option(
+        20, "Optimization", "memory of lbfgs", least=1
+    )
+    preconditioner: str = option(
         "auto",
         "Optimization",
-        "of lbfgs; frequency: large forms move first; none: as"
-        " published; auto: frequency for lbfgs, none for adam",
+        "for lbfgs; frequency: large forms move first; none: as published;"
+        " auto: frequency for lbfgs, none for adam",
+        choices=("auto", "frequency", "none"),
     )
-    num_levels: str | int = _field(
+    num_levels: str | int = option(
         "auto",
         "Optimization",
         "levels from coarse to fine, each twice as large; auto: from about 128"
         " pixels up",
     )
-    num_steps: tuple[int, ...] = _field(
+    num_steps: tuple[int, ...] = option(
         (),
         "Optimization",
-        "update steps of each level, or one number for all; default: 130 at the"
+        "update steps, one number or one per level; default: 130 at the"
         " output's size, a third at each coarser level, at least 30",
+        scope="end",
     )
-    averaging: float = _field(
-        0.0, "Optimization", "decay of the average of the iterates; 0: none"
+    max_evaluations: int | None = option(
+        None,
+        "Optimization",
+        "stop after this many evaluations of the losses",
+        least=1,
     )
-    max_evaluations: int | None = _field(
-        None, "Optimization", "stop after so many evaluations of the losses"
+    time_limit: float | None = option(
+        None,
+        "Optimization",
+        "stop after this many seconds",
+        scope="end",
+        above=0,
     )
-    time_limit: float | None = _field(
-        None, "Optimization", "stop after so many seconds"
-    )
-    seed: int = _field(0, "Optimization", "of every random number")
-    workdir: str | None = _field(
+    seed: int = option(0, "Optimization", "of every random number", least=0)
+    workdir: str | None = option(
         None,
         "Output",
-        "folder of the run; default: a fresh one under runs/",
-        pixels=False,
+        "directory of the run; default: a new one under runs/",
+        scope="run",
+        is_path=True,
+        of_batch=True,
     )
-    overwrite: bool = _field(
+    overwrite: bool = option(
         False,
         "Output",
         "replace an output that another run made",
-        pixels=False,
+        scope="run",
     )
-    log_every_steps: int = _field(
-        10, "Output", "steps between lines of metrics.jsonl", pixels=False
+    log_every_steps: int = option(
+        10,
+        "Output",
+        "steps between lines of metrics.jsonl",
+        scope="run",
+        least=1,
     )
-    image_every_steps: int = _field(
+    image_every_steps: int = option(
         0,
         "Output",
-        "steps between the pictures in images/; 0: none",
-        pixels=False,
+        "steps between intermediate pictures in images/; 0: none",
+        scope="run",
+        least=0,
     )
-    checkpoint_every_steps: int = _field(
+    checkpoint_every_steps: int = option(
         50,
         "Output",
-        "steps between the states in checkpoints/, two kept; 0: none",
-        pixels=False,
+        "steps between checkpoints, of which two are kept; 0: none",
+        scope="run",
+        least=0,
     )
-    resume: str = _field(
+    resume: str = option(
         "auto",
         "Output",
-        "auto: go on with what the workdir has; never: refuse that; restart:"
-        " rename the old workdir and begin anew",
-        pixels=False,
+        "auto: continue the run of the workdir; never: refuse if there is one;"
+        " restart: rename the old workdir and start anew",
+        scope="run",
+        choices=("auto", "never", "restart"),
+        of_batch=True,
     )
-    report: bool = _field(
-        False, "Output", "write report.html to the workdir", pixels=False
+    report: bool = option(
+        False, "Output", "write report.html to the workdir", scope="run"
     )
-    export_dir: str | None = _field(
+    export_dir: str | None = option(
         None,
         "Output",
-        "write the feature extractor there as a SavedModel, in a folder with"
-        " the next number; needs no images",
-        pixels=False,
+        "export the feature extractor as a SavedModel to a new numbered"
+        " version below this directory; needs no images",
+        scope="run",
+        is_path=True,
+        of_batch=True,
     )
-    intra_op_threads: int = _field(
-        0, "Machine", "threads within one operation; 0: all cores"
+    intra_op_threads: int = option(
+        0,
+        "Machine",
+        "threads within one operation; 0: all cores",
+        scope="machine",
+        least=0,
+        most=validation.MAX_THREADS,
+        of_batch=True,
     )
-    inter_op_threads: int = _field(
-        1, "Machine", "operations at once; 0: TensorFlow's choice"
+    inter_op_threads: int = option(
+        1,
+        "Machine",
+        "operations at once; 0: TensorFlow's choice",
+        scope="machine",
+        least=0,
+        most=validation.MAX_THREADS,
+        of_batch=True,
     )
-    convolution: str = _field(
+    convolution: str = option(
         "auto",
         "Machine",
         "direct; winograd: a quarter of the multiplications where that is"
         " faster, on the CPU; auto: winograd on the CPU in float32",
+        choices=("auto", "direct", "winograd"),
     )
-    precision: str = _field(
+    precision: str = option(
         "float32",
         "Machine",
-        "float32; mixed_bfloat16 or mixed_float16: the network's, for GPUs;"
-        " losses stay in float32",
+        "of the network: float32; mixed_bfloat16 or mixed_float16, for GPUs;"
+        " losses are always float32",
+        choices=("float32", "mixed_bfloat16", "mixed_float16"),
     )
-    jit_compile: str = _field(
-        "auto", "Machine", "XLA: true or false; auto: true on a GPU"
+    jit_compile: str = option(
+        "auto",
+        "Machine",
+        "XLA: true or false; auto: true on a GPU",
+        choices=("auto", "true", "false"),
     )
-    tf32: bool = _field(
-        True, "Machine", "float32 products of a GPU in TensorFloat-32"
+    tf32: bool = option(
+        True,
+        "Machine",
+        "float32 products of a GPU in TensorFloat-32",
+        of_batch=True,
     )
-    deterministic: bool = _field(
-        False, "Machine", "the same bits every time on a GPU too; slower"
+    deterministic: bool = option(
+        False,
+        "Machine",
+        "the same bits every time on a GPU too; slower",
+        of_batch=True,
     )
-    tile_size: str | int = _field(
+    tile_size: str | int = option(
         "0",
         "Machine",
-        "0: the whole frame at once; else exact tiles of so many pixels, in"
-        " little memory; auto: 0 if the memory there is suffices",
+        "0: the whole frame at once; else exact tiles of this many pixels, in"
+        " little memory; auto: 0 if the free memory suffices",
     )
-    strategy: str = _field(
+    strategy: str = option(
         "auto",
         "Machine",
         "one_device; mirrored: the picture over all GPUs; multi_worker: over"
         " the processes of TF_CONFIG or Slurm; auto: by what there is",
-        pixels=False,
+        scope="run",
+        choices=("auto", "one_device", "mirrored", "multi_worker"),
+        of_batch=True,
     )
-    cluster_timeout: float = _field(
+    cluster_timeout: float = option(
         300.0,
         "Machine",
         "seconds after which absent or silent processes end the run",
-        pixels=False,
+        scope="run",
+        above=0,
+        most=validation.MAX_TIMEOUT,
+        of_batch=True,
     )
 
     def __post_init__(self):
@@ -295,13 +373,13 @@ class Config:
             value = getattr(self, name)
             if str(value).isdecimal():
                 object.__setattr__(self, name, int(value))
-        validation.check_paths(self)
-        validation.check_choices(self)
+        validation.check_fields(self)
         validation.check_numbers(self)
         for name in ("content_layers", "style_layers"):
             layers = validation.keras_names(name, getattr(self, name))
             object.__setattr__(self, name, layers)
         validation.check_lists(self)
+        validation.check_combinations(self)
         validation.check_manifest(self)
 
     @property
@@ -348,7 +426,7 @@ class Config:
             value = getattr(self, field.name)
             if value is None or value == ():
                 continue
-            if field.metadata["pixels"] or not only_pixels:
+            if field.metadata["scope"] != "run" or not only_pixels:
                 lines.append(f"--{field.name}={_to_text(value)}")
         return lines
 

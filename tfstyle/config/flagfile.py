@@ -1,13 +1,20 @@
 """How a picture was made, as text that is a flagfile."""
 
-import hashlib
 from importlib import metadata
 
-import numpy as np
-
 from tfstyle import __version__
+from tfstyle.config.validation import ConfigError
 
 FIRST_LINE = "# Made by tfstyle; as a --flagfile it makes the picture again."
+
+FORMER_DEFAULTS = {
+    "loss_scale": "absolute",
+    "padding": "zero",
+    "preconditioner": "none",
+}
+"""How pictures were made that are older than these flags and do not say."""
+RETIRED = {"averaging": "0.0", "recompute": "false"}
+"""Flags of former releases, and the one value that is still what happens."""
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "pillow")
 
@@ -42,19 +49,36 @@ def parse_text(text: str) -> tuple[dict[str, str], dict[str, str]]:
     return flags, facts
 
 
+def modernize(flags: dict[str, str]) -> dict[str, str]:
+    """Returns the flags of an older picture or checkpoint as they are today.
+
+    Args:
+        flags: values by name, as a former release wrote them.
+
+    Raises:
+        ConfigError: if one asks for what this release cannot do.
+    """
+    for name in RETIRED.keys() & flags.keys():
+        check_retired(name, flags[name])
+    kept = {n: v for n, v in flags.items() if n not in RETIRED}
+    older = {n: v for n, v in FORMER_DEFAULTS.items() if n not in kept}
+    return older | kept
+
+
+def check_retired(name: str, value: str | None) -> None:
+    """Refuses a flag of a former release, unless it changes nothing.
+
+    Raises:
+        ConfigError: if it does.
+    """
+    if value != RETIRED[name]:
+        raise ConfigError(
+            f"`{name}` is no longer a flag. Received: {name}={value!s:.40}."
+            " Leave it out, or use the release that made the picture."
+        )
+
+
 def versions() -> dict[str, str]:
     """Returns the versions of this package and of those it computes with."""
     others = {name: metadata.version(name) for name in _PACKAGES}
     return {"tfstyle": __version__} | others
-
-
-def describe_image(pixels: np.ndarray) -> str:
-    """Returns an image's size and the SHA-256 of its pixels.
-
-    Args:
-        pixels: uint8 `[H, W, 3]`, as read, before any resizing.
-    """
-    height, width = pixels.shape[:2]
-    digest = hashlib.sha256(f"{height}x{width}".encode())
-    digest.update(np.ascontiguousarray(pixels).data)
-    return f"{width}x{height} sha256={digest.hexdigest()}"

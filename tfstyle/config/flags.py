@@ -9,6 +9,7 @@ import textwrap
 from absl import flags
 
 from tfstyle import __version__
+from tfstyle.config import flagfile
 from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
 from tfstyle.config.values import describe_kind
@@ -18,12 +19,6 @@ from tfstyle.errors import one_line
 
 MAX_MESSAGE = 5000
 """Characters; a name of a file may have thousands."""
-BEFORE_THE_FLAG = {
-    "loss_scale": "absolute",
-    "padding": "zero",
-    "preconditioner": "none",
-}
-"""How pictures were made that are older than these flags and do not say."""
 
 _USAGE = """\
 tfstyle: neural style transfer after Gatys, Ecker and Bethge (2015)
@@ -95,7 +90,9 @@ def parse(
         print(f"tfstyle {__version__}")
         raise SystemExit(0)
     try:
-        leftover = flag_values(_insert_picture_flags(argv))[1:]
+        arguments = flag_values.read_flags_from_files(argv[1:])
+        arguments = _insert_picture_flags(_drop_retired(arguments))
+        leftover = flag_values([argv[0], *arguments])[1:]
         if leftover:
             raise ConfigError(
                 f"Flags begin with --. Received: {' '.join(leftover)!r}. In a"
@@ -124,7 +121,6 @@ def read_picture_flags(path: str) -> list[str]:
     Raises:
         ConfigError: if the picture cannot be read or says nothing.
     """
-    from tfstyle.config import flagfile
     from tfstyle.images import files as image_files
 
     try:
@@ -139,25 +135,42 @@ def read_picture_flags(path: str) -> list[str]:
     known = {
         field.name
         for field in dataclasses.fields(Config)
-        if field.metadata["pixels"]
+        if field.metadata["scope"] != "run"
     }
+    known |= flagfile.RETIRED.keys()
     said = {}
     for line in text.splitlines():
         flag = re.fullmatch(r"--(\w+)=(.*)", line)
         if flag and flag[1] in known:
             said[flag[1]] = flag[2]
-    older = {n: v for n, v in BEFORE_THE_FLAG.items() if n not in said}
-    return [f"--{name}={value}" for name, value in (older | said).items()]
+    said = flagfile.modernize(said)
+    return [f"--{name}={value}" for name, value in said.items()]
 
 
-def _insert_picture_flags(argv: list[str]) -> list[str]:
+def _drop_retired(arguments: list[str]) -> list[str]:
+    """Leaves out flags of former releases.
+
+    Raises:
+        ConfigError: if one of them would change something.
+    """
+    kept = []
+    for argument in arguments:
+        name, _, value = argument.lstrip("-").partition("=")
+        if argument.startswith("-") and name in flagfile.RETIRED:
+            flagfile.check_retired(name, value)
+        else:
+            kept.append(argument)
+    return kept
+
+
+def _insert_picture_flags(arguments: list[str]) -> list[str]:
     """Puts a picture's flags before the others, which win over them."""
     inserted = []
-    for argument, following in itertools.pairwise([*argv[1:], ""]):
+    for argument, following in itertools.pairwise([*arguments, ""]):
         name, is_joined, path = argument.partition("=")
         if name in ("--flags_from", "-flags_from"):
             inserted += read_picture_flags(path if is_joined else following)
-    return [argv[0], *inserted, *argv[1:]]
+    return [*inserted, *arguments]
 
 
 def to_config(flag_values: flags.FlagValues) -> Config:

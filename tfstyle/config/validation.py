@@ -1,21 +1,10 @@
 """What the fields of a Config may be, and which of them contradict."""
 
+import dataclasses
 import math
 
 from tfstyle.network import layers as vgg19_layers
 
-LOSS_SCALES = ("relative", "absolute")
-CONTENT_REDUCTIONS = ("sum", "mean")
-POOLINGS = ("average", "max")
-PADDINGS = ("replicate", "zero")
-OPTIMIZERS = ("lbfgs", "adam")
-PRECONDITIONERS = ("auto", "frequency", "none")
-PRESERVE_COLORS = ("none", "luminance", "match")
-CONVOLUTIONS = ("auto", "direct", "winograd")
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-JIT_COMPILES = ("auto", "true", "false")
-RESUMES = ("auto", "never", "restart")
-STRATEGIES = ("auto", "one_device", "mirrored", "multi_worker")
 REPLICATED = ("mirrored", "multi_worker")
 INITS = ("auto", "noise", "content", "style", "gray")
 MANIFEST_ENDINGS = (".csv", ".jsonl")
@@ -91,57 +80,68 @@ def check_images(
         )
 
 
-def check_paths(config) -> None:
-    """Refuses names that a line of a flagfile cannot hold."""
-    names = (
-        "content_image",
-        "output_image",
-        "weights",
-        "init",
-        "workdir",
-        "export_dir",
-        "manifest",
-    )
-    paths = [(name, getattr(config, name)) for name in names]
-    for name in ("style_images", "content_masks", "style_masks"):
-        paths += [(name, path) for path in getattr(config, name)]
-    for name, path in paths:
-        if path is None:
+def check_fields(config) -> None:
+    """Checks every field by itself against its declaration.
+
+    Raises:
+        ConfigError: if a value is none of the choices, out of bounds, or a
+            name that a line of a flagfile cannot hold.
+    """
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if value is None:
             continue
-        if path != path.strip() and path.isprintable():
+        if field.metadata["is_path"]:
+            paths = value if isinstance(value, tuple) else (value,)
+            for path in paths:
+                _check_path(field.name, path)
+        choices = field.metadata["choices"]
+        if choices and value not in choices:
             raise ConfigError(
-                f"`{name}` must be a name without spaces at its ends."
-                f" Received: {path!r}. Rename the file."
+                f"`{field.name}` must be one of {', '.join(choices)}."
+                f" Received: {field.name}={value!r:.80}."
             )
-        if not path or not path.isprintable():
-            raise ConfigError(
-                f"`{name}` must be a name without line breaks or control"
-                f" characters. Received: {path!r}. Rename the file."
-            )
+        _check_bounds(field, value)
 
 
-def check_choices(config) -> None:
-    """Refuses what is none of a field's choices."""
-    for name, choices in (
-        ("loss_scale", LOSS_SCALES),
-        ("content_reduction", CONTENT_REDUCTIONS),
-        ("pooling", POOLINGS),
-        ("padding", PADDINGS),
-        ("optimizer", OPTIMIZERS),
-        ("preconditioner", PRECONDITIONERS),
-        ("preserve_colors", PRESERVE_COLORS),
-        ("convolution", CONVOLUTIONS),
-        ("precision", PRECISIONS),
-        ("jit_compile", JIT_COMPILES),
-        ("resume", RESUMES),
-        ("strategy", STRATEGIES),
-    ):
-        value = getattr(config, name)
-        if value not in choices:
-            raise ConfigError(
-                f"`{name}` must be one of {', '.join(choices)}."
-                f" Received: {name}={value!r:.80}."
-            )
+def _check_path(name: str, path: str) -> None:
+    """Refuses names that a line of a flagfile cannot hold."""
+    if path != path.strip() and path.isprintable():
+        raise ConfigError(
+            f"`{name}` must be a name without spaces at its ends."
+            f" Received: {path!r}. Rename the file."
+        )
+    if not path or not path.isprintable():
+        raise ConfigError(
+            f"`{name}` must be a name without line breaks or control"
+            f" characters. Received: {path!r}. Rename the file."
+        )
+
+
+def _check_bounds(field, value) -> None:
+    least, above = field.metadata["least"], field.metadata["above"]
+    if least is None and above is None:
+        return
+    most = field.metadata["most"]
+    largest = MAX_NUMBER if most is None else most
+    is_enough = value >= least if above is None else value > above
+    if is_enough and value <= largest:
+        return
+    rule = f"at least {least}" if above is None else f"above {above}"
+    if largest < value < math.inf:
+        rule += f" and at most {largest:.10g}"
+    raise ConfigError(
+        f"`{field.name}` must be {rule}."
+        f" Received: {field.name}={str(value)[:40]}."
+    )
+
+
+def check_combinations(config) -> None:
+    """Refuses options that contradict each other.
+
+    Raises:
+        ConfigError: names both.
+    """
     if config.content_reduction != "sum" and config.loss_scale == "relative":
         raise ConfigError(
             "`content_reduction` is a choice among absolute losses: relative"
@@ -160,20 +160,10 @@ def check_choices(config) -> None:
             f" Received: precision={config.precision}. Give"
             " convolution=direct."
         )
-    if config.tile_size != "auto" and (
-        not isinstance(config.tile_size, int)
-        or config.tile_size % TILE_STEP
-        or not 0 <= config.tile_size <= MAX_TILE_SIZE
-    ):
-        raise ConfigError(
-            f"`tile_size` must be auto, 0 or a multiple of {TILE_STEP} up to"
-            f" {MAX_TILE_SIZE}. Received: tile_size={config.tile_size!s:.40}."
-        )
     if config.tile_size not in (0, "auto"):
         _check_cut_frames(config, f"tile_size={config.tile_size}")
     if config.strategy in REPLICATED:
         _check_cut_frames(config, f"strategy={config.strategy}")
-
     if config.export_dir and config.precision != "float32":
         raise ConfigError(
             "`export_dir` gets a model in float32. Received:"
@@ -224,47 +214,6 @@ def check_manifest(config) -> None:
 
 def check_numbers(config) -> None:
     """Refuses numbers beyond a field's range."""
-    for name, least in (
-        ("style_scale", 0),
-        ("content_weight", 0),
-        ("style_weight", 0),
-        ("tv_weight", 0),
-        ("range_weight", 0),
-        ("max_image_pixels", 1),
-        ("num_correction_pairs", 1),
-        ("image_every_steps", 0),
-        ("checkpoint_every_steps", 0),
-        ("max_evaluations", 1),
-        ("seed", 0),
-        ("log_every_steps", 1),
-        ("intra_op_threads", 0),
-        ("inter_op_threads", 0),
-    ):
-        value = getattr(config, name)
-        most = MAX_THREADS if name.endswith("_threads") else MAX_NUMBER
-        if value is None or least <= value <= most:
-            continue
-        limit = f" and at most {most:.10g}" if most < value < math.inf else ""
-        raise ConfigError(
-            f"`{name}` must be at least {least}{limit}."
-            f" Received: {name}={str(value)[:40]}."
-        )
-    for name in ("learning_rate", "time_limit", "cluster_timeout"):
-        value = getattr(config, name)
-        if value is not None and not 0 < value <= MAX_NUMBER:
-            raise ConfigError(
-                f"`{name}` must be above 0. Received: {name}={value}."
-            )
-    if config.cluster_timeout > MAX_TIMEOUT:
-        raise ConfigError(
-            f"`cluster_timeout` must be at most {MAX_TIMEOUT}. Received:"
-            f" cluster_timeout={config.cluster_timeout}."
-        )
-    if not 0 <= config.averaging < 1:
-        raise ConfigError(
-            "`averaging` must be at least 0 and below 1. Received:"
-            f" averaging={config.averaging}."
-        )
     if not all(0 <= number <= MAX_NUMBER for number in config.num_steps):
         raise ConfigError(
             "`num_steps` must be one number of at least 0, or one for each"
@@ -284,6 +233,15 @@ def check_numbers(config) -> None:
             "`num_steps` must be one number, or one for each level."
             f" Received: {len(config.num_steps)} numbers for"
             f" num_levels={config.num_levels}."
+        )
+    if config.tile_size != "auto" and (
+        not isinstance(config.tile_size, int)
+        or config.tile_size % TILE_STEP
+        or not 0 <= config.tile_size <= MAX_TILE_SIZE
+    ):
+        raise ConfigError(
+            f"`tile_size` must be auto, 0 or a multiple of {TILE_STEP} up to"
+            f" {MAX_TILE_SIZE}. Received: tile_size={config.tile_size!s:.40}."
         )
     if config.image_size != 0 and not 16 <= config.image_size <= 65500:
         raise ConfigError(

@@ -125,7 +125,7 @@ class Replicas:
         with self.naming_lost(), Patience(self._timeout, GRACE):
             return self._add_up(values)
 
-    @tf.function
+    @tf.function(autograph=False)
     def _add_up(self, values):
         strategy = self.strategy
         num_local = strategy.num_replicas_in_sync // self.size

@@ -22,6 +22,7 @@ from tfstyle.network.extractor import Extractor
 from tfstyle.objective.gram import GramSum
 from tfstyle.objective.objective import LayerSums
 from tfstyle.objective.objective import LossTerms
+from tfstyle.objective.objective import ObjectiveOptions
 from tfstyle.objective.objective import ValueAndGradient
 from tfstyle.objective.targets import Targets
 from tfstyle.objective.tiled_objective import gradient_of_sums
@@ -129,7 +130,7 @@ class ReplicatedReader:
         rounds = self.deal(size)
         parts = self.part(targets, rounds)
         whole = targets._replace(content={}, masks={})
-        weigh = make_terms_and_gradients(config)
+        weigh = make_terms_and_gradients(ObjectiveOptions.of(config))
 
         def evaluate(image: tf.Tensor) -> tuple[LossTerms, tf.Tensor]:
             if replicas.index == 0:
@@ -143,7 +144,7 @@ class ReplicatedReader:
                     )
                 return evaluate_in_rounds(image)
 
-        @tf.function
+        @tf.function(autograph=False)
         def evaluate_at_once(image, tile, weight, part):
             def run(image, tile, weight, part):
                 view = view_of(image, tile)
@@ -230,7 +231,7 @@ class ReplicatedReader:
     def _run(self, function: Callable, *arguments) -> Any:
         return self.replicas.strategy.run(function, args=arguments)
 
-    @tf.function
+    @tf.function(autograph=False)
     def _read(self, image, tile, names):
         return self._run(
             lambda image, tile: read_tile(self.extractor, image, tile, names),
@@ -238,7 +239,7 @@ class ReplicatedReader:
             tile,
         )
 
-    @tf.function
+    @tf.function(autograph=False)
     def _cut_masks(self, masks, tile):
         return self._run(
             lambda tile: {
@@ -248,7 +249,7 @@ class ReplicatedReader:
             tile,
         )
 
-    @tf.function
+    @tf.function(autograph=False)
     def _sum(self, image, tile, weight, part):
         def run(image, tile, weight, part):
             sums = sum_tile(self.extractor, view_of(image, tile), tile, part)
@@ -256,7 +257,7 @@ class ReplicatedReader:
 
         return self.replicas.first(self._run(run, image, tile, weight, part))
 
-    @tf.function
+    @tf.function(autograph=False)
     def _gradient_of_tiles(self, image, tile, weight, part, by_sums):
         def run(image, tile, weight, part, by_sums):
             view = view_of(image, tile)

@@ -1,10 +1,10 @@
 """The image files that a config names, read."""
 
 import dataclasses
+import hashlib
 
 import numpy as np
 
-from tfstyle.config import flagfile
 from tfstyle.config.config import Config
 from tfstyle.config.validation import INITS
 from tfstyle.images import files as image_files
@@ -41,7 +41,7 @@ class ImageFiles:
             for number, pixels in enumerate(images, start=1):
                 named[f"{field} {number}"] = pixels
         return {
-            name: flagfile.describe_image(pixels)
+            name: describe_image(pixels)
             for name, pixels in named.items()
             if pixels is not None
         }
@@ -73,3 +73,15 @@ def read_image_files(config: Config) -> ImageFiles:
             None if config.init in INITS else read(config.init).pixels
         ),
     )
+
+
+def describe_image(pixels: np.ndarray) -> str:
+    """Returns an image's size and the SHA-256 of its pixels.
+
+    Args:
+        pixels: uint8 `[H, W, 3]`, as read, before any resizing.
+    """
+    height, width = pixels.shape[:2]
+    digest = hashlib.sha256(f"{height}x{width}".encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return f"{width}x{height} sha256={digest.hexdigest()}"

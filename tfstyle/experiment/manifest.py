@@ -20,20 +20,6 @@ from tfstyle.config.values import parse_text
 from tfstyle.config.values import take_json
 from tfstyle.errors import one_line
 
-OF_THE_BATCH = (
-    "manifest",
-    "workdir",
-    "export_dir",
-    "resume",
-    "weights",
-    "intra_op_threads",
-    "inter_op_threads",
-    "tf32",
-    "deterministic",
-    "strategy",
-    "cluster_timeout",
-)
-"""Fields that are one for all pictures."""
 MAX_LINE = 1_000_000
 """Bytes; a longer line is a mistake rather than a picture."""
 
@@ -186,7 +172,7 @@ def _check_names(path: str, line: int, names: list[str]) -> None:
     """Refuses columns that are no flags, or come twice."""
     where = f"`manifest` {path!r}, line {line}:"
     for name in names:
-        if name in OF_THE_BATCH:
+        if name in FIELDS and FIELDS[name].metadata["of_batch"]:
             raise ConfigError(
                 f"{where} `{name}` is one for the whole batch. Give it as a"
                 " flag beside --manifest."

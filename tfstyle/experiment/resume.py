@@ -17,16 +17,6 @@ from tfstyle.experiment.inputs import ImageFiles
 from tfstyle.training.state import CheckpointError
 
 FOLDER = "checkpoints"
-BY_HASH = {
-    "content_image",
-    "style_images",
-    "content_masks",
-    "style_masks",
-    "weights",
-}
-"""Fields whose files may have moved, but must hold what they held."""
-FREE = {"num_steps", "time_limit"}
-"""Fields that only say when to end."""
 
 
 class OtherRunError(ConfigError):
@@ -39,9 +29,10 @@ def describe_job(config: Config, images: ImageFiles) -> dict[str, Any]:
         config = dataclasses.replace(config, init="file")
     pairs = [line[2:].partition("=") for line in config.to_flags()]
     decides = {
-        f.name for f in dataclasses.fields(config) if f.metadata["pixels"]
+        f.name
+        for f in dataclasses.fields(config)
+        if f.metadata["scope"] == "picture"
     }
-    decides -= BY_HASH | FREE
     return {
         "flags": {name: text for name, _, text in pairs if name in decides},
         "steps": list(config.steps_by_level),

@@ -62,7 +62,8 @@ class Extractor:
         return tf.function(
             lambda image: self.scale_features(
                 self.model(self.scale_image(image), training=False)
-            )
+            ),
+            autograph=False,
         )
 
     def scale_image(self, image: tf.Tensor) -> tf.Tensor:

@@ -65,8 +65,32 @@ PIXEL_LOSSES = {
 }
 """Losses of the image itself, by `loss_scale`."""
 
-GRAPH_GROUPS = ("Losses", "Network", "Machine")
-"""Groups of the fields of Config that may enter a graph."""
+
+@dataclasses.dataclass(frozen=True)
+class ObjectiveOptions:
+    """What an objective function is made of, besides network and targets.
+
+    The fields are those of the same names of a resolved Config.
+    """
+
+    loss_scale: str
+    content_reduction: str
+    content_layers: tuple[str, ...]
+    style_layers: tuple[str, ...]
+    content_layer_weights: tuple[float, ...]
+    style_layer_weights: tuple[float, ...]
+    content_weight: float
+    style_weight: float
+    tv_weight: float
+    range_weight: float
+    jit_compile: str
+
+    @classmethod
+    def of(cls, config: Config) -> "ObjectiveOptions":
+        """Takes the options out of a resolved Config."""
+        names = [field.name for field in dataclasses.fields(cls)]
+        return cls(**{name: getattr(config, name) for name in names})
+
 
 ValueAndGradient = Callable[[tf.Tensor], tuple[LossTerms, tf.Tensor]]
 
@@ -86,47 +110,39 @@ def make_value_and_gradient(
         the gradient of the total, float32 `[1, H, W, 3]`. Its graph is shared
         with all that is made for the extractor, the same weights and shapes.
     """
-    config = _graph_config(config)
+    options = ObjectiveOptions.of(config)
     shapes = tuple(target.shape for target in tf.nest.flatten(targets))
 
     def evaluate(image):
         compiled = extractor.graphs.get(
-            (config, image.shape, shapes),
-            lambda: _compile(extractor, config),
+            (options, image.shape, shapes),
+            lambda: _compile(extractor, options),
         )
         return compiled(image, targets)
 
     return evaluate
 
 
-def _graph_config(config: Config) -> Config:
-    """Returns a config of the choices that a graph may be made of, no more."""
-    return Config(
-        **{
-            field.name: getattr(config, field.name)
-            for field in dataclasses.fields(config)
-            if field.metadata["group"] in GRAPH_GROUPS
-        }
-    )
-
-
-def _compile(extractor: Extractor, config: Config):
+def _compile(extractor: Extractor, options: ObjectiveOptions):
     """Returns the function of image and targets that is compiled by shape."""
 
-    @tf.function(jit_compile=config.jit_compile == "true")
+    @tf.function(autograph=False, jit_compile=options.jit_compile == "true")
     def evaluate(image, targets):
         if extractor.precision == "mixed_float16":
-            return _evaluate_scaled(extractor, image, targets, config)
+            return _evaluate_scaled(extractor, image, targets, options)
         with tf.GradientTape() as tape:
             tape.watch(image)
-            terms = compute_terms(image, extractor(image), targets, config)
+            terms = compute_terms(image, extractor(image), targets, options)
         return terms, tape.gradient(terms.total, image)
 
     return evaluate
 
 
 def _evaluate_scaled(
-    extractor: Extractor, image: tf.Tensor, targets: Targets, config: Config
+    extractor: Extractor,
+    image: tf.Tensor,
+    targets: Targets,
+    options: ObjectiveOptions,
 ) -> tuple[LossTerms, tf.Tensor]:
     """Evaluates with a gradient that neither overflows nor vanishes.
 
@@ -138,7 +154,7 @@ def _evaluate_scaled(
         features = extractor(image)
     with tf.GradientTape() as tape:
         tape.watch((image, features))
-        terms = compute_terms(image, features, targets, config)
+        terms = compute_terms(image, features, targets, options)
     by_image, by_features = tape.gradient(
         terms.total,
         (image, features),
@@ -162,7 +178,7 @@ def compute_terms(
     image: tf.Tensor,
     features: dict[str, tf.Tensor],
     targets: Targets,
-    config: Config,
+    options: ObjectiveOptions,
 ) -> LossTerms:
     """Computes every loss of an image and their weighted sum.
 
@@ -172,12 +188,12 @@ def compute_terms(
         image: float32 `[1, H, W, 3]`.
         features: of the image, `{layer: float32 [1, H_l, W_l, N_l]}`.
         targets: what they are held against.
-        config: a resolved one; gives the weights.
+        options: weights and scale of the losses.
 
     References:
         Gatys, Ecker, Bethge, 2015, eq. 5 and 7.
     """
-    return terms_of_sums(image, sum_layers(features, targets), targets, config)
+    return terms_of_sums(image, sum_layers(features, targets), targets, options)
 
 
 def sum_layers(features: dict[str, tf.Tensor], targets: Targets) -> LayerSums:
@@ -201,7 +217,10 @@ def sum_layers(features: dict[str, tf.Tensor], targets: Targets) -> LayerSums:
 
 
 def terms_of_sums(
-    image: tf.Tensor, sums: LayerSums, targets: Targets, config: Config
+    image: tf.Tensor,
+    sums: LayerSums,
+    targets: Targets,
+    options: ObjectiveOptions,
 ) -> LossTerms:
     """Computes every loss and their weighted sum from sums over the frame.
 
@@ -209,21 +228,24 @@ def terms_of_sums(
         image: float32 `[1, H, W, 3]`, whole.
         sums: over all positions.
         targets: their Gram matrices are used.
-        config: a resolved one; gives the weights.
+        options: weights and scale of the losses.
     """
-    raw = _layer_losses(sums, targets, image.shape[1:3], config)
-    return _weigh(image, raw, config)
+    raw = _layer_losses(sums, targets, image.shape[1:3], options)
+    return _weigh(image, raw, options)
 
 
 def _layer_losses(
-    sums: LayerSums, targets: Targets, size: tuple[int, int], config: Config
+    sums: LayerSums,
+    targets: Targets,
+    size: tuple[int, int],
+    options: ObjectiveOptions,
 ) -> dict[str, tf.Tensor]:
     """Computes the losses, before any weight, of the layers that are given."""
-    raw, is_relative = {}, config.loss_scale == "relative"
+    raw, is_relative = {}, options.loss_scale == "relative"
     for name, loss in sums.content.items():
         if is_relative:
             loss *= 2 / targets.content_energy[name]
-        elif config.content_reduction == "mean":
+        elif options.content_reduction == "mean":
             loss /= num_positions(name, size) * BY_NAME[name].channels
         raw[f"content/{name}"] = loss
     compare = losses.relative_style_loss if is_relative else losses.style_loss
@@ -235,22 +257,22 @@ def _layer_losses(
 
 
 def _weigh(
-    image: tf.Tensor, raw: dict[str, tf.Tensor], config: Config
+    image: tf.Tensor, raw: dict[str, tf.Tensor], options: ObjectiveOptions
 ) -> LossTerms:
     """Adds the image's own losses and the weighted sums to the layers'."""
     ordered, weighted = {}, {}
     for term, factor, layers, weights in (
         (
             "content",
-            config.content_weight,
-            config.content_layers,
-            config.content_layer_weights,
+            options.content_weight,
+            options.content_layers,
+            options.content_layer_weights,
         ),
         (
             "style",
-            config.style_weight,
-            config.style_layers,
-            config.style_layer_weights,
+            options.style_weight,
+            options.style_layers,
+            options.style_layer_weights,
         ),
     ):
         parts, factors = [], []
@@ -266,10 +288,10 @@ def _weigh(
             weighted[f"weighted/{term}"] = factor * tf.reduce_sum(
                 tf.stack(parts) * tf.constant(factors, tf.float32)
             )
-    pixel_losses = PIXEL_LOSSES[config.loss_scale]
+    pixel_losses = PIXEL_LOSSES[options.loss_scale]
     for term, weight in (
-        ("total_variation", config.tv_weight),
-        ("range", config.range_weight),
+        ("total_variation", options.tv_weight),
+        ("range", options.range_weight),
     ):
         if weight:
             ordered[term] = pixel_losses[term](image)

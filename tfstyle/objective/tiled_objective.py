@@ -19,6 +19,7 @@ from tfstyle.network.layers import BY_NAME
 from tfstyle.objective.gram import GramSum
 from tfstyle.objective.objective import LayerSums
 from tfstyle.objective.objective import LossTerms
+from tfstyle.objective.objective import ObjectiveOptions
 from tfstyle.objective.objective import ValueAndGradient
 from tfstyle.objective.objective import make_value_and_gradient
 from tfstyle.objective.objective import sum_layers
@@ -77,7 +78,7 @@ class TiledReader:
         """
         if max(size) <= self._tile_size:
             return make_value_and_gradient(self._extractor, targets, config)
-        weigh = make_terms_and_gradients(config)
+        weigh = make_terms_and_gradients(ObjectiveOptions.of(config))
 
         def evaluate(image: tf.Tensor) -> tuple[LossTerms, tf.Tensor]:
             sums = self.sum_layers(image, targets)
@@ -115,16 +116,16 @@ class TiledReader:
         tiles = cut_frame(image.shape[1:3], self._tile_size, names)
         return map(tf.constant, tiles)
 
-    @tf.function
+    @tf.function(autograph=False)
     def _read(self, image, tile, names):
         return read_tile(self._extractor, image, tile, names)
 
-    @tf.function
+    @tf.function(autograph=False)
     def _sum_tile(self, image, tile, targets):
         parts = parts_of(targets, tile)
         return sum_tile(self._extractor, view_of(image, tile), tile, parts)
 
-    @tf.function
+    @tf.function(autograph=False)
     def _gradient_of_tile(self, image, tile, targets, by_sums):
         view, parts = view_of(image, tile), parts_of(targets, tile)
         with tf.GradientTape() as tape:
@@ -194,11 +195,11 @@ def gradient_of_sums(
     )
 
 
-def make_terms_and_gradients(config: Config):
+def make_terms_and_gradients(options: ObjectiveOptions):
     """Makes the function between the two passes, from sums to gradients.
 
     Args:
-        config: a resolved one; gives the weights.
+        options: weights and scale of the losses.
 
     Returns:
         A function from an image, its sums over the whole frame and targets to
@@ -206,11 +207,11 @@ def make_terms_and_gradients(config: Config):
         of them is the image's own, and by the sums.
     """
 
-    @tf.function
+    @tf.function(autograph=False)
     def weigh(image, sums, targets):
         with tf.GradientTape() as tape:
             tape.watch((image, sums))
-            terms = terms_of_sums(image, sums, targets, config)
+            terms = terms_of_sums(image, sums, targets, options)
         return terms, *tape.gradient(terms.total, (image, sums))
 
     return weigh

@@ -85,7 +85,6 @@ class EverySteps:
     def __call__(self, record: Record) -> str | None:
         """Acts if it is time to."""
         is_time = record.step % self._num_steps == 0 or record.is_last
-        # An average at the end is another image of the same step.
         this = record.level, record.step, record.evaluations
         if not is_time or this == self._last:
             return None

@@ -23,7 +23,6 @@ from tfstyle.training.callbacks import Action
 from tfstyle.training.callbacks import Finish
 from tfstyle.training.callbacks import Record
 from tfstyle.training.optimizers import make_optimizer
-from tfstyle.training.optimizers.averaging import IterateAverage
 from tfstyle.training.state import CheckpointError
 from tfstyle.training.state import State
 
@@ -100,8 +99,6 @@ class Loop:
         self._evaluations = 0
         self._first_level = 0
         self._max_evaluations = config.max_evaluations or math.inf
-        if config.averaging:
-            self._max_evaluations -= 1  # one is the average's own
         self._record: Record | None = None
         self._reason = ""
         steps = config.steps_by_level
@@ -148,15 +145,10 @@ class Loop:
             num_correction_pairs=config.num_correction_pairs,
             preconditioner=config.preconditioner,
         )
-        average = (
-            IterateAverage(image, config.averaging)
-            if config.averaging
-            else None
-        )
         before = self._evaluations
         terms = optimizer.start()
         if self._state is not None:
-            self._restore(terms, optimizer, average)
+            self._restore(terms, optimizer)
             before -= 1  # the stored image's own is counted already
         while True:
             self._evaluations = before + optimizer.evaluations
@@ -164,7 +156,7 @@ class Loop:
             self._tell(level, frame, terms, image)
             self._reason = self._reason or self._find_reason(level, optimizer)
             if self._is_time_to_save(level):
-                self._save(level, terms, image, optimizer, average)
+                self._save(level, terms, image, optimizer)
             if self._reason:
                 break
             new_terms = optimizer.update_step(
@@ -174,15 +166,8 @@ class Loop:
                 continue  # the reason is asked for once more
             terms = new_terms
             self._steps[level] += 1
-            if average is not None:
-                average.update()
         is_early = self._reason not in ("steps", "converged")
-        if average is not None:
-            image.assign(average.value())
         if is_early or level == max(self._levels):
-            if average is not None:
-                terms = optimizer.start()
-                self._evaluations = before + optimizer.evaluations
             self._tell(level, frame, terms, image, is_last=True)
         else:
             self._reason = ""
@@ -247,21 +232,18 @@ class Loop:
             return False
         return bool(self._reason) or self._steps[level] % every == 0
 
-    def _save(self, level, terms, image, optimizer, average) -> None:
+    def _save(self, level, terms, image, optimizer) -> None:
+        state = optimizer.state()
         numbers = {
             "level": level,
             "steps": self._steps,
             "evaluations": self._evaluations,
             "seconds": [self._record.seconds],
             "total": [float(terms.total)],
+            "optimizer": state.numbers,
         }
         arrays = {"image": image}
-        parts = {"optimizer": optimizer, "average": average}
-        for name, part in parts.items():
-            if part is not None:
-                state = part.state()
-                numbers[name] = state.numbers
-                arrays |= {f"{name}/{n}": a for n, a in state.arrays.items()}
+        arrays |= {f"optimizer/{n}": a for n, a in state.arrays.items()}
         self._save_state(State(numbers, arrays))
 
     def _take(self, state: State) -> None:
@@ -278,12 +260,10 @@ class Loop:
         (seconds,) = state.reals("seconds", 1)
         self._start -= seconds
 
-    def _restore(self, terms, optimizer, average) -> None:
+    def _restore(self, terms, optimizer) -> None:
         """Takes the rest of a state, once its image was evaluated."""
         state, self._state = self._state, None
         optimizer.restore(state.part("optimizer"))
-        if average is not None:
-            average.restore(state.part("average"))
         (total,) = state.reals("total", 1)
         logging.info("Resumed at step %d", sum(self._steps))
         if total != float(terms.total):
@@ -296,6 +276,6 @@ class Loop:
             )
 
 
-@tf.function
+@tf.function(autograph=False)
 def _is_finite(tensor):
     return tf.reduce_all(tf.math.is_finite(tensor))

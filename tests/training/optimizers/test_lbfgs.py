@@ -223,6 +223,7 @@ def test_lbfgs_is_no_worse_than_scipy_on_a_picture(real_weights, samples):
     from tfstyle.network.extractor import Extractor
     from tfstyle.network.extractor import make_feature_model
     from tfstyle.objective.objective import make_value_and_gradient
+    from tfstyle.objective.readers import WholeFrameReader
     from tfstyle.objective.targets import compute_targets
 
     config = Config().resolved()
@@ -232,7 +233,8 @@ def test_lbfgs_is_no_worse_than_scipy_on_a_picture(real_weights, samples):
     content, style = (
         tf.constant(preprocess(resize(sample, 96, 128))) for sample in samples
     )
-    targets = compute_targets(extractor, content, [style], config)
+    reader = WholeFrameReader(extractor)
+    targets = compute_targets(reader, content, [style], config)
     evaluate = make_value_and_gradient(extractor, targets, config)
     image = tf.Variable(content)
     optimizer = LBFGS(image, evaluate, 20)

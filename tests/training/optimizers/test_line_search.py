@@ -87,3 +87,17 @@ def test_search_ends_when_nothing_is_lower():
     tried, best = search(lambda t: t, lambda t: -1.0, most=100)
     assert best is None
     assert len(tried) < 40
+
+
+def test_noise_ends_no_search_in_an_error():
+    """Values and slopes that contradict each other close any bracket."""
+    generator = np.random.default_rng(0)
+    for _ in range(5000):
+        values, slopes = generator.normal(size=(2, 100)).tolist()
+        scale = 10.0 ** int(generator.integers(-12, 3))
+        line_search = LineSearch(0.0, -abs(slopes[0]), 1.0)
+        for value, slope in zip(values, slopes, strict=True):
+            line_search.tell(scale * value - line_search.step, slope)
+            if line_search.is_done:
+                break
+            assert math.isfinite(line_search.step)

@@ -80,11 +80,11 @@ class Adam:
         terms, self.gradient = self._value_and_gradient(image)
         return terms
 
-    @tf.function
+    @tf.function(autograph=False)
     def _move(self, gradient, unit):
         self._adam.apply([gradient / unit], [self._image])
 
 
-@tf.function
+@tf.function(autograph=False)
 def _root_mean_square(gradient):
     return tf.sqrt(tf.reduce_mean(tf.square(gradient)))

@@ -265,7 +265,7 @@ class LBFGS:
         )
 
 
-@tf.function
+@tf.function(autograph=False)
 def _write_pair(
     position_delta, gradient_delta, direction, gradient, old_gradient, step
 ):
@@ -273,7 +273,7 @@ def _write_pair(
     gradient_delta.assign(tf.reshape(gradient - old_gradient, [-1]))
 
 
-@tf.function
+@tf.function(autograph=False)
 def _recur_twice(
     gradient,
     scale,
@@ -308,7 +308,7 @@ def _dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(a * b)  # summed pairwise, unlike a matrix product
 
 
-@tf.function
+@tf.function(autograph=False)
 def _normalize(gradient, precondition):
     """Returns steepest descent, scaled to a root mean square of 1."""
     direction = -precondition(gradient)
@@ -316,12 +316,12 @@ def _normalize(gradient, precondition):
     return tf.math.divide_no_nan(direction, tf.sqrt(mean_square))
 
 
-@tf.function
+@tf.function(autograph=False)
 def _move(image, direction, step):
     return image + step * direction
 
 
-@tf.function
+@tf.function(autograph=False)
 def _measure(old_value, value, old_gradient, gradient, direction, precondition):
     """Returns what the host decides from: f0, f, g0 d, g d, y d, y P y."""
     change = gradient - old_gradient

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 SUFFICIENT_DECREASE = 1e-4
 CURVATURE = 0.9
+RESOLUTION = 1e-14
+"""Width of a bracket, relative to its steps, that cannot shrink further."""
 
 
 class _Point(NamedTuple):
@@ -80,8 +82,9 @@ class LineSearch:
             step = _minimize_cubic(self._before_best, best)
             return min(max(step, best.step + width), best.step + 4 * width)
         width = end.step - best.step
-        if abs(width) <= 1e-14 * self._first_step:
+        if abs(width) <= RESOLUTION * max(self._first_step, abs(best.step)):
             self.is_done = True
+            return best.step
         if not (math.isfinite(end.value) and math.isfinite(end.slope)):
             return best.step + width / 10
         share = (_minimize_cubic(best, end) - best.step) / width
