@@ -1,6 +1,67 @@
-"""What comes from a file or goes wrong, made fit for a message."""
+"""Errors that are expected, and how they are printed."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
 
 LONGEST = 200
+
+
+class TfstyleError(Exception):
+    """Base class of expected errors: bad input, a full disk, a lost process.
+
+    They are printed as one line, which tells the remedy. Anything else is a
+    bug and keeps its traceback.
+
+    Attributes:
+        status: exit status of a program that ends with it.
+    """
+
+    status = 1
+
+
+class WriteError(TfstyleError, OSError):
+    """A file or directory cannot be written."""
+
+
+class OutOfMemoryError(TfstyleError, MemoryError):
+    """The machine has not enough memory for the run."""
+
+
+@contextlib.contextmanager
+def raising_write_errors(what: str) -> Iterator[None]:
+    """Raises a `WriteError` where the system refuses to write.
+
+    Args:
+        what: the thing that is written, such as "The workdir 'x'".
+    """
+    try:
+        yield
+    except TfstyleError:
+        raise
+    except OSError as error:
+        raise WriteError(f"{what} cannot be written ({error}).") from error
+
+
+@contextlib.contextmanager
+def raising_out_of_memory_errors() -> Iterator[None]:
+    """Raises an `OutOfMemoryError` where Python or TensorFlow lack memory."""
+    try:
+        yield
+    except TfstyleError:
+        raise
+    except Exception as error:
+        is_memory = isinstance(error, MemoryError)
+        # TensorFlow may not be loaded yet.
+        if tensorflow := sys.modules.get("tensorflow"):
+            kind = tensorflow.errors.ResourceExhaustedError
+            is_memory = is_memory or isinstance(error, kind)
+        if not is_memory:
+            raise
+        raise OutOfMemoryError(
+            "There is not enough memory. Give --tile_size=auto, a smaller"
+            f" --image_size or --optimizer=adam. ({one_line(str(error))})"
+        ) from error
 
 
 def one_line(text: str, longest: int = LONGEST) -> str:
@@ -13,9 +74,3 @@ def one_line(text: str, longest: int = LONGEST) -> str:
     line = " ".join(text[: 2 * longest].split())
     line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
     return line if len(line) <= longest else f"{line[: longest - 3]}..."
-
-
-def is_told(error: Exception) -> bool:
-    """Returns whether a line tells an error; any other is a bug."""
-    is_ours = type(error).__module__.startswith("tfstyle.")
-    return is_ours or isinstance(error, OSError)

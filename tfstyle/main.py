@@ -12,31 +12,30 @@ from absl import logging
 
 from tfstyle.config import flags as config_flags
 from tfstyle.config.config import Config
-from tfstyle.config.validation import ConfigError
-from tfstyle.errors import is_told
+from tfstyle.errors import TfstyleError
 from tfstyle.errors import one_line
+from tfstyle.errors import raising_out_of_memory_errors
 
 config_flags.define_flags()
 
 
 def main(config: Config) -> int:
     """Runs the command line's job; returns the exit status."""
-    return run_told(lambda: _run(config))
+    return run_expecting_errors(lambda: _run(config))
 
 
-def run_told(work: Callable[[], int]) -> int:
-    """Does work that returns its status; an error is told in one line."""
+def run_expecting_errors(work: Callable[[], int]) -> int:
+    """Returns the status of some work; expected errors are one line."""
     handler = logging.get_absl_handler()
     handler.setFormatter(standard_logging.Formatter("%(message)s"))
     try:
-        return work()
+        with raising_out_of_memory_errors():
+            return work()
     except KeyboardInterrupt:
         return 130
-    except Exception as error:
-        if not is_told(error):
-            raise
+    except TfstyleError as error:
         print(f"error: {one_line(str(error), 5000)}", file=sys.stderr)
-        return 2 if isinstance(error, ConfigError) else 1
+        return error.status
 
 
 def _run(config: Config) -> int:

@@ -34,7 +34,7 @@ from tfstyle.images.files import read_image
 from tfstyle.images.files import resize
 from tfstyle.images.files import write_image
 from tfstyle.images.preprocessing import preprocess
-from tfstyle.main import run_told
+from tfstyle.main import run_expecting_errors
 from tfstyle.objective.gram import gram_matrices
 from tfstyle.objective.losses import style_loss
 from tfstyle.training import problem
@@ -60,7 +60,7 @@ DEEPEST = "block5_conv1"
 
 def main(config: Config) -> int:
     """Runs both poolings, prints three tables and writes the pictures."""
-    return run_told(lambda: _compare(config))
+    return run_expecting_errors(lambda: _compare(config))
 
 
 def _compare(config: Config) -> int:

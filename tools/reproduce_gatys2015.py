@@ -39,7 +39,7 @@ from tfstyle.config import flags as config_flags
 from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
 from tfstyle.images import files as image_files
-from tfstyle.main import run_told
+from tfstyle.main import run_expecting_errors
 from tfstyle.system import atomic_file
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -72,7 +72,7 @@ class Cell:
 
 def main(config: Config) -> int:
     """Paints what is not there, and draws the figure once all is."""
-    return run_told(lambda: _reproduce(config))
+    return run_expecting_errors(lambda: _reproduce(config))
 
 
 def make_cells(

@@ -12,10 +12,7 @@ import pytest
 from tests.processes import finish
 from tests.processes import start
 from tfstyle.config.config import Config
-from tfstyle.config.validation import ConfigError
-from tfstyle.errors import is_told
 from tfstyle.experiment import batch
-from tfstyle.images.files import ImageError
 from tfstyle.images.files import read_text
 
 SCENE, STROKES = "tfstyle/samples/scene.jpg", "tfstyle/samples/strokes.jpg"
@@ -333,22 +330,6 @@ def test_unusable_manifest_ends_with_one_line(tmp_path):
     assert (status, len(lines)) == (2, 1)
     assert "Did you mean: seed ?" in lines[0]
     assert os.listdir(tmp_path) == ["jobs.csv"]
-
-
-def test_only_errors_of_one_picture_are_failures():
-    class ResourceExhaustedError(Exception):
-        """Named as TensorFlow's."""
-
-    for error in (
-        ImageError(""),
-        OSError(),
-        MemoryError(),
-        ResourceExhaustedError(),
-    ):
-        assert batch._is_failure(error)
-    for error in (KeyError(), RuntimeError(), ValueError(), TypeError()):
-        assert not batch._is_failure(error)
-    assert is_told(ConfigError(""))
 
 
 def test_workdir_of_an_output_is_the_same_for_every_name_of_it():

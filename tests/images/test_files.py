@@ -6,7 +6,6 @@ import io
 import os
 import re
 import struct
-import tempfile
 import time
 import zlib
 from fractions import Fraction
@@ -889,10 +888,10 @@ def test_write_image_refuses_a_folder_that_does_not_exist(tmp_path):
 def test_write_image_refuses_a_folder_that_is_not_writable(
     tmp_path, monkeypatch
 ):
-    def refuse(**_):
+    def refuse(*_):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(tempfile, "mkstemp", refuse)  # root may do anything
+    monkeypatch.setattr(os, "open", refuse)  # root may do anything
     path = str(tmp_path / "a.png")
     expected = f"{path!r} cannot be written (Permission denied)."
     with pytest.raises(ImageError, match=f"^Image {re.escape(expected)}$"):

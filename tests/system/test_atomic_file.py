@@ -8,6 +8,7 @@ import stat
 
 import pytest
 
+from tfstyle.errors import WriteError
 from tfstyle.system import atomic_file
 
 
@@ -93,7 +94,7 @@ def test_replacing_raises_the_blocks_error_when_the_temporary_is_gone(tmp_path):
 
 def test_replacing_leaves_no_temporary_when_renaming_fails(tmp_path):
     (tmp_path / "a.txt").mkdir()
-    with pytest.raises(IsADirectoryError, match=r"a\.txt"):
+    with pytest.raises(WriteError, match=r"a\.txt"):
         write(tmp_path / "a.txt", "new")
     assert os.listdir(tmp_path) == ["a.txt"]
 
@@ -157,14 +158,14 @@ def test_replacing_keeps_an_unfinished_file_to_its_owner(tmp_path):
 
 def test_replacing_raises_when_the_folder_is_not_there(tmp_path):
     path = tmp_path / "missing" / "a.txt"
-    with pytest.raises(FileNotFoundError, match=re.escape("No such file")):
+    with pytest.raises(WriteError, match=re.escape("No such file")):
         write(path, "new")
     assert os.listdir(tmp_path) == []
 
 
 def test_replacing_raises_when_the_folder_is_a_file(tmp_path):
     (tmp_path / "file").write_text("previous")
-    with pytest.raises(NotADirectoryError, match="Not a directory"):
+    with pytest.raises(WriteError, match="Not a directory"):
         write(tmp_path / "file" / "a.txt", "new")
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+from tfstyle.errors import TfstyleError
 from tfstyle.network import layers as vgg19_layers
 
 REPLICATED = ("mirrored", "multi_worker")
@@ -15,8 +16,10 @@ MAX_TIMEOUT = 10**6
 MAX_THREADS = 2**31 - 1
 
 
-class ConfigError(ValueError):
-    """A value that a field may not have, or fields that contradict."""
+class ConfigError(TfstyleError, ValueError):
+    """An option has a value that it may not have, or options contradict."""
+
+    status = 2
 
 
 def check_images(

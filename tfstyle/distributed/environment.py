@@ -9,10 +9,12 @@ import json
 import os
 from collections.abc import Mapping
 
+from tfstyle.errors import TfstyleError
+
 TASK_TYPES = ("chief", "worker")
 
 
-class ClusterError(RuntimeError):
+class ClusterError(TfstyleError, RuntimeError):
     """The environment tells of no cluster that can be, or a process is gone."""
 
 

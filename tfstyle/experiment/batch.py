@@ -17,8 +17,9 @@ from absl import logging
 from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
 from tfstyle.distributed import environment
-from tfstyle.errors import is_told
+from tfstyle.errors import TfstyleError
 from tfstyle.errors import one_line
+from tfstyle.errors import raising_out_of_memory_errors
 from tfstyle.experiment import resume
 from tfstyle.experiment import run_directory
 from tfstyle.experiment import session
@@ -134,23 +135,22 @@ class _Batch:
         """
         place = f"[{number}/{self._total}] {_name(job)}"
         start = time.monotonic()
+        reason, result = "", None
         try:
-            result = self._paint(job)
+            with raising_out_of_memory_errors():
+                result = self._paint(job)
         except WeightsError:
             raise  # those of the next job are the same
-        except Exception as error:
-            is_of_all = isinstance(error, SetupError) and not (
-                self._machine.device
-            )
-            if is_of_all or not _is_failure(error):
-                raise
+        except TfstyleError as error:
+            if isinstance(error, SetupError) and not self._machine.device:
+                raise  # it is of all
             reason = one_line(str(error) or repr(error), MAX_MESSAGE)
             if self._signals.number:
                 return  # it may be what a signal does to a child process
+        if reason:
             self.failures.append((job, reason))
             logging.error("%s: failed: %s", place, reason)
-            return_freed_memory()
-            return
+            return_freed_memory()  # what the error's traceback held is free now
         if result is None:
             return
         seconds = time.monotonic() - start
@@ -243,14 +243,6 @@ def _restarting(config: Config) -> Config:
     if config.resume == "never":
         return config
     return dataclasses.replace(config, resume="restart")
-
-
-def _is_failure(error: Exception) -> bool:
-    """Returns whether an error is one picture's, and no bug."""
-    is_memory = isinstance(error, MemoryError)
-    # TensorFlow's own may not be loaded yet.
-    is_memory = is_memory or type(error).__name__ == "ResourceExhaustedError"
-    return is_memory or is_told(error)
 
 
 def _name(job: Job) -> str:

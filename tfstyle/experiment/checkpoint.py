@@ -9,7 +9,6 @@ memory than the file is long.
 
 import contextlib
 import dataclasses
-import errno
 import json
 import math
 import os
@@ -24,6 +23,7 @@ import numpy as np
 from absl import logging
 
 from tfstyle.errors import one_line
+from tfstyle.errors import raising_write_errors
 from tfstyle.system import atomic_file
 from tfstyle.training.state import CheckpointError
 from tfstyle.training.state import State
@@ -72,7 +72,8 @@ class Checkpoints:
     def __init__(
         self, folder: str, job: dict[str, Any], path: str | None = None
     ):
-        os.makedirs(folder, exist_ok=True)
+        with raising_write_errors(f"The folder {folder!r}"):
+            os.makedirs(folder, exist_ok=True)
         self._folder = folder
         self._job = job
         self.path = path
@@ -99,8 +100,9 @@ class Checkpoints:
         self.path = path
         paths = _list(self._folder)
         place = paths.index(path)
-        for other in paths[:place] + paths[place + KEPT :]:
-            os.unlink(other)
+        with raising_write_errors(f"The folder {self._folder!r}"):
+            for other in paths[:place] + paths[place + KEPT :]:
+                os.unlink(other)
 
 
 def read_latest(folder: str) -> Checkpoint | None:
@@ -110,8 +112,7 @@ def read_latest(folder: str) -> Checkpoint | None:
         None if the folder holds none.
 
     Raises:
-        CheckpointError: if all that it holds are damaged.
-        OSError: if one cannot be read.
+        CheckpointError: if all that it holds are damaged or unreadable.
     """
     paths = _list(folder)
     for path in paths:
@@ -131,8 +132,7 @@ def read_checkpoint(path: str) -> Checkpoint:
     """Reads a checkpoint and finds out whether it is whole.
 
     Raises:
-        CheckpointError: if it is damaged, or no checkpoint.
-        OSError: if it cannot be read.
+        CheckpointError: if it is damaged, unreadable, or no checkpoint.
     """
     with _naming_damage(path), zipfile.ZipFile(path) as file:
         _check_members(file, os.path.getsize(path))
@@ -159,17 +159,13 @@ def _naming_damage(path: str, part: str = "") -> Iterator[None]:
     """Names the file in whatever its damage makes `zipfile` and others raise.
 
     Raises:
-        CheckpointError: if it is damaged.
-        OSError: if it cannot be read.
+        CheckpointError: if it is damaged or cannot be read.
     """
     try:
         yield
     except MemoryError:
         raise  # no more is asked for than the file is long
     except Exception as error:
-        # Damage may send us to a place before the file's beginning.
-        if isinstance(error, OSError) and error.errno != errno.EINVAL:
-            raise
         reason = one_line(f"{part}{str(error) or repr(error)}")
         raise CheckpointError(
             f"The checkpoint {path!r} is damaged: {reason}."

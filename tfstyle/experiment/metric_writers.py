@@ -8,6 +8,8 @@ import os
 import re
 from collections.abc import Iterator
 
+from tfstyle.errors import WriteError
+from tfstyle.errors import raising_write_errors
 from tfstyle.images import files as image_files
 from tfstyle.system import atomic_file
 from tfstyle.training.callbacks import Record
@@ -30,13 +32,14 @@ class JsonLinesWriter:
         text = "".join(json.dumps(line) + "\n" for line in self.lines)
         atomic_file.write_text(path, text)
         self._path = path
-        self._file = open(path, "ab", buffering=0)  # noqa: SIM115
+        with raising_write_errors(path):
+            self._file = open(path, "ab", buffering=0)  # noqa: SIM115
 
     def __call__(self, record: Record) -> None:
         """Writes the record's line in one call of the system.
 
         Raises:
-            OSError: if it cannot be written; then no part of it is.
+            WriteError: if it cannot be written; then no part of it is.
         """
         line = {
             "step": record.step,
@@ -56,7 +59,7 @@ class JsonLinesWriter:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             self._file.truncate(end)
-            raise OSError(error.errno, error.strerror, self._path) from None
+            raise WriteError(error.errno, error.strerror, self._path) from None
         self.lines.append(line)
 
     def close(self) -> None:
@@ -95,7 +98,8 @@ class ImageWriter:
     """
 
     def __init__(self, folder: str, first_step: int = 0):
-        os.makedirs(folder, exist_ok=True)
+        with raising_write_errors(f"The folder {folder!r}"):
+            os.makedirs(folder, exist_ok=True)
         self._folder = folder
         self.paths: dict[int, str] = {}
         for name in os.listdir(folder):
@@ -114,7 +118,7 @@ class ImageWriter:
 class EventWriter:
     """Writes losses, and pictures if asked, as events for TensorBoard.
 
-    All it does raises an `OSError` if the disk does not take them.
+    All it does raises a `WriteError` if the disk does not take them.
 
     Args:
         folder: of the events.
@@ -125,7 +129,7 @@ class EventWriter:
 
         self._errors = tf.errors.OpError
         self._summary = tf.summary
-        with self._raising_os_errors():
+        with self._converting_errors():
             self._writer = tf.summary.create_file_writer(folder)
 
     def __call__(self, record: Record) -> None:
@@ -141,27 +145,27 @@ class EventWriter:
 
     def close(self) -> None:
         """Closes the file of events."""
-        with self._raising_os_errors():
+        with self._converting_errors():
             self._writer.close()
 
     @contextlib.contextmanager
     def _writing(self, record: Record) -> Iterator[None]:
         with (
-            self._raising_os_errors(),
+            self._converting_errors(),
             self._writer.as_default(step=record.step),
         ):
             yield
             self._writer.flush()
 
     @contextlib.contextmanager
-    def _raising_os_errors(self) -> Iterator[None]:
-        """Raises an OSError where TensorFlow raises an error of its own."""
+    def _converting_errors(self) -> Iterator[None]:
+        """Raises a WriteError in place of an error of TensorFlow."""
         try:
             yield
         except self._errors as error:
             line = error.message.splitlines()[0]
             reason = re.sub(r"\{\{.*?\}\} ", "", line)
-            raise OSError(f"Events cannot be written: {reason}") from error
+            raise WriteError(f"Events cannot be written: {reason}") from error
 
 
 def can_write_events() -> bool:

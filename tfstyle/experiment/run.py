@@ -12,15 +12,16 @@ from tfstyle.config import flagfile
 from tfstyle.config.config import Config
 from tfstyle.distributed.environment import ClusterError
 from tfstyle.distributed.replicas import Replicas
+from tfstyle.errors import WriteError
 from tfstyle.experiment import metric_writers
 from tfstyle.experiment import progress
 from tfstyle.experiment import report
 from tfstyle.experiment import resume
-from tfstyle.experiment import run_directory
 from tfstyle.experiment.checkpoint import Checkpoint
 from tfstyle.experiment.checkpoint import Checkpoints
 from tfstyle.experiment.inputs import ImageFiles
 from tfstyle.images import files as image_files
+from tfstyle.images.files import ImageError
 from tfstyle.network.extractor import Extractor
 from tfstyle.system import atomic_file
 from tfstyle.training import memory
@@ -61,9 +62,8 @@ def run_job(
 
     Raises:
         ClusterError: if another process is gone.
-        ImageError: if the output cannot be written.
         NotFiniteError: if the loss stops being finite.
-        OSError: if the workdir cannot be written.
+        WriteError: if the workdir cannot be written.
     """
     height, width = problem.output_size(images.content, images.styles, config)
     if config.output_image:
@@ -148,7 +148,7 @@ def _naming_the_last(checkpoints: Checkpoints) -> Iterator[None]:
     """Adds to an error what of the run is not lost."""
     try:
         yield
-    except (ClusterError, NotFiniteError, OSError) as error:
+    except (ClusterError, NotFiniteError, ImageError, WriteError) as error:
         path = checkpoints.path
         if path is None or not os.path.exists(path):
             raise
@@ -160,9 +160,9 @@ def _naming_the_last(checkpoints: Checkpoints) -> Iterator[None]:
             raise NotFiniteError(
                 f"{error} The last good checkpoint is {path!r}."
             ) from error
-        raise run_directory.WorkdirError(
-            f"{error}. The checkpoint {path!r} is whole: the same command goes"
-            " on from there."
+        raise WriteError(
+            f"{str(error).rstrip('.')}. The checkpoint {path!r} is whole: the"
+            " same command goes on from there."
         ) from error
 
 

@@ -11,13 +11,15 @@ from absl import logging
 from tfstyle.config import flagfile
 from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
+from tfstyle.errors import WriteError
+from tfstyle.errors import raising_write_errors
 from tfstyle.images import files as image_files
 from tfstyle.system import atomic_file
 
 LOCK = ".lock"
 
 
-class WorkdirError(OSError):
+class WorkdirError(WriteError):
     """A folder cannot be used, or an output must not be replaced."""
 
 
@@ -67,18 +69,19 @@ def open_workdir(config: Config) -> Iterator[str]:
     """
     named = config.workdir and os.path.normpath(config.workdir)
     if config.resume == "restart" and named and os.path.isdir(named):
-        with _locked(named):
+        with _locked(named), raising_write_errors(f"The workdir {named!r}"):
             if os.listdir(named) != [LOCK]:
                 _rename(named)
     is_new = named is None or not os.path.isdir(named)
     folder = make_workdir(config)
     try:
         with _locked(folder):
-            for path in (".", "images", "checkpoints"):
-                atomic_file.remove_partial(os.path.join(folder, path))
-            if config.output_image:
-                output = os.path.abspath(config.output_image)
-                atomic_file.remove_partial(*os.path.split(output))
+            with raising_write_errors(f"The workdir {folder!r}"):
+                for path in (".", "images", "checkpoints"):
+                    atomic_file.remove_partial(os.path.join(folder, path))
+                if config.output_image:
+                    output = os.path.abspath(config.output_image)
+                    atomic_file.remove_partial(*os.path.split(output))
             yield folder
     finally:
         if is_new and os.path.isdir(folder) and os.listdir(folder) == [LOCK]:

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tfstyle.config import flagfile
 from tfstyle.config.config import Config
+from tfstyle.errors import raising_write_errors
 from tfstyle.images.preprocessing import IMAGENET_MEAN_BGR
 from tfstyle.network import layers as vgg19_layers
 from tfstyle.network.extractor import Extractor
@@ -51,8 +52,13 @@ def export_extractor(extractor: Extractor, config: Config, folder: str) -> str:
         The path of the version that was written.
 
     Raises:
-        OSError: if the folder cannot be written.
+        WriteError: if the folder cannot be written.
     """
+    with raising_write_errors(f"The folder {folder!r}"):
+        return _export(extractor, config, folder)
+
+
+def _export(extractor: Extractor, config: Config, folder: str) -> str:
     os.makedirs(folder, exist_ok=True)
     scratch = tempfile.mkdtemp(prefix=".export-", dir=folder)
     try:

@@ -9,6 +9,7 @@ import contextlib
 import errno
 import os
 import stat
+import threading
 import warnings
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -17,6 +18,7 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from tfstyle.errors import TfstyleError
 from tfstyle.images import srgb
 from tfstyle.system import atomic_file
 
@@ -34,7 +36,11 @@ _USER_COMMENT = 0x9286
 _CHARSETS = {b"ASCII\0\0\0": "ascii", b"UNICODE\0": "utf-16-be"}
 
 
-class ImageError(ValueError):
+_PILLOW = threading.RLock()
+"""Held while Pillow's settings, which are the process', are ours."""
+
+
+class ImageError(TfstyleError, ValueError):
     """An image file cannot be read or written."""
 
 
@@ -207,6 +213,7 @@ def _open(path: str) -> Iterator[Image.Image]:
             f"Image {path!r} cannot be read ({reason}). Check the path; it is"
             " taken from the current folder."
         ) from error
+    _PILLOW.acquire()
     limit = Image.MAX_IMAGE_PIXELS
     try:
         with open(handle, "rb") as file, warnings.catch_warnings():
@@ -234,6 +241,7 @@ def _open(path: str) -> Iterator[Image.Image]:
         ) from error
     finally:
         Image.MAX_IMAGE_PIXELS = limit
+        _PILLOW.release()
 
 
 def _check_size(path: str, size: tuple[int, int], max_pixels: int) -> None:

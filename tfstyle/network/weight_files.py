@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tfstyle.errors import TfstyleError
 from tfstyle.errors import one_line
 from tfstyle.network.layers import CONVOLUTIONS
 
@@ -36,7 +37,7 @@ LayerWeights = tuple[np.ndarray, np.ndarray]
 """Kernel float32 `[3, 3, C_in, C_out]` and bias float32 `[C_out]`."""
 
 
-class WeightsError(ValueError):
+class WeightsError(TfstyleError, ValueError):
     """A weight file cannot be had, or is not one of VGG19's."""
 
 

@@ -2,9 +2,12 @@
 
 import contextlib
 import os
-import tempfile
+import secrets
+import stat
 import zlib
 from collections.abc import Iterator
+
+from tfstyle.errors import WriteError
 
 PARTIAL = ".partial-"
 
@@ -17,36 +20,42 @@ def replacing(path: str) -> Iterator[str]:
     killed process leaves it to `remove_partial`.
 
     Raises:
-        OSError: if the folder cannot be written, or is full; names `path`.
+        WriteError: if the folder cannot be written, or is full; names `path`.
     """
     folder, name = os.path.split(os.path.abspath(path))
     try:
-        with _temporary(folder, name) as temporary:
+        with _temporary(folder, name) as (temporary, mode):
             yield temporary
             _sync(temporary)
-            os.chmod(temporary, 0o666 & ~_umask())
+            os.chmod(temporary, mode)
             os.replace(temporary, path)
     except OSError as error:
         about = error.filename
         is_ours = about is None or PARTIAL in os.path.basename(str(about))
         if error.errno is None or not is_ours:
             raise
-        raise type(error)(error.errno, error.strerror, path) from error
+        raise WriteError(error.errno, error.strerror, path) from error
     # Some file systems cannot sync a folder; the file is there all the same.
     with contextlib.suppress(OSError):
         _sync(folder)
 
 
 @contextlib.contextmanager
-def _temporary(folder: str, name: str) -> Iterator[str]:
-    """Yields the name of a fresh file, which goes if the block raises."""
-    ending = os.path.splitext(name)[1]
-    handle, temporary = tempfile.mkstemp(
-        dir=folder, prefix=_prefix(name), suffix=ending
-    )
-    os.close(handle)
+def _temporary(folder: str, name: str) -> Iterator[tuple[str, int]]:
+    """Yields the name of a new file and the mode that it gets when finished.
+
+    Until then only its owner may read it. If the block raises, it goes.
+    """
+    name = f"{_prefix(name)}{secrets.token_hex(8)}{os.path.splitext(name)[1]}"
+    temporary = os.path.join(folder, name)
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
-        yield temporary
+        mode = stat.S_IMODE(os.fstat(handle).st_mode)  # the umask is off
+        os.fchmod(handle, 0o600)
+    finally:
+        os.close(handle)
+    try:
+        yield temporary, mode
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
@@ -96,10 +105,3 @@ def _sync(path: str) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _umask() -> int:
-    """Returns the process's umask, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

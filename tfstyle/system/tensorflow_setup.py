@@ -12,8 +12,10 @@ from collections.abc import Iterator
 
 from absl import logging
 
+from tfstyle.errors import TfstyleError
 
-class SetupError(RuntimeError):
+
+class SetupError(TfstyleError, RuntimeError):
     """The machine or its settings cannot run the program."""
 
 

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from tfstyle.errors import TfstyleError
 
-class CheckpointError(ValueError):
+
+class CheckpointError(TfstyleError, ValueError):
     """A checkpoint is damaged, or is not of this run."""
 
 

@@ -18,6 +18,7 @@ import tensorflow as tf
 from absl import logging
 
 from tfstyle.config.config import Config
+from tfstyle.errors import TfstyleError
 from tfstyle.images.frame import Frame
 from tfstyle.training.callbacks import Action
 from tfstyle.training.callbacks import Finish
@@ -57,7 +58,7 @@ class Result:
         return sum(self.steps)
 
 
-class NotFiniteError(ArithmeticError):
+class NotFiniteError(TfstyleError, ArithmeticError):
     """The loss or its gradient stopped being finite."""
 
 

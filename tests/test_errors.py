@@ -1,0 +1,62 @@
+"""Expected errors have one base class; all others are bugs."""
+
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+import tensorflow as tf
+
+import tfstyle
+from tfstyle import errors
+from tfstyle import main
+from tfstyle.config.validation import ConfigError
+
+
+def test_every_error_of_ours_is_an_expected_one():
+    found = set()
+    for module in pkgutil.walk_packages(tfstyle.__path__, "tfstyle."):
+        members = inspect.getmembers(importlib.import_module(module.name))
+        found |= {x for _, x in members if inspect.isclass(x)}
+    ours = [
+        x
+        for x in found
+        if issubclass(x, Exception) and x.__module__.startswith("tfstyle.")
+    ]
+    assert len(ours) > 10
+    assert all(issubclass(x, errors.TfstyleError) for x in ours)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (ConfigError("`seed` is wrong."), 2),
+        (errors.WriteError(28, "No space left on device", "a.png"), 1),
+        (MemoryError("so many bytes"), 1),
+        (tf.errors.ResourceExhaustedError(None, None, "so many bytes"), 1),
+    ],
+)
+def test_expected_error_is_one_line_and_a_status(error, status, capsys):
+    def fail():
+        raise error
+
+    assert main.run_expecting_errors(fail) == status
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(2, "No such file"), KeyError(""), ValueError(""), RuntimeError()],
+)
+def test_any_other_error_keeps_its_traceback(error):
+    def fail():
+        raise error
+
+    with pytest.raises(type(error)):
+        main.run_expecting_errors(fail)
+
+
+def test_one_line_cannot_steer_a_terminal():
+    assert errors.one_line("a\n b\x1b[2Jc") == r"a b\x1b[2Jc"
+    assert len(errors.one_line("a" * 1000)) == errors.LONGEST
