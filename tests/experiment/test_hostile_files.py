@@ -36,6 +36,7 @@ from tfstyle.config.validation import ConfigError
 from tfstyle.experiment import checkpoint
 from tfstyle.experiment import inputs
 from tfstyle.experiment import resume
+from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.inputs import ImageFiles
 from tfstyle.experiment.resume import OtherRunError
 from tfstyle.images import files as image_files
@@ -378,7 +379,7 @@ anything = st.recursive(
 )
 IMAGES = ImageFiles(None, None, [np.ones((6, 5, 3), np.uint8)], [], [], None)
 CONFIG = Config(style_images=["b.png"], num_levels=2, num_steps=(10, 20))
-JOB = resume.describe_job(CONFIG, IMAGES)
+JOB = RunIdentity.of_run(CONFIG, IMAGES).to_json()
 
 
 def find_checkpoint(folder):

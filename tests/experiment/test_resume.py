@@ -11,6 +11,7 @@ from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
 from tfstyle.experiment import resume
 from tfstyle.experiment.checkpoint import Checkpoints
+from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.inputs import ImageFiles
 from tfstyle.training.extractor import make_extractor
 from tfstyle.training.state import CheckpointError
@@ -217,7 +218,7 @@ RUN = Config(
 @pytest.fixture
 def workdir(tmp_path):
     """Returns a folder with a run of RUN, at step 12."""
-    job = resume.describe_job(RUN, IMAGES) | {"weights": "abc"}
+    job = RunIdentity.of_run(RUN, IMAGES, "abc").to_json()
     numbers = {"steps": [10, 2], "evaluations": 14}
     Checkpoints(str(tmp_path / "checkpoints"), job)(State(numbers, {}))
     return str(tmp_path)
@@ -250,7 +251,10 @@ def test_same_run_goes_on(workdir, changes):
         ({"content_weight": 0.5}, "content_weight was 0.06, now 0.5"),
         ({"image_size": 100}, "image_size was 512, now 100"),
         ({"seed": 3}, "seed was 0, now 3"),
-        ({"style_layers": ["conv1_1"]}, "style_layers was block1.*, now block"),
+        (
+            {"style_layers": ["conv1_1"]},
+            r".*style_layers was block1.*, now block",
+        ),
         ({"max_evaluations": 9}, "max_evaluations was not given, now 9"),
         ({"init": "c.png"}, "init was noise, now file"),
         ({"num_steps": (11, 20)}, r"num_steps was \[10, 20\], now \[11, 20\]"),

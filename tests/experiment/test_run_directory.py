@@ -178,8 +178,8 @@ def test_check_output_refuses_a_file_as_the_workdir(current_folder, name):
 
 def exists(path):
     return refuses(
-        f"The output {path!r} exists, and another run made it. Name another, or"
-        " give --overwrite."
+        f"{path!r} already exists and was not created by this run. Choose"
+        " another --output_image or add --overwrite."
     )
 
 

@@ -23,7 +23,6 @@ from tfstyle.errors import raising_out_of_memory_errors
 from tfstyle.experiment import resume
 from tfstyle.experiment import run_directory
 from tfstyle.experiment import session
-from tfstyle.experiment.finished import is_finished
 from tfstyle.experiment.manifest import Job
 from tfstyle.experiment.manifest import read_manifest
 from tfstyle.network.weights import WeightsError
@@ -203,7 +202,7 @@ class _Batch:
         )
         session.check_images(config)
         config, images = session.read_images(config)
-        if is_finished(
+        if resume.is_finished(
             config, images, lambda: self._machine.hash_weights(config)
         ):
             self._num_before += 1

@@ -1,19 +1,19 @@
-"""Going on with the run that a workdir holds, if it is the same run."""
+"""Resuming: the run that a workdir holds, the picture that is finished."""
 
 import dataclasses
 import os
-from typing import Any
+from collections.abc import Callable
 
 from absl import logging
 
-from tfstyle.config import flagfile
 from tfstyle.config.config import Config
-from tfstyle.config.validation import INITS
 from tfstyle.config.validation import ConfigError
 from tfstyle.errors import one_line
 from tfstyle.experiment.checkpoint import Checkpoint
 from tfstyle.experiment.checkpoint import read_latest
+from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.inputs import ImageFiles
+from tfstyle.images import files as image_files
 from tfstyle.training.state import CheckpointError
 
 FOLDER = "checkpoints"
@@ -21,24 +21,6 @@ FOLDER = "checkpoints"
 
 class OtherRunError(ConfigError):
     """A workdir holds a run that is not the one that is asked for."""
-
-
-def describe_job(config: Config, images: ImageFiles) -> dict[str, Any]:
-    """Returns what decides a run, but for the weights, as JSON."""
-    if config.init not in INITS:
-        config = dataclasses.replace(config, init="file")
-    pairs = [line[2:].partition("=") for line in config.to_flags()]
-    decides = {
-        f.name
-        for f in dataclasses.fields(config)
-        if f.metadata["scope"] == "picture"
-    }
-    return {
-        "flags": {name: text for name, _, text in pairs if name in decides},
-        "steps": list(config.steps_by_level),
-        "images": images.describe(),
-        "versions": flagfile.versions(),
-    }
 
 
 def find_checkpoint(
@@ -60,15 +42,17 @@ def find_checkpoint(
             " another workdir, or give --resume=restart, which keeps the old"
             " one under another name."
         )
-    ours, theirs = describe_job(config, images), checkpoint.job
-    for name, value in ours.items():
-        if not _is_alike(theirs.get(name), value):
-            raise CheckpointError(
-                f"The checkpoint {checkpoint.path!r} does not tell its {name}."
-            )
-    differences = _compare_flags(ours["flags"], theirs["flags"])
-    differences += _compare_images(ours["images"], theirs["images"])
-    differences += _compare_steps(ours["steps"], theirs["steps"], checkpoint)
+    asked = RunIdentity.of_run(config, images)
+    try:
+        made = RunIdentity.from_json(checkpoint.job)
+    except ConfigError as error:
+        raise OtherRunError(f"`workdir` {folder!r}: {error}") from error
+    except ValueError as error:
+        raise CheckpointError(
+            f"The checkpoint {checkpoint.path!r} does not tell its {error}."
+        ) from error
+    differences = asked.differences(made)
+    differences += _compare_steps(asked.steps, made.steps, checkpoint)
     if differences:
         raise OtherRunError(
             f"`workdir` {folder!r} holds a run of other flags:"
@@ -76,13 +60,11 @@ def find_checkpoint(
             " name another workdir, or give --resume=restart, which keeps the"
             " old one under another name."
         )
-    if ours["versions"] != theirs["versions"]:
+    if asked.versions != made.versions:
         logging.warning(
             "warning: the checkpoint was written with %s; the picture may"
             " differ in its last bits",
-            one_line(
-                ", ".join(f"{n} {v}" for n, v in theirs["versions"].items())
-            ),
+            one_line(", ".join(f"{n} {v}" for n, v in made.versions.items())),
         )
     return checkpoint
 
@@ -104,18 +86,6 @@ def adopt(config: Config, flags: dict[str, str]) -> Config:
     return dataclasses.replace(config, **changes)
 
 
-def compare_jobs(ours: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
-    """Returns what differs between two descriptions, in words."""
-    differences = _compare_flags(ours["flags"], theirs["flags"])
-    differences += _compare_images(ours["images"], theirs["images"])
-    others = ours.keys() - {"flags", "images"}
-    return differences + [
-        f"{name} were {theirs[name]}, now {ours[name]}"
-        for name in sorted(others)
-        if ours[name] != theirs[name]
-    ]
-
-
 def check_weights(checkpoint: Checkpoint | None, sha256: str) -> None:
     """Refuses to go on with other weights.
 
@@ -130,34 +100,6 @@ def check_weights(checkpoint: Checkpoint | None, sha256: str) -> None:
         )
 
 
-def _is_alike(theirs: Any, ours: dict[str, str] | list[int]) -> bool:
-    """Returns whether what a file tells is of the kind that we write."""
-    if type(theirs) is not type(ours):
-        return False
-    if isinstance(theirs, dict):
-        return all(type(text) is str for text in theirs.values())
-    return all(type(number) is int for number in theirs)
-
-
-def _compare_flags(ours: dict[str, str], theirs: dict[str, str]) -> list[str]:
-    differences = []
-    for name in sorted(ours.keys() | theirs.keys()):
-        own, other = ours.get(name), theirs.get(name)
-        if own != other and own != "auto":
-            had = "not given" if other is None else f"{other:.80}"
-            given = "not given" if own is None else own
-            differences.append(f"{name} was {had}, now {given}")
-    return differences
-
-
-def _compare_images(ours: dict[str, str], theirs: dict[str, str]) -> list[str]:
-    return [
-        f"{name} is another picture"
-        for name in sorted(ours.keys() | theirs.keys())
-        if ours.get(name) != theirs.get(name)
-    ]
-
-
 def _compare_steps(
     ours: list[int], theirs: list[int], checkpoint: Checkpoint
 ) -> list[str]:
@@ -168,3 +110,29 @@ def _compare_steps(
     if made[-1] > ours[-1]:
         return [f"num_steps is now {ours[-1]}, but {made[-1]:.0f} were made"]
     return []
+
+
+def is_finished(
+    config: Config, images: ImageFiles, hash_weights: Callable[[], str]
+) -> bool:
+    """Returns whether the output is the picture that the config asks for.
+
+    A picture that was cut short says how many steps it has, and so is none. A
+    `time_limit` that it kept within does not matter.
+
+    Args:
+        config: a resolved one, with `output_image`.
+        images: read from the config's files.
+        hash_weights: gives the SHA-256 of the weights; asked last.
+    """
+    try:
+        made = RunIdentity.from_text(image_files.read_text(config.output_image))
+    except image_files.ImageError:
+        return False
+    asked = RunIdentity.of_run(config, images)
+    return (
+        made is not None
+        and asked.steps == made.steps
+        and not asked.differences(made)
+        and made.weights == hash_weights()
+    )

@@ -19,6 +19,7 @@ from tfstyle.experiment import report
 from tfstyle.experiment import resume
 from tfstyle.experiment.checkpoint import Checkpoint
 from tfstyle.experiment.checkpoint import Checkpoints
+from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.inputs import ImageFiles
 from tfstyle.images import files as image_files
 from tfstyle.images.files import ImageError
@@ -85,7 +86,7 @@ def run_job(
     atomic_file.write_text(os.path.join(folder, "flags.cfg"), text)
     checkpoints = Checkpoints(
         os.path.join(folder, resume.FOLDER),
-        resume.describe_job(config, images) | {"weights": sha256},
+        RunIdentity.of_run(config, images, sha256).to_json(),
         checkpoint and checkpoint.path,
     )
     with (

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 
 from absl import logging
 
-from tfstyle.config import flagfile
 from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
 from tfstyle.errors import WriteError
 from tfstyle.errors import raising_write_errors
+from tfstyle.experiment.identity import RunIdentity
 from tfstyle.images import files as image_files
 from tfstyle.system import atomic_file
 
@@ -155,12 +155,6 @@ def make_workdir(config: Config) -> str:
         ) from error
 
 
-def _of_the_job(text: str) -> list[str]:
-    """Returns a picture's text without what a stop or a resumption changes."""
-    changing = ("# result", "# versions", "--num_steps", "--time_limit")
-    return [x for x in text.splitlines() if not x.startswith(changing)]
-
-
 def _is_workdir(folder: str, workdir: str | None) -> bool:
     same = os.path.realpath(folder) == os.path.realpath(workdir or "")
     return workdir is not None and same
@@ -183,17 +177,20 @@ def _check_writable(folder: str) -> None:
 def _check_replaceable(path: str, workdir: str | None) -> None:
     """Lets only a picture be replaced that the same workdir's run made."""
     try:
-        made_by = image_files.read_text(path) or ""
+        made_by = RunIdentity.from_text(image_files.read_text(path))
     except image_files.ImageError:
-        made_by = ""
-    if workdir is not None and made_by.startswith(flagfile.FIRST_LINE):
+        made_by = None
+    if workdir is not None and made_by is not None:
         for flags in _flags_of_runs(workdir):
             if _is_workdir(os.path.dirname(path), workdir):
                 return
             with open(flags, encoding="utf-8", errors="replace") as file:
-                if _of_the_job(file.read()) == _of_the_job(made_by):
-                    return
+                run = RunIdentity.from_text(file.read())
+            if run is None or run.weights != made_by.weights:
+                continue
+            if not run.differences(made_by):
+                return
     raise WorkdirError(
-        f"The output {path!r} exists, and another run made it. Name another, or"
-        " give --overwrite."
+        f"{path!r} already exists and was not created by this run. Choose"
+        " another --output_image or add --overwrite."
     )

@@ -19,6 +19,7 @@ from tfstyle.distributed.replicas import LEVEL
 from tfstyle.distributed.replicas import Replicas
 from tfstyle.errors import one_line
 from tfstyle.experiment import resume
+from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.inputs import ImageFiles
 from tfstyle.network.extractor import Extractor
 from tfstyle.system.signals import StopSignals
@@ -48,12 +49,14 @@ def check_alike(
     if replicas is None or replicas.size == 1:
         return config
     local = replicas.num_replicas // replicas.size
-    job = resume.describe_job(config, images)
-    job |= {"weights": sha256, "devices": str(local)}
-    jobs = [json.loads(text) for text in replicas.gather_texts(json.dumps(job))]
+    own = RunIdentity.of_run(config, images, sha256)
+    texts = replicas.gather_texts(json.dumps([own.to_json(), local]))
+    (first, first_local), *others = map(json.loads, texts)
     differences = []
-    for number, other in enumerate(jobs[1:], start=1):
-        found = resume.compare_jobs(other, jobs[0])
+    for number, (other, other_local) in enumerate(others, start=1):
+        found = _compare(RunIdentity(**other), RunIdentity(**first))
+        if other_local != first_local:
+            found.append(f"devices were {first_local}, now {other_local}")
         if found:
             differences.append(f"process {number}: {', '.join(found)}")
     if differences:
@@ -62,7 +65,17 @@ def check_alike(
             " versions. Unlike process 0 are"
             f" {one_line('; '.join(differences), 1000)}."
         )
-    return resume.adopt(config, jobs[0]["flags"])
+    return resume.adopt(config, first["flags"])
+
+
+def _compare(ours: RunIdentity, theirs: RunIdentity) -> list[str]:
+    """Says how one process' run differs from that of process 0."""
+    found = ours.differences(theirs)
+    for name in ("steps", "versions", "weights"):
+        own, other = getattr(ours, name), getattr(theirs, name)
+        if own != other:
+            found.append(f"{name} were {other}, now {own}")
+    return found
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Whether a picture was made by the very choices that are asked for."""
+"""Whether two runs are the same, and a picture is finished."""
 
 import dataclasses
 
@@ -7,7 +7,9 @@ import pytest
 
 from tfstyle.config import flagfile
 from tfstyle.config.config import Config
-from tfstyle.experiment.finished import is_finished
+from tfstyle.config.validation import ConfigError
+from tfstyle.experiment import resume
+from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.inputs import ImageFiles
 from tfstyle.images import files as image_files
 
@@ -29,6 +31,7 @@ def config(tmp_path):
         content_image="a.png",
         style_images=["b.png"],
         output_image=str(tmp_path / "out.png"),
+        num_levels=1,
         num_steps=5,
         workdir="w",
     ).resolved()
@@ -45,7 +48,7 @@ def write(config, weights=WEIGHTS, **facts):
 
 
 def is_done(config, images=IMAGES, weights=WEIGHTS):
-    return is_finished(config, images, lambda: weights)
+    return resume.is_finished(config, images, lambda: weights)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +60,8 @@ def is_done(config, images=IMAGES, weights=WEIGHTS):
         {"workdir": "moved", "overwrite": True, "log_every_steps": 1},
         {"report": True, "checkpoint_every_steps": 0},
         {"time_limit": 60.0},
+        {"intra_op_threads": 1},
+        {"style_images": ["moved/c.png"], "weights": "moved.h5"},
     ],
 )
 def test_picture_of_the_same_choices_is_finished(config, changes):
@@ -72,10 +77,8 @@ def test_picture_of_the_same_choices_is_finished(config, changes):
         {"content_weight": 0.5},
         {"convolution": "winograd"},
         {"jit_compile": "false"},
-        {"content_image": None},
-        {"style_images": ["c.png"]},
         {"max_evaluations": 9},
-        {"weights": "random"},
+        {"style_blend_weights": [1.0]},
     ],
 )
 def test_picture_of_other_choices_is_not(config, changes):
@@ -114,4 +117,52 @@ def test_weights_are_asked_for_last(config):
     def refuse():
         raise AssertionError
 
-    assert not is_finished(dataclasses.replace(config, seed=1), IMAGES, refuse)
+    assert not resume.is_finished(
+        dataclasses.replace(config, seed=1), IMAGES, refuse
+    )
+
+
+# Former releases and later ones.
+
+
+def read(config, **changes):
+    flags = dict(x[2:].split("=", 1) for x in config.to_flags(only_pixels=True))
+    values = RunIdentity.of_run(config, IMAGES).to_json()
+    for name, text in changes.items():
+        flags[name] = text
+        if text is None:
+            del flags[name]
+    return RunIdentity.from_json(values | {"flags": flags})
+
+
+def test_flag_that_a_former_release_did_not_know_has_its_default(config):
+    asked = RunIdentity.of_run(config, IMAGES)
+    assert not asked.differences(read(config, rescale_filters=None))
+    assert not asked.differences(read(config, range_weight=None))
+    other = dataclasses.replace(config, rescale_filters=True)
+    found = RunIdentity.of_run(other, IMAGES).differences(
+        read(config, rescale_filters=None)
+    )
+    assert found == ["rescale_filters was false, now true"]
+
+
+def test_flag_that_replaced_a_former_default_is_read_as_that(config):
+    """Before `loss_scale` there were absolute losses, zero padding."""
+    older = read(config, loss_scale=None, padding=None)
+    found = RunIdentity.of_run(config, IMAGES).differences(older)
+    assert "loss_scale was absolute, now relative" in found
+    assert "padding was zero, now replicate" in found
+
+
+def test_flag_of_a_former_release_counts_if_it_changed_something(config):
+    asked = RunIdentity.of_run(config, IMAGES)
+    assert not asked.differences(read(config, averaging="0.0"))
+    with pytest.raises(ConfigError, match="`averaging` is no longer a flag"):
+        read(config, averaging="0.5")
+
+
+def test_flag_of_a_later_release_makes_another_run(config):
+    found = RunIdentity.of_run(config, IMAGES).differences(
+        read(config, hue="3")
+    )
+    assert found == ["hue was 3, now not given"]

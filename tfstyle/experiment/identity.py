@@ -1,0 +1,176 @@
+"""The identity of a run: what decides its picture, and how two runs differ.
+
+Checkpoints, finished pictures, outputs that may be replaced and the processes
+of a cluster are all compared by it.
+"""
+
+import dataclasses
+from typing import Any
+
+from tfstyle.config import flagfile
+from tfstyle.config.config import Config
+from tfstyle.config.validation import INITS
+from tfstyle.config.validation import ConfigError
+from tfstyle.config.values import FIELDS
+from tfstyle.config.values import parse_text
+from tfstyle.experiment.inputs import ImageFiles
+
+NOT_OF_IMAGES = {"versions", "weights", "result", "replicas"}
+"""Facts in a picture's text that are not hashes of its images."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RunIdentity:
+    """What decides a run's picture.
+
+    Attributes:
+        flags: options of scope `picture`, as text by name.
+        steps: update steps of each level, coarsest first.
+        images: size and hash by field and number.
+        versions: of the packages that compute, by name.
+        weights: SHA-256 of their values; empty while they are not loaded.
+    """
+
+    flags: dict[str, str]
+    steps: list[int]
+    images: dict[str, str]
+    versions: dict[str, str]
+    weights: str = ""
+
+    @classmethod
+    def of_run(
+        cls, config: Config, images: ImageFiles, weights: str = ""
+    ) -> "RunIdentity":
+        """Describes a run that is asked for.
+
+        Args:
+            config: the options; what is still `auto` matches any value.
+            images: read from the config's files.
+            weights: SHA-256 of their values.
+        """
+        return cls(
+            _picture_flags(config),
+            _steps(config),
+            images.describe(),
+            flagfile.versions(),
+            weights,
+        )
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "RunIdentity":
+        """Reads what `to_json` wrote, in this release or a former one.
+
+        Raises:
+            ConfigError: if it asks for what this release cannot do.
+            ValueError: names the part that is missing or of another kind.
+        """
+        kinds = {"flags": str, "steps": int, "images": str, "versions": str}
+        for name, kind in kinds.items():
+            found = values.get(name)
+            items = found
+            if isinstance(found, dict):
+                items = found.values()
+            is_right = isinstance(found, list if name == "steps" else dict)
+            if not is_right or any(type(item) is not kind for item in items):
+                raise ValueError(name)
+        return cls(
+            _picture_flags(_read_flags(values["flags"]), values["flags"]),
+            values["steps"],
+            values["images"],
+            values["versions"],
+            str(values.get("weights", "")),
+        )
+
+    @classmethod
+    def from_text(cls, text: str | None) -> "RunIdentity | None":
+        """Reads the text of a picture or of a `flags.cfg`.
+
+        Returns:
+            None if it does not tell how a picture was made.
+        """
+        if not text or not text.startswith(flagfile.FIRST_LINE):
+            return None
+        flags, facts = flagfile.parse_text(text)
+        try:
+            config = _read_flags(flags)
+        except ConfigError:
+            return None
+        weights = facts.get("weights", "").rpartition("sha256=")[2]
+        images = {n: v for n, v in facts.items() if n not in NOT_OF_IMAGES}
+        picture_flags = _picture_flags(config, flags)
+        return cls(picture_flags, _steps(config), images, {}, weights)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the parts by name, as JSON holds them."""
+        return dataclasses.asdict(self)
+
+    def differences(self, other: "RunIdentity") -> list[str]:
+        """Says how another run's flags and images differ from these.
+
+        Args:
+            other: the run that is there, while this one is asked for.
+
+        Returns:
+            A text for each, such as `seed was 0, now 3`.
+        """
+        found = []
+        for name in sorted(self.flags.keys() | other.flags.keys()):
+            ours, theirs = self.flags.get(name), other.flags.get(name)
+            if ours not in (theirs, "auto"):
+                had = "not given" if theirs is None else f"{theirs:.80}"
+                given = "not given" if ours is None else ours
+                found.append(f"{name} was {had}, now {given}")
+        for name in sorted(self.images.keys() | other.images.keys()):
+            if self.images.get(name) != other.images.get(name):
+                found.append(f"{name} is another picture")
+        return found
+
+
+def _read_flags(flags: dict[str, str]) -> Config:
+    """Returns the options that flags of this or a former release give.
+
+    Flags that this release does not know are left out; a flag that a former
+    one did not know has its default.
+
+    Raises:
+        ConfigError: if a value is none, or no longer one.
+    """
+    known = {n: v for n, v in flags.items() if n in FIELDS or _is_retired(n)}
+    known = flagfile.modernize(known)
+    return Config(**{n: parse_text(n, v) for n, v in known.items()}).resolved()
+
+
+def _steps(config: Config) -> list[int]:
+    """Returns the steps of each level; none if its levels are still open."""
+    return [] if config.num_levels == "auto" else list(config.steps_by_level)
+
+
+def _is_retired(name: str) -> bool:
+    return name in flagfile.RETIRED
+
+
+def _picture_flags(
+    config: Config, given: dict[str, str] | None = None
+) -> dict[str, str]:
+    """Returns the flags of scope `picture`, and those that nobody knows.
+
+    Args:
+        config: the options.
+        given: flags that it was read from; those of a later release make it
+            another run.
+    """
+    config = config.resolved()
+    if config.init not in INITS:
+        config = dataclasses.replace(config, init="file")
+    pairs = [line[2:].partition("=") for line in config.to_flags()]
+    flags = {
+        name: text
+        for name, _, text in pairs
+        if FIELDS[name].metadata["scope"] == "picture"
+    }
+    unknown = {
+        name: text
+        for name, text in (given or {}).items()
+        if name not in FIELDS and not _is_retired(name)
+    }
+    return flags | unknown
