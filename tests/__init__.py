@@ -1,0 +1,5 @@
+"""Tests, in packages that mirror those of tfstyle."""
+
+import pathlib
+
+ROOT = pathlib.Path(__file__).parents[1]

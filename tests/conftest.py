@@ -1,13 +1,12 @@
 """Fixtures: images from a seeded generator, networks of random weights."""
 
 import os
-import pathlib
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-ROOT = pathlib.Path(__file__).parents[1]
+from tests import ROOT
 
 # Two devices to share work; it can only be said before the first is used.
 tf.config.set_logical_device_configuration(

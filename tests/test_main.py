@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import ROOT
+from tests import ROOT
 from tfstyle.images.files import read_image
 from tfstyle.images.files import read_text
 

@@ -12,7 +12,7 @@ import venv
 import pytest
 from PIL import Image
 
-from tests.conftest import ROOT
+from tests import ROOT
 from tfstyle.config.config import Config
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

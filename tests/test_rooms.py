@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.conftest import ROOT
+from tests import ROOT
 
 PACKAGES = sorted(path.parent for path in ROOT.glob("tfstyle/*/__init__.py"))
 

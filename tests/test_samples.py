@@ -2,13 +2,13 @@
 
 import importlib.util
 import itertools
-import pathlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
-ROOT = pathlib.Path(__file__).parents[1]
+from tests import ROOT
+
 SAMPLES = ROOT / "tfstyle" / "samples"
 NAMES = ("mosaic.jpg", "scene.jpg", "strokes.jpg")
 REPAINTED = 0.5  # grey levels, mean; another libm or libjpeg, not another seed

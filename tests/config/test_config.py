@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from tests.conftest import ROOT
+from tests import ROOT
 from tfstyle.config import flags as config_flags
 from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError

@@ -9,7 +9,7 @@ import pytest
 from absl import flags
 
 import tfstyle
-from tests.conftest import ROOT
+from tests import ROOT
 from tfstyle.config import flags as config_flags
 from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError

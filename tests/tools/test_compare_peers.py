@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 
-from tests.conftest import ROOT
+from tests import ROOT
 from tfstyle.images.files import read_image
 from tfstyle.images.files import resize
 from tfstyle.images.files import write_image

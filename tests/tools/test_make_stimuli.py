@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests import ROOT
 from tests import references
-from tests.conftest import ROOT
 from tfstyle.images.files import fit_size
 from tfstyle.images.files import resize
 from tfstyle.network.weights import load_weights

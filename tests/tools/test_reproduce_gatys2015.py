@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from tests.conftest import ROOT
+from tests import ROOT
 from tfstyle.config.config import Config
 from tfstyle.images.files import read_image
 from tfstyle.images.files import resize

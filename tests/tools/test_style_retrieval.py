@@ -10,7 +10,7 @@ import tensorflow as tf
 from PIL import Image
 from scipy.spatial import distance
 
-from tests.conftest import ROOT
+from tests import ROOT
 from tfstyle.config.config import Config
 from tfstyle.experiment import saved_model
 from tfstyle.images.preprocessing import preprocess

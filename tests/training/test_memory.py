@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.conftest import ROOT
+from tests import ROOT
 from tfstyle.config.config import Config
 from tfstyle.training import memory
 

@@ -31,12 +31,9 @@ from tfstyle.training.state import State
 FORMAT = 1
 HEADER = "checkpoint.json"
 MAX_HEADER_BYTES = 10_000_000
+MAX_ARRAY_HEADER = 256
 KEPT = 2
-_ARRAY = re.compile(
-    rb"{'descr': '(<[fi]4|<i8)', 'fortran_order': False,"
-    rb" 'shape': \(([0-9, ]*)\), } *\n"
-)
-"""What NumPy writes of an array; its own reader evaluates it as Python."""
+_DTYPES = ("<f4", "<i4", "<i8")
 _NAME = re.compile(r"step_\d{6,}_evaluation_(\d{7,})\.npz", re.ASCII)
 
 
@@ -211,26 +208,17 @@ class _StoredArrays(Mapping):
 
 def _read_array(member, info: zipfile.ZipInfo) -> np.ndarray:
     """Reads an array whose bytes are all there, before making room for it."""
-    if member.read(8) != np.lib.format.magic(1, 0):
+    start = member.tell()
+    if np.lib.format.read_magic(member) != (1, 0):
         raise ValueError("array of another format")
-    header = member.read(int.from_bytes(member.read(2), "little"))
-    match = _ARRAY.fullmatch(header)
-    if match is None:
-        raise ValueError(f"array of {header[:80]}")
-    dtype = np.dtype(match[1].decode())
-    shape = tuple(int(size) for size in match[2].split(b",") if size.strip())
+    shape, _, dtype = np.lib.format.read_array_header_1_0(
+        member, max_header_size=MAX_ARRAY_HEADER
+    )
     length = math.prod(shape) * dtype.itemsize
-    if length != info.file_size - member.tell():
-        raise ValueError(f"array of {length} bytes")
-    array = np.empty(shape, dtype)
-    view = memoryview(array.reshape(-1)).cast("B") if length else b""
-    done = 0
-    while done < length:
-        count = member.readinto(view[done:])
-        if not count:
-            raise EOFError("array is cut")
-        done += count
-    return array
+    if dtype.str not in _DTYPES or length != info.file_size - member.tell():
+        raise ValueError(f"array {list(shape)} of {dtype}, {length} bytes")
+    member.seek(start)
+    return np.lib.format.read_array(member, allow_pickle=False)
 
 
 def _list(folder: str) -> list[str]:

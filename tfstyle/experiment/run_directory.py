@@ -1,11 +1,11 @@
 """The folder of a run, and what may be overwritten."""
 
 import contextlib
-import fcntl
 import os
 import time
 from collections.abc import Iterator
 
+import filelock
 from absl import logging
 
 from tfstyle.config.config import Config
@@ -70,7 +70,7 @@ def open_workdir(config: Config) -> Iterator[str]:
     named = config.workdir and os.path.normpath(config.workdir)
     if config.resume == "restart" and named and os.path.isdir(named):
         with _locked(named), raising_write_errors(f"The workdir {named!r}"):
-            if os.listdir(named) != [LOCK]:
+            if set(os.listdir(named)) - {LOCK}:
                 _rename(named)
     is_new = named is None or not os.path.isdir(named)
     folder = make_workdir(config)
@@ -84,30 +84,33 @@ def open_workdir(config: Config) -> Iterator[str]:
                     atomic_file.remove_partial(*os.path.split(output))
             yield folder
     finally:
-        if is_new and os.path.isdir(folder) and os.listdir(folder) == [LOCK]:
-            os.unlink(os.path.join(folder, LOCK))
-            os.rmdir(folder)
+        if is_new and os.path.isdir(folder):
+            if os.listdir(folder) == [LOCK]:
+                os.unlink(os.path.join(folder, LOCK))
+            if not os.listdir(folder):
+                os.rmdir(folder)
 
 
 @contextlib.contextmanager
 def _locked(folder: str) -> Iterator[None]:
     """Holds a lock that ends with the process, however it ends."""
+    lock = filelock.FileLock(os.path.join(folder, LOCK), timeout=0)
     try:
-        file = open(os.path.join(folder, LOCK), "w")  # noqa: SIM115
+        lock.acquire()
+    except filelock.Timeout:
+        raise WorkdirError(
+            f"Another run is at work in {folder!r}. Wait for its end, or name"
+            " another by `workdir`."
+        ) from None
     except OSError as error:
         raise WorkdirError(
             f"The workdir cannot be written ({error}). Name another by"
             " `workdir`."
         ) from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise WorkdirError(
-                f"Another run is at work in {folder!r}. Wait for its end, or"
-                " name another by `workdir`."
-            ) from None
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def _flags_of_runs(workdir: str) -> Iterator[str]:

