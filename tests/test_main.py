@@ -111,6 +111,7 @@ def test_picture_says_how_it_was_made(first_run):
         assert f"--{name}=" not in text
 
 
+@pytest.mark.slow
 def test_flags_of_a_picture_make_the_same_bytes(first_run, tmp_path):
     workdir, _ = first_run
     status, _, lines = run(
@@ -122,6 +123,7 @@ def test_flags_of_a_picture_make_the_same_bytes(first_run, tmp_path):
     assert again == (workdir / "output.png").read_bytes()
 
 
+@pytest.mark.slow
 def test_picture_s_flags_make_the_same_bytes(first_run, tmp_path):
     workdir, _ = first_run
     output = workdir / "output.png"
@@ -137,6 +139,7 @@ def test_picture_s_flags_make_the_same_bytes(first_run, tmp_path):
     assert again == output.read_bytes()
 
 
+@pytest.mark.slow
 def test_events_hold_the_losses_and_pictures(tmp_path):
     import tensorflow as tf
     from tensorboard.backend.event_processing import event_accumulator
@@ -164,6 +167,7 @@ def test_events_hold_the_losses_and_pictures(tmp_path):
     np.testing.assert_array_equal(last, final)
 
 
+@pytest.mark.slow
 def test_missing_tensorboard_is_said_in_one_line(tmp_path):
     code = (
         "import sys; from importlib import util; find = util.find_spec;"
@@ -183,6 +187,7 @@ def test_missing_tensorboard_is_said_in_one_line(tmp_path):
     assert not (tmp_path / "events").exists()
 
 
+@pytest.mark.slow
 def test_report_shows_the_run(tmp_path):
     status, _, lines = run(
         *SMOKE,
@@ -199,6 +204,7 @@ def test_report_shows_the_run(tmp_path):
         assert text in page
 
 
+@pytest.mark.slow
 def test_masks_and_initial_image_are_read(tmp_path, generator):
     mask = np.zeros((30, 40), np.uint8)
     mask[:, 20:] = 255
@@ -218,6 +224,7 @@ def test_masks_and_initial_image_are_read(tmp_path, generator):
         assert re.search(rf"^# {name}: \d+x\d+ sha256=", text, re.M)
 
 
+@pytest.mark.slow
 def test_keras_json_of_another_layout_changes_nothing(first_run, tmp_path):
     workdir, _ = first_run
     settings = {"image_data_format": "channels_first", "backend": "jax"}
@@ -232,6 +239,7 @@ def test_keras_json_of_another_layout_changes_nothing(first_run, tmp_path):
     assert again == (workdir / "output.png").read_bytes()
 
 
+@pytest.mark.slow
 def test_alpha_of_the_content_returns_in_the_output(tmp_path, generator):
     pixels = generator.integers(0, 256, (24, 32, 4)).astype(np.uint8)
     pixels[:, :16, 3] = 0
@@ -316,6 +324,7 @@ BAD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input_gives_one_line_and_a_status(name, tmp_path):
     arguments, expected, pattern = BAD[name]
@@ -332,6 +341,7 @@ def test_bad_input_gives_one_line_and_a_status(name, tmp_path):
     assert not workdir.exists()
 
 
+@pytest.mark.slow
 def test_output_of_another_run_is_not_replaced(first_run, tmp_path):
     workdir, _ = first_run
     output = tmp_path / "mine.png"
@@ -354,6 +364,7 @@ def wait_for_step(process):
     raise AssertionError("the process ended before its first step")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 )
@@ -372,6 +383,7 @@ def test_signal_stops_the_run_with_its_picture(tmp_path, number, status):
     assert json.loads(last)["step"] == steps
 
 
+@pytest.mark.slow
 def test_second_signal_exits_at_once(tmp_path):
     process = start(
         *SMOKE,
@@ -392,6 +404,7 @@ def test_second_signal_exits_at_once(tmp_path):
     assert not (tmp_path / "output.png").exists()
 
 
+@pytest.mark.slow
 def test_closed_stderr_does_no_harm(tmp_path):
     command = 'exec "$0" -m tfstyle.main "$@" 2>&-'
     arguments = [sys.executable, *SMOKE, f"--workdir={tmp_path}"]

@@ -65,6 +65,7 @@ def test_script_writes_into_the_package(script):
     assert script.SAMPLES.resolve() == SAMPLES.resolve()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_script_paints_the_committed_sample(painted, name):
     difference = np.abs(read(painted / name) - read(SAMPLES / name))

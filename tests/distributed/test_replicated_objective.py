@@ -68,11 +68,19 @@ def check_replicas(
     check_objective(objective, image, terms, gradient)
 
 
-@pytest.mark.parametrize("size", [(97, 163), (160, 96), (33, 65)])
+@pytest.mark.parametrize(
+    "size",
+    [
+        (33, 65),
+        pytest.param((97, 163), marks=pytest.mark.slow),
+        pytest.param((160, 96), marks=pytest.mark.slow),
+    ],
+)
 def test_replicas_equal_the_whole_frame(extractor, replicas, generator, size):
     check_replicas(extractor, replicas, generator, size)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fields",
     [
@@ -93,12 +101,14 @@ def test_replicas_equal_the_whole_frame_for_every_term(
     check_replicas(extractor, replicas, generator, (97, 80), **fields)
 
 
+@pytest.mark.slow
 def test_replicas_equal_the_whole_frame_with_regions(
     extractor, replicas, generator
 ):
     check_replicas(extractor, replicas, generator, (97, 163), masks=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tile_size", [64, 96])
 def test_replicas_with_tiles_equal_the_whole_frame(
     extractor, replicas, generator, tile_size
@@ -114,6 +124,7 @@ def test_replica_without_a_tile_adds_nothing(extractor, replicas, generator):
     check_replicas(extractor, replicas, generator, (17, 20))
 
 
+@pytest.mark.slow
 def test_one_replica_equals_the_whole_frame(generator):
     check_replicas(
         make_extractor(CONFIG), mirror(["/cpu:0"]), generator, (97, 80)

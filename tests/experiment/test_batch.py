@@ -101,6 +101,7 @@ def twenty(tmp_path_factory):
     return folder, rows, lines
 
 
+@pytest.mark.slow
 def test_broken_jobs_are_told_and_the_others_done(twenty):
     folder, _, lines = twenty
     names = {f"{number:02}.png" for number in range(20)}
@@ -123,6 +124,7 @@ def test_broken_jobs_are_told_and_the_others_done(twenty):
     assert len(lines) == 2 + 20 + 1 + 3
 
 
+@pytest.mark.slow
 def test_pictures_are_those_of_single_runs(twenty):
     folder, rows, _ = twenty
     processes = {}
@@ -138,6 +140,7 @@ def test_pictures_are_those_of_single_runs(twenty):
         assert (folder / "out" / f"{number:02}.png").read_bytes() == single
 
 
+@pytest.mark.slow
 def test_finished_workdirs_hold_no_checkpoints(twenty):
     folder, _, _ = twenty
     jobs = sorted((folder / "run" / "jobs").iterdir())
@@ -149,6 +152,7 @@ def test_finished_workdirs_hold_no_checkpoints(twenty):
         }
 
 
+@pytest.mark.slow
 def test_second_run_only_tries_what_failed(twenty):
     folder, _, _ = twenty
     before = written(folder)
@@ -158,6 +162,7 @@ def test_second_run_only_tries_what_failed(twenty):
     assert lines[-4] == "0 done, 17 finished before, 3 failed"
 
 
+@pytest.mark.slow
 def test_changed_job_and_mended_one_are_done(twenty):
     folder, rows, _ = twenty
     before = written(folder)
@@ -219,6 +224,7 @@ def wait_for_step(process, folder, number, step):
     wait_for(is_there, process)
 
 
+@pytest.mark.slow
 def test_killed_batch_goes_on_and_does_nothing_twice(straight, tmp_path):
     folder = make_long(tmp_path)
     process = begin(folder, *LONG, name="jobs.jsonl")
@@ -237,6 +243,7 @@ def test_killed_batch_goes_on_and_does_nothing_twice(straight, tmp_path):
     assert steps == list(range(25))
 
 
+@pytest.mark.slow
 def test_stopped_batch_leaves_a_picture_and_goes_on(straight, tmp_path):
     folder = make_long(tmp_path)
     process = begin(folder, *LONG, name="jobs.jsonl")
@@ -254,6 +261,7 @@ def test_stopped_batch_leaves_a_picture_and_goes_on(straight, tmp_path):
     assert bytes_of(folder) == straight
 
 
+@pytest.mark.slow
 def test_stop_before_the_first_step_begins_no_job(tmp_path):
     folder = make_long(tmp_path)
     process = begin(folder, *LONG, name="jobs.jsonl")
@@ -265,6 +273,7 @@ def test_stop_before_the_first_step_begins_no_job(tmp_path):
     assert stderr.splitlines()[-1] == "0 done, 4 left"
 
 
+@pytest.mark.slow
 def test_workers_share_the_jobs_and_a_dead_one_is_replaced(straight, tmp_path):
     folder = make_long(tmp_path)
     workers = ["localhost:1", "localhost:2"]
@@ -293,6 +302,7 @@ def test_workers_share_the_jobs_and_a_dead_one_is_replaced(straight, tmp_path):
     assert len(list((folder / "run" / "jobs").iterdir())) == NUM_LONG
 
 
+@pytest.mark.slow
 def test_redone_picture_survives_a_kill_on_its_way(twenty):
     """The old run is kept, so what it made may still be replaced later."""
     folder, rows, _ = twenty
@@ -316,6 +326,7 @@ def test_redone_picture_survives_a_kill_on_its_way(twenty):
 # What ends a batch, and what is only one job's.
 
 
+@pytest.mark.slow
 def test_missing_weights_end_the_batch(tmp_path):
     folder = make_long(tmp_path)
     status, lines = run(folder, "--weights=none.h5", name="jobs.jsonl")

@@ -15,6 +15,8 @@ from tests import ROOT
 from tests.processes import finish
 from tests.processes import start
 
+pytestmark = pytest.mark.slow
+
 RUN = ["--flagfile=configs/smoke.cfg", "--image_size=48", "--num_steps=120"]
 LIMITED = """
 import resource

@@ -78,6 +78,7 @@ def outcome(error, function, *arguments):
 # Pictures.
 
 
+@pytest.mark.slow
 @often
 def test_read_image_raises_image_errors_only(tmp_path, capfd, factor):
     rng = random.Random("pictures")
@@ -345,6 +346,7 @@ def drawn(content, names, values=anything):
     )
 
 
+@pytest.mark.slow
 @often
 def test_numbers_of_wrong_types_are_errors_of_ours(tmp_path, factor):
     path = tmp_path / "checkpoints" / "step_000012_evaluation_0000014.npz"
@@ -408,6 +410,7 @@ def test_other_flags_cannot_steer_the_terminal(tmp_path):
 # Bombs, each read by a process of its own memory.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make_bombs", "functions", "expected"),
     [

@@ -13,6 +13,8 @@ from tests.processes import finish
 from tests.processes import start
 from tfstyle.experiment.run_directory import LOCK
 
+pytestmark = pytest.mark.slow
+
 RUN = [
     "--flagfile=configs/smoke.cfg",
     "--image_size=48",

@@ -5,6 +5,8 @@ import pty
 import subprocess
 import sys
 
+import pytest
+
 from tests.training.test_callbacks import make_record
 from tfstyle.experiment import progress
 
@@ -41,6 +43,7 @@ def test_lines_come_first_last_and_by_time(caplog, monkeypatch):
     ]
 
 
+@pytest.mark.slow
 def test_bar_is_drawn_on_a_terminal():
     ours, theirs = pty.openpty()
     process = subprocess.Popen(

@@ -55,6 +55,7 @@ def paint(samples, extractor, config=SMALL, **options):
     return result.image.tobytes(), result.losses
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [
@@ -131,6 +132,7 @@ def test_masks_are_part_of_what_was_read(samples, extractor):
     assert masked(make_extractor(SMALL), 100) == second
 
 
+@pytest.mark.slow
 def test_kept_graphs_are_bounded_and_one_that_went_is_made_again(extractor):
     def evaluate(size):
         image = tf.fill([1, size, size, 3], 7.0)

@@ -149,6 +149,7 @@ def test_features_equal_an_independent_vgg19(
         assert relative_error(value, expected[name]) < FEATURES
 
 
+@pytest.mark.slow
 def test_real_features_equal_an_independent_vgg19(
     samples, real_weights, tmp_path
 ):
@@ -206,6 +207,7 @@ def test_too_small_an_image_is_told_so(ask):
     assert "serve_uint8/block5_conv1" in found
 
 
+@pytest.mark.slow
 def test_smallest_side_is_a_position_of_the_deepest_layer(tmp_path):
     config = Config(
         weights="random",
@@ -242,6 +244,7 @@ def test_asset_describes_the_export(exported, config, extractor):
     assert facts["smallest_side"] == 16
 
 
+@pytest.mark.slow
 def test_asset_tells_what_rescaled_filters_were_divided_by(tmp_path):
     config = Config(
         weights="random",
@@ -268,6 +271,7 @@ def test_asset_tells_what_rescaled_filters_were_divided_by(tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_versions_count_up_and_are_never_touched(extractor, tmp_path):
     config = Config(content_layers=("conv1_1",), style_layers=("conv1_1",))
     (tmp_path / "7").mkdir()
@@ -290,6 +294,7 @@ def test_versions_count_up_and_are_never_touched(extractor, tmp_path):
     assert not os.listdir(tmp_path / "7")
 
 
+@pytest.mark.slow
 def test_saved_model_cli_shows_and_runs(exported, tmp_path):
     tool = os.path.join(os.path.dirname(sys.executable), "saved_model_cli")
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -317,6 +322,7 @@ def test_saved_model_cli_shows_and_runs(exported, tmp_path):
     assert np.load(tmp_path / "block4_conv2.npy").shape == (2, 2, 3, 512)
 
 
+@pytest.mark.slow
 def test_main_exports_without_images(tmp_path):
     folder = tmp_path / "served"
     command = [sys.executable, "-m", "tfstyle.main", "--weights=random"]

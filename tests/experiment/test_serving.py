@@ -86,6 +86,7 @@ def blocks():
     return re.findall(r"```python\n(.*?)```", section, re.DOTALL)
 
 
+@pytest.mark.slow
 def test_rest_request_of_the_readme(
     blocks, signatures, sample, tmp_path, monkeypatch
 ):

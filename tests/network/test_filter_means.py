@@ -35,6 +35,7 @@ def test_rescaled_features_are_the_untouched_ones_divided(
         assert difference < ROUNDING * tf.norm(untouched[name])
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 def test_mean_activations_of_a_picture_are_about_one(real_weights, samples):
     rescaled = filter_means.rescale(real_weights.layers)

@@ -155,6 +155,7 @@ def test_features_and_gradient_of_the_network_equal_direct(
     assert relative_error(gradient, expected_gradient) < GRADIENT
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 def test_final_losses_equal_direct(real_weights, samples):
     """With Adam half a percent; two runs of L-BFGS part at any rounding.
@@ -173,6 +174,7 @@ def test_final_losses_equal_direct(real_weights, samples):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 def test_lbfgs_gives_the_same_bits_every_time(real_weights, samples):
     first, second = (

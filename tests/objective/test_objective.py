@@ -133,6 +133,7 @@ def hold_against_oracle(weights, config, image, content, styles):
     np.testing.assert_allclose(terms.total, total, rtol=LOSSES)
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 @pytest.mark.parametrize("pooling", ["average", "max"])
 @pytest.mark.parametrize("loss_scale", ["relative", "absolute"])
@@ -151,6 +152,7 @@ def test_value_and_gradient_equals_float64_with_real_weights(
     hold_against_oracle(real_weights, config, image, content, [style, other])
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 def test_value_and_gradient_equals_float64_with_the_authors_constants(
     real_weights, images
@@ -422,6 +424,7 @@ def test_gradient_of_regions_equals_central_differences(
     np.testing.assert_allclose(slope, tf.norm(gradient), rtol=1e-2)
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_mixed_precision_agrees_with_float32(real_weights, images, precision):
@@ -487,6 +490,7 @@ def test_gradient_is_zero_where_nothing_is_left_to_do_in_float16(
     assert not np.any(gradient)
 
 
+@pytest.mark.slow
 def test_jit_compile_gives_the_same_value(random_weights, images):
     image, content, style, _ = images
     extractor = make_extractor(random_weights)

@@ -101,7 +101,12 @@ def check_tiles(extractor, config, size, tile_size, generator, *, masks=0):
 @pytest.mark.parametrize("pooling", ["average", "max"])
 @pytest.mark.parametrize(
     ("size", "tile_size"),
-    [((97, 163), 48), ((160, 96), 64), ((65, 33), 16), ((50, 211), 128)],
+    [
+        ((50, 211), 128),
+        pytest.param((97, 163), 48, marks=pytest.mark.slow),
+        pytest.param((160, 96), 64, marks=pytest.mark.slow),
+        pytest.param((65, 33), 16, marks=pytest.mark.slow),
+    ],
 )
 def test_tiles_equal_the_whole_frame(
     make_reader, generator, pooling, size, tile_size
@@ -117,6 +122,7 @@ def test_tiles_equal_the_whole_frame_with_regions(make_reader, generator):
     )
 
 
+@pytest.mark.slow
 def test_tiles_equal_the_whole_frame_with_means_and_deep_layers(
     make_reader, generator
 ):
@@ -132,6 +138,7 @@ def test_tiles_equal_the_whole_frame_with_means_and_deep_layers(
     check_tiles(make_reader("max"), config, (99, 230), 80, generator)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("leave_out", ["content_weight", "style_weight"])
 def test_tiles_equal_the_whole_frame_without_a_term(
     make_reader, generator, leave_out
@@ -172,6 +179,7 @@ def test_spans_hold_every_pixel_once(extent, tile_size):
     assert all(span.end - span.start >= 16 for span in spans)
 
 
+@pytest.mark.slow
 def test_steps_of_tiles_end_where_those_of_the_whole_frame_end(samples):
     config = Config(
         weights="random",

@@ -82,12 +82,14 @@ def start_tensorflow(*, verbose):
     return settings[5], err
 
 
+@pytest.mark.slow
 def test_start_tensorflow_is_quiet():
     level, err = start_tensorflow(verbose=False)
     assert err == ""
     assert level == "3"
 
 
+@pytest.mark.slow
 def test_start_tensorflow_lets_messages_through_when_verbose():
     level, err = start_tensorflow(verbose=True)
     assert err != ""

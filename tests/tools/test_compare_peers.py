@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 
 from tests import ROOT
 from tfstyle.images.files import read_image
@@ -28,6 +29,7 @@ def compare(folder, *arguments):
     )
 
 
+@pytest.mark.slow
 def test_sheet_shows_and_measures_what_is_given(tmp_path, samples):
     content = resize(samples[0], 48, 64)
     style = resize(samples[1], 48, 64)
@@ -45,6 +47,7 @@ def test_sheet_shows_and_measures_what_is_given(tmp_path, samples):
     assert len(rows)
 
 
+@pytest.mark.slow
 def test_peers_are_names_and_files(tmp_path):
     done = compare(tmp_path, "--peers=picture.png")
     assert done.returncode == 1

@@ -43,6 +43,7 @@ def grams_of(pixels, weights):
     return {name: references.gram(features[name]) for name in LAYERS}
 
 
+@pytest.mark.slow
 def test_conditions_and_pictures(samples, tmp_path):
     folder = tmp_path / "stimuli"
     done = run(folder, "--num_steps=120", "--seeds=3,7")
@@ -81,6 +82,7 @@ def test_conditions_and_pictures(samples, tmp_path):
         assert sheet.height > 3 * size[0]
 
 
+@pytest.mark.slow
 def test_folder_with_something_in_it_is_refused(tmp_path):
     (tmp_path / "stimuli.csv").write_text("of last week")
     done = run(tmp_path)

@@ -71,6 +71,7 @@ def retrieve(model, images, output, *flags):
     return done.stdout.splitlines(), table
 
 
+@pytest.mark.slow
 def test_folders_are_styles(model, extractor, generator, tmp_path):
     pixels, labels = [], []
     for label, angle in enumerate((0.2, 1.2)):
@@ -109,6 +110,7 @@ def share_of_right_neighbours(vectors, labels):
     return np.mean(np.take(labels, distances.argmin(axis=1)) == labels)
 
 
+@pytest.mark.slow
 def test_pictures_are_cut_into_crops(model, generator, tmp_path):
     (tmp_path / "images").mkdir()
     for name, angle in (("a", 0.2), ("b", 1.2), ("c", 2.2)):
@@ -121,6 +123,7 @@ def test_pictures_are_cut_into_crops(model, generator, tmp_path):
     assert table["block2_conv1"][1] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pictures", "text"),
     [

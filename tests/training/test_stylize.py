@@ -502,6 +502,7 @@ def total_distance(a, b):
     return np.abs(a.mean((0, 1)) - b.mean((0, 1))).sum()
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 def test_real_weights_take_the_colours_from_the_style(samples, real_weights):
     content, style = samples
@@ -510,6 +511,7 @@ def test_real_weights_take_the_colours_from_the_style(samples, real_weights):
     assert to_style < total_distance(result.pixels, content) / 2
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 def test_real_weights_take_the_layout_from_the_content(samples, real_weights):
     content, _ = samples
@@ -527,6 +529,7 @@ def test_real_weights_take_the_layout_from_the_content(samples, real_weights):
     assert np.corrcoef(gray)[0, 1] > 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.weights
 def test_gray_start_is_left_with_real_weights(samples, real_weights):
     """Random weights have no biases, and so no gradient at zero."""
