@@ -98,7 +98,7 @@ def test_lbfgs_never_goes_up_and_tells_the_value_where_it_is(name):
     for _ in range(20):
         value = float(optimizer.update_step().total)
         assert value <= last
-        assert value == float(evaluate(x.read_value()).total)
+        assert value == float(evaluate(x.read_value())[0].total)
         last = value
 
 
