@@ -1,6 +1,7 @@
 """The command line: flags and fields one to one, and what ends the program."""
 
 import dataclasses
+import os
 import re
 import subprocess
 import sys
@@ -61,7 +62,9 @@ def run_main(*arguments):
 def test_flags_and_fields_are_one_to_one():
     flag_values = make_flag_values()
     names = [field.name for field in FIELDS]
-    assert sorted(flag_values) == sorted([*names, "flags_from", "print_flags"])
+    assert sorted(flag_values) == sorted(
+        [*names, "preset", "flags_from", "print_flags"]
+    )
     for field in FIELDS:
         flag = flag_values[field.name]
         default = field.default
@@ -335,7 +338,7 @@ def test_make_help_shows_every_field_with_its_default():
         assert shown.pop(field.name) == expected
         assert field.metadata["help"] in " ".join(text.split())
         assert f"\n{field.metadata['group']}\n" in text
-    assert set(shown) == {"flagfile", "flags_from", "verbosity"}
+    assert set(shown) == {"flagfile", "flags_from", "preset", "verbosity"}
     assert max(len(line) for line in text.splitlines()) <= 80
 
 
@@ -453,6 +456,31 @@ def test_flags_from_is_heeded_inside_a_flagfile(tmp_path):
     (tmp_path / "a.cfg").write_text(f"--flags_from={path}\n--seed=8\n")
     config = parse(f"--flagfile={tmp_path / 'a.cfg'}")
     assert (config.seed, config.image_size) == (8, 99)
+
+
+PRESETS = sorted(ROOT.glob("configs/**/*.cfg"))
+
+
+@pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
+def test_preset_is_the_flagfile_of_its_name(path, monkeypatch, tmp_path):
+    monkeypatch.chdir(ROOT)
+    expected = parse(f"--flagfile={path.relative_to(ROOT)}")
+    monkeypatch.chdir(tmp_path)
+    config = parse(f"--preset={path.stem}")
+    for field in FIELDS:
+        value = getattr(config, field.name)
+        for image in value if isinstance(value, tuple) else (value,):
+            if "samples" in str(image):
+                assert os.path.isfile(image)
+                break
+        else:
+            assert value == getattr(expected, field.name)
+
+
+def test_preset_stands_where_it_is_named_and_later_flags_win(refusal):
+    assert parse("--preset=smoke", "--num_steps=7").num_steps == (7,)
+    assert parse("--num_steps=7", "--preset", "smoke").num_steps == (5,)
+    assert "`preset` must be one of export, figure1," in refusal("--preset=x")
 
 
 def test_flags_of_a_former_release_may_say_that_they_do_nothing(

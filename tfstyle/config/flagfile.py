@@ -1,5 +1,6 @@
 """How a picture was made, as text that is a flagfile."""
 
+import importlib.resources
 from importlib import metadata
 
 from tfstyle import __version__
@@ -16,7 +17,8 @@ FORMER_DEFAULTS = {
 RETIRED = {"averaging": "0.0", "recompute": "false"}
 """Flags of former releases, and the one value that is still what happens."""
 
-_PACKAGES = ("tensorflow", "keras", "numpy", "pillow")
+_PACKAGE = importlib.resources.files("tfstyle")
+_VERSIONED = ("tensorflow", "keras", "numpy", "pillow")
 
 
 def make_text(flag_lines: list[str], facts: dict[str, str]) -> str:
@@ -78,7 +80,35 @@ def check_retired(name: str, value: str | None) -> None:
         )
 
 
+def preset_names() -> list[str]:
+    """Returns the names of the presets in the package."""
+    return sorted(
+        entry.name.removesuffix(".cfg")
+        for entry in (_PACKAGE / "presets").iterdir()
+        if entry.name.endswith(".cfg")
+    )
+
+
+def read_preset(name: str) -> list[str]:
+    """Returns the flags of a preset, such as `--seed=0`.
+
+    Its sample images are those in the package, wherever that is installed.
+
+    Raises:
+        ConfigError: if there is none of that name.
+    """
+    if name not in preset_names():
+        raise ConfigError(
+            f"`preset` must be one of {', '.join(preset_names())}."
+            f" Received: preset={name!r:.80}."
+        )
+    text = (_PACKAGE / "presets" / f"{name}.cfg").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line.startswith("--")]
+    samples = f"{_PACKAGE}/samples/"
+    return [line.replace("tfstyle/samples/", samples) for line in lines]
+
+
 def versions() -> dict[str, str]:
     """Returns the versions of this package and of those it computes with."""
-    others = {name: metadata.version(name) for name in _PACKAGES}
+    others = {name: metadata.version(name) for name in _VERSIONED}
     return {"tfstyle": __version__} | others

@@ -23,13 +23,12 @@ MAX_MESSAGE = 5000
 _USAGE = """\
 tfstyle: neural style transfer after Gatys, Ecker and Bethge (2015)
 
-usage: python -m tfstyle.main --flagfile=configs/NAME.cfg [--FLAG=VALUE ...]
+usage: tfstyle [--preset=NAME] [--flagfile=FILE] [--FLAG=VALUE ...]
 
-A later flag wins over an earlier one, so overrides come after --flagfile.
+A later flag wins over an earlier one, so overrides come after --preset.
 Lists are separated by commas; a name that holds one goes in double quotes.
 """
-_ELSEWHERE = """
-Other
+_ELSEWHERE = """\
   --flagfile=FILE       flags from a file, one a line, # begins a comment line
   --flags_from=PICTURE  the flags that a picture says it was made with
   --print_flags         print the flags as a flagfile and end
@@ -56,6 +55,12 @@ def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
         define(
             field.name, default, field.metadata["help"], flag_values=flag_values
         )
+    flags.DEFINE_string(
+        "preset",
+        None,
+        "a named set of flags, shipped with tfstyle",
+        flag_values=flag_values,
+    )
     flags.DEFINE_string(
         "flags_from",
         None,
@@ -91,6 +96,7 @@ def parse(
         raise SystemExit(0)
     try:
         arguments = flag_values.read_flags_from_files(argv[1:])
+        arguments = _expand_presets(arguments)
         arguments = _insert_picture_flags(_drop_retired(arguments))
         leftover = flag_values([argv[0], *arguments])[1:]
         if leftover:
@@ -147,6 +153,23 @@ def read_picture_flags(path: str) -> list[str]:
     return [f"--{name}={value}" for name, value in said.items()]
 
 
+def _expand_presets(arguments: list[str]) -> list[str]:
+    """Puts a preset's flags where it is named; later ones win over them."""
+    expanded, is_name = [], False
+    for argument in arguments:
+        name, is_joined, value = argument.partition("=")
+        if is_name:
+            expanded += flagfile.read_preset(argument)
+            is_name = False
+        elif name not in ("--preset", "-preset"):
+            expanded.append(argument)
+        elif is_joined:
+            expanded += flagfile.read_preset(value)
+        else:
+            is_name = True
+    return expanded
+
+
 def _drop_retired(arguments: list[str]) -> list[str]:
     """Leaves out flags of former releases.
 
@@ -199,7 +222,10 @@ def make_help() -> str:
         for field in fields:
             lines += _describe(field)
         lines.append("")
-    return "\n".join(lines).rstrip() + "\n" + _ELSEWHERE
+    presets = ", ".join(flagfile.preset_names())
+    lines.append("Other")
+    lines += _describe_flag("preset=NAME", f"flags shipped with it: {presets}")
+    return "\n".join(lines) + "\n" + _ELSEWHERE
 
 
 def _describe(field: dataclasses.Field) -> list[str]:
@@ -209,8 +235,12 @@ def _describe(field: dataclasses.Field) -> list[str]:
         shown = ",".join(map(str, shown))
     if isinstance(shown, bool):
         shown = str(shown).lower()
-    flag = f"  --{field.name}={shown}"
-    text = textwrap.wrap(field.metadata["help"], 54)
+    return _describe_flag(f"{field.name}={shown}", field.metadata["help"])
+
+
+def _describe_flag(shown: str, help_text: str) -> list[str]:
+    flag = f"  --{shown}"
+    text = textwrap.wrap(help_text, 54)
     first = [flag] if len(flag) > 23 else [f"{flag:24}{text.pop(0)}"]
     return first + [" " * 24 + line for line in text]
 
