@@ -26,6 +26,21 @@ def test_strategy_follows_what_there_is(strategy, cluster, expected):
     assert config.strategy == expected
 
 
+def test_several_gpus_share_a_picture_unless_it_needs_the_whole_frame(
+    monkeypatch,
+):
+    import tensorflow as tf
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: "ab")
+    for precision, expected in (
+        ("float32", "mirrored"),
+        ("mixed_bfloat16", "mirrored"),
+        ("mixed_float16", "one_device"),
+    ):
+        config = choose_strategy(Config(precision=precision), ALONE)
+        assert config.strategy == expected
+
+
 def test_strategy_over_processes_needs_some():
     config = Config(strategy="multi_worker")
     with pytest.raises(ClusterError, match="neither TF_CONFIG nor srun's"):

@@ -181,7 +181,7 @@ def test_image_that_is_not_finite_is_never_saved(samples, extractor):
     ("changes", "text"),
     [
         ({"image_size": 64}, r"image must be of shape \[1, \d+, 64, 3\]"),
-        ({"optimizer": "adam"}, "0 must be of shape"),
+        ({"optimizer": "adam"}, "iteration must be of shape"),
         ({"num_correction_pairs": 2}, "num_pairs must be from 0 to 2"),
         ({"num_levels": 1, "num_steps": 4}, "level must be from 0 to 0"),
     ],

@@ -380,16 +380,18 @@ def test_summed_losses_weigh_alike_at_every_level(samples):
     assert same == config
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"loss_scale": "relative"},
-        {"loss_scale": "absolute", "content_reduction": "mean"},
-    ],
-)
-def test_means_weigh_as_they_are(samples, fields):
-    config = small(tv_weight=1.0, **fields).resolved()
+def test_means_weigh_as_they_are(samples):
+    config = small(loss_scale="relative", tv_weight=1.0).resolved()
     assert problem._weigh_level(config, (18, 25), (37, 50)) is config
+
+
+def test_sums_over_pixels_weigh_alike_beside_a_mean_content_loss(samples):
+    config = small(
+        loss_scale="absolute", content_reduction="mean", tv_weight=2.0
+    ).resolved()
+    level = problem._weigh_level(config, (18, 25), (37, 50))
+    assert level.content_layer_weights == config.content_layer_weights
+    assert level.tv_weight == 2.0 * (37 * 50) / (18 * 25)
 
 
 @pytest.mark.parametrize("reason", ["enough", "max_evaluations"])

@@ -22,8 +22,9 @@ from tfstyle.distributed.environment import Cluster
 from tfstyle.distributed.environment import ClusterError
 from tfstyle.errors import one_line
 
-END, FAIL, LEVEL, EVALUATE = range(4)
-"""Commands of process 0; what goes with them is a signal or a level."""
+END, FAIL, LEVEL, EVALUATE = range(1, 5)
+"""Commands of process 0, sent with a signal or a level. 0 is none: it is what
+arrives if process 0 sent nothing."""
 LOST = (
     tf.errors.AbortedError,
     tf.errors.CancelledError,

@@ -45,7 +45,9 @@ def choose_strategy(config, cluster: Cluster):
     if config.strategy != "auto":
         return config
     has_gpus = len(tf.config.list_physical_devices("GPU")) > 1
-    choice = "mirrored" if has_gpus else "one_device"
+    # A default must not contradict what is asked for.
+    is_whole = config.precision == "mixed_float16"
+    choice = "mirrored" if has_gpus and not is_whole else "one_device"
     if cluster.size > 1:
         choice = "multi_worker"
     return dataclasses.replace(config, strategy=choice)

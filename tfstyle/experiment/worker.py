@@ -133,5 +133,9 @@ def follow(
             if command == LEVEL:
                 image = levels.zeros(value)
                 objective = levels.make_objective(value)
-            if command == EVALUATE:
+            elif command == EVALUATE and objective is not None:
                 objective(image)
+            else:
+                raise ClusterError(
+                    f"Process 0 sent no command ({command}). Start all again."
+                )

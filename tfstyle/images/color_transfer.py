@@ -11,6 +11,11 @@ import numpy as np
 EIGENVALUE_FLOOR = 1e-5
 """Of the largest: a colour that does not vary must not be blown up."""
 
+FLAT = 1e-6
+"""Grey levels; a deviation below it is that of rounding."""
+ROWS = 256
+"""Of an image, worked on at once."""
+
 RGB_TO_YIQ = np.array(
     [
         [0.299, 0.587, 0.114],
@@ -36,17 +41,17 @@ def match_colors(style: np.ndarray, content: np.ndarray) -> np.ndarray:
     References:
         Gatys et al., 2016, section 5.1.
     """
-    style_rows, content_rows = (
-        pixels.reshape(-1, 3).astype(np.float64) for pixels in (style, content)
+    style_mean, style_covariance = _moments(style)
+    content_mean, content_covariance = _moments(content)
+    mapping = _root(content_covariance, 0.5) @ _root(style_covariance, -0.5)
+    return _by_rows(
+        lambda rows: (rows - style_mean) @ mapping.T + content_mean, style
     )
-    mapping = _root(content_rows, 0.5) @ _root(style_rows, -0.5)
-    matched = (style_rows - style_rows.mean(0)) @ mapping.T
-    return _to_pixels(matched + content_rows.mean(0)).reshape(style.shape)
 
 
 def to_luminance(pixels: np.ndarray) -> np.ndarray:
     """Returns the luminance of uint8 `[H, W, 3]` as grey of that shape."""
-    return _to_gray(_luminance(pixels))
+    return _by_rows(lambda rows: _luminance(rows)[..., np.newaxis], pixels)
 
 
 def match_luminance(style: np.ndarray, content: np.ndarray) -> np.ndarray:
@@ -62,10 +67,18 @@ def match_luminance(style: np.ndarray, content: np.ndarray) -> np.ndarray:
     References:
         Gatys et al., 2016, section 5.2.
     """
-    ours, theirs = _luminance(style), _luminance(content)
-    deviation = ours.std()
-    scale = theirs.std() / deviation if deviation > 0 else 0.0
-    return _to_gray((ours - ours.mean()) * scale + theirs.mean())
+    (mean, deviation), (content_mean, content_deviation) = (
+        (RGB_TO_YIQ[0] @ mean, np.sqrt(RGB_TO_YIQ[0] @ cov @ RGB_TO_YIQ[0]))
+        for mean, cov in map(_moments, (style, content))
+    )
+    is_flat = deviation < FLAT
+    scale = 0.0 if is_flat else content_deviation / deviation
+    return _by_rows(
+        lambda rows: (
+            (_luminance(rows)[..., np.newaxis] - mean) * scale + content_mean
+        ),
+        style,
+    )
 
 
 def restore_colors(painted: np.ndarray, content: np.ndarray) -> np.ndarray:
@@ -83,19 +96,40 @@ def restore_colors(painted: np.ndarray, content: np.ndarray) -> np.ndarray:
     return _to_pixels(chroma @ np.linalg.inv(RGB_TO_YIQ).T)
 
 
-def _root(rows: np.ndarray, power: float) -> np.ndarray:
-    """Returns a power of the covariance of `[N, 3]`, symmetric."""
-    values, vectors = np.linalg.eigh(np.cov(rows, rowvar=False, bias=True))
+def _moments(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns mean `[3]` and covariance `[3, 3]` of uint8 `[H, W, 3]`.
+
+    The sums are whole numbers below 2**53, and so exact.
+    """
+    total, products = np.zeros(3), np.zeros((3, 3))
+    for start in range(0, len(pixels), ROWS):
+        rows = pixels[start : start + ROWS].reshape(-1, 3).astype(np.float64)
+        total += rows.sum(0)
+        products += rows.T @ rows
+    count = pixels.shape[0] * pixels.shape[1]
+    mean = total / count
+    covariance = (products - np.outer(total, total) / count) / count
+    return mean, covariance
+
+
+def _by_rows(change, pixels: np.ndarray) -> np.ndarray:
+    """Changes uint8 `[H, W, 3]` some rows at a time, in little memory."""
+    changed = np.empty_like(pixels)
+    for start in range(0, len(pixels), ROWS):
+        rows = pixels[start : start + ROWS].astype(np.float64)
+        changed[start : start + ROWS] = _to_pixels(change(rows))
+    return changed
+
+
+def _root(covariance: np.ndarray, power: float) -> np.ndarray:
+    """Returns a power of a covariance `[3, 3]`, symmetric."""
+    values, vectors = np.linalg.eigh(covariance)
     floor = EIGENVALUE_FLOOR * max(values.max(), np.finfo(float).tiny)
     return vectors * np.maximum(values, floor) ** power @ vectors.T
 
 
 def _luminance(pixels: np.ndarray) -> np.ndarray:
     return pixels.astype(np.float64) @ RGB_TO_YIQ[0]
-
-
-def _to_gray(luminance: np.ndarray) -> np.ndarray:
-    return np.repeat(_to_pixels(luminance)[..., np.newaxis], 3, axis=-1)
 
 
 def _to_pixels(values: np.ndarray) -> np.ndarray:

@@ -180,10 +180,13 @@ def _weigh_level(
     The content loss sums over positions, the image's own losses over pixels,
     so a level with a quarter of them gets four times their weight.
     """
-    if (config.loss_scale, config.content_reduction) != ("absolute", "sum"):
+    if config.loss_scale != "absolute":
         return config
+    is_sum = config.content_reduction == "sum"
     ratios = [
         num_positions(name, final_size) / num_positions(name, size)
+        if is_sum
+        else 1.0
         for name in config.content_layers
     ]
     weights = zip(config.content_layer_weights, ratios, strict=True)

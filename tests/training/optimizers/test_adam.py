@@ -3,9 +3,11 @@
 from typing import NamedTuple
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tfstyle.training.optimizers import Adam
+from tfstyle.training.state import State
 
 
 class Terms(NamedTuple):
@@ -79,3 +81,21 @@ def test_adam_s_path_does_not_depend_on_the_size_of_the_loss():
     for path in paths[1:3]:  # powers of two round alike
         np.testing.assert_array_equal(path, paths[0])
     np.testing.assert_allclose(paths[3], paths[0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("names", ["iteration momentum velocity", "0 2 3"])
+def test_restored_adam_goes_on_as_the_one_that_was_left_alone(names):
+    """Earlier releases named its variables by Keras' positions."""
+    straight, first = make_adam([30.0, -4.0])
+    first.start()
+    first.update_step()
+    state, image = first.state(), straight.numpy()
+    assert list(state.arrays) == ["iteration", "momentum", "velocity"]
+    arrays = [array.numpy() for array in state.arrays.values()]
+    stored = State(state.numbers, dict(zip(names.split(), arrays, strict=True)))
+    first.update_step()
+    resumed, second = make_adam(image)
+    second.start()
+    second.restore(stored)
+    second.update_step()
+    np.testing.assert_array_equal(resumed.numpy(), straight.numpy())

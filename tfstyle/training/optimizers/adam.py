@@ -59,9 +59,7 @@ class Adam:
 
     def state(self) -> State:
         """Returns what the next step depends on, besides the image."""
-        arrays = {}
-        self._adam.save_own_variables(arrays)
-        return State({"unit": [self._unit]}, arrays)
+        return State({"unit": [self._unit]}, self._variables())
 
     def restore(self, state: State) -> None:
         """Takes a state; the image must be the one it was taken with.
@@ -69,9 +67,23 @@ class Adam:
         Raises:
             CheckpointError: if it is not of this optimizer and image.
         """
-        for number, variable in enumerate(self._adam.variables):
-            state.restore(str(number), variable)
+        variables = self._variables()
+        if "0" in state.arrays:  # as an earlier release named them
+            variables = dict(zip("023", variables.values(), strict=True))
+        for name, variable in variables.items():
+            state.restore(name, variable)
         (self._unit,) = state.reals("unit", 1)
+
+    def _variables(self) -> dict[str, tf.Variable]:
+        """Returns Adam's variables: the count of steps and both moments."""
+        found = {}
+        for name in ("iteration", "momentum", "velocity"):
+            (found[name],) = (
+                variable.value
+                for variable in self._adam.variables
+                if variable.path.endswith(name)
+            )
+        return found
 
     def _evaluate(self):
         # The objective may be a loop on the host: no graph is made around it.
