@@ -1,13 +1,12 @@
-"""The README's requests to TF Serving, fed to the signatures.
+"""Requests to TF Serving, fed to the signatures.
 
-No server runs here: the JSON and the protocol buffer that the README makes are
+No server runs here: the JSON and the protocol buffer that the scripts make are
 decoded as TF Serving documents it, and the arrays go to the signatures.
 """
 
 import base64
 import io
 import json
-import re
 import sys
 import types
 
@@ -79,15 +78,13 @@ def sample():
 
 @pytest.fixture(scope="module")
 def blocks():
-    """Returns the Python of the README's section about serving."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    section = readme.split("\n## The extractor as a SavedModel\n")[1]
-    section = section.split("\n## ")[0]
-    return re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    """Returns the scripts of both requests."""
+    names = ("serving_rest.py", "serving_grpc.py")
+    return [(ROOT / "tools" / name).read_text() for name in names]
 
 
 @pytest.mark.slow
-def test_rest_request_of_the_readme(
+def test_rest_request_of_the_script(
     blocks, signatures, sample, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
@@ -101,7 +98,7 @@ def test_rest_request_of_the_readme(
     assert found["block2_conv1"].shape == (1, 288, 384, 128)
 
 
-def test_grpc_request_of_the_readme(blocks, signatures, sample, monkeypatch):
+def test_grpc_request_of_the_script(blocks, signatures, sample, monkeypatch):
     file = text_format.Parse(PREDICT, descriptor_pb2.FileDescriptorProto())
     descriptor_pool.Default().Add(file)
     predict_request = message_factory.GetMessageClass(
