@@ -10,7 +10,7 @@ LONGEST = 200
 class TfstyleError(Exception):
     """Base class of expected errors: bad input, a full disk, a lost process.
 
-    They are printed as one line, which tells the remedy. Anything else is a
+    They are printed as one line, which includes the remedy. Anything else is a
     bug and keeps its traceback.
 
     Attributes:

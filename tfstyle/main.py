@@ -65,7 +65,7 @@ def _export(config: Config, machine) -> None:
 
     extractor = machine.make_extractor(config)
     logging.info("%s; weights: %s", machine.device, extractor.origin)
-    with session.quietly():  # TensorFlow would tell how it saves
+    with session.quietly():  # TensorFlow would log how it saves
         path = saved_model.export_extractor(
             extractor, config, config.export_dir
         )

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tfstyle.distributed.environment import ClusterError
-from tfstyle.distributed.rendezvous import meet
+from tfstyle.distributed.rendezvous import wait_for_workers
 from tools.launch_local import find_addresses
 
 TIMEOUT = 20
@@ -20,7 +20,7 @@ def meet_all(addresses, delays, timeout=TIMEOUT):
     def run(index):
         time.sleep(delays[index])
         try:
-            meet(addresses, index, timeout)
+            wait_for_workers(addresses, index, timeout)
         except ClusterError as error:
             errors[index] = str(error)
 
@@ -93,4 +93,4 @@ def test_port_in_use_is_told():
         socket.create_server(("127.0.0.1", port)),
         pytest.raises(ClusterError, match=f"The port {port} of process 0"),
     ):
-        meet([address, "127.0.0.1:1"], 0, 1)
+        wait_for_workers([address, "127.0.0.1:1"], 0, 1)

@@ -138,10 +138,10 @@ def test_every_replica_has_the_weights(extractor):
 
 
 def test_replicas_take_the_same_part_of_the_work(extractor, replicas):
-    (dealt,) = ReplicatedReader(extractor, replicas).deal((128, 256))
+    (assigned,) = ReplicatedReader(extractor, replicas).assign_tiles((128, 256))
     tiles = [
         tile.numpy()[:, :2].tolist()
-        for tile in replicas.strategy.experimental_local_results(dealt.tile)
+        for tile in replicas.strategy.experimental_local_results(assigned.tile)
     ]
     assert tiles == [[[0, 128], [0, 128]], [[0, 128], [128, 256]]]
     assert replicas.describe() == "2 replicas"

@@ -335,7 +335,7 @@ JOB = RunIdentity.of_run(CONFIG, IMAGES).to_json()
 def find_checkpoint(folder):
     """Reads a workdir's checkpoint as a run does before it loads TensorFlow."""
     found = resume.find_checkpoint(CONFIG, IMAGES, str(folder))
-    return resume.settle(CONFIG, found)
+    return resume.resolve_by_checkpoint(CONFIG, found)
 
 
 def drawn(content, names, values=anything):

@@ -242,7 +242,7 @@ def test_same_run_goes_on(workdir, changes):
     config = dataclasses.replace(RUN, **changes)
     found = resume.find_checkpoint(config, IMAGES, workdir)
     assert found.state.numbers["steps"] == [10, 2]
-    assert resume.settle(config, found).convolution == "direct"
+    assert resume.resolve_by_checkpoint(config, found).convolution == "direct"
 
 
 @pytest.mark.parametrize(
@@ -311,5 +311,5 @@ def test_checkpoint_that_tells_no_job_is_refused(tmp_path):
     Checkpoints(folder, {"flags": []})(
         State({"steps": [1], "evaluations": 2}, {})
     )
-    with pytest.raises(CheckpointError, match="does not tell its flags"):
+    with pytest.raises(CheckpointError, match="lacks its flags"):
         resume.find_checkpoint(RUN, IMAGES, str(tmp_path))

@@ -84,15 +84,15 @@ def test_auto_takes_the_largest_tile_that_fits(
 ):
     monkeypatch.setattr(memory, "free_memory", lambda: free * GB)
     config = Config(tile_size="auto", optimizer="adam").resolved()
-    found = memory.settle(config, side, side)
+    found = memory.choose_tile_size(config, side, side)
     assert found.tile_size == tile_size
     assert found.convolution == ("direct" if tile_size else "winograd")
 
 
 def test_settle_keeps_what_is_given():
     config = Config(tile_size=48).resolved()
-    assert memory.settle(config, 4096, 4096).tile_size == 48
-    assert memory.settle(config, 4096, 4096).convolution == "direct"
+    assert memory.choose_tile_size(config, 4096, 4096).tile_size == 48
+    assert memory.choose_tile_size(config, 4096, 4096).convolution == "direct"
 
 
 def test_scarce_memory_is_warned_of_with_flags_that_fit(
@@ -100,7 +100,7 @@ def test_scarce_memory_is_warned_of_with_flags_that_fit(
 ):
     monkeypatch.setattr(memory, "free_memory", lambda: 8 * GB)
     caplog.set_level("INFO", logger="absl")
-    memory.tell(settled(), 4096, 4096, str(tmp_path))
+    memory.log_needs(settled(), 4096, 4096, str(tmp_path))
     need, warning = (record.getMessage() for record in caplog.records[:2])
     assert re.match(
         r"Needs about \d+\.\d GB of memory, 8.0 GB are free; 17 GB of disk,",
@@ -123,15 +123,17 @@ def test_advice_and_auto_are_flags_that_go_together(
     monkeypatch, caplog, tmp_path, fields, text
 ):
     monkeypatch.setattr(memory, "free_memory", lambda: 8 * GB)
-    memory.tell(settled(**fields), 4096, 4096, str(tmp_path))
+    memory.log_needs(settled(**fields), 4096, 4096, str(tmp_path))
     assert re.search(text, caplog.records[0].getMessage())
-    found = memory.settle(settled(tile_size="auto", **fields), 4096, 4096)
+    found = memory.choose_tile_size(
+        settled(tile_size="auto", **fields), 4096, 4096
+    )
     assert bool(found.tile_size) == (not fields)
 
 
 def test_enough_memory_is_said_in_one_line(caplog, tmp_path):
     caplog.set_level("INFO", logger="absl")
-    memory.tell(settled(), 64, 64, str(tmp_path))
+    memory.log_needs(settled(), 64, 64, str(tmp_path))
     assert len(caplog.records) == 1
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from tfstyle.config.config import Config
 from tfstyle.system.tensorflow_setup import SetupError
+from tfstyle.training.plan import resolve_for_images
 from tfstyle.training.plan import resolve_for_machine
-from tfstyle.training.plan import settle_by_images
 
 
 def picture(height, width):
@@ -16,7 +16,7 @@ def picture(height, width):
 
 
 def settle(content, styles, **fields):
-    return settle_by_images(Config(**fields).resolved(), content, styles)
+    return resolve_for_images(Config(**fields).resolved(), content, styles)
 
 
 @pytest.mark.parametrize(

@@ -347,7 +347,7 @@ class Config:
         "auto",
         "Machine",
         "one_device; mirrored: the picture over all GPUs; multi_worker: over"
-        " the processes of TF_CONFIG or Slurm; auto: by what there is",
+        " the processes of TF_CONFIG or Slurm; auto: by the available devices",
         scope="run",
         choices=("auto", "one_device", "mirrored", "multi_worker"),
         of_batch=True,
@@ -386,7 +386,7 @@ class Config:
     def steps_by_level(self) -> tuple[int, ...]:
         """The update steps of every level, coarsest first.
 
-        Both `num_levels` and `num_steps` are settled by then.
+        Both `num_levels` and `num_steps` must be resolved.
         """
         is_one = len(self.num_steps) == 1
         return self.num_steps * self.num_levels if is_one else self.num_steps

@@ -29,7 +29,7 @@ A later flag wins over an earlier one, so overrides come after --preset.
 Lists are separated by commas; a name that holds one goes in double quotes.
 """
 _ELSEWHERE = """\
-  --flagfile=FILE       flags from a file, one a line, # begins a comment line
+  --flagfile=FILE       flags from a file, one per line; # begins a comment
   --flags_from=PICTURE  the flags that a picture says it was made with
   --print_flags         print the flags as a flagfile and end
   --verbosity=0         1 shows TensorFlow's own messages, -1 only warnings
@@ -122,7 +122,7 @@ def read_picture_flags(path: str) -> list[str]:
     What a picture says is data: only lines of the form `--name=value` are
     taken, whose name is that of a field that decides pixels. Nothing else is
     read for it, no flagfile and no output path. A picture that is older than a
-    flag gets, before the others, what was done then.
+    flag gets that flag's former default.
 
     Raises:
         ConfigError: if the picture cannot be read or says nothing.

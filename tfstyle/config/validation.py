@@ -1,4 +1,4 @@
-"""What the fields of a Config may be, and which of them contradict."""
+"""Validation of a Config: bounds, choices, and options that contradict."""
 
 import dataclasses
 import math
@@ -29,7 +29,7 @@ def check_images(
     num_content_masks: int = 0,
     num_style_masks: int = 0,
 ) -> None:
-    """Holds the choices against the images that there are.
+    """Checks that the options fit the images, e.g. as many masks as styles.
 
     Raises:
         ConfigError: if they contradict.
@@ -39,7 +39,7 @@ def check_images(
     ):
         raise ConfigError(
             "`content_masks` and `style_masks` must be as many as"
-            " `style_images`, one of each a region. Received:"
+            " `style_images`, one of each per region. Received:"
             f" {num_content_masks} and {num_style_masks} for {num_styles}."
         )
     if num_style_masks and config.style_blend_weights:

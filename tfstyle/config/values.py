@@ -31,7 +31,7 @@ def kind_of(field: dataclasses.Field) -> type:
 
 
 def describe_kind(name: str) -> str:
-    """Returns what a flag takes; absl's own take integers."""
+    """Describes the values of a flag; absl's own flags are integers."""
     kinds = {
         bool: "true or false",
         float: "a number",
@@ -57,8 +57,8 @@ def parse_text(name: str, text: str) -> Any:
     return to_tuple(field, value) if kind is tuple else value
 
 
-def take_json(name: str, value: Any) -> Any:
-    """Takes a field's value from JSON, where lists and numbers are their own.
+def parse_json(name: str, value: Any) -> Any:
+    """Reads a field's value from JSON, which has lists and numbers.
 
     One number may stand for a list of one, and a whole one for any.
 
@@ -83,7 +83,7 @@ def take_json(name: str, value: Any) -> Any:
 
 
 def to_tuple(field: dataclasses.Field, values: list[str]) -> tuple:
-    """Turns a list of texts into what a field of that kind holds.
+    """Converts a list of texts to the tuple of a field.
 
     Raises:
         ConfigError: if they are not numbers where numbers are due.

@@ -1,6 +1,6 @@
 """The processes of one command: how many, and which of them this one is.
 
-They are told apart by the environment alone, before TensorFlow is loaded:
+They are known from the environment alone, before TensorFlow is loaded:
 `TF_CONFIG` or Slurm's variables of a job step.
 """
 
@@ -15,7 +15,7 @@ TASK_TYPES = ("chief", "worker")
 
 
 class ClusterError(TfstyleError, RuntimeError):
-    """The environment tells of no cluster that can be, or a process is gone."""
+    """The environment describes no valid cluster, or a process is gone."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Cluster:
 
     Attributes:
         size: number of processes.
-        index: of this one; process 0 writes what a run leaves.
+        index: of this one; process 0 writes the results.
         source: `TF_CONFIG`, `Slurm` or empty for a process by itself.
     """
 

@@ -1,7 +1,7 @@
 """Waiting for the processes of a cluster, before TensorFlow does.
 
 TensorFlow waits without end, cannot be interrupted while it does, and does not
-tell for whom. So the processes first meet here, on the port that TensorFlow's
+say for whom. So the processes first meet here, on the port that TensorFlow's
 server takes afterwards: they come to process 0, which lets all go at once.
 """
 
@@ -17,7 +17,7 @@ LONGEST_WORD = 16
 GO = b"go"
 
 
-def meet(addresses: list[str], index: int, timeout: float) -> None:
+def wait_for_workers(addresses: list[str], index: int, timeout: float) -> None:
     """Waits until all processes are there.
 
     Args:

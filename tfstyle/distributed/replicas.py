@@ -123,7 +123,7 @@ class Replicas:
         if self.size == 1:
             return values
         values = tf.nest.map_structure(tf.convert_to_tensor, values)
-        with self.naming_lost(), Patience(self._timeout, GRACE):
+        with self.raising_cluster_errors(), Deadline(self._timeout, GRACE):
             return self._add_up(values)
 
     @tf.function(autograph=False)
@@ -161,7 +161,7 @@ class Replicas:
         ]
 
     @contextlib.contextmanager
-    def naming_lost(self) -> Iterator[None]:
+    def raising_cluster_errors(self) -> Iterator[None]:
         """Turns TensorFlow's error over a lost process into one for people.
 
         Raises:
@@ -193,14 +193,14 @@ class Replicas:
         )
 
 
-class Patience:
+class Deadline:
     """Ends the process, with a line, if a block takes too long.
 
     TensorFlow waits for absent processes without end, and while it does, no
     exception can be raised.
 
     Args:
-        seconds: until then, as it is told.
+        seconds: the deadline, as the message names it.
         grace: seconds more.
     """
 

@@ -69,7 +69,7 @@ class ReplicatedReader:
         self._tile_size = tile_size
         self._names = tuple(extractor.model.output_names)
 
-    def deal(self, size: tuple[int, int]) -> list[Round]:
+    def assign_tiles(self, size: tuple[int, int]) -> list[Round]:
         """Cuts a frame into tiles and deals them out to the replicas.
 
         Args:
@@ -85,12 +85,12 @@ class ReplicatedReader:
             tiles = cut_frame(size, self._tile_size, self._names)
         rounds = []
         for start in range(0, len(tiles), number):
-            dealt = tiles[start : start + number]
-            weights = [1.0] * len(dealt) + [0.0] * (number - len(dealt))
-            dealt += [tiles[0]] * (number - len(dealt))
+            assigned = tiles[start : start + number]
+            weights = [1.0] * len(assigned) + [0.0] * (number - len(assigned))
+            assigned += [tiles[0]] * (number - len(assigned))
             rounds.append(
                 Round(
-                    self._distribute([tf.constant(tile) for tile in dealt]),
+                    self._distribute([tf.constant(tile) for tile in assigned]),
                     self._distribute([tf.constant(w) for w in weights]),
                 )
             )
@@ -101,8 +101,8 @@ class ReplicatedReader:
     ) -> dict[str, list[Any]]:
         """Returns some layers' features: a list by round, each by replica."""
         found = {name: [] for name in names}
-        for dealt in self.deal(image.shape[1:3]):
-            parts = self._read(image, dealt.tile, tuple(names))
+        for assigned in self.assign_tiles(image.shape[1:3]):
+            parts = self._read(image, assigned.tile, tuple(names))
             for name, part in parts.items():
                 found[name].append(part)
         return found
@@ -113,9 +113,9 @@ class ReplicatedReader:
         names: Sequence[str],
         masks: dict[str, list[tf.Tensor]],
     ) -> dict[str, list[GramSum]]:
-        """Returns some layers' Gram sums of a whole image, one a mask."""
+        """Returns some layers' Gram sums of a whole image, one per mask."""
         targets = Targets({}, dict.fromkeys(names, ()), masks, {})
-        rounds = self.deal(image.shape[1:3])
+        rounds = self.assign_tiles(image.shape[1:3])
         return self.sum_rounds(image, rounds, self.part(targets, rounds)).style
 
     def make_objective(
@@ -127,7 +127,7 @@ class ReplicatedReader:
         The image is added up over the processes: the others give zeros.
         """
         replicas = self.replicas
-        rounds = self.deal(size)
+        rounds = self.assign_tiles(size)
         parts = self.part(targets, rounds)
         whole = targets._replace(content={}, masks={})
         weigh = make_terms_and_gradients(ObjectiveOptions.of(config))
@@ -136,11 +136,11 @@ class ReplicatedReader:
             if replicas.index == 0:
                 replicas.lead(EVALUATE)
             image = replicas.add_up(image)
-            with replicas.naming_lost():
+            with replicas.raising_cluster_errors():
                 if len(rounds) == 1:
-                    (dealt,), (part,) = rounds, parts
+                    (assigned,), (part,) = rounds, parts
                     return evaluate_at_once(
-                        image, dealt.tile, dealt.weight, part
+                        image, assigned.tile, assigned.weight, part
                     )
                 return evaluate_in_rounds(image)
 
@@ -179,9 +179,9 @@ class ReplicatedReader:
         return [
             targets._replace(
                 content={n: parts[i] for n, parts in targets.content.items()},
-                masks=self._cut_masks(targets.masks, dealt.tile),
+                masks=self._cut_masks(targets.masks, assigned.tile),
             )
-            for i, dealt in enumerate(rounds)
+            for i, assigned in enumerate(rounds)
         ]
 
     def sum_rounds(
@@ -192,9 +192,9 @@ class ReplicatedReader:
     ) -> LayerSums:
         """Adds up over all tiles what adds up."""
         total = None
-        for dealt, part in zip(rounds, parts, strict=True):
-            with self.replicas.naming_lost():
-                sums = self._sum(image, dealt.tile, dealt.weight, part)
+        for assigned, part in zip(rounds, parts, strict=True):
+            with self.replicas.raising_cluster_errors():
+                sums = self._sum(image, assigned.tile, assigned.weight, part)
             if total is not None:
                 sums = tf.nest.map_structure(tf.add, total, sums)
             total = sums
@@ -210,12 +210,12 @@ class ReplicatedReader:
         """Takes the gradient by the sums to the pixels of the whole image."""
         total = np.zeros(image.shape, np.float32)
         local = self.replicas.strategy.experimental_local_results
-        for dealt, part in zip(rounds, parts, strict=True):
+        for assigned, part in zip(rounds, parts, strict=True):
             found = self._gradient_of_tiles(
-                image, dealt.tile, dealt.weight, part, by_sums
+                image, assigned.tile, assigned.weight, part, by_sums
             )
             for tile, values in zip(
-                local(dealt.tile), local(found), strict=True
+                local(assigned.tile), local(found), strict=True
             ):
                 place = view_of(total, tile.numpy())
                 place += values.numpy()

@@ -30,7 +30,7 @@ FIRST_PORT, NUM_PORTS = 20000, 10000
 
 
 def choose_strategy(config, cluster: Cluster):
-    """Returns a `Config` whose `strategy` is settled.
+    """Returns a `Config` whose `strategy` is resolved.
 
     Raises:
         ClusterError: if there is no cluster where one is asked for.
@@ -79,7 +79,7 @@ def connect(cluster: Cluster, timeout: float) -> Replicas:
     spec = resolver.cluster_spec()
     jobs = spec.as_dict()
     addresses = [*jobs.get("chief", []), *jobs.get("worker", [])]
-    rendezvous.meet(addresses, cluster.index, timeout)
+    rendezvous.wait_for_workers(addresses, cluster.index, timeout)
     with _deadline(timeout):
         try:
             _set_silence(jobs, timeout)
@@ -155,7 +155,7 @@ def _set_silence(jobs: dict[str, list[str]], timeout: float) -> None:
     )
 
 
-_TELL = """
+_WRITE_LATER = """
 import os, select, sys
 if not select.select([0], [], [], float(sys.argv[1]))[0]:
     os.write(2, sys.argv[2].encode())
@@ -166,13 +166,14 @@ if not select.select([0], [], [], float(sys.argv[1]))[0]:
 def _deadline(seconds: float) -> Iterator[None]:
     """Ends the process, with a line, if a block takes too long.
 
-    Other than `Patience` it works while TensorFlow holds Python's lock, as it
-    does when it waits for a cluster: a child tells, faulthandler's thread
-    ends.
+    Unlike `Deadline` it works while TensorFlow holds Python's lock, as it does
+    when it waits for a cluster: a child process writes the line, faulthandler's
+    thread ends the process.
     """
     words = [str(seconds), describe_absence(seconds)]
     child = subprocess.Popen(
-        [sys.executable, "-S", "-c", _TELL, *words], stdin=subprocess.PIPE
+        [sys.executable, "-S", "-c", _WRITE_LATER, *words],
+        stdin=subprocess.PIPE,
     )
     with open(os.devnull, "w") as nowhere:
         later = seconds + 1  # the child needs a moment

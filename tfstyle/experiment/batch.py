@@ -1,7 +1,7 @@
 """Many pictures by one process: the lines of a manifest, one after the other.
 
-TensorFlow is loaded once, networks, compiled steps and what was read of the
-styles are kept. Over a cluster every process paints its own lines and none
+TensorFlow is loaded once; networks, compiled steps and the styles' Gram sums
+are kept. Over a cluster every process paints its own lines and none
 waits for another: job i is that of process i mod W.
 """
 
@@ -38,19 +38,19 @@ MAX_MESSAGE = 1000
 def run_batch(config: Config, machine: session.Machine) -> int:
     """Paints the manifest's pictures that are this process' and not there yet.
 
-    A picture that cannot be made is a failure, told at the end, and the
+    A picture that cannot be made is a failure, which is named at the end; the
     others go on.
 
     Args:
         config: the choices that the lines leave out; not a resolved one.
-        machine: what it runs on.
+        machine: TensorFlow and the networks.
 
     Returns:
         The exit status: 128 and the number of the signal that ended it, else
         1 if any failed, else 0.
 
     Raises:
-        ClusterError: if the environment tells of no cluster that can be.
+        ClusterError: if the environment describes no valid cluster.
         ConfigError: if the manifest cannot be used.
         SetupError: if TensorFlow cannot run at all.
         WeightsError: if the weights, which are those of all, cannot be had.
@@ -86,7 +86,7 @@ def run_batch(config: Config, machine: session.Machine) -> int:
             if signals.number:
                 break
             batch.do(number, job)
-        batch.tell()
+        batch.log_summary()
     if signals.number:
         return 128 + signals.number
     return 1 if batch.failures else 0
@@ -145,11 +145,11 @@ class _Batch:
                 raise  # it is of all
             reason = one_line(str(error) or repr(error), MAX_MESSAGE)
             if self._signals.number:
-                return  # it may be what a signal does to a child process
+                return  # a signal may have ended a child process
         if reason:
             self.failures.append((job, reason))
             logging.error("%s: failed: %s", place, reason)
-            return_freed_memory()  # what the error's traceback held is free now
+            return_freed_memory()  # the error's traceback held it until now
         if result is None:
             return
         seconds = time.monotonic() - start
@@ -168,8 +168,8 @@ class _Batch:
             self._time_left(self._total - number),
         )
 
-    def tell(self) -> None:
-        """Tells what became of the jobs, and every failure in one line."""
+    def log_summary(self) -> None:
+        """Logs how many jobs were done, and one line for each failure."""
         num_failed = len(self.failures)
         counts = [
             (self._num_painted, "done"),

@@ -1,8 +1,8 @@
 """Checkpoints: a run between two steps, in one file.
 
 The file is a zip, not compressed, of NumPy arrays and a JSON text, so that
-`numpy.load` opens it. Other than TensorFlow's checkpoints, which are several
-files, it is there whole or not at all, it can be written and read one array
+`numpy.load` opens it. Unlike TensorFlow's checkpoints, which are several
+files, it is written atomically; it can be written and read one array
 after the other, and reading one from a stranger runs no code and takes no more
 memory than the file is long.
 """
@@ -43,7 +43,7 @@ class Checkpoint:
 
     Attributes:
         path: of the file.
-        job: what was written with it about the run, by name.
+        job: the run's identity, as JSON.
         state: of the run.
     """
 
@@ -57,7 +57,7 @@ class Checkpoints:
 
     Args:
         folder: made if it is not there.
-        job: what is written with each about the run, by name; JSON.
+        job: the run's identity, as JSON.
         path: of the checkpoint that the run goes on from. Those that the
             folder holds of later steps are damaged, and go with the first
             that is written.
@@ -131,7 +131,7 @@ def read_checkpoint(path: str) -> Checkpoint:
     Raises:
         CheckpointError: if it is damaged, unreadable, or no checkpoint.
     """
-    with _naming_damage(path), zipfile.ZipFile(path) as file:
+    with _raising_checkpoint_errors(path), zipfile.ZipFile(path) as file:
         _check_members(file, os.path.getsize(path))
         header = json.loads(file.read(HEADER))
         damaged = file.testzip()
@@ -146,13 +146,13 @@ def read_checkpoint(path: str) -> Checkpoint:
         )
     job, numbers = header.get("job"), header.get("state")
     if not isinstance(job, dict) or not isinstance(numbers, dict):
-        raise CheckpointError(f"The checkpoint {path!r} tells of no run.")
+        raise CheckpointError(f"The checkpoint {path!r} describes no run.")
     names = [name.removesuffix(".npy") for name in members if name != HEADER]
     return Checkpoint(path, job, State(numbers, _StoredArrays(path, names)))
 
 
 @contextlib.contextmanager
-def _naming_damage(path: str, part: str = "") -> Iterator[None]:
+def _raising_checkpoint_errors(path: str, part: str = "") -> Iterator[None]:
     """Names the file in whatever its damage makes `zipfile` and others raise.
 
     Raises:
@@ -170,7 +170,7 @@ def _naming_damage(path: str, part: str = "") -> Iterator[None]:
 
 
 def _check_members(file: zipfile.ZipFile, length: int) -> None:
-    """Holds that reading the members takes no more than the file is long."""
+    """Checks that the members need no more memory than the file is long."""
     if file.getinfo(HEADER).file_size > MAX_HEADER_BYTES:
         raise ValueError(f"{HEADER} is too long")
     members = file.infolist()  # some may bear one name
@@ -199,7 +199,7 @@ class _StoredArrays(Mapping):
         if name not in self._names:
             raise KeyError(name)
         with (
-            _naming_damage(self._path, f"{name}: "),
+            _raising_checkpoint_errors(self._path, f"{name}: "),
             zipfile.ZipFile(self._path) as file,
             file.open(f"{name}.npy") as member,
         ):

@@ -86,7 +86,7 @@ class RunIdentity:
         """Reads the text of a picture or of a `flags.cfg`.
 
         Returns:
-            None if it does not tell how a picture was made.
+            None if it does not say how a picture was made.
         """
         if not text or not text.startswith(flagfile.FIRST_LINE):
             return None

@@ -16,8 +16,8 @@ from typing import Any
 from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
 from tfstyle.config.values import FIELDS
+from tfstyle.config.values import parse_json
 from tfstyle.config.values import parse_text
-from tfstyle.config.values import take_json
 from tfstyle.errors import one_line
 
 MAX_LINE = 1_000_000
@@ -40,14 +40,14 @@ class Job:
 
     @property
     def output(self) -> str:
-        """The picture to write; empty if the line does not tell."""
+        """The picture to write; empty if the line names none."""
         return self.values.get("output_image", "")
 
     def to_config(self, base: Config, workdir: str) -> Config:
         """Returns the choices of the line's picture.
 
         Args:
-            base: holds what the line leaves out; not a resolved one.
+            base: the options that the line leaves out; not resolved.
             workdir: of the picture.
 
         Raises:
@@ -144,7 +144,7 @@ def _read_jsonl(path: str) -> Iterator[Job]:
             continue
         _check_names(path, line, [name for name, _ in pairs])
         given = {name: value for name, value in pairs if value is not None}
-        yield _make_job(line, given, take_json)
+        yield _make_job(line, given, parse_json)
 
 
 class _Pairs(list):

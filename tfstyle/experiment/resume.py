@@ -29,7 +29,7 @@ def find_checkpoint(
     """Reads the newest checkpoint of a workdir, if there is one.
 
     Raises:
-        CheckpointError: if none that is there is whole or tells its run.
+        CheckpointError: if no checkpoint is whole, or it describes no run.
         ConfigError: if `resume` is never.
         OtherRunError: if it is of another run.
     """
@@ -49,7 +49,7 @@ def find_checkpoint(
         raise OtherRunError(f"`workdir` {folder!r}: {error}") from error
     except ValueError as error:
         raise CheckpointError(
-            f"The checkpoint {checkpoint.path!r} does not tell its {error}."
+            f"The checkpoint {checkpoint.path!r} lacks its {error}."
         ) from error
     differences = asked.differences(made)
     differences += _compare_steps(asked.steps, made.steps, checkpoint)
@@ -69,20 +69,22 @@ def find_checkpoint(
     return checkpoint
 
 
-def settle(config: Config, checkpoint: Checkpoint | None) -> Config:
+def resolve_by_checkpoint(
+    config: Config, checkpoint: Checkpoint | None
+) -> Config:
     """Returns a config whose `auto`s are what they were in the checkpoint."""
     if checkpoint is None:
         return config
-    return adopt(config, checkpoint.job["flags"])
+    return adopt_choices(config, checkpoint.job["flags"])
 
 
-def adopt(config: Config, flags: dict[str, str]) -> Config:
+def adopt_choices(config: Config, flags: dict[str, str]) -> Config:
     """Returns a config whose `auto`s are what they are in a job's flags."""
-    settled = {
+    choices = {
         name: flags.get(name, "auto")
         for name in ("convolution", "jit_compile", "tile_size")
     }
-    changes = {n: v for n, v in settled.items() if getattr(config, n) == "auto"}
+    changes = {n: v for n, v in choices.items() if getattr(config, n) == "auto"}
     return dataclasses.replace(config, **changes)
 
 

@@ -1,4 +1,4 @@
-"""One job, from image files to an image file and what goes with it."""
+"""One run: stylizes read images and writes everything that it leaves."""
 
 import contextlib
 import dataclasses
@@ -34,7 +34,7 @@ from tfstyle.training.trainer import NotFiniteError
 from tfstyle.training.trainer import Result
 
 WHOLE = ("steps", "converged", "max_evaluations")
-"""Ends that the flags decide; the others are of the day."""
+"""Stop reasons that depend only on the configuration."""
 REPORT_IMAGES = 8
 """Intermediate pictures that a report shows, if so many are there."""
 
@@ -76,7 +76,7 @@ def run_job(
     logging.info("%s; weights: %s", device, extractor.origin)
     logging.info("%dx%d pixels, workdir %s", width, height, folder)
     if " on CPU" in device:
-        memory.tell(config, height, width, folder, replicas)
+        memory.log_needs(config, height, width, folder, replicas)
     sha256 = extractor.sha256
     facts = {"weights": f"{extractor.origin} sha256={sha256}"}
     facts |= images.describe()
@@ -90,7 +90,7 @@ def run_job(
         checkpoint and checkpoint.path,
     )
     with (
-        _naming_the_last(checkpoints),
+        _naming_last_checkpoint(checkpoints),
         contextlib.ExitStack() as stack,
     ):
         state = checkpoint and checkpoint.state
@@ -119,14 +119,17 @@ def run_job(
         atomic_file.write_text(os.path.join(folder, "flags.cfg"), text)
         if config.report:
             path = os.path.join(folder, "report.html")
-            of_the_day = {"device": device, "seconds": f"{result.seconds:.1f}"}
+            device_facts = {
+                "device": device,
+                "seconds": f"{result.seconds:.1f}",
+            }
             page = _make_report(
                 config,
                 images,
                 result,
                 metrics.lines,
                 paths,
-                flagfile.versions() | facts | of_the_day,
+                flagfile.versions() | facts | device_facts,
                 text,
             )
             atomic_file.write_text(path, page)
@@ -145,7 +148,7 @@ def run_job(
 
 
 @contextlib.contextmanager
-def _naming_the_last(checkpoints: Checkpoints) -> Iterator[None]:
+def _naming_last_checkpoint(checkpoints: Checkpoints) -> Iterator[None]:
     """Adds to an error what of the run is not lost."""
     try:
         yield

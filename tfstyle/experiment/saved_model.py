@@ -146,7 +146,7 @@ def _upper_triangle(matrices: tf.Tensor) -> tf.Tensor:
 
 
 def _describe(extractor: Extractor, config: Config) -> dict:
-    """Returns what a program has to know that finds the export."""
+    """Returns the description that goes with the export, as JSON."""
     means = None
     if config.rescale_filters:
         means = {n: m.tolist() for n, m in read_filter_means().items()}

@@ -23,8 +23,8 @@ from tfstyle.network.weights import load_weights
 from tfstyle.system import tensorflow_setup
 from tfstyle.system.recent import Recent
 from tfstyle.system.signals import StopSignals
+from tfstyle.training.plan import resolve_for_images
 from tfstyle.training.plan import resolve_for_machine
-from tfstyle.training.plan import settle_by_images
 
 MAX_EXTRACTORS = 2
 """Networks kept at once, 0.3 GB each."""
@@ -49,7 +49,7 @@ class Machine:
         self._hashes = Recent(MAX_EXTRACTORS)
 
     def start(self, config: Config, place: Cluster = ALONE) -> Config:
-        """Loads TensorFlow, if it is not, and settles the config's `auto`s.
+        """Loads TensorFlow, once, and resolves the config's `auto`s.
 
         Args:
             config: any.
@@ -126,7 +126,7 @@ def paint(config: Config, machine: Machine) -> int:
 
     Args:
         config: a resolved one.
-        machine: what it runs on.
+        machine: TensorFlow and the networks.
 
     Returns:
         The number of the signal that ended it, or 0.
@@ -149,22 +149,22 @@ def _follow(config: Config, place: Cluster, machine: Machine) -> int:
     from tfstyle.experiment import worker
 
     extractor, replicas = machine.make_extractor(config), machine.replicas
-    config = worker.check_alike(config, images, extractor.sha256, replicas)
+    config = worker.check_same_run(config, images, extractor.sha256, replicas)
     return worker.follow(config, images, extractor, replicas)
 
 
 def read_images(config: Config) -> tuple[Config, inputs.ImageFiles]:
-    """Reads a config's images, and settles what depends on them.
+    """Reads a config's images, and resolves what depends on them.
 
     Raises:
         ImageError: if one cannot be read.
     """
     images = inputs.read_image_files(config)
-    return settle_by_images(config, images.content, images.styles), images
+    return resolve_for_images(config, images.content, images.styles), images
 
 
 def check_images(config: Config) -> None:
-    """Holds a config's choices against the images that it names."""
+    """Checks that a config's options fit the images that it names."""
     config.check_images(
         config.content_image is not None,
         len(config.style_images),
@@ -185,9 +185,9 @@ def paint_images(
     Args:
         config: a resolved one, whose images and output are checked.
         images: read from the config's files.
-        machine: what it runs on.
+        machine: TensorFlow and the networks.
         signals: those of a batch, whose picture this is. Then nothing is
-            told but warnings, and what only serves to go on is removed once
+            logged but warnings, and checkpoints are removed once
             the picture is whole.
         place: of this process, the first, among those that share the work.
 
@@ -199,7 +199,7 @@ def paint_images(
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(run_directory.open_workdir(config))
         checkpoint = resume.find_checkpoint(config, images, folder)
-        config = resume.settle(config, checkpoint)
+        config = resume.resolve_by_checkpoint(config, checkpoint)
         config = machine.start(config, place)
 
         from tfstyle.experiment import run
@@ -209,9 +209,9 @@ def paint_images(
 
         replicas = machine.replicas
         size = problem.output_size(images.content, images.styles, config)
-        config = memory.settle(config, *size, replicas)
+        config = memory.choose_tile_size(config, *size, replicas)
         extractor = machine.make_extractor(config)
-        worker.check_alike(config, images, extractor.sha256, replicas)
+        worker.check_same_run(config, images, extractor.sha256, replicas)
         if is_one_of_many:
             stack.enter_context(quietly())
             if signals.number:

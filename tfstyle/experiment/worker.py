@@ -26,22 +26,22 @@ from tfstyle.system.signals import StopSignals
 from tfstyle.training.problem import Levels
 
 
-def check_alike(
+def check_same_run(
     config: Config,
     images: ImageFiles,
     sha256: str,
     replicas: Replicas | None,
 ) -> Config:
-    """Holds that all processes have the same run before them.
+    """Checks that all processes were given the same run.
 
     Args:
-        config: a resolved one; process 0's is settled.
+        config: a resolved one; process 0's has nothing open.
         images: read from the config's files.
         sha256: of the weights' values.
         replicas: that share the work, or None.
 
     Returns:
-        The config, settled as in process 0.
+        The config, resolved as in process 0.
 
     Raises:
         ConfigError: names what differs, and where.
@@ -65,7 +65,7 @@ def check_alike(
             " versions. Unlike process 0 are"
             f" {one_line('; '.join(differences), 1000)}."
         )
-    return resume.adopt(config, first["flags"])
+    return resume.adopt_choices(config, first["flags"])
 
 
 def _compare(ours: RunIdentity, theirs: RunIdentity) -> list[str]:
@@ -98,7 +98,7 @@ def follow(
     """Computes this process' part of what process 0 asks for, to the end.
 
     Args:
-        config: a resolved one, settled as in process 0.
+        config: resolved as in process 0.
         images: read from the config's files.
         extractor: made for the config.
         replicas: that share the work.
@@ -128,7 +128,7 @@ def follow(
                 return value
             if command == FAIL:
                 raise ClusterError(
-                    "Process 0 ended with an error, which its own output tells."
+                    "Process 0 ended with an error; see its output."
                 )
             if command == LEVEL:
                 image = levels.zeros(value)

@@ -20,7 +20,7 @@ MAX_RESULTS = 64
 
 @dataclasses.dataclass(frozen=True)
 class Extractor:
-    """A feature model and what it was made of.
+    """A feature model with the origin of its weights.
 
     Attributes:
         model: a Keras model from float32 `[B, H, W, 3]`, BGR without the mean,
@@ -54,7 +54,7 @@ class Extractor:
 
     @functools.cached_property
     def results(self) -> Recent:
-        """What was computed of its features lately, for the next picture."""
+        """Recent results computed from its features, such as Gram sums."""
         return Recent(MAX_RESULTS)
 
     def _make_run(self):
@@ -75,7 +75,7 @@ class Extractor:
     def scale_features(
         self, features: dict[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
-        """Returns what the model gives as true features in float32."""
+        """Converts the model's outputs to float32 features."""
         features = {n: tf.cast(f, tf.float32) for n, f in features.items()}
         if self.precision == "mixed_float16":
             divisor = vgg19.FLOAT16_DIVISOR

@@ -2,7 +2,7 @@
 
 The table is made from the five blocks of Simonyan and Zisserman (2015,
 configuration E), needs the standard library only and is the one place where
-the rest of the program learns what the network looks like.
+the network's layers are described.
 """
 
 import dataclasses
@@ -88,7 +88,7 @@ def keras_name(name: str) -> str:
     are rectified, and the paper's activations are the rectified ones.
 
     Raises:
-        ValueError: if VGG19 has no such layer; the message tells what it has.
+        ValueError: if VGG19 has no such layer; the message lists those near it.
     """
     if name in _NAMES:
         return _NAMES[name]

@@ -98,7 +98,7 @@ def _h5_name(index: int) -> str:
 
 
 def check_shapes(layers: dict[str, LayerWeights]) -> None:
-    """Holds weights against VGG19.
+    """Checks the shapes of weights, and that they are finite.
 
     Raises:
         WeightsError: names the first layer whose kernel or bias has another
@@ -144,7 +144,7 @@ def _read_h5(path: str) -> dict[str, LayerWeights]:
 
 
 def _refuse_links(group, path: str, layer) -> None:
-    """Holds that every step of a path lies in the file itself."""
+    """Checks that no part of a path links to another file."""
     import h5py
 
     parts = path.split("/")

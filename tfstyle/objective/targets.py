@@ -1,4 +1,4 @@
-"""What an image is held against: content features and Gram matrices."""
+"""Targets: the content features and Gram matrices to be matched."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,7 +13,9 @@ from tfstyle.network.layers import BY_NAME
 
 
 class Targets(NamedTuple):
-    """What an image is held against. An empty dict leaves its term out.
+    """The features and Gram matrices that the image should match.
+
+    An empty dict leaves its term out of the loss.
 
     Attributes:
         content: `{layer: float32 [1, H_l, W_l, N_l]}`, the content's features;
@@ -43,17 +45,17 @@ def compute_targets(
     style_masks: Sequence[np.ndarray] = (),
     image_size: tuple[int, int] = (0, 0),
 ) -> Targets:
-    """Computes what a run's image is held against.
+    """Computes the targets of an image.
 
     Without masks several styles blend: `A_l = sum_s b_s A_ls / M_ls`. With
-    masks, region r of the image is held against region r of style r.
+    masks, region r of the image is matched to region r of style r.
 
     Args:
         reader: a `readers.Reader` of at least the content and style layers.
         content: float32 `[1, H, W, 3]`, BGR without the mean, or None.
         styles: the same, of any sizes; may be empty.
         config: gives layers and blend weights.
-        content_masks: uint8 `[H, W]`, one a region, of any sizes.
+        content_masks: uint8 `[H, W]`, one per region, of any sizes.
         style_masks: the same.
         image_size: height and width of the image; needed with masks.
 

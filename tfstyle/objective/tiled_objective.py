@@ -65,7 +65,7 @@ class TiledReader:
         names: Sequence[str],
         masks: dict[str, list[tf.Tensor]],
     ) -> dict[str, list[GramSum]]:
-        """Returns some layers' Gram sums of a whole image, one a mask."""
+        """Returns some layers' Gram sums of a whole image, one per mask."""
         targets = Targets({}, dict.fromkeys(names, ()), masks, {})
         return self.sum_layers(image, targets).style
 

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Atomic writing: a file is replaced whole, or stays as it was."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""A few things that took time to make, kept for when they are asked for."""
+"""A least recently used cache."""
 
 import collections
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Recent:
-    """Keeps what was asked for last, and lets go of the rest.
+    """Keeps the values that were used last.
 
     Args:
         longest: how many are kept at most.
@@ -21,7 +21,7 @@ class Recent:
         return len(self._kept)
 
     def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        """Returns what was made for a key, or makes it.
+        """Returns the value of a key, and makes it if it is not there.
 
         Room is made first, so that there are never more than the most.
         """

@@ -37,7 +37,7 @@ def start_tensorflow(
         verbose: whether TensorFlow's own messages reach stderr.
 
     Raises:
-        SetupError: if Keras is told to run on another backend.
+        SetupError: if Keras is set to another backend.
     """
     backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if backend != "tensorflow":
@@ -106,7 +106,7 @@ def warn_of_unused_gpus() -> None:
 
 
 def return_freed_memory() -> None:
-    """Gives the system back what is free in Python's and C's memory.
+    """Returns unused memory of Python and C to the system.
 
     TensorFlow does not allocate from there: 80 MB of weights that have been
     copied would stay to the end.

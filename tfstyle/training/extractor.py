@@ -10,7 +10,7 @@ def make_extractor(config: Config) -> Extractor:
     """Makes the extractor of a run's content and style layers.
 
     Raises:
-        SetupError: if the config asks for what the machine has not.
+        SetupError: if the machine cannot run it.
         WeightsError: if the weights cannot be had.
     """
     config = resolve_for_machine(config)

@@ -1,4 +1,4 @@
-"""What a run needs in memory and on disk, told before it starts.
+"""Estimates of memory and disk space, logged before a run starts.
 
 The numbers were measured as peaks of resident memory on the CPU (TensorFlow
 2.21, x86-64, VGG19's layers to conv5_1) and are meant to be right to a fifth.
@@ -29,7 +29,7 @@ ACTIVATIONS = {"direct": 1500, "winograd": 1900}
 IMAGE = 12
 """Bytes a pixel of an image in float32."""
 WORK_IMAGES = 6
-"""Images at once in a step: its own, gradients, what is between them."""
+"""Images at once in a step: the image, gradients, intermediate ones."""
 ADAM_IMAGES = 3
 """Moments, and what Adam's step makes on its way."""
 SHARE = 0.8
@@ -53,10 +53,10 @@ class Need:
 def estimate(
     config: Config, height: int, width: int, num_replicas: int = 1
 ) -> Need:
-    """Estimates what a run needs, over replicas in process 0.
+    """Estimates the memory and disk space of a run, in process 0.
 
     Args:
-        config: a resolved one, whose `tile_size` and `convolution` are settled.
+        config: a resolved one, also in `tile_size` and `convolution`.
         height: of the output, pixels.
         width: likewise.
         num_replicas: that share the work.
@@ -90,10 +90,10 @@ def estimate(
     return Need(memory, disk)
 
 
-def settle(
+def choose_tile_size(
     config: Config, height: int, width: int, replicas: Replicas | None = None
 ) -> Config:
-    """Returns a config whose `tile_size` and `convolution` are settled.
+    """Returns a config whose `tile_size` and `convolution` are resolved.
 
     `tile_size` auto is 0 if the whole frame fits the free memory, else the
     largest that fits.
@@ -111,17 +111,17 @@ def settle(
     return settled
 
 
-def tell(
+def log_needs(
     config: Config,
     height: int,
     width: int,
     folder: str,
     replicas: Replicas | None = None,
 ) -> None:
-    """Says what a run needs, and warns where there is less.
+    """Logs what a run needs, and warns if there is less.
 
     Args:
-        config: a settled one.
+        config: a resolved one.
         height: of the output, pixels.
         width: likewise.
         folder: the workdir.
@@ -188,7 +188,7 @@ def _tile_changes(config: Config) -> list[dict[str, object]]:
 def free_memory() -> float:
     """Returns the bytes that this process may still take.
 
-    It is what the machine has free, or what the control groups leave.
+    That is the machine's free memory, or less if control groups limit it.
     """
     free = psutil.virtual_memory().available
     for folder in _control_groups():

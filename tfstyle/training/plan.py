@@ -1,4 +1,4 @@
-"""What follows from the sizes of a run's images: levels, steps, frames."""
+"""Resolves options by the images and the machine: levels, steps, frames."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -35,10 +35,10 @@ spent hardly matters for the total.
 """
 
 
-def settle_by_images(
+def resolve_for_images(
     config: Config, content: np.ndarray | None, styles: Sequence[np.ndarray]
 ) -> Config:
-    """Returns a config whose `init`, levels and steps are settled.
+    """Returns a config whose `init`, levels and steps are resolved.
 
     With content and style the optimisation starts at the content, else at
     noise. Levels are added while the coarsest has COARSEST pixels; several
@@ -78,7 +78,7 @@ def resolve_for_machine(config: Config) -> Config:
         config: one that is resolved already comes back as it is.
 
     Raises:
-        SetupError: if it asks for what the machine has not.
+        SetupError: if the machine cannot run it.
     """
     import tensorflow as tf
 

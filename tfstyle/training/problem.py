@@ -25,7 +25,7 @@ from tfstyle.objective.targets import compute_targets
 from tfstyle.objective.tiled_objective import TiledReader
 from tfstyle.training.plan import deepest_layer
 from tfstyle.training.plan import frame_of
-from tfstyle.training.plan import settle_by_images
+from tfstyle.training.plan import resolve_for_images
 from tfstyle.training.plan import style_size
 
 
@@ -35,8 +35,8 @@ class Levels:
     Args:
         content: uint8 `[H, W, 3]`, RGB, of any size, or None.
         styles: uint8 `[H, W, 3]`, RGB, of any sizes; may be empty.
-        config: a resolved one, whose `tile_size` and `convolution` are settled.
-        content_masks: uint8 `[H, W]` of any sizes, one a region of the output.
+        config: a resolved one, also in `tile_size` and `convolution`.
+        content_masks: uint8 `[H, W]` of any sizes, one per region.
         style_masks: the same.
         extractor: of the config's layers.
         replicas: that share the work, or None.
@@ -115,7 +115,7 @@ def make_reader(
 
     Args:
         extractor: of the config's layers.
-        config: gives the `tile_size`, which is settled.
+        config: gives the `tile_size`, which is resolved.
         replicas: that share the work, or None.
     """
     if replicas is not None:
@@ -136,7 +136,7 @@ def output_size(
         ConfigError: if the short edge is less than one position of the
             deepest layer.
     """
-    config = settle_by_images(config, content, styles)
+    config = resolve_for_images(config, content, styles)
     shape = (styles[0] if content is None else content).shape
     size = image_files.fit_size(shape[0], shape[1], config.image_size)
     coarsest = level_sizes(*size, config.num_levels)[0]

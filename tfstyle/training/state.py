@@ -33,7 +33,7 @@ class State:
         """Returns what belongs to a part of the run, such as its optimizer."""
         numbers = self.numbers.get(name)
         if not isinstance(numbers, dict):
-            raise CheckpointError(f"The checkpoint does not tell its {name}.")
+            raise CheckpointError(f"The checkpoint lacks its {name}.")
         return State(numbers, _Part(self.arrays, f"{name}/"))
 
     def integer(self, name: str, low: int, high: int) -> int:

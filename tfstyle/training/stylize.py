@@ -21,12 +21,12 @@ from tfstyle.training.callbacks import Action
 from tfstyle.training.callbacks import Finish
 from tfstyle.training.extractor import make_extractor
 from tfstyle.training.initial_image import make_initial_image
-from tfstyle.training.plan import settle_by_images
+from tfstyle.training.plan import resolve_for_images
 from tfstyle.training.problem import Levels
 from tfstyle.training.problem import output_size
 from tfstyle.training.state import State
-from tfstyle.training.trainer import Loop
 from tfstyle.training.trainer import Result
+from tfstyle.training.trainer import Trainer
 
 
 def stylize(
@@ -44,17 +44,17 @@ def stylize(
     should_stop: Callable[[], str | None] = lambda: None,
     replicas: Replicas | None = None,
 ) -> Result:
-    """Paints the content in the style of the styles.
+    """Renders the content image in the style of the style images.
 
-    Without content it synthesises a texture, without styles it reconstructs
-    the content: these are not modes but what is left of the sum.
+    Leaving out an image removes its term from the loss: without content it
+    synthesises a texture, without styles it reconstructs the content.
 
     Args:
         content: uint8 `[H, W, 3]`, RGB, of any size, or None.
         styles: uint8 `[H, W, 3]`, RGB, of any sizes; may be empty.
         config: the choices. Its file names are not read, but for `weights`.
-        content_masks: uint8 `[H, W]` of any sizes, one a region of the output,
-            255 inside; as many as styles.
+        content_masks: uint8 `[H, W]` of any sizes, one per region of the
+            output, 255 inside; as many as styles.
         style_masks: the same; region r of the output takes its style from
             region r of style r.
         initial_image: uint8 `[H, W, 3]`, RGB, to start from in place of
@@ -86,8 +86,10 @@ def stylize(
     config.check_images(
         content is not None, len(styles), len(content_masks), len(style_masks)
     )
-    config = settle_by_images(config, content, styles)
-    config = memory.settle(config, *output_size(content, styles, config))
+    config = resolve_for_images(config, content, styles)
+    config = memory.choose_tile_size(
+        config, *output_size(content, styles, config)
+    )
     if extractor is None:
         extractor = make_extractor(config)
     levels = Levels(
@@ -99,7 +101,7 @@ def stylize(
         extractor=extractor,
         replicas=replicas,
     )
-    loop = Loop(
+    trainer = Trainer(
         config,
         actions,
         _make_finish(content, config),
@@ -110,7 +112,7 @@ def stylize(
     image = None
     for level, frame in enumerate(levels.frames):
         size = frame.height, frame.width
-        stored = loop.stored_image(level, frame)
+        stored = trainer.stored_image(level, frame)
         if stored is not None:
             image = stored
         elif image is not None:
@@ -128,22 +130,22 @@ def stylize(
                 styles=scaled,
                 seed=config.seed,
             )
-        if not loop.has_work(level):
+        if not trainer.has_work(level):
             continue
         if replicas is not None:
             replicas.lead(LEVEL, level)
         objective = levels.make_objective(level)
         variable = tf.Variable(image)
         image = None  # so that a large one is there once
-        loop.run_level(level, frame, variable, objective)
+        trainer.run_level(level, frame, variable, objective)
         image = variable.numpy()
-    return loop.result(levels.frames[-1].crop(image))
+    return trainer.result(levels.frames[-1].crop(image))
 
 
 def _check_arrays(
     argument: str, arrays: Sequence[np.ndarray], axes: str
 ) -> None:
-    """Holds that arrays are uint8 pixels, `[H, W, 3]` or `[H, W]`."""
+    """Checks that arrays are uint8 pixels, `[H, W, 3]` or `[H, W]`."""
     for array in arrays:
         dtype = getattr(array, "dtype", type(array).__name__)
         shape = getattr(array, "shape", ())

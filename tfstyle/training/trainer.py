@@ -62,16 +62,16 @@ class NotFiniteError(TfstyleError, ArithmeticError):
     """The loss or its gradient stopped being finite."""
 
 
-class Loop:
-    """What goes on over the levels of a run: step, evaluations, time, reason.
+class Trainer:
+    """Optimises the image of each level; counts steps, evaluations and time.
 
     Args:
         config: a resolved one.
         actions: called with every record.
         finish: makes pixels of an image.
         state: of a run to go on with, or None.
-        save_state: takes the state every `checkpoint_every_steps` and at the
-            end; what it takes holds until it returns.
+        save_state: called with the state every `checkpoint_every_steps` and at
+            the end; the state is valid until it returns.
         should_stop: asked before every evaluation; a text ends the run, as
             the reason.
 
@@ -106,7 +106,7 @@ class Loop:
         # Levels without steps are only carried up; a picture is evaluated.
         self._levels = {i for i, n in enumerate(steps) if n} or {len(steps) - 1}
         if state is not None:
-            self._take(state)
+            self._load_counts(state)
 
     def has_work(self, level: int) -> bool:
         """Returns whether a level is to be evaluated at all."""
@@ -154,7 +154,7 @@ class Loop:
         while True:
             self._evaluations = before + optimizer.evaluations
             self._check_finite(level, terms, optimizer.gradient)
-            self._tell(level, frame, terms, image)
+            self._record_step(level, frame, terms, image)
             self._reason = self._reason or self._find_reason(level, optimizer)
             if self._is_time_to_save(level):
                 self._save(level, terms, image, optimizer)
@@ -169,12 +169,12 @@ class Loop:
             self._steps[level] += 1
         is_early = self._reason not in ("steps", "converged")
         if is_early or level == max(self._levels):
-            self._tell(level, frame, terms, image, is_last=True)
+            self._record_step(level, frame, terms, image, is_last=True)
         else:
             self._reason = ""
 
     def result(self, image: np.ndarray) -> Result:
-        """Returns what the run made of its last image, without border."""
+        """Returns the result for the last image, which has no border."""
         return Result(
             self._finish(image),
             image,
@@ -185,7 +185,9 @@ class Loop:
             self._reason,
         )
 
-    def _tell(self, level, frame, terms, image, *, is_last=False) -> None:
+    def _record_step(
+        self, level, frame, terms, image, *, is_last=False
+    ) -> None:
         """Makes the record of the image as it is and calls the actions."""
         self._record = record = Record(
             step=sum(self._steps),
@@ -247,7 +249,7 @@ class Loop:
         arrays |= {f"optimizer/{n}": a for n, a in state.arrays.items()}
         self._save_state(State(numbers, arrays))
 
-    def _take(self, state: State) -> None:
+    def _load_counts(self, state: State) -> None:
         """Takes the counts of a state."""
         config = self._config
         self._first_level = state.integer("level", 0, config.num_levels - 1)

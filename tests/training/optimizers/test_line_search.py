@@ -17,7 +17,7 @@ def search(function, slope, step=1.0, most=30):
     while not line_search.is_done and len(tried) < most:
         step = line_search.step
         tried.append(step)
-        if line_search.tell(function(step), slope(step)):
+        if line_search.add_trial(function(step), slope(step)):
             best = step
     return tried, best
 
@@ -59,7 +59,7 @@ def test_good_first_step_is_taken_at_once():
 
 def test_cubic_interpolation_finds_a_parabola_s_minimum_at_once():
     line_search = LineSearch(1.0, -2.0, 3.0)  # (t - 1)^2
-    assert not line_search.tell(4.0, 4.0)
+    assert not line_search.add_trial(4.0, 4.0)
     assert line_search.step == pytest.approx(1.0)
 
 
@@ -73,13 +73,13 @@ def test_short_step_is_lengthened_at_most_fivefold():
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_step_is_shortened_when_the_value_is_not_finite(value):
     line_search = LineSearch(1.0, -2.0, 1.0)
-    assert not line_search.tell(value, 1.0)
+    assert not line_search.add_trial(value, 1.0)
     assert line_search.step == pytest.approx(0.1)
 
 
 def test_step_is_not_accepted_when_the_slope_is_not_finite():
     line_search = LineSearch(1.0, -2.0, 1.0)
-    assert not line_search.tell(0.0, math.nan)
+    assert not line_search.add_trial(0.0, math.nan)
     assert not line_search.is_done
 
 
@@ -97,7 +97,7 @@ def test_noise_ends_no_search_in_an_error():
         scale = 10.0 ** int(generator.integers(-12, 3))
         line_search = LineSearch(0.0, -abs(slopes[0]), 1.0)
         for value, slope in zip(values, slopes, strict=True):
-            line_search.tell(scale * value - line_search.step, slope)
+            line_search.add_trial(scale * value - line_search.step, slope)
             if line_search.is_done:
                 break
             assert math.isfinite(line_search.step)

@@ -50,7 +50,7 @@ class Adam:
         """Moves the image once and returns the loss terms of the new image.
 
         Args:
-            max_evaluations: at least 1, which is what a step takes.
+            max_evaluations: at least 1; a step is one evaluation.
             should_stop: never asked, as a step is a single evaluation.
         """
         del max_evaluations, should_stop
@@ -58,7 +58,7 @@ class Adam:
         return self._evaluate()
 
     def state(self) -> State:
-        """Returns what the next step depends on, besides the image."""
+        """Returns the state, without the image."""
         return State({"unit": [self._unit]}, self._variables())
 
     def restore(self, state: State) -> None:

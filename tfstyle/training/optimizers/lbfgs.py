@@ -113,7 +113,7 @@ class LBFGS:
         return self._terms
 
     def state(self) -> State:
-        """Returns what the next step depends on, besides the image.
+        """Returns the state, without the image.
 
         The arrays are the optimizer's own: they hold until the next step.
         """
@@ -199,7 +199,7 @@ class LBFGS:
                 if not start_slope < 0:
                     return False
                 search = LineSearch(start, start_slope, step)
-            if search.tell(value, slope):
+            if search.add_trial(value, slope):
                 best = step, trial, terms, gradient, slope_rise, rise
             if search.is_done:
                 break
@@ -323,7 +323,7 @@ def _move(image, direction, step):
 
 @tf.function(autograph=False)
 def _measure(old_value, value, old_gradient, gradient, direction, precondition):
-    """Returns what the host decides from: f0, f, g0 d, g d, y d, y P y."""
+    """Returns the numbers that the host needs: f0, f, g0 d, g d, y d, y P y."""
     change = gradient - old_gradient
     return tf.stack(
         [

@@ -20,7 +20,7 @@ class _Point(NamedTuple):
 class LineSearch:
     """Brackets a minimum along a direction and closes in on it.
 
-    It does not evaluate: it names the next `step`, and is told what came.
+    It does not evaluate: the caller evaluates at `step` and adds the result.
     A value or slope that is not finite is never accepted.
 
     Args:
@@ -46,8 +46,8 @@ class LineSearch:
         self._before_best = self._start
         self._end: _Point | None = None  # the bracket is best..end
 
-    def tell(self, value: float, slope: float) -> bool:
-        """Takes what came at `step`; returns whether it is the best so far."""
+    def add_trial(self, value: float, slope: float) -> bool:
+        """Adds value and slope at `step`; returns whether it is the best."""
         trial = _Point(self.step, value, slope)
         is_best = self._is_decrease(trial) and value < self._best.value
         if is_best:
