@@ -1,0 +1,235 @@
+"""Checks that the tests notice mistakes: applies mutations, one at a time.
+
+    python tools/mutate.py
+    python tools/mutate.py --only=halo,seed
+
+Each mutation is made in a copy of the repository, where the tests that should
+notice it are run. The exit status is 1 if one passes unnoticed.
+"""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from typing import NamedTuple
+
+from absl import app
+from absl import flags
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+class Mutation(NamedTuple):
+    """A mistake, and the tests that should notice it.
+
+    Attributes:
+        path: of a module, below `tfstyle`.
+        old: text that occurs once there.
+        new: what replaces it.
+        tests: files or folders below `tests`.
+    """
+
+    path: str
+    old: str
+    new: str
+    tests: str
+
+
+MUTATIONS = {
+    "replica_weight": Mutation(
+        "distributed/replicated_objective.py",
+        "lambda s: None if s is None else s * weight, sums",
+        "lambda s: s, sums",
+        "distributed/test_replicated_objective.py",
+    ),
+    "gram_count": Mutation(
+        "objective/gram.py",
+        "return self.matrix / self.count",
+        "return self.matrix",
+        "objective",
+    ),
+    "content_half": Mutation(
+        "objective/losses.py",
+        "loss = tf.nn.l2_loss(features - target)",
+        "loss = 2 * tf.nn.l2_loss(features - target)",
+        "objective/test_losses.py",
+    ),
+    "mask_square": Mutation(
+        "objective/gram.py",
+        "features *= mask",
+        "features *= tf.sqrt(mask)",
+        "objective",
+    ),
+    "style_mask": Mutation(
+        "objective/targets.py",
+        "[style_masks[number]]",
+        "[content_masks[number]]",
+        "objective training/test_stylize.py",
+    ),
+    "pyramid_weights": Mutation(
+        "training/problem.py",
+        "tuple(w * ratio for w, ratio in weights)",
+        "tuple(w for w, ratio in weights)",
+        "training/test_stylize.py",
+    ),
+    "variation_one_way": Mutation(
+        "objective/losses.py",
+        "tf.reduce_sum(tf.square(down)) + tf.reduce_sum(tf.square(right))",
+        "tf.reduce_sum(tf.square(down))",
+        "objective/test_losses.py",
+    ),
+    "bgr": Mutation(
+        "images/preprocessing.py",
+        "bgr = pixels[..., ::-1].astype(np.float32)",
+        "bgr = pixels.astype(np.float32)",
+        "images/test_preprocessing.py",
+    ),
+    "mean_twice": Mutation(
+        "images/preprocessing.py",
+        "np.asarray(image)[0] + np.float32(IMAGENET_MEAN_BGR)",
+        "np.asarray(image)[0] + 2 * np.float32(IMAGENET_MEAN_BGR)",
+        "images/test_preprocessing.py",
+    ),
+    "negative_curvature": Mutation(
+        "training/optimizers/lbfgs.py",
+        "if not slope_rise > -start_slope * epsilon:",
+        "if slope_rise == 0:",
+        "training/optimizers/test_lbfgs.py",
+    ),
+    "ring_order": Mutation(
+        "training/optimizers/lbfgs.py",
+        "(self._next_row - 1 - age) % self._num_rows",
+        "age % self._num_rows",
+        "training/optimizers/test_lbfgs.py experiment/test_resume.py",
+    ),
+    "adam_bias": Mutation(
+        "training/optimizers/adam.py",
+        "for name, variable in variables.items():",
+        "for name, variable in list(variables.items())[1:]:",
+        "training/optimizers/test_adam.py",
+    ),
+    "evaluation_count": Mutation(
+        "training/trainer.py",
+        'self._evaluations = state.integer("evaluations", 1, 10**15)',
+        "self._evaluations = 1",
+        "experiment/test_resume.py",
+    ),
+    "older_checkpoint": Mutation(
+        "experiment/checkpoint.py",
+        "sorted(found)[::-1]",
+        "sorted(found)",
+        "experiment/test_checkpoint.py",
+    ),
+    "halo": Mutation(
+        "objective/tiles.py",
+        "return -(-reach // stride) * stride",
+        "return -(-reach // stride) * stride - stride",
+        "objective",
+    ),
+    "tile_gradient": Mutation(
+        "objective/tiled_objective.py",
+        "place += part.numpy()",
+        "place[...] = part.numpy()",
+        "objective/test_tiled_objective.py",
+    ),
+    "seed": Mutation(
+        "training/initial_image.py",
+        "np.random.default_rng(seed)",
+        "np.random.default_rng(0)",
+        "training",
+    ),
+    "orientation": Mutation(
+        "images/srgb.py",
+        "image = ImageOps.exif_transpose(image)",
+        "image = ImageOps.mirror(ImageOps.exif_transpose(image))",
+        "images/test_files.py",
+    ),
+    "alpha_size": Mutation(
+        "experiment/run.py",
+        "alpha = image_files.resize(alpha, height, width)",
+        "alpha = alpha[:height, :width]",
+        "test_main.py",
+    ),
+    "weights_hash": Mutation(
+        "network/weight_files.py",
+        'digest.update(np.ascontiguousarray(array, "<f4").data)',
+        "digest.update(array.tobytes('A'))",
+        "network/test_weight_files.py",
+    ),
+    "output_in_place": Mutation(
+        "system/atomic_file.py",
+        "os.replace(temporary, path)",
+        "open(path, 'wb').write(open(temporary, 'rb').read())",
+        "system/test_atomic_file.py",
+    ),
+    "manifest_line": Mutation(
+        "experiment/manifest.py",
+        "        elif any(cells):\n",
+        "        elif any(cells) and line != 3:\n",
+        "experiment/test_manifest.py",
+    ),
+    "flag_of_the_text": Mutation(
+        "config/config.py",
+        '"of every random number", least=0)',
+        '"of every random number", least=0, scope="run")',
+        "config",
+    ),
+    "relative_energy": Mutation(
+        "objective/objective.py",
+        "loss *= 2 / targets.content_energy[name]",
+        "loss *= 1 / targets.content_energy[name]",
+        "objective/test_objective.py",
+    ),
+    "threads_decide": Mutation(
+        "experiment/identity.py",
+        'if FIELDS[name].metadata["scope"] == "picture"',
+        'if FIELDS[name].metadata["scope"] != "run"',
+        "experiment/test_identity.py",
+    ),
+}
+
+_ONLY = flags.DEFINE_list("only", list(MUTATIONS), "names of mutations")
+
+
+def main(argv):
+    """Runs the tests of every mutation and prints what became of it."""
+    if len(argv) > 1:
+        raise app.UsageError(f"Flags begin with --. Received: {argv[1:]}")
+    if unknown := set(_ONLY.value) - set(MUTATIONS):
+        raise app.UsageError(f"--only: no mutation is named {sorted(unknown)}")
+    missed = [name for name in _ONLY.value if not _is_caught(name)]
+    print(f"{len(_ONLY.value) - len(missed)} caught, {len(missed)} missed")
+    sys.exit(1 if missed else 0)
+
+
+def _is_caught(name: str) -> bool:
+    mutation = MUTATIONS[name]
+    with tempfile.TemporaryDirectory() as folder:
+        copy = pathlib.Path(folder) / "tfstyle"
+        ignored = shutil.ignore_patterns(".git", "runs", "__pycache__")
+        shutil.copytree(ROOT, copy, ignore=ignored)
+        path = copy / "tfstyle" / mutation.path
+        text = path.read_text(encoding="utf-8")
+        if text.count(mutation.old) != 1:
+            raise ValueError(f"{name}: {mutation.path} has changed")
+        path.write_text(text.replace(mutation.old, mutation.new), "utf-8")
+        command = [sys.executable, "-m", "pytest", "-x", "-m", "not soak"]
+        command += [f"tests/{path}" for path in mutation.tests.split()]
+        done = subprocess.run(
+            command,
+            cwd=copy,
+            env=os.environ | {"PYTHONPATH": str(copy)},
+            capture_output=True,
+            text=True,
+        )
+    is_caught = done.returncode == 1
+    found = [x for x in done.stdout.splitlines() if x.startswith("FAILED")]
+    what = found[0].split(" ")[1] if found else f"status {done.returncode}"
+    print(f"{'caught' if is_caught else 'MISSED'} {name}: {what}", flush=True)
+    return is_caught
+
+
+if __name__ == "__main__":
+    app.run(main)
