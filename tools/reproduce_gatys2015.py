@@ -183,12 +183,14 @@ def _reproduce(config: Config) -> int:
 def _is_whole(job, config: Config, machine) -> bool:
     """Returns whether a cell is there, made by its flags and to its end."""
     from tfstyle.experiment import batch
+    from tfstyle.experiment import resume
     from tfstyle.experiment import session
-    from tfstyle.experiment.finished import is_finished
 
     workdir = batch.workdir_of(config.workdir, job.output)
     config, images = session.read_images(job.to_config(config, workdir))
-    return is_finished(config, images, lambda: machine.hash_weights(config))
+    return resume.is_finished(
+        config, images, lambda: machine.hash_weights(config)
+    )
 
 
 def _draw(figure: int, folder: str, rows, config: Config, machine) -> None:
