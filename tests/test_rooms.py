@@ -9,7 +9,7 @@ import pytest
 
 from tests import ROOT
 
-PACKAGES = sorted(path.parent for path in ROOT.glob("tfstyle/*/__init__.py"))
+PACKAGES = sorted(path.parent for path in ROOT.glob("tfstyle/*/**/__init__.py"))
 
 
 def test_imports_go_to_the_same_package_or_one_below():

@@ -118,7 +118,7 @@ def test_stop_within_a_search_leaves_the_step_before(
 
 def test_second_search_of_a_step_is_taken_back_whole():
     """A search that fails forgets the pairs; a stop then brings them back."""
-    from tfstyle.training.optimizers import LBFGS
+    from tfstyle.training.optimizers.lbfgs import LBFGS
 
     x = tf.Variable([1.0, 1.0])
     is_broken = False

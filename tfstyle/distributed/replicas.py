@@ -7,10 +7,8 @@ give zeros: TensorFlow's one operation between processes that takes any array.
 """
 
 import contextlib
-import os
 import re
 import signal
-import threading
 from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
@@ -18,6 +16,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfstyle.distributed.deadlines import REMEDY
+from tfstyle.distributed.deadlines import Deadline
 from tfstyle.distributed.environment import Cluster
 from tfstyle.distributed.environment import ClusterError
 from tfstyle.errors import one_line
@@ -39,7 +39,6 @@ GRACE = 5.0
 
 It can tell which process is silent; that we waited in vain does not.
 """
-REMEDY = "Start all again with the same command: it goes on from a checkpoint."
 
 
 class Replicas:
@@ -191,40 +190,3 @@ class Replicas:
             f"{' and '.join(sorted(names)) or 'Another process'} of"
             f" {self.size} {what}: {one_line(reason)} {REMEDY}"
         )
-
-
-class Deadline:
-    """Ends the process, with a line, if a block takes too long.
-
-    TensorFlow waits for absent processes without end, and while it does, no
-    exception can be raised.
-
-    Args:
-        seconds: the deadline, as the message names it.
-        grace: seconds more.
-    """
-
-    def __init__(self, seconds: float, grace: float = 0.0):
-        self._timer = threading.Timer(seconds + grace, self._end, [seconds])
-        self._timer.daemon = True
-
-    def __enter__(self) -> None:
-        self._timer.start()
-
-    def __exit__(self, *_) -> None:
-        self._timer.cancel()
-
-    @staticmethod
-    def _end(seconds: float) -> None:
-        with contextlib.suppress(OSError):  # nobody reads it any more
-            os.write(2, describe_absence(seconds).encode())
-        os._exit(1)
-
-
-def describe_absence(seconds: float) -> str:
-    """Returns the line of error of a process that waited in vain."""
-    return (
-        f"error: Other processes of the cluster were absent or silent for"
-        f" {seconds:g} s. See what became of them, or wait longer by"
-        f" --cluster_timeout. {REMEDY}\n"
-    )

@@ -1,13 +1,8 @@
 """Which devices and processes share a picture, and how processes meet."""
 
-import contextlib
 import dataclasses
-import faulthandler
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -18,11 +13,11 @@ from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
 from tensorflow.python.eager import context as tf_context
 
 from tfstyle.distributed import rendezvous
+from tfstyle.distributed.deadlines import deadline_of_start
 from tfstyle.distributed.environment import ALONE
 from tfstyle.distributed.environment import Cluster
 from tfstyle.distributed.environment import ClusterError
 from tfstyle.distributed.replicas import Replicas
-from tfstyle.distributed.replicas import describe_absence
 from tfstyle.errors import one_line
 
 FIRST_PORT, NUM_PORTS = 20000, 10000
@@ -80,7 +75,7 @@ def connect(cluster: Cluster, timeout: float) -> Replicas:
     jobs = spec.as_dict()
     addresses = [*jobs.get("chief", []), *jobs.get("worker", [])]
     rendezvous.wait_for_workers(addresses, cluster.index, timeout)
-    with _deadline(timeout):
+    with deadline_of_start(timeout):
         try:
             _set_silence(jobs, timeout)
             strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
@@ -153,33 +148,3 @@ def _set_silence(jobs: dict[str, list[str]], timeout: float) -> None:
         cluster_register_timeout_in_ms=round(1000 * timeout),
         heartbeat_timeout_in_ms=round(1000 * timeout),
     )
-
-
-_WRITE_LATER = """
-import os, select, sys
-if not select.select([0], [], [], float(sys.argv[1]))[0]:
-    os.write(2, sys.argv[2].encode())
-"""
-
-
-@contextlib.contextmanager
-def _deadline(seconds: float) -> Iterator[None]:
-    """Ends the process, with a line, if a block takes too long.
-
-    Unlike `Deadline` it works while TensorFlow holds Python's lock, as it does
-    when it waits for a cluster: a child process writes the line, faulthandler's
-    thread ends the process.
-    """
-    words = [str(seconds), describe_absence(seconds)]
-    child = subprocess.Popen(
-        [sys.executable, "-S", "-c", _WRITE_LATER, *words],
-        stdin=subprocess.PIPE,
-    )
-    with open(os.devnull, "w") as nowhere:
-        later = seconds + 1  # the child needs a moment
-        faulthandler.dump_traceback_later(later, exit=True, file=nowhere)
-        try:
-            yield
-        finally:
-            faulthandler.cancel_dump_traceback_later()
-            child.communicate()

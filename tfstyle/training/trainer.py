@@ -23,7 +23,7 @@ from tfstyle.images.frame import Frame
 from tfstyle.training.callbacks import Action
 from tfstyle.training.callbacks import Finish
 from tfstyle.training.callbacks import Record
-from tfstyle.training.optimizers import make_optimizer
+from tfstyle.training.optimizers.factory import make_optimizer
 from tfstyle.training.state import CheckpointError
 from tfstyle.training.state import State
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfstyle.training.optimizers import Adam
+from tfstyle.training.optimizers.adam import Adam
 from tfstyle.training.state import State
 
 

@@ -7,7 +7,7 @@ import pytest
 import scipy.optimize
 import tensorflow as tf
 
-from tfstyle.training.optimizers import LBFGS
+from tfstyle.training.optimizers.lbfgs import LBFGS
 
 SOLVED = 1e-10  # value; both problems have their minimum at 0
 

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tfstyle.training.optimizers import LBFGS
+from tfstyle.training.optimizers.lbfgs import LBFGS
 from tfstyle.training.optimizers.preconditioner import filter_frequencies
 
 TRANSFORM = 1e-5  # float32 Fourier transforms

@@ -1,0 +1,79 @@
+"""Deadlines: a process that waits for others in vain ends with a line."""
+
+import contextlib
+import faulthandler
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+REMEDY = "Start all again with the same command: it goes on from a checkpoint."
+
+
+class Deadline:
+    """Ends the process, with a line, if a block takes too long.
+
+    TensorFlow waits for absent processes without end, and while it does, no
+    exception can be raised.
+
+    Args:
+        seconds: the deadline, as the message names it.
+        grace: seconds more.
+    """
+
+    def __init__(self, seconds: float, grace: float = 0.0):
+        self._timer = threading.Timer(seconds + grace, self._end, [seconds])
+        self._timer.daemon = True
+
+    def __enter__(self) -> None:
+        self._timer.start()
+
+    def __exit__(self, *_) -> None:
+        self._timer.cancel()
+
+    @staticmethod
+    def _end(seconds: float) -> None:
+        with contextlib.suppress(OSError):  # nobody reads it any more
+            os.write(2, describe_absence(seconds).encode())
+        os._exit(1)
+
+
+def describe_absence(seconds: float) -> str:
+    """Returns the line of error of a process that waited in vain."""
+    return (
+        f"error: Other processes of the cluster were absent or silent for"
+        f" {seconds:g} s. See what became of them, or wait longer by"
+        f" --cluster_timeout. {REMEDY}\n"
+    )
+
+
+_WRITE_LATER = """
+import os, select, sys
+if not select.select([0], [], [], float(sys.argv[1]))[0]:
+    os.write(2, sys.argv[2].encode())
+"""
+
+
+@contextlib.contextmanager
+def deadline_of_start(seconds: float) -> Iterator[None]:
+    """Ends the process, with a line, if a block takes too long.
+
+    Unlike `Deadline` it works while TensorFlow holds Python's lock, as it does
+    when it waits for a cluster to form: a child process writes the line, and
+    faulthandler's thread ends the process. Starting a child takes too long to
+    do it at every evaluation.
+    """
+    words = [str(seconds), describe_absence(seconds)]
+    child = subprocess.Popen(
+        [sys.executable, "-S", "-c", _WRITE_LATER, *words],
+        stdin=subprocess.PIPE,
+    )
+    with open(os.devnull, "w") as nowhere:
+        later = seconds + 1  # the child needs a moment
+        faulthandler.dump_traceback_later(later, exit=True, file=nowhere)
+        try:
+            yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+            child.communicate()

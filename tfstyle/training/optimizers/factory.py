@@ -1,0 +1,30 @@
+"""Makes an optimizer by its name."""
+
+import tensorflow as tf
+
+from tfstyle.training.optimizers.adam import Adam
+from tfstyle.training.optimizers.lbfgs import LBFGS
+from tfstyle.training.optimizers.preconditioner import filter_frequencies
+
+
+def make_optimizer(
+    name: str,
+    image: tf.Variable,
+    value_and_gradient,
+    *,
+    learning_rate: float,
+    num_correction_pairs: int,
+    preconditioner: str,
+) -> Adam | LBFGS:
+    """Makes the optimizer of that name, `adam` or `lbfgs`."""
+    if name == "adam":
+        return Adam(image, value_and_gradient, learning_rate)
+    return LBFGS(
+        image,
+        value_and_gradient,
+        num_correction_pairs,
+        learning_rate,
+        precondition=(
+            filter_frequencies if preconditioner == "frequency" else tf.identity
+        ),
+    )
