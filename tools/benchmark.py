@@ -434,6 +434,7 @@ def _make_evaluations(convolution: str, sides: list[int]) -> dict:
 
     from tfstyle.images.preprocessing import preprocess
     from tfstyle.objective.objective import make_value_and_gradient
+    from tfstyle.objective.options import ObjectiveOptions
     from tfstyle.objective.readers import WholeFrameReader
     from tfstyle.objective.targets import compute_targets
     from tfstyle.training.extractor import make_extractor
@@ -451,7 +452,8 @@ def _make_evaluations(convolution: str, sides: list[int]) -> dict:
         targets = compute_targets(
             WholeFrameReader(extractor), content, [style], config
         )
-        evaluate = make_value_and_gradient(extractor, targets, config)
+        options = ObjectiveOptions.of(config)
+        evaluate = make_value_and_gradient(extractor, targets, options)
         image = tf.random.normal([1, side, side, 3], stddev=20.0)
         return lambda: float(evaluate(image)[0].total)
 

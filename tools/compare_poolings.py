@@ -37,8 +37,9 @@ from tfstyle.images.preprocessing import preprocess
 from tfstyle.main import run_expecting_errors
 from tfstyle.objective.gram import gram_matrices
 from tfstyle.objective.losses import style_loss
-from tfstyle.training import problem
+from tfstyle.training import plan
 from tfstyle.training.extractor import make_extractor
+from tfstyle.training.problem import Problem
 from tfstyle.training.stylize import stylize
 
 _OUTPUT = flags.DEFINE_string("output", None, "folder", required=True)
@@ -84,7 +85,7 @@ def _compare(config: Config) -> int:
         convolution="winograd",
     ).resolved()
     alpha = config.content_weight
-    size = problem.output_size(content, [style], config)
+    size = plan.output_size(content, [style], config)
     ends = [tf.constant(preprocess(resize(x, *size))) for x in (content, style)]
     configs, extractors, objectives, balance = {}, {}, {}, {}
     for pooling in POOLINGS:
@@ -132,10 +133,10 @@ def _compare(config: Config) -> int:
 
 
 def _make_objective(content, style, config, extractor):
-    made = problem.Levels(
+    made = Problem(
         content,
         [style],
-        config,
+        plan.make_plan(config, content, [style]),
         content_masks=(),
         style_masks=(),
         extractor=extractor,

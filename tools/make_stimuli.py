@@ -30,7 +30,7 @@ from tfstyle.images.preprocessing import preprocess
 from tfstyle.network.extractor import Extractor
 from tfstyle.objective.gram import gram_matrices
 from tfstyle.training.extractor import make_extractor
-from tfstyle.training.problem import output_size
+from tfstyle.training.plan import output_size
 from tfstyle.training.stylize import stylize
 
 _STYLE = flags.DEFINE_string("style", None, "style image", required=True)

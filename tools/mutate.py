@@ -69,7 +69,7 @@ MUTATIONS = {
         "objective training/test_stylize.py",
     ),
     "pyramid_weights": Mutation(
-        "training/problem.py",
+        "training/plan.py",
         "tuple(w * ratio for w, ratio in weights)",
         "tuple(w for w, ratio in weights)",
         "training/test_stylize.py",

@@ -257,7 +257,7 @@ def _add_errors(cells, found: list[dict], config: Config, machine) -> None:
     import tensorflow as tf
 
     from tfstyle.images.preprocessing import preprocess
-    from tfstyle.training import problem
+    from tfstyle.training.plan import output_size
 
     # One layer's sum is 1/2 |F - P|^2; what is missing is |P|.
     config = dataclasses.replace(
@@ -265,7 +265,7 @@ def _add_errors(cells, found: list[dict], config: Config, machine) -> None:
     )
     config = machine.start(config.resolved())
     content = _read(_CONTENT.value)
-    size = problem.output_size(content, [], config)
+    size = output_size(content, [], config)
     pixels = preprocess(image_files.resize(content, *size))
     features = machine.make_extractor(config)(tf.constant(pixels))
     for cell, result in zip(cells, found, strict=True):

@@ -14,6 +14,7 @@ from tfstyle.config.config import Config
 from tfstyle.distributed.replicated_objective import ReplicatedReader
 from tfstyle.distributed.strategy import mirror
 from tfstyle.objective.objective import make_value_and_gradient
+from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.objective.readers import WholeFrameReader
 from tfstyle.objective.targets import compute_targets
 from tfstyle.training.extractor import make_extractor
@@ -58,13 +59,14 @@ def check_replicas(
     whole = compute_targets(
         WholeFrameReader(extractor), content, styles, config, **regions
     )
-    terms, gradient = make_value_and_gradient(extractor, whole, config)(image)
+    options = ObjectiveOptions.of(config)
+    terms, gradient = make_value_and_gradient(extractor, whole, options)(image)
     reader = ReplicatedReader(extractor, replicas, tile_size)
     targets = compute_targets(reader, content, styles, config, **regions)
     for name, grams in whole.style.items():
         for gram, expected in zip(targets.style[name], grams, strict=True):
             assert relative_error(gram, expected) < EQUAL
-    objective = reader.make_objective(targets, config, size)
+    objective = reader.make_objective(targets, options, size)
     check_objective(objective, image, terms, gradient)
 
 

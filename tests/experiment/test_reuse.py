@@ -9,6 +9,7 @@ import tensorflow as tf
 from tfstyle.config.config import Config
 from tfstyle.network.extractor import MAX_GRAPHS
 from tfstyle.objective.objective import make_value_and_gradient
+from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.objective.readers import WholeFrameReader
 from tfstyle.objective.targets import compute_targets
 from tfstyle.training.extractor import make_extractor
@@ -140,7 +141,8 @@ def test_kept_graphs_are_bounded_and_one_that_went_is_made_again(extractor):
         targets = compute_targets(
             WholeFrameReader(extractor), None, [image / 2], config
         )
-        terms, gradient = make_value_and_gradient(extractor, targets, config)(
+        options = ObjectiveOptions.of(config)
+        terms, gradient = make_value_and_gradient(extractor, targets, options)(
             image
         )
         return float(terms.total), gradient.numpy().tobytes()

@@ -15,6 +15,7 @@ from tfstyle.network import vgg19
 from tfstyle.network.extractor import Extractor
 from tfstyle.network.extractor import make_feature_model
 from tfstyle.objective.objective import make_value_and_gradient
+from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.objective.readers import WholeFrameReader
 from tfstyle.objective.targets import Targets
 from tfstyle.objective.targets import compute_targets
@@ -46,7 +47,8 @@ def evaluate(extractor, config, image, content, styles):
     targets = compute_targets(
         WholeFrameReader(extractor), content, styles, config
     )
-    objective = make_value_and_gradient(extractor, targets, config)
+    options = ObjectiveOptions.of(config)
+    objective = make_value_and_gradient(extractor, targets, options)
     return targets, *objective(image)
 
 
@@ -365,7 +367,8 @@ def test_regions_equal_the_guided_gram_matrices(
         style_masks=masks[2:],
         image_size=image.shape[1:3],
     )
-    terms, _ = make_value_and_gradient(extractor, targets, config)(image)
+    options = ObjectiveOptions.of(config)
+    terms, _ = make_value_and_gradient(extractor, targets, options)(image)
 
     def guided(features, mask):
         height, width, channels = features.shape
@@ -412,7 +415,8 @@ def test_gradient_of_regions_equals_central_differences(
         style_masks=[mask],
         image_size=image.shape[1:3],
     )
-    evaluate_at = make_value_and_gradient(extractor, targets, config)
+    options = ObjectiveOptions.of(config)
+    evaluate_at = make_value_and_gradient(extractor, targets, options)
     _, gradient = evaluate_at(image)
     direction = gradient / tf.norm(gradient)
     step = 0.05  # grey levels, far above float32's rounding of the value

@@ -15,6 +15,7 @@ from tfstyle.network.extractor import Extractor
 from tfstyle.network.extractor import make_feature_model
 from tfstyle.network.layers import LAYERS
 from tfstyle.objective.objective import make_value_and_gradient
+from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.objective.readers import WholeFrameReader
 from tfstyle.objective.targets import compute_targets
 from tfstyle.objective.tiled_objective import TiledReader
@@ -93,8 +94,9 @@ def check_tiles(extractor, config, size, tile_size, generator, *, masks=0):
     for name, grams in whole.style.items():
         for gram, expected in zip(tiled.style[name], grams, strict=True):
             assert relative_error(gram, expected) < EQUAL
-    terms, gradient = make_value_and_gradient(extractor, whole, config)(image)
-    objective = reader.make_objective(tiled, config, size)
+    options = ObjectiveOptions.of(config)
+    terms, gradient = make_value_and_gradient(extractor, whole, options)(image)
+    objective = reader.make_objective(tiled, options, size)
     check_objective(objective, image, terms, gradient)
 
 
@@ -224,7 +226,8 @@ def test_gradient_equals_the_oracle(make_reader, random_weights, samples):
     extractor = make_reader("average")
     reader = TiledReader(extractor, 32)
     targets = compute_targets(reader, None, [style], config)
-    _, found = reader.make_objective(targets, config, pixels.shape[:2])(image)
+    options = ObjectiveOptions.of(config)
+    _, found = reader.make_objective(targets, options, pixels.shape[:2])(image)
     known = references.forward(
         style[0].numpy(), random_weights.layers, "block3_conv1"
     )

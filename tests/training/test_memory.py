@@ -9,6 +9,7 @@ import pytest
 from tests import ROOT
 from tfstyle.config.config import Config
 from tfstyle.training import memory
+from tfstyle.training.plan import resolve_for_machine
 
 GB = 1e9
 MEASURE = """
@@ -83,13 +84,14 @@ def test_auto_takes_the_largest_tile_that_fits(
 ):
     monkeypatch.setattr(memory, "free_memory", lambda: free * GB)
     config = Config(tile_size="auto", optimizer="adam").resolved()
+    config = resolve_for_machine(config)
     found = memory.choose_tile_size(config, side, side)
     assert found.tile_size == tile_size
     assert found.convolution == ("direct" if tile_size else "winograd")
 
 
-def test_settle_keeps_what_is_given():
-    config = Config(tile_size=48).resolved()
+def test_given_tile_size_is_kept():
+    config = resolve_for_machine(Config(tile_size=48).resolved())
     assert memory.choose_tile_size(config, 4096, 4096).tile_size == 48
     assert memory.choose_tile_size(config, 4096, 4096).convolution == "direct"
 

@@ -1,5 +1,7 @@
 """What `auto` means for given images, and on this machine."""
 
+import dataclasses
+import math
 import re
 
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 
 from tfstyle.config.config import Config
 from tfstyle.system.tensorflow_setup import SetupError
+from tfstyle.training.plan import make_plan
 from tfstyle.training.plan import resolve_for_images
 from tfstyle.training.plan import resolve_for_machine
 
@@ -94,3 +97,29 @@ def test_resolve_for_machine_on_a_gpu(monkeypatch):
     )
     with pytest.raises(SetupError, match=f"^{re.escape(text)}$"):
         resolve_for_machine(Config(convolution="winograd"))
+
+
+def test_plan_leaves_nothing_open():
+    content, style = picture(96, 128), picture(64, 64)
+    asked = Config(image_size=512, tile_size="auto")
+    plan = make_plan(asked, content, [style])
+    config = plan.config
+    for field in dataclasses.fields(config):
+        assert getattr(config, field.name) != "auto" or field.name in (
+            "weights",  # a choice of origin
+            "strategy",  # of the machine, before there is a plan
+            "resume",
+        )
+    assert None not in (config.content_weight, config.learning_rate)
+    assert [level.frame.width for level in plan.levels] == [128, 256, 512]
+    assert [level.num_steps for level in plan.levels] == [30, 43, 130]
+    assert make_plan(config, content, [style]) == plan
+
+
+def test_plan_weighs_every_level_as_the_last():
+    content, style = picture(96, 128), picture(64, 64)
+    asked = Config(image_size=256, loss_scale="absolute", tv_weight=2.0)
+    coarse, fine = make_plan(asked, content, [style]).levels
+    assert fine.options.tv_weight == 2.0
+    ratio = math.prod(fine.frame.size) / math.prod(coarse.frame.size)
+    assert coarse.options.tv_weight == 2.0 * ratio

@@ -11,9 +11,11 @@ from tfstyle.images.files import resize
 from tfstyle.images.frame import make_frame
 from tfstyle.images.preprocessing import deprocess
 from tfstyle.images.preprocessing import preprocess
+from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.training import problem
 from tfstyle.training.extractor import make_extractor
-from tfstyle.training.problem import output_size
+from tfstyle.training.plan import output_size
+from tfstyle.training.plan import weigh_level
 from tfstyle.training.stylize import stylize
 from tfstyle.training.trainer import NotFiniteError
 
@@ -77,7 +79,8 @@ def evaluate(samples, extractor, image, config):
     )
     reader = WholeFrameReader(extractor)
     targets = compute_targets(reader, content, [style], config)
-    terms, _ = make_value_and_gradient(extractor, targets, config)(
+    options = ObjectiveOptions.of(config)
+    terms, _ = make_value_and_gradient(extractor, targets, options)(
         tf.constant(image)
     )
     frame = make_frame(36, 48, 2)
@@ -371,25 +374,28 @@ def test_summed_losses_weigh_alike_at_every_level(samples):
     config = small(
         loss_scale="absolute", tv_weight=2.0, content_layer_weights=(3,)
     ).resolved()
-    level = problem._weigh_level(config, (18, 25), (37, 50))
+    options = ObjectiveOptions.of(config)
+    level = weigh_level(options, (18, 25), (37, 50))
     # conv2_2 has stride 2: 18 * 25 positions against 9 * 12
     assert level.content_layer_weights == (3 * (18 * 25) / (9 * 12),)
     assert level.tv_weight == 2.0 * (37 * 50) / (18 * 25)
     assert level.style_layer_weights == config.style_layer_weights
-    same = problem._weigh_level(config, (37, 50), (37, 50))
-    assert same == config
+    same = weigh_level(options, (37, 50), (37, 50))
+    assert same == options
 
 
 def test_means_weigh_as_they_are(samples):
     config = small(loss_scale="relative", tv_weight=1.0).resolved()
-    assert problem._weigh_level(config, (18, 25), (37, 50)) is config
+    options = ObjectiveOptions.of(config)
+    assert weigh_level(options, (18, 25), (37, 50)) is options
 
 
 def test_sums_over_pixels_weigh_alike_beside_a_mean_content_loss(samples):
     config = small(
         loss_scale="absolute", content_reduction="mean", tv_weight=2.0
     ).resolved()
-    level = problem._weigh_level(config, (18, 25), (37, 50))
+    options = ObjectiveOptions.of(config)
+    level = weigh_level(options, (18, 25), (37, 50))
     assert level.content_layer_weights == config.content_layer_weights
     assert level.tv_weight == 2.0 * (37 * 50) / (18 * 25)
 

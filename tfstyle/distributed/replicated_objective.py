@@ -15,15 +15,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfstyle.config.config import Config
 from tfstyle.distributed.replicas import EVALUATE
 from tfstyle.distributed.replicas import Replicas
 from tfstyle.network.extractor import Extractor
 from tfstyle.objective.gram import GramSum
 from tfstyle.objective.objective import LayerSums
 from tfstyle.objective.objective import LossTerms
-from tfstyle.objective.objective import ObjectiveOptions
 from tfstyle.objective.objective import ValueAndGradient
+from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.objective.targets import Targets
 from tfstyle.objective.tiled_objective import gradient_of_sums
 from tfstyle.objective.tiled_objective import make_terms_and_gradients
@@ -119,7 +118,10 @@ class ReplicatedReader:
         return self.sum_rounds(image, rounds, self.part(targets, rounds)).style
 
     def make_objective(
-        self, targets: Targets, config: Config, size: tuple[int, int]
+        self,
+        targets: Targets,
+        options: ObjectiveOptions,
+        size: tuple[int, int],
     ) -> ValueAndGradient:
         """Makes the objective function that evaluates over replicas.
 
@@ -130,7 +132,7 @@ class ReplicatedReader:
         rounds = self.assign_tiles(size)
         parts = self.part(targets, rounds)
         whole = targets._replace(content={}, masks={})
-        weigh = make_terms_and_gradients(ObjectiveOptions.of(config))
+        weigh = make_terms_and_gradients(options)
 
         def evaluate(image: tf.Tensor) -> tuple[LossTerms, tf.Tensor]:
             if replicas.index == 0:

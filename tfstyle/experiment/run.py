@@ -26,9 +26,9 @@ from tfstyle.images.files import ImageError
 from tfstyle.network.extractor import Extractor
 from tfstyle.system import atomic_file
 from tfstyle.training import memory
-from tfstyle.training import problem
 from tfstyle.training import stylize
 from tfstyle.training.callbacks import EverySteps
+from tfstyle.training.plan import output_size
 from tfstyle.training.state import State
 from tfstyle.training.trainer import NotFiniteError
 from tfstyle.training.trainer import Result
@@ -66,7 +66,7 @@ def run_job(
         NotFiniteError: if the loss stops being finite.
         WriteError: if the workdir cannot be written.
     """
-    height, width = problem.output_size(images.content, images.styles, config)
+    height, width = output_size(images.content, images.styles, config)
     if config.output_image:
         image_files.check_side(config.output_image, height, width)
     resume.check_weights(checkpoint, extractor.sha256)
@@ -76,7 +76,8 @@ def run_job(
     logging.info("%s; weights: %s", device, extractor.origin)
     logging.info("%dx%d pixels, workdir %s", width, height, folder)
     if " on CPU" in device:
-        memory.log_needs(config, height, width, folder, replicas)
+        number = replicas.num_replicas if replicas else 1
+        memory.log_needs(config, height, width, folder, number)
     sha256 = extractor.sha256
     facts = {"weights": f"{extractor.origin} sha256={sha256}"}
     facts |= images.describe()

@@ -23,8 +23,8 @@ from tfstyle.network.weights import load_weights
 from tfstyle.system import tensorflow_setup
 from tfstyle.system.recent import Recent
 from tfstyle.system.signals import StopSignals
+from tfstyle.training.plan import make_plan
 from tfstyle.training.plan import resolve_for_images
-from tfstyle.training.plan import resolve_for_machine
 
 MAX_EXTRACTORS = 2
 """Networks kept at once, 0.3 GB each."""
@@ -49,7 +49,7 @@ class Machine:
         self._hashes = Recent(MAX_EXTRACTORS)
 
     def start(self, config: Config, place: Cluster = ALONE) -> Config:
-        """Loads TensorFlow, once, and resolves the config's `auto`s.
+        """Loads TensorFlow, once, and returns the config with its strategy.
 
         Args:
             config: any.
@@ -74,7 +74,7 @@ class Machine:
             self.replicas = strategy.make_replicas(config, place)
             self.device = tensorflow_setup.use_devices(verbose=self._verbose)
             tensorflow_setup.warn_of_unused_gpus()
-        return resolve_for_machine(config)
+        return config
 
     def make_extractor(self, config: Config):
         """Returns the config's extractor; the last ones are kept.
@@ -204,12 +204,11 @@ def paint_images(
 
         from tfstyle.experiment import run
         from tfstyle.experiment import worker
-        from tfstyle.training import memory
-        from tfstyle.training import problem
 
         replicas = machine.replicas
-        size = problem.output_size(images.content, images.styles, config)
-        config = memory.choose_tile_size(config, *size, replicas)
+        number = replicas.num_replicas if replicas else 1
+        plan = make_plan(config, images.content, images.styles, number)
+        config = plan.config
         extractor = machine.make_extractor(config)
         worker.check_same_run(config, images, extractor.sha256, replicas)
         if is_one_of_many:

@@ -23,7 +23,8 @@ from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.inputs import ImageFiles
 from tfstyle.network.extractor import Extractor
 from tfstyle.system.signals import StopSignals
-from tfstyle.training.problem import Levels
+from tfstyle.training.plan import make_plan
+from tfstyle.training.problem import Problem
 
 
 def check_same_run(
@@ -109,10 +110,13 @@ def follow(
     Raises:
         ClusterError: if process 0 failed or is gone.
     """
-    levels = Levels(
+    plan = make_plan(
+        config, images.content, images.styles, replicas.num_replicas
+    )
+    problem = Problem(
         images.content,
         images.styles,
-        config,
+        plan,
         content_masks=images.content_masks,
         style_masks=images.style_masks,
         extractor=extractor,
@@ -131,8 +135,8 @@ def follow(
                     "Process 0 ended with an error; see its output."
                 )
             if command == LEVEL:
-                image = levels.zeros(value)
-                objective = levels.make_objective(value)
+                image = problem.zeros(value)
+                objective = problem.make_objective(value)
             elif command == EVALUATE and objective is not None:
                 objective(image)
             else:

@@ -4,20 +4,19 @@
 whole frame at once, as here, is one way to implement it.
 """
 
-import dataclasses
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from tfstyle.config.config import Config
 from tfstyle.network.extractor import Extractor
 from tfstyle.network.layers import BY_NAME
 from tfstyle.network.layers import num_positions
 from tfstyle.objective import losses
 from tfstyle.objective.gram import GramSum
 from tfstyle.objective.gram import region_sums
+from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.objective.targets import Targets
 
 
@@ -66,51 +65,24 @@ PIXEL_LOSSES = {
 """Losses of the image itself, by `loss_scale`."""
 
 
-@dataclasses.dataclass(frozen=True)
-class ObjectiveOptions:
-    """What an objective function is made of, besides network and targets.
-
-    The fields are those of the same names of a resolved Config.
-    """
-
-    loss_scale: str
-    content_reduction: str
-    content_layers: tuple[str, ...]
-    style_layers: tuple[str, ...]
-    content_layer_weights: tuple[float, ...]
-    style_layer_weights: tuple[float, ...]
-    content_weight: float
-    style_weight: float
-    tv_weight: float
-    range_weight: float
-    jit_compile: str
-
-    @classmethod
-    def of(cls, config: Config) -> "ObjectiveOptions":
-        """Takes the options out of a resolved Config."""
-        names = [field.name for field in dataclasses.fields(cls)]
-        return cls(**{name: getattr(config, name) for name in names})
-
-
 ValueAndGradient = Callable[[tf.Tensor], tuple[LossTerms, tf.Tensor]]
 
 
 def make_value_and_gradient(
-    extractor: Extractor, targets: Targets, config: Config
+    extractor: Extractor, targets: Targets, options: ObjectiveOptions
 ) -> ValueAndGradient:
     """Makes the objective function of the whole frame, in one graph.
 
     Args:
         extractor: of at least the layers in `targets`.
         targets: what `compute_targets` returned.
-        config: a resolved one; gives the weights.
+        options: weights and scale of the losses.
 
     Returns:
         A function from float32 `[1, H, W, 3]` to the image's `LossTerms` and
         the gradient of the total, float32 `[1, H, W, 3]`. Its graph is shared
         with all that is made for the extractor, the same weights and shapes.
     """
-    options = ObjectiveOptions.of(config)
     shapes = tuple(target.shape for target in tf.nest.flatten(targets))
 
     def evaluate(image):

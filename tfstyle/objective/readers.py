@@ -13,12 +13,12 @@ from typing import Protocol
 
 import tensorflow as tf
 
-from tfstyle.config.config import Config
 from tfstyle.network.extractor import Extractor
 from tfstyle.objective.gram import GramSum
 from tfstyle.objective.gram import region_sums
 from tfstyle.objective.objective import ValueAndGradient
 from tfstyle.objective.objective import make_value_and_gradient
+from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.objective.targets import Targets
 
 
@@ -50,13 +50,16 @@ class Reader(Protocol):
         """
 
     def make_objective(
-        self, targets: Targets, config: Config, size: tuple[int, int]
+        self,
+        targets: Targets,
+        options: ObjectiveOptions,
+        size: tuple[int, int],
     ) -> ValueAndGradient:
         """Makes the objective function.
 
         Args:
             targets: what `compute_targets` returned with this reader.
-            config: a resolved one; gives the weights.
+            options: weights and scale of the losses.
             size: height and width of the image, pixels.
 
         Returns:
@@ -101,10 +104,13 @@ class WholeFrameReader:
         return dict(self._extractor.results.get(key, read))
 
     def make_objective(
-        self, targets: Targets, config: Config, size: tuple[int, int]
+        self,
+        targets: Targets,
+        options: ObjectiveOptions,
+        size: tuple[int, int],
     ) -> ValueAndGradient:
         """Makes the objective function of whole images."""
-        return make_value_and_gradient(self._extractor, targets, config)
+        return make_value_and_gradient(self._extractor, targets, options)
 
 
 def _digest(

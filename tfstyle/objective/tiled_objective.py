@@ -13,21 +13,19 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from tfstyle.config.config import Config
 from tfstyle.network.extractor import Extractor
 from tfstyle.network.layers import BY_NAME
 from tfstyle.objective.gram import GramSum
 from tfstyle.objective.objective import LayerSums
 from tfstyle.objective.objective import LossTerms
-from tfstyle.objective.objective import ObjectiveOptions
 from tfstyle.objective.objective import ValueAndGradient
 from tfstyle.objective.objective import make_value_and_gradient
 from tfstyle.objective.objective import sum_layers
 from tfstyle.objective.objective import terms_of_sums
+from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.objective.targets import Targets
 from tfstyle.objective.tiles import cut_frame
 from tfstyle.objective.tiles import own_of_frame
-from tfstyle.objective.tiles import own_of_view
 from tfstyle.objective.tiles import view_of
 
 
@@ -70,15 +68,18 @@ class TiledReader:
         return self.sum_layers(image, targets).style
 
     def make_objective(
-        self, targets: Targets, config: Config, size: tuple[int, int]
+        self,
+        targets: Targets,
+        options: ObjectiveOptions,
+        size: tuple[int, int],
     ) -> ValueAndGradient:
         """Makes the objective function that evaluates tile by tile.
 
         An image that is one tile is evaluated as a whole frame.
         """
         if max(size) <= self._tile_size:
-            return make_value_and_gradient(self._extractor, targets, config)
-        weigh = make_terms_and_gradients(ObjectiveOptions.of(config))
+            return make_value_and_gradient(self._extractor, targets, options)
+        weigh = make_terms_and_gradients(options)
 
         def evaluate(image: tf.Tensor) -> tuple[LossTerms, tf.Tensor]:
             sums = self.sum_layers(image, targets)
@@ -143,6 +144,19 @@ def read_tile(
     """Returns some layers' features of a tile's own positions."""
     features = extractor(view_of(image, tile))
     return {name: own_of_view(features[name], name, tile) for name in names}
+
+
+def own_of_view(features: tf.Tensor, name: str, tile: tf.Tensor) -> tf.Tensor:
+    """Cuts a tile's own positions out of a layer's of its view."""
+    stride = BY_NAME[name].stride
+    first = tile[:, 0] // stride
+    size = tile[:, 1] // stride - first
+    begin = first - tile[:, 2] // stride
+    return tf.slice(
+        features,
+        [0, begin[0], begin[1], 0],
+        [1, size[0], size[1], features.shape[-1]],
+    )
 
 
 def parts_of(targets: Targets, tile: tf.Tensor) -> Targets:

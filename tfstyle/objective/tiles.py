@@ -5,7 +5,6 @@ import itertools
 from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
 
 from tfstyle.network.layers import BY_NAME
 from tfstyle.network.layers import deepest
@@ -139,16 +138,3 @@ def own_of_frame(whole, name: str, tile):
     top, bottom = tile[0, 0] // stride, tile[0, 1] // stride
     left, right = tile[1, 0] // stride, tile[1, 1] // stride
     return whole[:, top:bottom, left:right]
-
-
-def own_of_view(features: tf.Tensor, name: str, tile: tf.Tensor) -> tf.Tensor:
-    """Cuts a tile's own positions out of a layer's of its view."""
-    stride = BY_NAME[name].stride
-    first = tile[:, 0] // stride
-    size = tile[:, 1] // stride - first
-    begin = first - tile[:, 2] // stride
-    return tf.slice(
-        features,
-        [0, begin[0], begin[1], 0],
-        [1, size[0], size[1], features.shape[-1]],
-    )

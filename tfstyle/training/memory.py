@@ -11,13 +11,11 @@ import shutil
 from absl import logging
 
 from tfstyle.config.config import Config
-from tfstyle.distributed.replicas import Replicas
 from tfstyle.network.layers import BY_NAME
 from tfstyle.objective.tiles import halo_of
 from tfstyle.objective.tiles import share_frame
 from tfstyle.system.memory import free_memory
-from tfstyle.training.plan import frame_of
-from tfstyle.training.plan import resolve_for_machine
+from tfstyle.training.frames import frame_of
 
 PROGRAM = 0.75e9
 """Bytes of TensorFlow, its kernels and the weights."""
@@ -90,24 +88,22 @@ def estimate(
 
 
 def choose_tile_size(
-    config: Config, height: int, width: int, replicas: Replicas | None = None
+    config: Config, height: int, width: int, num_replicas: int = 1
 ) -> Config:
-    """Returns a config whose `tile_size` and `convolution` are resolved.
+    """Returns a config whose `tile_size` is resolved.
 
     `tile_size` auto is 0 if the whole frame fits the free memory, else the
     largest that fits.
     """
-    config = resolve_for_machine(config)
     if config.tile_size != "auto":
         return config
     free = free_memory()
-    number = 1 if replicas is None else replicas.num_replicas
-    settled = dataclasses.replace(config, tile_size=0)
+    chosen = dataclasses.replace(config, tile_size=0)
     for tiles in _tile_changes(config):
-        if estimate(settled, height, width, number).memory <= SHARE * free:
+        if estimate(chosen, height, width, num_replicas).memory <= SHARE * free:
             break
-        settled = dataclasses.replace(config, **tiles)
-    return settled
+        chosen = dataclasses.replace(config, **tiles)
+    return chosen
 
 
 def log_needs(
@@ -115,7 +111,7 @@ def log_needs(
     height: int,
     width: int,
     folder: str,
-    replicas: Replicas | None = None,
+    num_replicas: int = 1,
 ) -> None:
     """Logs what a run needs, and warns if there is less.
 
@@ -124,10 +120,9 @@ def log_needs(
         height: of the output, pixels.
         width: likewise.
         folder: the workdir.
-        replicas: that share the work, or None.
+        num_replicas: that share the work.
     """
-    number = 1 if replicas is None else replicas.num_replicas
-    need = estimate(config, height, width, number)
+    need = estimate(config, height, width, num_replicas)
     memory, disk = free_memory(), shutil.disk_usage(folder).free
     logging.info(
         "Needs about %.1f GB of memory, %.1f GB are free; %.2g GB of disk,"
@@ -140,7 +135,7 @@ def log_needs(
     if need.memory > SHARE * memory:
         logging.warning(
             "warning: memory may not suffice.%s",
-            _advise(config, height, width, number, memory),
+            _advise(config, height, width, num_replicas, memory),
         )
     if need.disk > disk:
         logging.warning(

@@ -1,6 +1,7 @@
-"""Resolves options by the images and the machine: levels, steps, frames."""
+"""The plan of a run: options, images and machine, with nothing left open."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,11 +10,14 @@ from tfstyle.config import validation
 from tfstyle.config.config import Config
 from tfstyle.images import files as image_files
 from tfstyle.images.frame import Frame
-from tfstyle.images.frame import make_frame
 from tfstyle.images.resize import FACTOR
-from tfstyle.network.layers import Layer
-from tfstyle.network.layers import deepest
+from tfstyle.images.resize import level_sizes
+from tfstyle.network.layers import num_positions
+from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.system.tensorflow_setup import SetupError
+from tfstyle.training.frames import check_short_edge
+from tfstyle.training.frames import frame_of
+from tfstyle.training.memory import choose_tile_size
 
 COARSEST = 128
 """Least long edge of the coarsest level, pixels.
@@ -33,6 +37,72 @@ variation as a mean of squares: the total was 0.0808 with 60, 60 and 80 steps;
 with 500 evaluations it was 0.0761. How the steps of the coarser levels are
 spent hardly matters for the total.
 """
+
+
+@dataclasses.dataclass(frozen=True)
+class Level:
+    """One level of the pyramid.
+
+    Attributes:
+        frame: where the picture lies within the image that is optimised.
+        num_steps: update steps.
+        options: of the objective function, with the level's loss weights.
+    """
+
+    frame: Frame
+    num_steps: int
+    options: ObjectiveOptions
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """A run in which nothing is left open.
+
+    Attributes:
+        config: the options, without `auto` and without defaults to fill in.
+        levels: coarsest first.
+    """
+
+    config: Config
+    levels: tuple[Level, ...]
+
+
+def make_plan(
+    config: Config,
+    content: np.ndarray | None,
+    styles: Sequence[np.ndarray],
+    num_replicas: int = 1,
+) -> Plan:
+    """Resolves everything that a run's options leave open.
+
+    Args:
+        config: the options; those that are resolved already stay as they are.
+        content: uint8 `[H, W, 3]`, or None.
+        styles: the same; may be empty.
+        num_replicas: that share the work.
+
+    Raises:
+        ConfigError: if a level is less than one position of the deepest layer.
+        SetupError: if the machine cannot run it.
+    """
+    config = resolve_for_images(config.resolved(), content, styles)
+    config = resolve_for_machine(config)
+    size = output_size(content, styles, config)
+    config = choose_tile_size(config, *size, num_replicas)
+    options = ObjectiveOptions.of(config)
+    frames = [
+        frame_of(*level_size, config)
+        for level_size in level_sizes(*size, config.num_levels)
+    ]
+    levels = [
+        Level(
+            frame,
+            num_steps,
+            weigh_level(options, frame.size, frames[-1].size),
+        )
+        for frame, num_steps in zip(frames, config.steps_by_level, strict=True)
+    ]
+    return Plan(config, tuple(levels))
 
 
 def resolve_for_images(
@@ -103,32 +173,50 @@ def resolve_for_machine(config: Config) -> Config:
     )
 
 
-def frame_of(height: int, width: int, config: Config) -> Frame:
-    """Returns the frame of a picture, by the config's padding and layers."""
-    if config.padding == "zero":
-        return Frame(height, width)
-    return make_frame(height, width, deepest_layer(config).stride)
+def output_size(
+    content: np.ndarray | None, styles: Sequence[np.ndarray], config: Config
+) -> tuple[int, int]:
+    """Returns the output's height and width in pixels.
 
+    The aspect ratio is the content's or, without one, the first style's.
 
-def style_size(height: int, width: int, config: Config) -> tuple[int, int]:
-    """Returns the size at which a scaled style image is read.
-
-    With replicated padding both have whole positions of the deepest layer, so
-    that the zeros beyond the edges take the same part in both Gram matrices.
-    Else the contrast of a texture's outermost 8 pixels was 4, 11, 4 and 20
-    percent too low at 79 px, by side (six seeds, 130 steps).
-
-    Args:
-        height: of the scaled style image, at least one position, pixels.
-        width: likewise.
-        config: gives the padding and the layers.
+    Raises:
+        ConfigError: if the short edge is less than one position of the
+            deepest layer.
     """
-    if config.padding == "zero":
-        return height, width
-    stride = deepest_layer(config).stride
-    return round(height / stride) * stride, round(width / stride) * stride
+    config = resolve_for_images(config, content, styles)
+    shape = (styles[0] if content is None else content).shape
+    size = image_files.fit_size(shape[0], shape[1], config.image_size)
+    coarsest = level_sizes(*size, config.num_levels)[0]
+    what = "the output" if coarsest == size else "the coarsest level"
+    check_short_edge(frame_of(*coarsest, config).size, what, config)
+    return size
 
 
-def deepest_layer(config: Config) -> Layer:
-    """Returns the deepest of the content and style layers."""
-    return deepest((*config.content_layers, *config.style_layers))
+def weigh_level(
+    options: ObjectiveOptions,
+    size: tuple[int, int],
+    final_size: tuple[int, int],
+) -> ObjectiveOptions:
+    """Returns options whose losses weigh at a level as at the final size.
+
+    The content loss sums over positions, the image's own losses over pixels,
+    so a level with a quarter of them gets four times their weight.
+    """
+    if options.loss_scale != "absolute":
+        return options
+    is_sum = options.content_reduction == "sum"
+    ratios = [
+        num_positions(name, final_size) / num_positions(name, size)
+        if is_sum
+        else 1.0
+        for name in options.content_layers
+    ]
+    weights = zip(options.content_layer_weights, ratios, strict=True)
+    ratio_of_pixels = math.prod(final_size) / math.prod(size)
+    return dataclasses.replace(
+        options,
+        content_layer_weights=tuple(w * ratio for w, ratio in weights),
+        tv_weight=options.tv_weight * ratio_of_pixels,
+        range_weight=options.range_weight * ratio_of_pixels,
+    )

@@ -1,71 +1,59 @@
 """What is minimised at each level: images, targets, the objective function."""
 
-import dataclasses
-import math
 from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from tfstyle.config.config import Config
-from tfstyle.config.validation import ConfigError
 from tfstyle.distributed.replicas import Replicas
 from tfstyle.distributed.replicated_objective import ReplicatedReader
 from tfstyle.images import color_transfer
 from tfstyle.images import files as image_files
 from tfstyle.images.frame import Frame
 from tfstyle.images.preprocessing import preprocess
-from tfstyle.images.resize import level_sizes
 from tfstyle.network.extractor import Extractor
-from tfstyle.network.layers import num_positions
 from tfstyle.objective.objective import ValueAndGradient
 from tfstyle.objective.readers import Reader
 from tfstyle.objective.readers import WholeFrameReader
 from tfstyle.objective.targets import compute_targets
 from tfstyle.objective.tiled_objective import TiledReader
-from tfstyle.training.plan import deepest_layer
-from tfstyle.training.plan import frame_of
-from tfstyle.training.plan import resolve_for_images
-from tfstyle.training.plan import style_size
+from tfstyle.training.frames import check_short_edge
+from tfstyle.training.frames import style_size
+from tfstyle.training.plan import Plan
 
 
-class Levels:
-    """The levels of a run, coarsest first.
+class Problem:
+    """What is minimised at each level of a run.
 
     Args:
         content: uint8 `[H, W, 3]`, RGB, of any size, or None.
         styles: uint8 `[H, W, 3]`, RGB, of any sizes; may be empty.
-        config: a resolved one, also in `tile_size` and `convolution`.
+        plan: of the run.
         content_masks: uint8 `[H, W]` of any sizes, one per region.
         style_masks: the same.
-        extractor: of the config's layers.
+        extractor: of the plan's layers.
         replicas: that share the work, or None.
 
     Attributes:
         frames: where the picture of each level lies within its image.
-
-    Raises:
-        ConfigError: if a level is less than one position of the deepest layer.
     """
 
     def __init__(
         self,
         content: np.ndarray | None,
         styles: Sequence[np.ndarray],
-        config: Config,
+        plan: Plan,
         *,
         content_masks: Sequence[np.ndarray],
         style_masks: Sequence[np.ndarray],
         extractor: Extractor,
         replicas: Replicas | None = None,
     ):
-        final_size = output_size(content, styles, config)
-        self.frames = [
-            frame_of(*size, config)
-            for size in level_sizes(*final_size, config.num_levels)
-        ]
+        self.frames = [level.frame for level in plan.levels]
+        self._plan = plan
+        self._config = config = plan.config
         self._content, self._styles = _prepare_colors(content, styles, config)
-        self._config = config
         self._content_masks = content_masks
         self._style_masks = style_masks
         self._reader = make_reader(extractor, config, replicas)
@@ -94,18 +82,18 @@ class Levels:
         """Computes a level's targets and makes its objective function."""
         frame, reader = self.frames[level], self._reader
         size = frame.size
-        config = _weigh_level(self._config, size, self.frames[-1].size)
         content, styles = self.images(level)
         targets = compute_targets(
             reader,
             None if content is None else tf.constant(preprocess(content)),
             [tf.constant(preprocess(style)) for style in styles],
-            config,
+            self._config,
             content_masks=[_extend(m, frame) for m in self._content_masks],
             style_masks=self._style_masks,
             image_size=size,
         )
-        return reader.make_objective(targets, config, size)
+        options = self._plan.levels[level].options
+        return reader.make_objective(targets, options, size)
 
 
 def make_reader(
@@ -123,26 +111,6 @@ def make_reader(
     if config.tile_size:
         return TiledReader(extractor, config.tile_size)
     return WholeFrameReader(extractor)
-
-
-def output_size(
-    content: np.ndarray | None, styles: Sequence[np.ndarray], config: Config
-) -> tuple[int, int]:
-    """Returns the output's height and width in pixels.
-
-    The aspect ratio is the content's or, without one, the first style's.
-
-    Raises:
-        ConfigError: if the short edge is less than one position of the
-            deepest layer.
-    """
-    config = resolve_for_images(config, content, styles)
-    shape = (styles[0] if content is None else content).shape
-    size = image_files.fit_size(shape[0], shape[1], config.image_size)
-    coarsest = level_sizes(*size, config.num_levels)[0]
-    what = "the output" if coarsest == size else "the coarsest level"
-    _check_short_edge(frame_of(*coarsest, config).size, what, config)
-    return size
 
 
 def _long_edge(frame: Frame) -> int:
@@ -172,33 +140,6 @@ def _prepare_colors(
     return content, list(styles)
 
 
-def _weigh_level(
-    config: Config, size: tuple[int, int], final_size: tuple[int, int]
-) -> Config:
-    """Returns a config whose losses weigh as at the final size.
-
-    The content loss sums over positions, the image's own losses over pixels,
-    so a level with a quarter of them gets four times their weight.
-    """
-    if config.loss_scale != "absolute":
-        return config
-    is_sum = config.content_reduction == "sum"
-    ratios = [
-        num_positions(name, final_size) / num_positions(name, size)
-        if is_sum
-        else 1.0
-        for name in config.content_layers
-    ]
-    weights = zip(config.content_layer_weights, ratios, strict=True)
-    ratio_of_pixels = math.prod(final_size) / math.prod(size)
-    return dataclasses.replace(
-        config,
-        content_layer_weights=tuple(w * ratio for w, ratio in weights),
-        tv_weight=config.tv_weight * ratio_of_pixels,
-        range_weight=config.range_weight * ratio_of_pixels,
-    )
-
-
 def _resize_style(
     style: np.ndarray, long_edge: int, share: float, config: Config
 ) -> np.ndarray:
@@ -214,15 +155,5 @@ def _resize_style(
     long_edge = long_edge * config.style_scale or max(size) * share
     if long_edge != max(size):
         size = image_files.fit_size(*size, max(1, round(long_edge)))
-    _check_short_edge(size, "a style image", config)
+    check_short_edge(size, "a style image", config)
     return image_files.resize(style, *style_size(*size, config))
-
-
-def _check_short_edge(size: tuple[int, int], what: str, config: Config) -> None:
-    layer = deepest_layer(config)
-    if min(size) < layer.stride:
-        raise ConfigError(
-            f"`image_size` makes {what} {size[1]}x{size[0]} pixels, less than"
-            f" one position of {layer.name}, which is {layer.stride} pixels."
-            " Raise it, take fewer levels, or ask for earlier layers."
-        )

@@ -16,14 +16,12 @@ from tfstyle.images.preprocessing import deprocess
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.resize import enlarge
 from tfstyle.network.extractor import Extractor
-from tfstyle.training import memory
 from tfstyle.training.callbacks import Action
 from tfstyle.training.callbacks import Finish
 from tfstyle.training.extractor import make_extractor
 from tfstyle.training.initial_image import make_initial_image
-from tfstyle.training.plan import resolve_for_images
-from tfstyle.training.problem import Levels
-from tfstyle.training.problem import output_size
+from tfstyle.training.plan import make_plan
+from tfstyle.training.problem import Problem
 from tfstyle.training.state import State
 from tfstyle.training.trainer import Result
 from tfstyle.training.trainer import Trainer
@@ -86,16 +84,16 @@ def stylize(
     config.check_images(
         content is not None, len(styles), len(content_masks), len(style_masks)
     )
-    config = resolve_for_images(config, content, styles)
-    config = memory.choose_tile_size(
-        config, *output_size(content, styles, config)
+    plan = make_plan(
+        config, content, styles, replicas.num_replicas if replicas else 1
     )
+    config = plan.config
     if extractor is None:
         extractor = make_extractor(config)
-    levels = Levels(
+    problem = Problem(
         content,
         styles,
-        config,
+        plan,
         content_masks=content_masks,
         style_masks=style_masks,
         extractor=extractor,
@@ -110,19 +108,19 @@ def stylize(
         should_stop=should_stop,
     )
     image = None
-    for level, frame in enumerate(levels.frames):
+    for level, frame in enumerate(problem.frames):
         size = frame.height, frame.width
         stored = trainer.stored_image(level, frame)
         if stored is not None:
             image = stored
         elif image is not None:
-            picture = enlarge(levels.frames[level - 1].crop(image), *size)
+            picture = enlarge(problem.frames[level - 1].crop(image), *size)
             image = frame.extend(picture[0])[np.newaxis]
         elif initial_image is not None:
             resized = image_files.resize(initial_image, *size)
             image = preprocess(frame.extend(resized))
         else:
-            extended, scaled = levels.images(level)
+            extended, scaled = problem.images(level)
             image = make_initial_image(
                 config.init,
                 *frame.size,
@@ -134,12 +132,12 @@ def stylize(
             continue
         if replicas is not None:
             replicas.lead(LEVEL, level)
-        objective = levels.make_objective(level)
+        objective = problem.make_objective(level)
         variable = tf.Variable(image)
         image = None  # so that a large one is there once
         trainer.run_level(level, frame, variable, objective)
         image = variable.numpy()
-    return trainer.result(levels.frames[-1].crop(image))
+    return trainer.result(problem.frames[-1].crop(image))
 
 
 def _check_arrays(

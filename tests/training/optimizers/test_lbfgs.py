@@ -230,6 +230,7 @@ def test_lbfgs_is_no_worse_than_scipy_on_a_picture(real_weights, samples):
     from tfstyle.network.extractor import Extractor
     from tfstyle.network.extractor import make_feature_model
     from tfstyle.objective.objective import make_value_and_gradient
+    from tfstyle.objective.options import ObjectiveOptions
     from tfstyle.objective.readers import WholeFrameReader
     from tfstyle.objective.targets import compute_targets
 
@@ -242,7 +243,8 @@ def test_lbfgs_is_no_worse_than_scipy_on_a_picture(real_weights, samples):
     )
     reader = WholeFrameReader(extractor)
     targets = compute_targets(reader, content, [style], config)
-    evaluate = make_value_and_gradient(extractor, targets, config)
+    options = ObjectiveOptions.of(config)
+    evaluate = make_value_and_gradient(extractor, targets, options)
     image = tf.Variable(content)
     optimizer = LBFGS(image, evaluate, 20)
     terms = optimizer.start()

@@ -1,0 +1,31 @@
+"""Options of an objective function."""
+
+import dataclasses
+
+from tfstyle.config.config import Config
+
+
+@dataclasses.dataclass(frozen=True)
+class ObjectiveOptions:
+    """What an objective function is made of, besides network and targets.
+
+    The fields are those of the same names of a resolved Config.
+    """
+
+    loss_scale: str
+    content_reduction: str
+    content_layers: tuple[str, ...]
+    style_layers: tuple[str, ...]
+    content_layer_weights: tuple[float, ...]
+    style_layer_weights: tuple[float, ...]
+    content_weight: float
+    style_weight: float
+    tv_weight: float
+    range_weight: float
+    jit_compile: str
+
+    @classmethod
+    def of(cls, config: Config) -> "ObjectiveOptions":
+        """Takes the options out of a resolved Config."""
+        names = [field.name for field in dataclasses.fields(cls)]
+        return cls(**{name: getattr(config, name) for name in names})
