@@ -27,7 +27,7 @@ KINDS = {
     "lbfgs": ["--checkpoint_every_steps=2"],
     "adam": [
         *("--optimizer=adam", "--checkpoint_every_steps=2"),
-        "--num_steps=200,200",
+        "--num_steps=80,80",
     ],
 }
 
