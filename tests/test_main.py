@@ -374,7 +374,7 @@ def test_signal_stops_the_run_with_its_picture(tmp_path, number, status):
     process.send_signal(number)
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == status, stderr
-    assert "Stopping at this step" in stderr
+    assert "Stopping after this step" in stderr
     assert "Traceback" not in stderr
     text = read_text(str(tmp_path / "output.png"))
     steps = int(re.search(r"^# result: step=(\d+)", text, re.M).group(1))

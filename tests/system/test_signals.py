@@ -39,7 +39,10 @@ def test_stop_signals_ends_the_run_at_one_signal(number):
         "True",
         "-1 1",
     ]
-    assert err == "\nStopping at this step; again to exit at once.\n"
+    assert err == (
+        "\nStopping after this step. Press Ctrl-C again to quit without"
+        " saving.\n"
+    )
 
 
 RESTORED = """
@@ -119,7 +122,7 @@ def test_stop_signals_exits_at_second_signal_when_c_code_runs(
     assert child.stdout.readline() == "stuck\n"
     child.send_signal(first)
     assert child.stderr.readline() == "\n"
-    assert child.stderr.readline().startswith("Stopping at this step;")
+    assert child.stderr.readline().startswith("Stopping after this step.")
     assert child.poll() is None
     child.send_signal(second)
     assert end_python(child) == (expected, "", "")

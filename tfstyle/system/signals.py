@@ -49,6 +49,9 @@ class StopSignals:
             if self.number is not None:
                 os._exit(128 + number[0])
             self.number = number[0]
-            message = b"\nStopping at this step; again to exit at once.\n"
+            message = (
+                b"\nStopping after this step. Press Ctrl-C again to quit"
+                b" without saving.\n"
+            )
             with contextlib.suppress(OSError):  # nobody reads it any more
                 os.write(2, message)
