@@ -121,6 +121,7 @@ def test_replicas_with_tiles_equal_the_whole_frame(
     )
 
 
+@pytest.mark.slow
 def test_replica_without_a_tile_adds_nothing(extractor, replicas, generator):
     """A frame of one position has a tile for one replica only."""
     check_replicas(extractor, replicas, generator, (17, 20))

@@ -100,7 +100,9 @@ def check_tiles(extractor, config, size, tile_size, generator, *, masks=0):
     check_objective(objective, image, terms, gradient)
 
 
-@pytest.mark.parametrize("pooling", ["average", "max"])
+@pytest.mark.parametrize(
+    "pooling", ["average", pytest.param("max", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize(
     ("size", "tile_size"),
     [
@@ -117,6 +119,7 @@ def test_tiles_equal_the_whole_frame(
     check_tiles(make_reader(pooling), config, size, tile_size, generator)
 
 
+@pytest.mark.slow
 def test_tiles_equal_the_whole_frame_with_regions(make_reader, generator):
     config = Config(convolution="direct", content_weight=1.0)
     check_tiles(
