@@ -31,7 +31,7 @@ def test_package_says_what_it_is_for_and_imports_nothing(package):
         ("tfstyle", "numpy"),
         ("tfstyle.main", "numpy"),
         ("tfstyle.config.flags", "numpy"),
-        ("tfstyle.experiment.session", "tensorflow"),
+        ("tfstyle.experiment.run", "tensorflow"),
         ("tfstyle.experiment.batch", "tensorflow"),
         ("tfstyle.images.files", "tensorflow"),
         ("tfstyle.network.weights", "tensorflow"),

@@ -41,31 +41,32 @@ def run_expecting_errors(work: Callable[[], int]) -> int:
 def _run(config: Config) -> int:
     """Paints or exports; returns the exit status."""
     from tfstyle.experiment import batch
-    from tfstyle.experiment import session
+    from tfstyle.experiment.run import run_picture
+    from tfstyle.experiment.session import Session
 
-    machine = session.Machine(verbose=flags.FLAGS.verbosity > 0)
+    session = Session(verbose=flags.FLAGS.verbosity > 0)
     if config.manifest:
-        return batch.run_batch(config, machine)
+        return batch.run_batch(config, session)
     if config.export_dir:
-        _export(config.resolved(), machine)
+        _export(config.resolved(), session)
         return 0
-    number = session.paint(config.resolved(), machine)
+    number = run_picture(config.resolved(), session)
     return 128 + number if number else 0
 
 
-def _export(config: Config, machine) -> None:
+def _export(config: Config, session) -> None:
     """Writes the feature extractor as a SavedModel."""
     config = dataclasses.replace(
         config, convolution="direct", strategy="one_device"
     )
-    config = machine.start(config)
+    config = session.start(config)
 
     from tfstyle.experiment import saved_model
-    from tfstyle.experiment import session
+    from tfstyle.experiment.session import quietly
 
-    extractor = machine.make_extractor(config)
-    logging.info("%s; weights: %s", machine.device, extractor.origin)
-    with session.quietly():  # TensorFlow would log how it saves
+    extractor = session.make_extractor(config)
+    logging.info("%s; weights: %s", session.device, extractor.origin)
+    with quietly():  # TensorFlow would log how it saves
         path = saved_model.export_extractor(
             extractor, config, config.export_dir
         )

@@ -147,9 +147,9 @@ MUTATIONS = {
         "images/test_files.py",
     ),
     "alpha_size": Mutation(
-        "experiment/run.py",
-        "alpha = image_files.resize(alpha, height, width)",
-        "alpha = alpha[:height, :width]",
+        "experiment/outputs.py",
+        "alpha = image_files.resize(alpha, *result.pixels.shape[:2])",
+        "alpha = alpha[: result.pixels.shape[0], : result.pixels.shape[1]]",
         "test_main.py",
     ),
     "weights_hash": Mutation(

@@ -157,17 +157,17 @@ def _reproduce(config: Config) -> int:
     config = dataclasses.replace(config, manifest=manifest, workdir=folder)
 
     from tfstyle.experiment import batch
-    from tfstyle.experiment import session
     from tfstyle.experiment.manifest import read_manifest
+    from tfstyle.experiment.session import Session
 
-    machine = session.Machine(verbose=flags.FLAGS.verbosity > 0)
-    status = batch.run_batch(config, machine)
+    session = Session(verbose=flags.FLAGS.verbosity > 0)
+    status = batch.run_batch(config, session)
     if status:
         return status
     missing = [
         job
         for job in read_manifest(manifest)
-        if not _is_whole(job, config, machine)
+        if not _is_whole(job, config, session)
     ]
     if missing:
         logging.info(
@@ -176,31 +176,31 @@ def _reproduce(config: Config) -> int:
             len(missing),
         )
         return 0
-    _draw(figure, folder, rows, config, machine)
+    _draw(figure, folder, rows, config)
     return 0
 
 
-def _is_whole(job, config: Config, machine) -> bool:
+def _is_whole(job, config: Config, session) -> bool:
     """Returns whether a cell is there, made by its flags and to its end."""
     from tfstyle.experiment import batch
     from tfstyle.experiment import resume
-    from tfstyle.experiment import session
+    from tfstyle.experiment import run
 
     workdir = batch.workdir_of(config.workdir, job.output)
-    config, images = session.read_images(job.to_config(config, workdir))
+    config, images = run.read_images(job.to_config(config, workdir))
     return resume.is_finished(
-        config, images, lambda: machine.hash_weights(config)
+        config, images, lambda: session.hash_weights(config)
     )
 
 
-def _draw(figure: int, folder: str, rows, config: Config, machine) -> None:
+def _draw(figure: int, folder: str, rows, config: Config) -> None:
     """Writes the sheet and the table of a figure whose cells are there."""
     from contact_sheet import draw_sheet
 
     cells = [cell for row in rows for cell in row]
     found = [_read_result(_path(folder, cell)) for cell in cells]
-    if figure == 1:
-        _add_errors(cells, found, config, machine)
+    if figure == 1 and config.loss_scale == "relative":
+        _add_errors(cells, found)
     table = [
         {"row": c.row, "column": c.column, "picture": f"cells/{c.name}.png"} | f
         for c, f in zip(cells, found, strict=True)
@@ -241,41 +241,16 @@ def _caption(cell: dict[str, Any]) -> str:
     return ", ".join([*words, f"style {losses['weighted/style']:.2g}"])
 
 
-def _add_errors(cells, found: list[dict], config: Config, machine) -> None:
-    """Adds how far the features of content reconstructions are from theirs."""
-    if config.loss_scale == "relative":
-        for cell, result in zip(cells, found, strict=True):
-            if cell.row == "content":
-                (loss,) = (
-                    value
-                    for name, value in result["losses"].items()
-                    if name.startswith("content/")
-                )
-                result["relative_error"] = loss**0.5
-        return
-
-    import tensorflow as tf
-
-    from tfstyle.images.preprocessing import preprocess
-    from tfstyle.training.plan import output_size
-
-    # One layer's sum is 1/2 |F - P|^2; what is missing is |P|.
-    config = dataclasses.replace(
-        config, manifest=None, content_layers=LAYERS, convolution="direct"
-    )
-    config = machine.start(config.resolved())
-    content = _read(_CONTENT.value)
-    size = output_size(content, [], config)
-    pixels = preprocess(image_files.resize(content, *size))
-    features = machine.make_extractor(config)(tf.constant(pixels))
+def _add_errors(cells, found: list[dict]) -> None:
+    """Adds |F - P| / |P| of content reconstructions with relative losses."""
     for cell, result in zip(cells, found, strict=True):
         if cell.row == "content":
-            (layer,) = Config(content_layers=(cell.column,)).content_layers
-            difference = 2 * result["losses"][f"content/{layer}"]
-            if config.content_reduction == "mean":
-                difference *= float(tf.size(features[layer]))
-            norm = float(tf.norm(features[layer]))
-            result["relative_error"] = difference**0.5 / norm
+            (loss,) = (
+                value
+                for name, value in result["losses"].items()
+                if name.startswith("content/")
+            )
+            result["relative_error"] = loss**0.5
 
 
 def _read_result(path: str) -> dict[str, Any]:

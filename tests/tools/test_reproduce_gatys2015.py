@@ -71,14 +71,6 @@ def test_figure_1_has_content_by_layer_and_style_by_layers(tmp_path):
             v for n, v in cell["losses"].items() if n.startswith("content/")
         )
         assert cell["relative_error"] == pytest.approx(loss**0.5, rel=1e-6)
-    absolute = ("--loss_scale=absolute", "--padding=zero")
-    one, mean = (
-        reproduce(tmp_path / f"{n}", 1, *absolute, f"--content_reduction={n}")
-        for n in ("sum", "mean")
-    )
-    for cell, other in zip(one[2][:5], mean[2][:5], strict=True):
-        error = pytest.approx(cell["relative_error"], rel=1e-3)
-        assert other["relative_error"] == error
 
 
 @pytest.mark.slow
@@ -170,34 +162,38 @@ def test_lower_layers_keep_more_of_the_pixels(samples, real_weights):
 
 @pytest.mark.weights
 @pytest.mark.slow
-def test_style_loss_of_a_texture_falls_a_thousandfold(real_weights):
-    # At 96 px, where conv5_1 has 36 positions, 300 steps make it 300 times.
+@pytest.mark.parametrize(
+    ("size", "num_steps", "least"),
+    [(128, 60, 100), pytest.param(224, 400, 1000, marks=pytest.mark.soak)],
+)
+def test_style_loss_of_a_texture_falls(real_weights, size, num_steps, least):
     mosaic = read_image(str(ROOT / "tfstyle/samples/mosaic.jpg")).pixels
     totals = []
     config = Config(
-        image_size=224,
+        image_size=size,
+        num_levels=1,
         loss_scale="absolute",
         padding="zero",
         preconditioner="none",
-        num_steps=200,
+        num_steps=num_steps,
     )
     stylize(None, [mosaic], config, actions=[lambda r: totals.append(r.total)])
-    assert totals[-1] < totals[0] / 1000
+    assert totals[-1] < totals[0] / least
 
 
 @pytest.mark.weights
 @pytest.mark.slow
 def test_alpha_trades_style_for_content_along_each_row(samples, real_weights):
     extractor = make_extractor(Config())
-    for layers in (LAYERS[:1], LAYERS[:3], LAYERS):
+    for layers in (LAYERS[:1], LAYERS):
         contents, styles = [], []
-        for ratio in (1e-3, 1e-2, 1e-1, 1.0):
+        for ratio in (1e-2, 1e-1, 1.0):
             config = Config(
                 image_size=64,
                 style_layers=layers,
                 content_weight=ratio,
                 init="noise",
-                num_steps=80,
+                num_steps=40,
             )
             losses = stylize(
                 samples[0], samples[1:], config, extractor=extractor

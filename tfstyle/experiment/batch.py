@@ -21,10 +21,11 @@ from tfstyle.errors import TfstyleError
 from tfstyle.errors import one_line
 from tfstyle.errors import raising_out_of_memory_errors
 from tfstyle.experiment import resume
+from tfstyle.experiment import run
 from tfstyle.experiment import run_directory
-from tfstyle.experiment import session
 from tfstyle.experiment.manifest import Job
 from tfstyle.experiment.manifest import read_manifest
+from tfstyle.experiment.session import Session
 from tfstyle.network.weights import WeightsError
 from tfstyle.system.signals import StopSignals
 from tfstyle.system.tensorflow_setup import SetupError
@@ -35,7 +36,7 @@ MAX_STEM = 60
 MAX_MESSAGE = 1000
 
 
-def run_batch(config: Config, machine: session.Machine) -> int:
+def run_batch(config: Config, session: Session) -> int:
     """Paints the manifest's pictures that are this process' and not there yet.
 
     A picture that cannot be made is a failure, which is named at the end; the
@@ -43,7 +44,7 @@ def run_batch(config: Config, machine: session.Machine) -> int:
 
     Args:
         config: the choices that the lines leave out; not a resolved one.
-        machine: TensorFlow and the networks.
+        session: TensorFlow and the networks.
 
     Returns:
         The exit status: 128 and the number of the signal that ended it, else
@@ -81,7 +82,7 @@ def run_batch(config: Config, machine: session.Machine) -> int:
             own.source,
         )
     with StopSignals() as signals:
-        batch = _Batch(config, folder, machine, signals, len(jobs))
+        batch = _Batch(config, folder, session, signals, len(jobs))
         for number, job in enumerate(jobs, start=1):
             if signals.number:
                 break
@@ -111,14 +112,14 @@ class _Batch:
         self,
         config: Config,
         folder: str,
-        machine: session.Machine,
+        session: Session,
         signals: StopSignals,
         total: int,
     ):
         self.failures: list[tuple[Job, str]] = []
         self._config = config
         self._folder = folder
-        self._machine = machine
+        self._session = session
         self._signals = signals
         self._total = total
         self._num_painted = 0
@@ -141,7 +142,7 @@ class _Batch:
         except WeightsError:
             raise  # those of the next job are the same
         except TfstyleError as error:
-            if isinstance(error, SetupError) and not self._machine.device:
+            if isinstance(error, SetupError) and not self._session.device:
                 raise  # it is of all
             reason = one_line(str(error) or repr(error), MAX_MESSAGE)
             if self._signals.number:
@@ -200,27 +201,32 @@ class _Batch:
         config = job.to_config(
             self._config, workdir_of(self._folder, job.output)
         )
-        session.check_images(config)
-        config, images = session.read_images(config)
+        run.check_images(config)
+        config, images = run.read_images(config)
         if resume.is_finished(
-            config, images, lambda: self._machine.hash_weights(config)
+            config, images, lambda: self._session.hash_weights(config)
         ):
             self._num_before += 1
             return None
         run_directory.check_output(config)
-        if not self._machine.device:
-            self._machine.start(self._config)
-            logging.info("%s", self._machine.device)
+        if not self._session.device:
+            self._session.start(self._config)
+            logging.info("%s", self._session.device)
         checkpoints = os.path.join(config.workdir, resume.FOLDER)
         can_go_on = os.path.isdir(checkpoints) and os.listdir(checkpoints)
         if os.path.exists(config.output_image) and not can_go_on:
             config = _restarting(config)
-        paint = session.paint_images
         try:
-            return paint(config, images, self._machine, self._signals)[0]
+            return self._run(config, images)
         except resume.OtherRunError:
             config = _restarting(config)
-            return paint(config, images, self._machine, self._signals)[0]
+            return self._run(config, images)
+
+    def _run(self, config: Config, images):
+        result, _ = run.run_with_images(
+            config, images, self._session, self._signals
+        )
+        return result
 
     def _time_left(self, num_left: int) -> str:
         if not num_left:

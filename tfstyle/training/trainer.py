@@ -57,6 +57,11 @@ class Result:
         """Update steps made in all."""
         return sum(self.steps)
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing but the config and the images ended the run."""
+        return self.reason in ("steps", "converged", "max_evaluations")
+
 
 class NotFiniteError(TfstyleError, ArithmeticError):
     """The loss or its gradient stopped being finite."""
