@@ -52,4 +52,4 @@ def real_weights():
     except WeightsError as error:
         if os.environ.get("CI"):
             raise
-        pytest.skip(f"VGG19's weights are not to be had: {error}")
+        pytest.skip(f"VGG19's weights cannot be loaded: {error}")

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from tests import ROOT
-from tfstyle.config.config import Config
+from tfstyle.config.run_config import RunConfig
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
@@ -136,7 +136,7 @@ def test_links_and_files_are_there():
 
 def test_flags_that_are_named_exist():
     ours = re.sub(r"^```console.*?^```$", "", README, flags=re.M | re.S)
-    known = set(Config.__dataclass_fields__) | {"flagfile", "help"}
+    known = set(RunConfig.__dataclass_fields__) | {"flagfile", "help"}
     for path in [*ROOT.glob("tools/*.py"), *ROOT.glob("tfstyle/**/*.py")]:
         text = path.read_text(encoding="utf-8")
         known |= set(re.findall(r'flags\.DEFINE_\w+\(\s*"(\w+)"', text))

@@ -11,15 +11,18 @@ from absl import flags
 from absl import logging
 
 from tfstyle.config import flags as config_flags
-from tfstyle.config.config import Config
+from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import TfstyleError
 from tfstyle.errors import one_line
 from tfstyle.errors import raising_out_of_memory_errors
 
-config_flags.define_flags()
+FLAGS = flags.FlagValues()
+"""Not absl's global ones: other programs may import this module."""
+config_flags.define_flags(FLAGS)
+flags.DEFINE_integer("verbosity", 0, "", short_name="v", flag_values=FLAGS)
 
 
-def main(config: Config) -> int:
+def main(config: RunConfig) -> int:
     """Runs the command line's job; returns the exit status."""
     return run_expecting_errors(lambda: _run(config))
 
@@ -38,13 +41,13 @@ def run_expecting_errors(work: Callable[[], int]) -> int:
         return error.status
 
 
-def _run(config: Config) -> int:
+def _run(config: RunConfig) -> int:
     """Paints or exports; returns the exit status."""
     from tfstyle.experiment import batch
     from tfstyle.experiment.run import run_picture
     from tfstyle.experiment.session import Session
 
-    session = Session(verbose=flags.FLAGS.verbosity > 0)
+    session = Session(verbose=logging.get_verbosity() > 0)
     if config.manifest:
         return batch.run_batch(config, session)
     if config.export_dir:
@@ -54,7 +57,7 @@ def _run(config: Config) -> int:
     return 128 + number if number else 0
 
 
-def _export(config: Config, session) -> None:
+def _export(config: RunConfig, session) -> None:
     """Writes the feature extractor as a SavedModel."""
     config = dataclasses.replace(
         config, convolution="direct", strategy="one_device"
@@ -73,13 +76,21 @@ def _export(config: Config, session) -> None:
     logging.info("Wrote %s", path)
 
 
+def _parse(argv: list[str]) -> RunConfig:
+    """Reads the command line; absl's own flags keep their defaults."""
+    config = config_flags.parse(argv, FLAGS)
+    flags.FLAGS(argv[:1])
+    logging.set_verbosity(FLAGS.verbosity)
+    return config
+
+
 def run() -> None:
     """Runs the program on the command line of this process."""
     if sys.stderr is None:
         # Else the next file opened would take its number and its messages.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
-    app.run(main, flags_parser=config_flags.parse)
+    app.run(main, flags_parser=_parse)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from absl import flags
 from contact_sheet import draw_sheet
 
 from tfstyle.config import flags as config_flags
-from tfstyle.config.config import Config
+from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.images.files import read_image
 from tfstyle.images.files import resize
@@ -42,6 +42,7 @@ from tfstyle.training.extractor import make_extractor
 from tfstyle.training.problem import Problem
 from tfstyle.training.stylize import stylize
 
+config_flags.define_flags()
 _OUTPUT = flags.DEFINE_string("output", None, "folder", required=True)
 _EVALUATIONS = flags.DEFINE_list(
     "evaluations", ["20", "50", "100", "300"], "at which to look, ascending"
@@ -59,12 +60,12 @@ POOLINGS = ("average", "max")
 DEEPEST = "block5_conv1"
 
 
-def main(config: Config) -> int:
+def main(config: RunConfig) -> int:
     """Runs both poolings, prints three tables and writes the pictures."""
     return run_expecting_errors(lambda: _compare(config))
 
 
-def _compare(config: Config) -> int:
+def _compare(config: RunConfig) -> int:
     if not config.content_image or len(config.style_images) != 1:
         raise ConfigError(
             "`content_image` and one of `style_images` must be given."
@@ -189,7 +190,7 @@ def _evenness(gradient):
     return float(tf.square(tf.reduce_mean(norms)) / mean_square)
 
 
-def _parse(argv: list[str]) -> Config:
+def _parse(argv: list[str]) -> RunConfig:
     return config_flags.parse([argv[0], *PRESET, *argv[1:]])
 
 

@@ -36,7 +36,7 @@ from absl import logging
 
 from tfstyle.config import flagfile
 from tfstyle.config import flags as config_flags
-from tfstyle.config.config import Config
+from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.images import files as image_files
 from tfstyle.main import run_expecting_errors
@@ -47,6 +47,7 @@ LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 RATIOS = (1e-3, 1e-2, 1e-1, 1.0)
 """Of relative losses, which weigh alike at every size and in every row."""
 
+config_flags.define_flags()
 _FIGURE = flags.DEFINE_integer("figure", None, "of the paper, 1 to 3")
 _CONTENT = flags.DEFINE_string("content", None, "the photograph")
 _STYLES = flags.DEFINE_list("styles", [], "paintings")
@@ -61,7 +62,7 @@ class Cell:
         name: of its file, without the ending.
         row: its label.
         column: likewise.
-        values: by field of Config, what makes it.
+        values: by field of RunConfig, what makes it.
     """
 
     name: str
@@ -70,7 +71,7 @@ class Cell:
     values: dict[str, Any]
 
 
-def main(config: Config) -> int:
+def main(config: RunConfig) -> int:
     """Paints what is not there, and draws the figure once all is."""
     return run_expecting_errors(lambda: _reproduce(config))
 
@@ -135,7 +136,7 @@ def make_cells(
     ]
 
 
-def _reproduce(config: Config) -> int:
+def _reproduce(config: RunConfig) -> int:
     figure, folder = _FIGURE.value, _OUTPUT.value
     if figure not in (1, 2, 3):
         raise ConfigError(f"`figure` must be 1, 2 or 3. Received: {figure}.")
@@ -160,7 +161,7 @@ def _reproduce(config: Config) -> int:
     from tfstyle.experiment.manifest import read_manifest
     from tfstyle.experiment.session import Session
 
-    session = Session(verbose=flags.FLAGS.verbosity > 0)
+    session = Session(verbose=logging.get_verbosity() > 0)
     status = batch.run_batch(config, session)
     if status:
         return status
@@ -180,7 +181,7 @@ def _reproduce(config: Config) -> int:
     return 0
 
 
-def _is_whole(job, config: Config, session) -> bool:
+def _is_whole(job, config: RunConfig, session) -> bool:
     """Returns whether a cell is there, made by its flags and to its end."""
     from tfstyle.experiment import batch
     from tfstyle.experiment import resume
@@ -193,7 +194,7 @@ def _is_whole(job, config: Config, session) -> bool:
     )
 
 
-def _draw(figure: int, folder: str, rows, config: Config) -> None:
+def _draw(figure: int, folder: str, rows, config: RunConfig) -> None:
     """Writes the sheet and the table of a figure whose cells are there."""
     from contact_sheet import draw_sheet
 
@@ -281,7 +282,7 @@ def _distinct_stems(paths: Sequence[str]) -> list[str]:
     return [f"{i}_{stem}" for i, stem in enumerate(stems, start=1)]
 
 
-def _parse(argv: list[str]) -> Config:
+def _parse(argv: list[str]) -> RunConfig:
     """Puts the figure's flagfile before what is given."""
     given = " ".join(argv[1:])
     figure = re.search(r"--?figure[= ]([123])\b", given)

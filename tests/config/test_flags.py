@@ -12,10 +12,10 @@ from absl import flags
 import tfstyle
 from tests import ROOT
 from tfstyle.config import flags as config_flags
-from tfstyle.config.config import Config
+from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 
-FIELDS = dataclasses.fields(Config)
+FIELDS = dataclasses.fields(RunConfig)
 TIMEOUT = 60  # seconds, for processes that need less than one
 
 
@@ -76,7 +76,7 @@ def test_flags_and_fields_are_one_to_one():
 
 
 def test_parse_returns_defaults_without_flags():
-    assert parse() == Config()
+    assert parse() == RunConfig()
 
 
 def test_parse_reads_every_kind_of_flag():
@@ -91,7 +91,7 @@ def test_parse_reads_every_kind_of_flag():
         "--overwrite",
         "--optimizer",
         "adam",
-    ) == Config(
+    ) == RunConfig(
         content_image="a=b.jpg",
         style_images=["one, two.jpg", "three.jpg"],
         style_blend_weights=[1.0, 2.5],
@@ -102,7 +102,7 @@ def test_parse_reads_every_kind_of_flag():
         overwrite=True,
         optimizer="adam",
     )
-    assert parse("--overwrite=true", "--nooverwrite") == Config()
+    assert parse("--overwrite=true", "--nooverwrite") == RunConfig()
 
 
 def test_parse_takes_empty_list_for_none():
@@ -177,7 +177,7 @@ def test_parse_reads_every_config(path, monkeypatch):
         ),
         (
             ["--num_steps=5.5"],
-            "`num_steps` must be a list of whole numbers."
+            "`num_steps` must be a list of integers."
             " Received: num_steps='5.5'.",
         ),
         (["--seed="], "`seed` must be an integer. Received: seed=''."),
@@ -430,7 +430,7 @@ def test_a_picture_that_says_its_flags_gets_none_of_older_ones(tmp_path):
     from tfstyle.config import flagfile
     from tfstyle.config.flags import read_picture_flags
 
-    lines = Config().resolved().to_flags(only_pixels=True)
+    lines = RunConfig().resolved().to_flags(only_pixels=True)
     path = str(tmp_path / "picture.png")
     write_picture(path, flagfile.make_text(lines, {}))
     assert read_picture_flags(path) == lines
@@ -489,7 +489,7 @@ def test_flags_of_a_former_release_may_say_that_they_do_nothing(
     """So the texts of older pictures are still flagfiles."""
     (tmp_path / "a.cfg").write_text("--averaging=0.0\n--seed=8\n")
     config = parse(f"--flagfile={tmp_path / 'a.cfg'}", "--recompute=false")
-    assert config == Config(seed=8)
+    assert config == RunConfig(seed=8)
     assert "`averaging` is no longer a flag" in refusal("--averaging=0.5")
     assert "`recompute` is no longer a flag" in refusal("--recompute")
 

@@ -155,7 +155,7 @@ def test_first_process_killed_ends_the_other(tmp_path):
     assert "Traceback" not in said
 
 
-@pytest.mark.parametrize("frozen", [0, 1])
+@pytest.mark.parametrize("frozen", [pytest.param(0, marks=pytest.mark.soak), 1])
 def test_frozen_process_ends_the_other(tmp_path, frozen):
     """By `cluster_timeout`, as it gives no sign."""
     started = start_two(*LONG, "--cluster_timeout=4", f"--workdir={tmp_path}")
@@ -173,7 +173,11 @@ def test_frozen_process_ends_the_other(tmp_path, frozen):
 
 
 @pytest.mark.parametrize(
-    ("number", "which"), [(0, signal.SIGINT), (1, signal.SIGTERM)]
+    ("number", "which"),
+    [
+        pytest.param(0, signal.SIGINT, marks=pytest.mark.soak),
+        (1, signal.SIGTERM),
+    ],
 )
 def test_signal_to_one_process_ends_both_at_a_step(tmp_path, number, which):
     started = start_two(*LONG, f"--workdir={tmp_path}")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tfstyle.config.config import Config
+from tfstyle.config.run_config import RunConfig
 from tfstyle.distributed.environment import ALONE
 from tfstyle.distributed.environment import Cluster
 from tfstyle.distributed.environment import ClusterError
@@ -22,7 +22,7 @@ from tfstyle.distributed.strategy import make_replicas
     ],
 )
 def test_strategy_follows_what_there_is(strategy, cluster, expected):
-    config = choose_strategy(Config(strategy=strategy), cluster)
+    config = choose_strategy(RunConfig(strategy=strategy), cluster)
     assert config.strategy == expected
 
 
@@ -37,22 +37,22 @@ def test_several_gpus_share_a_picture_unless_it_needs_the_whole_frame(
         ("mixed_bfloat16", "mirrored"),
         ("mixed_float16", "one_device"),
     ):
-        config = choose_strategy(Config(precision=precision), ALONE)
+        config = choose_strategy(RunConfig(precision=precision), ALONE)
         assert config.strategy == expected
 
 
 def test_strategy_over_processes_needs_some():
-    config = Config(strategy="multi_worker")
+    config = RunConfig(strategy="multi_worker")
     with pytest.raises(ClusterError, match="neither TF_CONFIG nor srun's"):
         choose_strategy(config, ALONE)
 
 
 def test_one_device_has_no_replicas():
-    assert make_replicas(Config(strategy="one_device"), ALONE) is None
+    assert make_replicas(RunConfig(strategy="one_device"), ALONE) is None
 
 
 def test_mirrored_takes_the_devices_of_this_process():
-    replicas = make_replicas(Config(strategy="mirrored"), ALONE)
+    replicas = make_replicas(RunConfig(strategy="mirrored"), ALONE)
     assert (replicas.size, replicas.index) == (1, 0)
     assert replicas.num_replicas >= 1
     replicas.lead(0)  # nobody is told, and nothing is waited for

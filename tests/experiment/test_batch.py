@@ -11,7 +11,7 @@ import pytest
 
 from tests.processes import finish
 from tests.processes import start
-from tfstyle.config.config import Config
+from tfstyle.config.run_config import RunConfig
 from tfstyle.experiment import batch
 from tfstyle.images.files import read_text
 
@@ -351,4 +351,4 @@ def test_workdir_of_an_output_is_the_same_for_every_name_of_it():
     assert batch.workdir_of("w", "other/a.png") != path
     long = batch.workdir_of("w", "é" * 300 + ".png")
     assert len(os.path.basename(long).encode()) < 200
-    Config(workdir=long)
+    RunConfig(workdir=long)

@@ -138,7 +138,7 @@ def test_one_flipped_bit_is_found(tmp_path, generator):
         file.write(data)
     with pytest.raises(CheckpointError, match="damaged"):
         read_checkpoint(checkpoints.path)
-    text = "No checkpoint in .* is whole. Give --resume=restart"
+    text = "Every checkpoint in .* is damaged. Start anew with --resume=restart"
     with pytest.raises(CheckpointError, match=text):
         read_latest(str(tmp_path))
 

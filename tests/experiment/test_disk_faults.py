@@ -80,7 +80,9 @@ def error_of(stderr):
     return line
 
 
-@pytest.mark.parametrize("log_every_steps", [1, 1000])
+@pytest.mark.parametrize(
+    "log_every_steps", [1, pytest.param(1000, marks=pytest.mark.soak)]
+)
 def test_run_on_a_full_disk_goes_on_once_there_is_room(
     disk, left_alone, log_every_steps
 ):
@@ -92,8 +94,8 @@ def test_run_on_a_full_disk_goes_on_once_there_is_room(
     assert status == 1
     assert re.fullmatch(
         r"error: .*No space left on device.*\. The checkpoint"
-        r" '.*/step_\d+_\w+\.npz' is whole: the same command goes on from"
-        r" there\.",
+        r" '.*/step_\d+_\w+\.npz' is intact: the same command"
+        r" continues from there\.",
         error_of(stderr),
     )
     for line in (disk / "run" / "metrics.jsonl").read_text().splitlines():
@@ -133,7 +135,7 @@ def test_file_of_limited_size_is_an_error_of_one_line(tmp_path):
     assert status == 1
     assert re.search(
         r"File too large: '.*/step_000020_\w+\.npz'\. The checkpoint"
-        r" '.*/step_000000_\w+\.npz' is whole",
+        r" '.*/step_000000_\w+\.npz' is intact",
         error_of(stderr),
     )
     assert [
@@ -159,7 +161,9 @@ def test_metrics_hold_whole_lines_where_the_disk_ends(tmp_path):
     assert "'metrics.jsonl'" in done.stdout
 
 
-@pytest.mark.parametrize("log_every_steps", [1, 100000])
+@pytest.mark.parametrize(
+    "log_every_steps", [1, pytest.param(100000, marks=pytest.mark.soak)]
+)
 def test_workdir_that_vanishes_ends_the_run(tmp_path, log_every_steps):
     workdir = tmp_path / "run"
     process = start(

@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 from tests import ROOT
 from tests import hostile
 from tfstyle.config import flags as config_flags
-from tfstyle.config.config import Config
+from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.experiment import checkpoint
 from tfstyle.experiment import inputs
@@ -113,7 +113,7 @@ def test_read_image_raises_image_errors_only(tmp_path, capfd, factor):
 
 
 def parse_file(path):
-    """Returns a flagfile's Config, or the line and status that ended it."""
+    """Returns a flagfile's RunConfig, or the line and status that ended it."""
     flag_values = flags.FlagValues()
     config_flags.define_flags(flag_values)
     out, err = io.StringIO(), io.StringIO()
@@ -130,8 +130,8 @@ def check_flagfile(path):
     start = time.process_time()
     found = parse_file(path)
     assert time.process_time() - start < PROMPT
-    if isinstance(found, Config):
-        assert found == Config(**vars(found))
+    if isinstance(found, RunConfig):
+        assert found == RunConfig(**vars(found))
         return True
     status, text = found
     if status:
@@ -160,7 +160,9 @@ def test_parse_takes_or_refuses_every_mutated_config(
 
 values = st.text() | st.integers().map(str) | st.floats().map(str)
 values |= st.lists(values | st.just('"'), max_size=4).map(",".join)
-known = st.sampled_from([*Config.__dataclass_fields__, "undefok", "flags_from"])
+known = st.sampled_from(
+    [*RunConfig.__dataclass_fields__, "undefok", "flags_from"]
+)
 lines = st.builds(
     "{}{}={}".format, st.sampled_from(["--", "-", "--no"]), known, values
 )
@@ -207,7 +209,7 @@ def test_pictures_of_any_name_are_read_as_a_flagfile_says(
     monkeypatch.chdir(tmp_path)
     image_files.write_image(name, np.zeros((16, 17, 3), np.uint8))
     fields = ("style_images", "content_masks", "style_masks")
-    config = Config(content_image=name, **{key: [name] for key in fields})
+    config = RunConfig(content_image=name, **{key: [name] for key in fields})
     lines = "\n".join(config.to_flags())
     path = save_bytes(tmp_path / "flags.cfg", lines.encode())
     assert parse_file(path) == config
@@ -220,7 +222,7 @@ def test_pictures_of_any_name_are_read_as_a_flagfile_says(
 def test_name_of_two_lines_is_refused_by_its_field(field):
     name = "a\n--seed=1"
     with pytest.raises(ConfigError, match=f"`{field}` must be a name without"):
-        Config(**{field: [name]})
+        RunConfig(**{field: [name]})
 
 
 # Weight files.
@@ -264,7 +266,7 @@ def test_read_weights_raises_weights_errors_only(two_layers, tmp_path, factor):
 
 
 def probe(path):
-    """Reads all of a checkpoint as a run would; returns whether it is whole."""
+    """Reads all of a checkpoint like a run; returns whether it is intact."""
     found = outcome(CheckpointError, checkpoint.read_checkpoint, path)
     if isinstance(found, CheckpointError):
         assert repr(path) in str(found)
@@ -328,7 +330,7 @@ anything = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(texts, inner),
 )
 IMAGES = ImageFiles(None, None, [np.ones((6, 5, 3), np.uint8)], [], [], None)
-CONFIG = Config(style_images=["b.png"], num_levels=2, num_steps=(10, 20))
+CONFIG = RunConfig(style_images=["b.png"], num_levels=2, num_steps=(10, 20))
 JOB = RunIdentity.of_run(CONFIG, IMAGES).to_json()
 
 
@@ -367,8 +369,8 @@ def test_numbers_of_wrong_types_are_errors_of_ours(tmp_path, factor):
         {"format": st.just(1), "job": job, "state": state}
     )
     repeat(check, header | anything, 300 * factor)
-    # A ConfigError is for an `auto` that was settled as none can be.
-    assert ends - {ConfigError} == {CheckpointError, OtherRunError, Config}
+    # A ConfigError is for an `auto` that was resolved to an impossible value.
+    assert ends - {ConfigError} == {CheckpointError, OtherRunError, RunConfig}
 
 
 @pytest.mark.parametrize("value", [10**400, -(10**400), float("nan"), [[]]])

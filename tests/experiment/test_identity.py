@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tfstyle.config import flagfile
-from tfstyle.config.config import Config
+from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.experiment import resume
 from tfstyle.experiment.identity import RunIdentity
@@ -27,7 +27,7 @@ IMAGES = ImageFiles(
 @pytest.fixture
 def config(tmp_path):
     """Returns a config whose picture is there, as a run writes it."""
-    config = Config(
+    config = RunConfig(
         content_image="a.png",
         style_images=["b.png"],
         output_image=str(tmp_path / "out.png"),

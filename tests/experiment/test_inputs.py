@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfstyle.config.config import Config
+from tfstyle.config.run_config import RunConfig
 from tfstyle.experiment.inputs import describe_image
 from tfstyle.experiment.inputs import read_image_files
 from tfstyle.images.files import ImageError
@@ -29,7 +29,7 @@ def test_every_file_is_read(save):
     mask, inside = save("mask.png", 1)
     start, initial = save("start.png")
     images = read_image_files(
-        Config(
+        RunConfig(
             content_image=content,
             style_images=[one, two],
             content_masks=[mask, mask],
@@ -56,7 +56,7 @@ def test_every_file_is_read(save):
 
 
 def test_what_is_not_named_is_not_read(save):
-    images = read_image_files(Config(style_images=[save("a.png")[0]]))
+    images = read_image_files(RunConfig(style_images=[save("a.png")[0]]))
     assert images.content is images.alpha is images.initial_image is None
     assert list(images.describe()) == ["style_images 1"]
 
@@ -67,13 +67,13 @@ def test_what_is_not_named_is_not_read(save):
 def test_missing_file_is_named(field):
     value = "nowhere.png"
     is_list = field in ("style_images", "content_masks")
-    config = Config(**{field: [value] if is_list else value})
+    config = RunConfig(**{field: [value] if is_list else value})
     with pytest.raises(ImageError, match=r"nowhere\.png"):
         read_image_files(config)
 
 
 def test_too_large_file_is_refused(save):
-    config = Config(style_images=[save("a.png")[0]], max_image_pixels=400)
+    config = RunConfig(style_images=[save("a.png")[0]], max_image_pixels=400)
     with pytest.raises(ImageError, match="at most 400 pixels"):
         read_image_files(config)
 

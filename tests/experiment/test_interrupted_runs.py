@@ -114,7 +114,10 @@ def check_interrupted(straight, workdir, kind, places, seed):
 
 @pytest.mark.parametrize(
     ("kind", "places"),
-    [("lbfgs", ("checkpoints", None)), ("adam", ("images",))],
+    [
+        ("lbfgs", ("checkpoints", None)),
+        pytest.param("adam", ("images",), marks=pytest.mark.soak),
+    ],
 )
 def test_killed_run_ends_as_if_left_alone(straight, tmp_path, kind, places):
     check_interrupted(straight, tmp_path / "killed", kind, places, seed=0)

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tfstyle.config.config import Config
+from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.config.values import FIELDS
 from tfstyle.experiment.manifest import MAX_LINE
@@ -28,7 +28,7 @@ def read(tmp_path, monkeypatch):
 
 
 def to_config(job, **base):
-    return job.to_config(Config(**base), "w")
+    return job.to_config(RunConfig(**base), "w")
 
 
 def test_csv_lines_are_read_as_flags_are(read):
@@ -124,7 +124,10 @@ def test_wrong_csv_line_is_its_own_failure(read, row, text):
         ('["x.png"]', "The line must be a JSON object."),
         ("7", "The line must be a JSON object."),
         ('{"seed": 1}', "`output_image` is missing."),
-        ('{"output_image": ["x.png"]}', "`output_image` must be a text."),
+        (
+            '{"output_image": ["x.png"]}',
+            "`output_image` must be a text or None.",
+        ),
         (
             '{"output_image": "x.png", "seed": "1"}',
             "`seed` must be an integer. Received: seed='1'.",
@@ -135,7 +138,7 @@ def test_wrong_csv_line_is_its_own_failure(read, row, text):
         ),
         (
             '{"output_image": "x.png", "num_steps": [1.5]}',
-            "`num_steps` must be a list of whole numbers.",
+            "`num_steps` must be a list of integers.",
         ),
         (
             '{"output_image": "x.png", "style_images": "a.jpg"}',

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfstyle.config.config import Config
+from tfstyle.config.run_config import RunConfig
 from tfstyle.network.extractor import MAX_GRAPHS
 from tfstyle.objective.objective import make_value_and_gradient
 from tfstyle.objective.options import ObjectiveOptions
@@ -15,7 +15,7 @@ from tfstyle.objective.targets import compute_targets
 from tfstyle.training.extractor import make_extractor
 from tfstyle.training.stylize import stylize
 
-SMALL = Config(
+SMALL = RunConfig(
     weights="random",
     image_size=32,
     content_layers=("conv2_2",),

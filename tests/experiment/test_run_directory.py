@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tfstyle.config import flagfile
-from tfstyle.config.config import Config
+from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.experiment import run_directory
 from tfstyle.experiment.run_directory import WorkdirError
@@ -52,7 +52,7 @@ def make_run(folder, text=MADE):
 
 
 def check(**fields):
-    run_directory.check_output(Config(**fields))
+    run_directory.check_output(RunConfig(**fields))
 
 
 def refuses(text):
@@ -291,20 +291,20 @@ def test_check_output_refuses_a_folder_as_the_output(current_folder, overwrite):
 
 
 def test_make_workdir_makes_the_named_folder(current_folder):
-    assert run_directory.make_workdir(Config(workdir="a/b")) == "a/b"
+    assert run_directory.make_workdir(RunConfig(workdir="a/b")) == "a/b"
     assert (current_folder / "a" / "b").is_dir()
     assert not (current_folder / "runs").exists()
 
 
 def test_make_workdir_leaves_what_is_in_the_named_folder(current_folder):
     make_run(current_folder / "w")
-    assert run_directory.make_workdir(Config(workdir="w")) == "w"
+    assert run_directory.make_workdir(RunConfig(workdir="w")) == "w"
     assert (current_folder / "w" / "flags.cfg").read_text() == MADE
 
 
 def test_make_workdir_names_a_fresh_folder_by_the_time(current_folder):
     before = time.strftime("%Y-%m-%d-%H%M%S")
-    path = run_directory.make_workdir(Config())
+    path = run_directory.make_workdir(RunConfig())
     after = time.strftime("%Y-%m-%d-%H%M%S")
     assert os.path.dirname(path) == "runs"
     assert before <= os.path.basename(path) <= after
@@ -314,7 +314,7 @@ def test_make_workdir_names_a_fresh_folder_by_the_time(current_folder):
 
 def test_make_workdir_numbers_the_folders_of_one_second(monkeypatch):
     monkeypatch.setattr(time, "strftime", lambda _: "2015-08-26-120000")
-    paths = [run_directory.make_workdir(Config()) for _ in range(3)]
+    paths = [run_directory.make_workdir(RunConfig()) for _ in range(3)]
     assert paths == [
         "runs/2015-08-26-120000",
         "runs/2015-08-26-120000-2",
@@ -335,18 +335,18 @@ def test_make_workdir_refuses_when_a_file_is_in_the_way(
         WorkdirError,
         match=rf"^The workdir cannot be made \(.*{reason}.*\)\. Name another",
     ):
-        run_directory.make_workdir(Config(workdir=name))
+        run_directory.make_workdir(RunConfig(workdir=name))
 
 
 def test_make_workdir_refuses_when_runs_is_a_file(current_folder):
     (current_folder / "runs").write_text("")
     with pytest.raises(WorkdirError, match=r"File exists.*`workdir`"):
-        run_directory.make_workdir(Config())
+        run_directory.make_workdir(RunConfig())
 
 
 def test_make_workdir_makes_what_check_output_let_pass(current_folder):
     for fields in ({}, {"workdir": "w"}, {"workdir": "x/y/"}):
-        config = Config(**fields)
+        config = RunConfig(**fields)
         run_directory.check_output(config)
         assert os.path.isdir(run_directory.make_workdir(config))
         run_directory.check_output(config)

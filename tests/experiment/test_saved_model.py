@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tests import ROOT
 from tests import references
-from tfstyle.config.config import Config
+from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.experiment import saved_model
 from tfstyle.images.files import write_image
@@ -50,7 +50,7 @@ np.savez(sys.argv[3], **found)
 
 @pytest.fixture(scope="module")
 def config():
-    return Config(
+    return RunConfig(
         weights="random", convolution="direct", padding="zero"
     ).resolved()
 
@@ -153,7 +153,7 @@ def test_features_equal_an_independent_vgg19(
 def test_real_features_equal_an_independent_vgg19(
     samples, real_weights, tmp_path
 ):
-    config = Config(convolution="direct", padding="zero").resolved()
+    config = RunConfig(convolution="direct", padding="zero").resolved()
     extractor = make_extractor(config)
     path = saved_model.export_extractor(
         extractor, config, str(tmp_path / "real")
@@ -209,7 +209,7 @@ def test_too_small_an_image_is_told_so(ask):
 
 @pytest.mark.slow
 def test_smallest_side_is_a_position_of_the_deepest_layer(tmp_path):
-    config = Config(
+    config = RunConfig(
         weights="random",
         convolution="direct",
         content_layers=("pool5",),
@@ -246,7 +246,7 @@ def test_asset_describes_the_export(exported, config, extractor):
 
 @pytest.mark.slow
 def test_asset_tells_what_rescaled_filters_were_divided_by(tmp_path):
-    config = Config(
+    config = RunConfig(
         weights="random",
         convolution="direct",
         content_layers=("conv1_1",),
@@ -273,13 +273,13 @@ def test_asset_tells_what_rescaled_filters_were_divided_by(tmp_path):
 
 @pytest.mark.slow
 def test_versions_count_up_and_are_never_touched(extractor, tmp_path):
-    config = Config(content_layers=("conv1_1",), style_layers=("conv1_1",))
+    config = RunConfig(content_layers=("conv1_1",), style_layers=("conv1_1",))
     (tmp_path / "7").mkdir()
     (tmp_path / "notes").mkdir()
     for version in ("8", "9"):
         path = saved_model.export_extractor(
             make_extractor(
-                Config(
+                RunConfig(
                     weights="random",
                     convolution="direct",
                     content_layers=config.content_layers,
@@ -356,7 +356,7 @@ def test_main_exports_without_images(tmp_path):
 )
 def test_config_refuses_what_contradicts_an_export(settings, text):
     with pytest.raises(ConfigError, match=f"^{re.escape(text)}$"):
-        Config(export_dir="served", **settings)
+        RunConfig(export_dir="served", **settings)
 
 
 def test_failed_export_leaves_nothing(extractor, config, tmp_path, monkeypatch):

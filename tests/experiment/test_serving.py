@@ -20,7 +20,7 @@ from google.protobuf import text_format
 from PIL import Image
 
 from tests import ROOT
-from tfstyle.config.config import Config
+from tfstyle.config.run_config import RunConfig
 from tfstyle.experiment import saved_model
 from tfstyle.training.extractor import make_extractor
 
@@ -60,7 +60,7 @@ message_type {
 
 @pytest.fixture(scope="module")
 def signatures(tmp_path_factory):
-    config = Config(
+    config = RunConfig(
         weights="random",
         convolution="direct",
         content_layers=("conv2_1",),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests import ROOT
-from tfstyle.config.config import Config
+from tfstyle.config.run_config import RunConfig
 from tfstyle.images.files import read_image
 from tfstyle.images.files import resize
 from tfstyle.training.extractor import make_extractor
@@ -96,10 +96,10 @@ def test_figure_3_has_layers_by_ratio(monkeypatch):
     ] * 5
     for number, row in enumerate(rows, start=1):
         for cell, ratio in zip(row, tool.RATIOS, strict=True):
-            config = Config(**cell.values)
+            config = RunConfig(**cell.values)
             assert config.content_weight / config.style_weight == ratio
-            assert config.style_layers == Config().style_layers[:number]
-            assert config.content_layers == Config().content_layers
+            assert config.style_layers == RunConfig().style_layers[:number]
+            assert config.content_layers == RunConfig().content_layers
     names = [cell.name for row in rows for cell in row]
     assert len(set(names)) == 20
 
@@ -147,7 +147,7 @@ def test_lower_layers_keep_more_of_the_pixels(samples, real_weights):
     content = resize(samples[0], 72, 96).astype(float)
     errors = []
     for layer in LAYERS[::2]:
-        config = Config(
+        config = RunConfig(
             image_size=96,
             content_layers=(layer,),
             content_weight=1.0,
@@ -169,7 +169,7 @@ def test_lower_layers_keep_more_of_the_pixels(samples, real_weights):
 def test_style_loss_of_a_texture_falls(real_weights, size, num_steps, least):
     mosaic = read_image(str(ROOT / "tfstyle/samples/mosaic.jpg")).pixels
     totals = []
-    config = Config(
+    config = RunConfig(
         image_size=size,
         num_levels=1,
         loss_scale="absolute",
@@ -184,11 +184,11 @@ def test_style_loss_of_a_texture_falls(real_weights, size, num_steps, least):
 @pytest.mark.weights
 @pytest.mark.slow
 def test_alpha_trades_style_for_content_along_each_row(samples, real_weights):
-    extractor = make_extractor(Config())
+    extractor = make_extractor(RunConfig())
     for layers in (LAYERS[:1], LAYERS):
         contents, styles = [], []
         for ratio in (1e-2, 1e-1, 1.0):
-            config = Config(
+            config = RunConfig(
                 image_size=64,
                 style_layers=layers,
                 content_weight=ratio,

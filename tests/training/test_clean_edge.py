@@ -36,7 +36,9 @@ def extractor(real_weights):
     return make_extractor(Config().resolved())
 
 
-@pytest.mark.parametrize("start", ["noise", "content"])
+@pytest.mark.parametrize(
+    "start", ["noise", pytest.param("content", marks=pytest.mark.soak)]
+)
 @pytest.mark.parametrize(
     ("size", "num_levels"),
     [

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tests import ROOT
-from tfstyle.config.config import Config
+from tfstyle.config.run_config import RunConfig
 from tfstyle.training import memory
 from tfstyle.training.plan import resolve_for_machine
 
@@ -21,14 +21,14 @@ print(status, usage.ru_maxrss * 1024)
 """
 
 
-def settled(**fields):
+def resolved(**fields):
     fields.setdefault("convolution", "direct")
     steps = {"num_levels": 1, "num_steps": 500}
-    return Config(jit_compile="false", **(steps | fields)).resolved()
+    return RunConfig(jit_compile="false", **(steps | fields)).resolved()
 
 
 def needed(side=4096, **fields):
-    return memory.estimate(settled(**fields), side, side).memory
+    return memory.estimate_memory(resolved(**fields), side, side)
 
 
 def peak(workdir, *flags):
@@ -61,7 +61,7 @@ def test_need_grows_with_what_is_kept():
 
 def test_checkpoints_need_disk():
     def disk(**fields):
-        return memory.estimate(settled(**fields), 4096, 4096).disk
+        return memory.estimate_disk(resolved(**fields), 4096, 4096)
 
     assert disk() == pytest.approx(2 * 41 * 4096**2 * 12, rel=0.02)
     assert disk(optimizer="adam") == pytest.approx(
@@ -83,7 +83,7 @@ def test_auto_takes_the_largest_tile_that_fits(
     monkeypatch, free, side, tile_size
 ):
     monkeypatch.setattr(memory, "free_memory", lambda: free * GB)
-    config = Config(tile_size="auto", optimizer="adam").resolved()
+    config = RunConfig(tile_size="auto", optimizer="adam").resolved()
     config = resolve_for_machine(config)
     found = memory.choose_tile_size(config, side, side)
     assert found.tile_size == tile_size
@@ -91,7 +91,7 @@ def test_auto_takes_the_largest_tile_that_fits(
 
 
 def test_given_tile_size_is_kept():
-    config = resolve_for_machine(Config(tile_size=48).resolved())
+    config = resolve_for_machine(RunConfig(tile_size=48).resolved())
     assert memory.choose_tile_size(config, 4096, 4096).tile_size == 48
     assert memory.choose_tile_size(config, 4096, 4096).convolution == "direct"
 
@@ -101,7 +101,7 @@ def test_scarce_memory_is_warned_of_with_flags_that_fit(
 ):
     monkeypatch.setattr(memory, "free_memory", lambda: 8 * GB)
     caplog.set_level("INFO", logger="absl")
-    memory.log_needs(settled(), 4096, 4096, str(tmp_path))
+    memory.log_needs(resolved(), 4096, 4096, str(tmp_path))
     need, warning = (record.getMessage() for record in caplog.records[:2])
     assert re.match(
         r"Needs about \d+\.\d GB of memory, 8.0 GB are free; 17 GB of disk,",
@@ -124,17 +124,17 @@ def test_advice_and_auto_are_flags_that_go_together(
     monkeypatch, caplog, tmp_path, fields, text
 ):
     monkeypatch.setattr(memory, "free_memory", lambda: 8 * GB)
-    memory.log_needs(settled(**fields), 4096, 4096, str(tmp_path))
+    memory.log_needs(resolved(**fields), 4096, 4096, str(tmp_path))
     assert re.search(text, caplog.records[0].getMessage())
     found = memory.choose_tile_size(
-        settled(tile_size="auto", **fields), 4096, 4096
+        resolved(tile_size="auto", **fields), 4096, 4096
     )
     assert bool(found.tile_size) == (not fields)
 
 
 def test_enough_memory_is_said_in_one_line(caplog, tmp_path):
     caplog.set_level("INFO", logger="absl")
-    memory.log_needs(settled(), 64, 64, str(tmp_path))
+    memory.log_needs(resolved(), 64, 64, str(tmp_path))
     assert len(caplog.records) == 1
 
 

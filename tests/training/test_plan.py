@@ -18,7 +18,7 @@ def picture(height, width):
     return np.zeros((height, width, 3), np.uint8)
 
 
-def settle(content, styles, **fields):
+def resolve(content, styles, **fields):
     return resolve_for_images(Config(**fields).resolved(), content, styles)
 
 
@@ -33,25 +33,25 @@ def settle(content, styles, **fields):
     ],
 )
 def test_levels_begin_at_128_pixels(size, steps):
-    config = settle(picture(90, 120), [picture(9, 9)], image_size=size)
+    config = resolve(picture(90, 120), [picture(9, 9)], image_size=size)
     assert config.num_levels == len(steps)
     assert config.steps_by_level == steps
 
 
 def test_levels_follow_the_picture_s_own_size():
-    config = settle(None, [picture(300, 512)], image_size=0)
+    config = resolve(None, [picture(300, 512)], image_size=0)
     assert config.num_levels == 3
 
 
 def test_what_is_given_stays():
     given = {"init": "noise", "num_levels": 2, "num_steps": (7,)}
-    config = settle(picture(90, 120), [picture(9, 9)], **given)
+    config = resolve(picture(90, 120), [picture(9, 9)], **given)
     assert (config.init, config.num_levels) == ("noise", 2)
     assert config.steps_by_level == (7, 7)
 
 
 def test_steps_of_several_levels_are_of_as_many():
-    config = settle(picture(9, 9), [picture(9, 9)], num_steps=(1, 2, 3, 4))
+    config = resolve(picture(9, 9), [picture(9, 9)], num_steps=(1, 2, 3, 4))
     assert config.num_levels == 4
 
 
@@ -64,11 +64,11 @@ def test_steps_of_several_levels_are_of_as_many():
     ],
 )
 def test_init_is_the_content_if_a_style_changes_it(content, num_styles, init):
-    config = settle(content, [picture(16, 16)] * num_styles)
+    config = resolve(content, [picture(16, 16)] * num_styles)
     assert config.init == init
 
 
-def test_resolve_for_machine_settles_what_is_auto_on_a_cpu():
+def test_resolve_for_machine_resolves_every_auto_on_a_cpu():
     config = resolve_for_machine(Config())
     assert (config.convolution, config.jit_compile) == ("winograd", "false")
     assert resolve_for_machine(config) == config

@@ -593,7 +593,7 @@ def test_odd_sizes_are_painted_in_a_frame_and_cropped(samples, extractor):
 @pytest.mark.parametrize(
     "sizes",
     [
-        pytest.param((96, 192, 384), marks=pytest.mark.slow),
+        pytest.param((64, 128, 256), marks=pytest.mark.slow),
         pytest.param((256, 512, 1024), marks=pytest.mark.soak),
     ],
 )

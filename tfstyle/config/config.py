@@ -1,8 +1,9 @@
-"""The options of a run, with their defaults, in one place.
+"""The options of a picture, with their defaults, in one place.
 
 What an option means stands with it: its group in `--help`, its choices and
 bounds, and its scope. Flags, checks, manifest columns, the picture's text and
-the comparison of runs follow from these fields.
+the comparison of runs follow from these fields. Options of a run with files
+and a directory are in `run_config`.
 """
 
 import csv
@@ -11,7 +12,9 @@ import io
 from typing import Any
 
 from tfstyle.config import validation
+from tfstyle.config.fields import convert
 from tfstyle.config.fields import option
+from tfstyle.config.fields import ordered_fields
 
 LEARNING_RATES = {"lbfgs": 1.0, "adam": 5.0}
 PRECONDITIONERS = {"lbfgs": "frequency", "adam": "none"}
@@ -28,43 +31,20 @@ LOSS_WEIGHTS = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
-    """The options of one run. Lists may be given for tuples.
+    """The options of one picture, but for its images.
+
+    Lists may be given for tuples, and numbers of NumPy for Python's.
+
+    Example:
+        >>> Config(image_size=256, style_layers=["conv1_1"]).style_layers
+        ('block1_conv1',)
 
     Raises:
-        ConfigError: names the field, the rule, what came and the remedy.
+        ConfigError: names the field, the rule, the value and the remedy.
     """
 
-    content_image: str | None = option(
-        None,
-        "Images",
-        "content image file; without one a texture is synthesised",
-        scope="file",
-        is_path=True,
-    )
-    style_images: tuple[str, ...] = option(
-        (),
-        "Images",
-        "style image files; without one the content is reconstructed",
-        scope="file",
-        is_path=True,
-    )
     style_blend_weights: tuple[float, ...] = option(
         (), "Images", "one per style image, normalised to sum 1; default: equal"
-    )
-    content_masks: tuple[str, ...] = option(
-        (),
-        "Images",
-        "grey mask files, one per region of the output; white is inside",
-        scope="file",
-        is_path=True,
-    )
-    style_masks: tuple[str, ...] = option(
-        (),
-        "Images",
-        "grey mask files, one per style image; white marks the part whose"
-        " style is used",
-        scope="file",
-        is_path=True,
     )
     preserve_colors: str = option(
         "none",
@@ -72,23 +52,6 @@ class Config:
         "none; match: the style in the content's colors; luminance: only"
         " lightness is transferred",
         choices=("none", "luminance", "match"),
-    )
-    output_image: str | None = option(
-        None,
-        "Images",
-        "output file, .png, .jpg, .webp or .tif; default: output.png in the"
-        " workdir",
-        scope="run",
-        is_path=True,
-    )
-    manifest: str | None = option(
-        None,
-        "Images",
-        "many pictures: a .csv or .jsonl file with one line per picture, whose"
-        " columns are flags",
-        scope="run",
-        is_path=True,
-        of_batch=True,
     )
     image_size: int = option(
         512,
@@ -181,9 +144,9 @@ class Config:
     init: str = option(
         "auto",
         "Optimization",
-        "initial image: noise, content, style, gray or a file; auto: content"
-        " if there are content and style, else noise",
-        is_path=True,
+        "initial image: noise, content, style or gray; auto: content if there"
+        " are content and style, else noise",
+        choices=validation.INITS,
     )
     optimizer: str = option(
         "lbfgs", "Optimization", "lbfgs or adam", choices=("lbfgs", "adam")
@@ -231,62 +194,6 @@ class Config:
         above=0,
     )
     seed: int = option(0, "Optimization", "of every random number", least=0)
-    workdir: str | None = option(
-        None,
-        "Output",
-        "directory of the run; default: a new one under runs/",
-        scope="run",
-        is_path=True,
-        of_batch=True,
-    )
-    overwrite: bool = option(
-        False,
-        "Output",
-        "replace an output that another run made",
-        scope="run",
-    )
-    log_every_steps: int = option(
-        10,
-        "Output",
-        "steps between lines of metrics.jsonl",
-        scope="run",
-        least=1,
-    )
-    image_every_steps: int = option(
-        0,
-        "Output",
-        "steps between intermediate pictures in images/; 0: none",
-        scope="run",
-        least=0,
-    )
-    checkpoint_every_steps: int = option(
-        50,
-        "Output",
-        "steps between checkpoints, of which two are kept; 0: none",
-        scope="run",
-        least=0,
-    )
-    resume: str = option(
-        "auto",
-        "Output",
-        "auto: continue the run of the workdir; never: refuse if there is one;"
-        " restart: rename the old workdir and start anew",
-        scope="run",
-        choices=("auto", "never", "restart"),
-        of_batch=True,
-    )
-    report: bool = option(
-        False, "Output", "write report.html to the workdir", scope="run"
-    )
-    export_dir: str | None = option(
-        None,
-        "Output",
-        "export the feature extractor as a SavedModel to a new numbered"
-        " version below this directory; needs no images",
-        scope="run",
-        is_path=True,
-        of_batch=True,
-    )
     intra_op_threads: int = option(
         0,
         "Machine",
@@ -346,29 +253,17 @@ class Config:
     strategy: str = option(
         "auto",
         "Machine",
-        "one_device; mirrored: the picture over all GPUs; multi_worker: over"
-        " the processes of TF_CONFIG or Slurm; auto: by the available devices",
+        "one_device; mirrored: the picture over all GPUs; auto: by the"
+        " available devices",
         scope="run",
-        choices=("auto", "one_device", "mirrored", "multi_worker"),
-        of_batch=True,
-    )
-    cluster_timeout: float = option(
-        300.0,
-        "Machine",
-        "seconds after which absent or silent processes end the run",
-        scope="run",
-        above=0,
-        most=validation.MAX_TIMEOUT,
+        choices=("auto", "one_device", "mirrored"),
         of_batch=True,
     )
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, list):
-                object.__setattr__(self, field.name, tuple(value))
-        if isinstance(self.num_steps, int):
-            object.__setattr__(self, "num_steps", (self.num_steps,))
+            value = convert(field, getattr(self, field.name))
+            object.__setattr__(self, field.name, value)
         for name in ("num_levels", "tile_size"):
             value = getattr(self, name)
             if str(value).isdecimal():
@@ -380,7 +275,6 @@ class Config:
             object.__setattr__(self, name, layers)
         validation.check_lists(self)
         validation.check_combinations(self)
-        validation.check_manifest(self)
 
     @property
     def steps_by_level(self) -> tuple[int, ...]:
@@ -419,10 +313,10 @@ class Config:
         """Returns the fields as the lines of a flagfile.
 
         Args:
-            only_pixels: leave out what does not decide the picture.
+            only_pixels: leave out options that do not affect the pixels.
         """
         lines = []
-        for field in dataclasses.fields(self):
+        for field in ordered_fields(self):
             value = getattr(self, field.name)
             if value is None or value == ():
                 continue

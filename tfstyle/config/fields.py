@@ -1,8 +1,23 @@
-"""How an option of a Config is declared, and what is said about it."""
+"""Declaring options of a Config: type, default, help text, bounds, scope."""
 
 import dataclasses
+import os
+import types
+import typing
 from typing import Any
 
+from tfstyle.config.validation import ConfigError
+
+GROUPS = (
+    "Files",
+    "Images",
+    "Losses",
+    "Network",
+    "Optimization",
+    "Output",
+    "Machine",
+)
+"""Headings of `--help`, in their order."""
 SCOPES = {
     "picture": "decides the pixels: with another value it is another run",
     "file": "the same, of a file, whose contents count and not its name",
@@ -10,7 +25,7 @@ SCOPES = {
     "machine": "changes the last bits at most",
     "run": "says what a run writes, and decides no pixel",
 }
-"""What an option decides. All but those of scope `run` go into the picture."""
+"""Scopes of options. A picture's text holds all scopes but `run`."""
 
 
 def option(
@@ -30,8 +45,8 @@ def option(
 
     Args:
         default: its default.
-        group: the heading under which `--help` shows it.
-        text: what `--help` says of it.
+        group: one of GROUPS.
+        text: its line in `--help`.
         scope: one of SCOPES.
         choices: the only values, of a string.
         least: the smallest value, of a number.
@@ -52,3 +67,98 @@ def option(
         "of_batch": of_batch,
     }
     return dataclasses.field(default=default, metadata=metadata)
+
+
+def ordered_fields(config) -> list[dataclasses.Field]:
+    """Returns the fields of a Config, or of its class, by group."""
+    return sorted(
+        dataclasses.fields(config),
+        key=lambda field: GROUPS.index(field.metadata["group"]),
+    )
+
+
+def kind_of(field: dataclasses.Field) -> type:
+    """Returns bool, float, int, str or tuple for a field's annotation."""
+    return typing.get_origin(_kinds(field)[0]) or _kinds(field)[0]
+
+
+def item_kind_of(field: dataclasses.Field) -> type:
+    """Returns the kind of the items of a tuple field."""
+    return typing.get_args(field.type)[0]
+
+
+def describe(field: dataclasses.Field) -> str:
+    """Describes the values of a field, such as `a list of numbers`."""
+    kinds = {
+        bool: "true or false",
+        float: "a number",
+        int: "an integer",
+        str: "a text",
+        types.NoneType: "None",
+    }
+    if _kinds(field) == (str, int):
+        return "auto or an integer"
+    if kind_of(field) is tuple:
+        items = {float: "numbers", int: "integers", str: "texts"}
+        return f"a list of {items[item_kind_of(field)]}"
+    return " or ".join(kinds[kind] for kind in _kinds(field))
+
+
+def convert(field: dataclasses.Field, value: Any) -> Any:
+    """Returns a value in the type of a field.
+
+    Numbers and texts of NumPy become Python's, integers become floats where
+    a field is a float, and `os.PathLike` becomes a text where it is a path. A
+    single number may be given for a list of one.
+
+    Raises:
+        ConfigError: if it is of another type.
+    """
+    if kind_of(field) is not tuple:
+        for kind in _kinds(field):
+            converted = _convert(kind, value, field.metadata["is_path"])
+            if converted is not _WRONG:
+                return converted
+        raise _wrong_kind(field, value)
+    kind = item_kind_of(field)
+    is_list = isinstance(value, list | tuple) or hasattr(value, "tolist")
+    items = list(value) if is_list and getattr(value, "ndim", 1) else [value]
+    if not is_list and kind is str:
+        raise _wrong_kind(field, value)
+    items = [_convert(kind, x, field.metadata["is_path"]) for x in items]
+    if any(item is _WRONG for item in items):
+        raise _wrong_kind(field, value)
+    return tuple(items)
+
+
+_WRONG = object()
+
+
+def _convert(kind: type, value: Any, is_path: bool) -> Any:
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
+        value = value.item()  # a scalar of NumPy
+    if is_path and kind is str and isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if kind is float and type(value) is int:
+        try:
+            return float(value)
+        except OverflowError:
+            return _WRONG
+    if kind is str and isinstance(value, str):
+        return str(value)
+    return value if type(value) is kind else _WRONG
+
+
+def _kinds(field: dataclasses.Field) -> tuple:
+    if isinstance(field.type, types.UnionType):
+        return typing.get_args(field.type)
+    return (field.type,)
+
+
+def _wrong_kind(field: dataclasses.Field, value: Any) -> ConfigError:
+    is_one = kind_of(field) is tuple and isinstance(value, str | os.PathLike)
+    hint = f" Write [{str(value)!r:.200}]." if is_one else ""
+    return ConfigError(
+        f"`{field.name}` must be {describe(field)}."
+        f" Received: {field.name}={value!r:.200}.{hint}"
+    )

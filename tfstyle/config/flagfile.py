@@ -15,7 +15,7 @@ FORMER_DEFAULTS = {
 }
 """How pictures were made that are older than these flags and do not say."""
 RETIRED = {"averaging": "0.0", "recompute": "false"}
-"""Flags of former releases, and the one value that is still what happens."""
+"""Flags of former releases, and the only value that is still supported."""
 
 _PACKAGE = importlib.resources.files("tfstyle")
 _VERSIONED = ("tensorflow", "keras", "numpy", "pillow")
@@ -25,7 +25,7 @@ def make_text(flag_lines: list[str], facts: dict[str, str]) -> str:
     """Writes a flagfile that remakes a picture, with facts as comments.
 
     Args:
-        flag_lines: such as `--seed=0`; what decides the picture, no more.
+        flag_lines: such as `--seed=0`, of the options that affect the pixels.
         facts: such as hashes and final losses, one line each.
     """
     named = [f"{name} {version}" for name, version in versions().items()]
@@ -35,7 +35,7 @@ def make_text(flag_lines: list[str], facts: dict[str, str]) -> str:
 
 
 def parse_text(text: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Returns the flags and the facts of what `make_text` wrote.
+    """Reads flags and facts from a text that `make_text` wrote.
 
     Args:
         text: of a picture. What is not a flag or a fact is left out.
@@ -58,7 +58,7 @@ def modernize(flags: dict[str, str]) -> dict[str, str]:
         flags: values by name, as a former release wrote them.
 
     Raises:
-        ConfigError: if one asks for what this release cannot do.
+        ConfigError: if one is not supported by this release.
     """
     for name in RETIRED.keys() & flags.keys():
         check_retired(name, flags[name])
@@ -109,6 +109,6 @@ def read_preset(name: str) -> list[str]:
 
 
 def versions() -> dict[str, str]:
-    """Returns the versions of this package and of those it computes with."""
+    """Returns the versions of this package and of its main dependencies."""
     others = {name: metadata.version(name) for name in _VERSIONED}
     return {"tfstyle": __version__} | others

@@ -1,19 +1,22 @@
-"""The command line: one flag per Config field, read here and nowhere else."""
+"""The command line: one flag per RunConfig field, read here only."""
 
 import dataclasses
 import itertools
 import re
 import sys
 import textwrap
+from typing import Any
 
 from absl import flags
 
 from tfstyle import __version__
 from tfstyle.config import flagfile
 from tfstyle.config.config import Config
+from tfstyle.config.fields import kind_of
+from tfstyle.config.fields import ordered_fields
+from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.config.values import describe_kind
-from tfstyle.config.values import kind_of
 from tfstyle.config.values import to_tuple
 from tfstyle.errors import one_line
 
@@ -34,13 +37,12 @@ _ELSEWHERE = """\
   --print_flags         print the flags as a flagfile and end
   --verbosity=0         1 shows TensorFlow's own messages, -1 only warnings
   --version             show the version
-  --helpfull            show absl's own flags too
 """
 
 
 def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
-    """Defines one flag for each field of Config, with the field's default."""
-    for field in dataclasses.fields(Config):
+    """Defines a flag for each field of RunConfig, with its default."""
+    for field in dataclasses.fields(RunConfig):
         kind = kind_of(field)
         default = field.default
         if kind is tuple:
@@ -77,8 +79,8 @@ def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
 
 def parse(
     argv: list[str], flag_values: flags.FlagValues = flags.FLAGS
-) -> Config:
-    """Turns a command line into a Config, or ends the program.
+) -> RunConfig:
+    """Turns a command line into a RunConfig, or ends the program.
 
     Args:
         argv: program name and arguments.
@@ -95,16 +97,7 @@ def parse(
         print(f"tfstyle {__version__}")
         raise SystemExit(0)
     try:
-        arguments = flag_values.read_flags_from_files(argv[1:])
-        arguments = _expand_presets(arguments)
-        arguments = _insert_picture_flags(_drop_retired(arguments))
-        leftover = flag_values([argv[0], *arguments])[1:]
-        if leftover:
-            raise ConfigError(
-                f"Flags begin with --. Received: {' '.join(leftover)!r}. In a"
-                " flagfile, comments begin with # in the first column."
-            )
-        config = to_config(flag_values)
+        config = read_arguments(argv[1:], flag_values)
     except (flags.Error, RecursionError, ValueError) as error:
         print(
             f"error: {one_line(_explain(error), MAX_MESSAGE)}", file=sys.stderr
@@ -114,6 +107,58 @@ def parse(
         print("\n".join(config.to_flags(only_pixels=True)))
         raise SystemExit(0)
     return config
+
+
+def read_arguments(
+    arguments: list[str], flag_values: flags.FlagValues
+) -> RunConfig:
+    """Turns arguments into a RunConfig.
+
+    Args:
+        arguments: such as `--preset=photo`, `--seed=1`.
+        flag_values: with `define_flags` done.
+
+    Raises:
+        ConfigError: if a value is wrong.
+        ValueError: or absl's `flags.Error`, if a flag is.
+    """
+    arguments = flag_values.read_flags_from_files(arguments)
+    arguments = _expand_presets(arguments)
+    arguments = _insert_picture_flags(_drop_retired(arguments))
+    leftover = flag_values(["tfstyle", *arguments])[1:]
+    if leftover:
+        raise ConfigError(
+            f"Flags begin with --. Received: {' '.join(leftover)!r}. In a"
+            " flagfile, comments begin with # in the first column."
+        )
+    return to_config(flag_values)
+
+
+def read_options(arguments: list[str]) -> dict[str, Any]:
+    """Returns the options of a Config that arguments set, by field.
+
+    Options of files and of a run's directory are left out.
+
+    Args:
+        arguments: such as `--preset=photo`, `--seed=1`.
+
+    Raises:
+        ConfigError: if one of them is wrong.
+    """
+    flag_values = flags.FlagValues()
+    define_flags(flag_values)
+    try:
+        config = read_arguments(arguments, flag_values)
+    except ConfigError:
+        raise
+    except (flags.Error, RecursionError, ValueError) as error:
+        raise ConfigError(_explain(error)) from error
+    names = [field.name for field in dataclasses.fields(Config)]
+    return {
+        name: getattr(config, name)
+        for name in names
+        if flag_values[name].present
+    }
 
 
 def read_picture_flags(path: str) -> list[str]:
@@ -140,7 +185,7 @@ def read_picture_flags(path: str) -> list[str]:
         )
     known = {
         field.name
-        for field in dataclasses.fields(Config)
+        for field in dataclasses.fields(RunConfig)
         if field.metadata["scope"] != "run"
     }
     known |= flagfile.RETIRED.keys()
@@ -196,25 +241,25 @@ def _insert_picture_flags(arguments: list[str]) -> list[str]:
     return [*inserted, *arguments]
 
 
-def to_config(flag_values: flags.FlagValues) -> Config:
-    """Reads the flags into a Config.
+def to_config(flag_values: flags.FlagValues) -> RunConfig:
+    """Reads the flags into a RunConfig.
 
     Raises:
         ConfigError: if a value is wrong.
     """
     values = {}
-    for field in dataclasses.fields(Config):
+    for field in dataclasses.fields(RunConfig):
         value = flag_values[field.name].value
         if kind_of(field) is tuple:
             value = to_tuple(field, value or ())
         values[field.name] = value
-    return Config(**values)
+    return RunConfig(**values)
 
 
 def make_help() -> str:
     """Returns the text of `--help`: every field's flag by group."""
     groups = {}
-    for field in dataclasses.fields(Config):
+    for field in ordered_fields(RunConfig):
         groups.setdefault(field.metadata["group"], []).append(field)
     lines = [_USAGE]
     for group, fields in groups.items():

@@ -167,6 +167,14 @@ def check_combinations(config) -> None:
         _check_cut_frames(config, f"tile_size={config.tile_size}")
     if config.strategy in REPLICATED:
         _check_cut_frames(config, f"strategy={config.strategy}")
+
+
+def check_export(config) -> None:
+    """Refuses options that contradict `export_dir`.
+
+    Raises:
+        ConfigError: names both.
+    """
     if config.export_dir and config.precision != "float32":
         raise ConfigError(
             "`export_dir` gets a model in float32. Received:"
@@ -192,7 +200,7 @@ def _check_cut_frames(config, cause: str) -> None:
 
 
 def check_manifest(config) -> None:
-    """Refuses beside a manifest what its lines give."""
+    """Refuses options that a manifest gives line by line."""
     if config.manifest is None:
         return
     if not config.manifest.lower().endswith(MANIFEST_ENDINGS):
@@ -271,7 +279,7 @@ def keras_names(field: str, names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def check_lists(config) -> None:
-    """Refuses weights that do not fit what they weigh."""
+    """Checks that there is one weight per layer, or per style image."""
     for name, owner in (
         ("content_layer_weights", "content_layers"),
         ("style_layer_weights", "style_layers"),

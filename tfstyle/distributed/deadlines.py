@@ -43,7 +43,7 @@ def describe_absence(seconds: float) -> str:
     """Returns the line of error of a process that waited in vain."""
     return (
         f"error: Other processes of the cluster were absent or silent for"
-        f" {seconds:g} s. See what became of them, or wait longer by"
+        f" {seconds:g} s. Check that they are running, or wait longer with"
         f" --cluster_timeout. {REMEDY}\n"
     )
 

@@ -48,7 +48,7 @@ def find_cluster(
         environment: variables.
 
     Raises:
-        ClusterError: if what is there contradicts itself.
+        ClusterError: if the variables contradict each other.
     """
     if strategy not in ("auto", "multi_worker"):
         return ALONE

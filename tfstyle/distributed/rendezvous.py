@@ -26,7 +26,7 @@ def wait_for_workers(addresses: list[str], index: int, timeout: float) -> None:
         timeout: seconds.
 
     Raises:
-        ClusterError: names those that did not come.
+        ClusterError: names the processes that did not connect.
     """
     host, _, port = addresses[0].rpartition(":")
     deadline = time.monotonic() + timeout
@@ -40,7 +40,7 @@ def wait_for_workers(addresses: list[str], index: int, timeout: float) -> None:
         )
         raise ClusterError(
             f"Process {names} of the cluster did not come within {timeout:g} s."
-            " See what became of it, or wait longer by --cluster_timeout."
+            " Check that it is running, or wait longer with --cluster_timeout."
         )
 
 
@@ -60,7 +60,7 @@ def _come(host: str, port: int, index: int, deadline: float) -> bool:
 
 
 def _receive(host: str, port: int, number: int, deadline: float) -> list[int]:
-    """Waits for the others, lets them go; returns those that did not come."""
+    """Waits for the other processes; returns those that did not connect."""
     is_local = host.startswith("127.") or host == "localhost"
     waiting = {}
     with contextlib.ExitStack() as stack:

@@ -93,7 +93,7 @@ class Replicas:
         return f"{signal.Signals(self.stop_number).name} in another process"
 
     def lead(self, command: int, value: int = 0) -> None:
-        """Tells the other processes what to do next."""
+        """Sends a command to the other processes."""
         self._exchange(command, value)
 
     def follow(self) -> tuple[int, int]:
@@ -140,7 +140,7 @@ class Replicas:
         return self.first(strategy.run(run, args=(values,)))
 
     def first(self, values: Any) -> Any:
-        """Returns what is the same in all replicas, as the first has it."""
+        """Returns a value that is the same in all replicas, from the first."""
         return tf.nest.map_structure(
             lambda v: self.strategy.experimental_local_results(v)[0], values
         )
@@ -174,7 +174,7 @@ class Replicas:
             raise ClusterError(self._describe_loss(str(error))) from error
 
     def _describe_loss(self, text: str) -> str:
-        """Tells people what TensorFlow says of a lost process."""
+        """Returns a message that names the lost process, from TensorFlow's."""
         resolver = self.strategy.cluster_resolver
         has_chief = "chief" in resolver.cluster_spec().jobs
         tasks = re.findall(r"/job:(\w+)/replica:0/task:(\d+)", text)

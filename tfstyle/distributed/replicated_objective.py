@@ -192,7 +192,7 @@ class ReplicatedReader:
         rounds: Sequence[Round],
         parts: Sequence[Targets],
     ) -> LayerSums:
-        """Adds up over all tiles what adds up."""
+        """Adds up Gram sums and content losses over all replicas."""
         total = None
         for assigned, part in zip(rounds, parts, strict=True):
             with self.replicas.raising_cluster_errors():

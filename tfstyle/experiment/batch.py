@@ -14,7 +14,7 @@ import time
 
 from absl import logging
 
-from tfstyle.config.config import Config
+from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.distributed import environment
 from tfstyle.errors import TfstyleError
@@ -36,7 +36,7 @@ MAX_STEM = 60
 MAX_MESSAGE = 1000
 
 
-def run_batch(config: Config, session: Session) -> int:
+def run_batch(config: RunConfig, session: Session) -> int:
     """Paints the manifest's pictures that are this process' and not there yet.
 
     A picture that cannot be made is a failure, which is named at the end; the
@@ -54,7 +54,7 @@ def run_batch(config: Config, session: Session) -> int:
         ClusterError: if the environment describes no valid cluster.
         ConfigError: if the manifest cannot be used.
         SetupError: if TensorFlow cannot run at all.
-        WeightsError: if the weights, which are those of all, cannot be had.
+        WeightsError: if the weights, shared by all pictures, cannot be loaded.
     """
     if config.strategy == "multi_worker":
         raise ConfigError(
@@ -102,7 +102,7 @@ def workdir_of(folder: str, output: str) -> str:
 
 
 class _Batch:
-    """Does jobs, and counts what became of them.
+    """Does jobs, and counts those that were painted, skipped and failed.
 
     Attributes:
         failures: the jobs that cannot be done, and why.
@@ -110,7 +110,7 @@ class _Batch:
 
     def __init__(
         self,
-        config: Config,
+        config: RunConfig,
         folder: str,
         session: Session,
         signals: StopSignals,
@@ -140,7 +140,7 @@ class _Batch:
             with raising_out_of_memory_errors():
                 result = self._paint(job)
         except WeightsError:
-            raise  # those of the next job are the same
+            raise  # the next job has the same weights
         except TfstyleError as error:
             if isinstance(error, SetupError) and not self._session.device:
                 raise  # it is of all
@@ -222,7 +222,7 @@ class _Batch:
             config = _restarting(config)
             return self._run(config, images)
 
-    def _run(self, config: Config, images):
+    def _run(self, config: RunConfig, images):
         result, _ = run.run_with_images(
             config, images, self._session, self._signals
         )
@@ -239,11 +239,11 @@ class _Batch:
         return f"; about {seconds:.0f} s left"
 
 
-def _restarting(config: Config) -> Config:
+def _restarting(config: RunConfig) -> RunConfig:
     """Returns a config that begins anew, and keeps the old workdir beside.
 
-    That the old one made the output is what lets the new one replace it, even
-    if it has to be started again before it does.
+    The output was made by the old run, so the new run may replace it, even if
+    it is itself interrupted and started again.
     """
     if config.resume == "never":
         return config

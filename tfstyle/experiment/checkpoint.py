@@ -63,7 +63,7 @@ class Checkpoints:
             that is written.
 
     Attributes:
-        path: of the newest that is whole, or None.
+        path: of the newest intact checkpoint, or None.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Checkpoints:
         self.path = path
 
     def __call__(self, state: State) -> None:
-        """Writes a state, whole or not at all, unless it is there already."""
+        """Writes a state, atomically, unless it is there already."""
         step = sum(state.numbers["steps"])
         evaluations = state.numbers["evaluations"]
         name = f"step_{step:06}_evaluation_{evaluations:07}.npz"
@@ -103,7 +103,7 @@ class Checkpoints:
 
 
 def read_latest(folder: str) -> Checkpoint | None:
-    """Reads the newest checkpoint that is whole.
+    """Reads the newest intact checkpoint.
 
     Returns:
         None if the folder holds none.
@@ -119,14 +119,14 @@ def read_latest(folder: str) -> Checkpoint | None:
             logging.warning("warning: %s", error)
     if paths:
         raise CheckpointError(
-            f"No checkpoint in {folder!r} is whole. Give --resume=restart to"
-            " begin anew; what is there will be kept under another name."
+            f"Every checkpoint in {folder!r} is damaged. Start anew with"
+            " --resume=restart; the old workdir is kept under another name."
         )
     return None
 
 
 def read_checkpoint(path: str) -> Checkpoint:
-    """Reads a checkpoint and finds out whether it is whole.
+    """Reads a checkpoint and checks that it is intact.
 
     Raises:
         CheckpointError: if it is damaged, unreadable, or no checkpoint.

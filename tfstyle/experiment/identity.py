@@ -1,4 +1,4 @@
-"""The identity of a run: what decides its picture, and how two runs differ.
+"""The identity of a run: the options and files that decide its picture.
 
 Checkpoints, finished pictures, outputs that may be replaced and the processes
 of a cluster are all compared by it.
@@ -8,7 +8,7 @@ import dataclasses
 from typing import Any
 
 from tfstyle.config import flagfile
-from tfstyle.config.config import Config
+from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import INITS
 from tfstyle.config.validation import ConfigError
 from tfstyle.config.values import FIELDS
@@ -39,12 +39,12 @@ class RunIdentity:
 
     @classmethod
     def of_run(
-        cls, config: Config, images: ImageFiles, weights: str = ""
+        cls, config: RunConfig, images: ImageFiles, weights: str = ""
     ) -> "RunIdentity":
         """Describes a run that is asked for.
 
         Args:
-            config: the options; what is still `auto` matches any value.
+            config: the options; one that is still `auto` matches any value.
             images: read from the config's files.
             weights: SHA-256 of their values.
         """
@@ -58,10 +58,10 @@ class RunIdentity:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "RunIdentity":
-        """Reads what `to_json` wrote, in this release or a former one.
+        """Reads an identity that `to_json` wrote, in any release so far.
 
         Raises:
-            ConfigError: if it asks for what this release cannot do.
+            ConfigError: if it has a flag that this release does not support.
             ValueError: names the part that is missing or of another kind.
         """
         kinds = {"flags": str, "steps": int, "images": str, "versions": str}
@@ -126,7 +126,7 @@ class RunIdentity:
         return found
 
 
-def _read_flags(flags: dict[str, str]) -> Config:
+def _read_flags(flags: dict[str, str]) -> RunConfig:
     """Returns the options that flags of this or a former release give.
 
     Flags that this release does not know are left out; a flag that a former
@@ -137,10 +137,12 @@ def _read_flags(flags: dict[str, str]) -> Config:
     """
     known = {n: v for n, v in flags.items() if n in FIELDS or _is_retired(n)}
     known = flagfile.modernize(known)
-    return Config(**{n: parse_text(n, v) for n, v in known.items()}).resolved()
+    return RunConfig(
+        **{n: parse_text(n, v) for n, v in known.items()}
+    ).resolved()
 
 
-def _steps(config: Config) -> list[int]:
+def _steps(config: RunConfig) -> list[int]:
     """Returns the steps of each level; none if its levels are still open."""
     return [] if config.num_levels == "auto" else list(config.steps_by_level)
 
@@ -150,9 +152,9 @@ def _is_retired(name: str) -> bool:
 
 
 def _picture_flags(
-    config: Config, given: dict[str, str] | None = None
+    config: RunConfig, given: dict[str, str] | None = None
 ) -> dict[str, str]:
-    """Returns the flags of scope `picture`, and those that nobody knows.
+    """Returns the flags of scope `picture`, and unknown flags.
 
     Args:
         config: the options.

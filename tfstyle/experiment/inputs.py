@@ -5,7 +5,7 @@ import hashlib
 
 import numpy as np
 
-from tfstyle.config.config import Config
+from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import INITS
 from tfstyle.images import files as image_files
 
@@ -47,7 +47,7 @@ class ImageFiles:
         }
 
 
-def read_image_files(config: Config) -> ImageFiles:
+def read_image_files(config: RunConfig) -> ImageFiles:
     """Reads every image file that a config names.
 
     Raises:

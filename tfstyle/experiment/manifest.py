@@ -1,6 +1,6 @@
 """The file of a batch: a line for each picture, whose columns are flags.
 
-A line that says what no flag can say is known when the file is read, before
+A line with a wrong column or value is found when the file is read, before
 anything is painted. What is wrong with one picture's values is kept with its
 line, and is that picture's failure only.
 """
@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from tfstyle.config.config import Config
+from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.config.values import FIELDS
 from tfstyle.config.values import parse_json
@@ -43,7 +43,7 @@ class Job:
         """The picture to write; empty if the line names none."""
         return self.values.get("output_image", "")
 
-    def to_config(self, base: Config, workdir: str) -> Config:
+    def to_config(self, base: RunConfig, workdir: str) -> RunConfig:
         """Returns the choices of the line's picture.
 
         Args:

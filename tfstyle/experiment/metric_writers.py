@@ -16,7 +16,7 @@ from tfstyle.training.callbacks import Record
 
 
 class JsonLinesWriter:
-    """Appends one JSON object a record to a file, whole lines only.
+    """Appends one JSON object per record to a file, in complete lines only.
 
     Args:
         path: of the file.
@@ -24,7 +24,7 @@ class JsonLinesWriter:
             earlier lines that are there stay, and no others.
 
     Attributes:
-        lines: what the file holds, as dicts.
+        lines: the records in the file, as dicts.
     """
 
     def __init__(self, path: str, evaluations: int = 0):
@@ -68,7 +68,7 @@ class JsonLinesWriter:
 
 
 def _read_lines(path: str, evaluations: int) -> list[dict]:
-    """Returns a file's whole lines of records before one, in order."""
+    """Returns a file's complete lines of records before one, in order."""
     lines = []
     if not os.path.exists(path):
         return lines
@@ -108,7 +108,7 @@ class ImageWriter:
                 self.paths[int(match[1])] = os.path.join(folder, name)
 
     def __call__(self, record: Record) -> None:
-        """Writes the record's picture, whole or not at all."""
+        """Writes the record's picture, atomically."""
         name = f"step_{record.step:06}.png"
         path = os.path.join(self._folder, name)
         image_files.write_image(path, record.pixels())

@@ -7,7 +7,7 @@ import os
 from absl import logging
 
 from tfstyle.config import flagfile
-from tfstyle.config.config import Config
+from tfstyle.config.run_config import RunConfig
 from tfstyle.experiment import metric_writers
 from tfstyle.experiment import progress
 from tfstyle.experiment import report
@@ -30,9 +30,9 @@ class Outputs(contextlib.ExitStack):
         config: of the run, resolved.
         images: read from the config's files.
         folder: the workdir.
-        device: a line about what the run is computed on.
-        facts: by name, what the picture's text says besides versions and
-            flags.
+        device: a line that names the device.
+        facts: by name; written into the picture's text beside flags and
+            versions.
         state: of the run that is continued, or None.
 
     Attributes:
@@ -41,7 +41,7 @@ class Outputs(contextlib.ExitStack):
 
     def __init__(
         self,
-        config: Config,
+        config: RunConfig,
         images: ImageFiles,
         folder: str,
         device: str,
@@ -113,7 +113,7 @@ class Outputs(contextlib.ExitStack):
                 EverySteps(config.image_every_steps, write_image)
             )
 
-    def _write_flags(self, config: Config, facts: dict[str, str]) -> str:
+    def _write_flags(self, config: RunConfig, facts: dict[str, str]) -> str:
         """Writes flags.cfg, and returns its text."""
         text = flagfile.make_text(config.to_flags(only_pixels=True), facts)
         path = os.path.join(self._folder, "flags.cfg")
@@ -155,7 +155,7 @@ class Outputs(contextlib.ExitStack):
         logging.info("Wrote %s", path)
 
 
-def _config_that_repeats(config: Config, result: Result) -> Config:
+def _config_that_repeats(config: RunConfig, result: Result) -> RunConfig:
     """Returns the config that makes the result again.
 
     A run that was ended early, such as by a signal, is repeated by a run of

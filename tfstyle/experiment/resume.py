@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from absl import logging
 
-from tfstyle.config.config import Config
+from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.errors import one_line
 from tfstyle.experiment.checkpoint import Checkpoint
@@ -24,12 +24,12 @@ class OtherRunError(ConfigError):
 
 
 def find_checkpoint(
-    config: Config, images: ImageFiles, folder: str
+    config: RunConfig, images: ImageFiles, folder: str
 ) -> Checkpoint | None:
     """Reads the newest checkpoint of a workdir, if there is one.
 
     Raises:
-        CheckpointError: if no checkpoint is whole, or it describes no run.
+        CheckpointError: if every checkpoint is damaged, or describes no run.
         ConfigError: if `resume` is never.
         OtherRunError: if it is of another run.
     """
@@ -56,9 +56,9 @@ def find_checkpoint(
     if differences:
         raise OtherRunError(
             f"`workdir` {folder!r} holds a run of other flags:"
-            f" {one_line('; '.join(differences), 1000)}. Give those it had,"
-            " name another workdir, or give --resume=restart, which keeps the"
-            " old one under another name."
+            f" {one_line('; '.join(differences), 1000)}. Give the flags of that"
+            " run, name another workdir, or give --resume=restart, which keeps"
+            " the old one under another name."
         )
     if asked.versions != made.versions:
         logging.warning(
@@ -70,16 +70,16 @@ def find_checkpoint(
 
 
 def resolve_by_checkpoint(
-    config: Config, checkpoint: Checkpoint | None
-) -> Config:
-    """Returns a config whose `auto`s are what they were in the checkpoint."""
+    config: RunConfig, checkpoint: Checkpoint | None
+) -> RunConfig:
+    """Resolves `auto` options to their values in the checkpoint."""
     if checkpoint is None:
         return config
     return adopt_choices(config, checkpoint.job["flags"])
 
 
-def adopt_choices(config: Config, flags: dict[str, str]) -> Config:
-    """Returns a config whose `auto`s are what they are in a job's flags."""
+def adopt_choices(config: RunConfig, flags: dict[str, str]) -> RunConfig:
+    """Resolves `auto` options to their values in a job's flags."""
     choices = {
         name: flags.get(name, "auto")
         for name in ("convolution", "jit_compile", "tile_size")
@@ -96,8 +96,8 @@ def check_weights(checkpoint: Checkpoint | None, sha256: str) -> None:
     """
     if checkpoint is not None and checkpoint.job.get("weights") != sha256:
         raise OtherRunError(
-            "`weights` are others than those of the workdir's run. Give those"
-            " it had, name another workdir, or give --resume=restart, which"
+            "`weights` differ from the weights of the workdir's run. Give"
+            " those, name another workdir, or add --resume=restart, which"
             " keeps the old one under another name."
         )
 
@@ -115,7 +115,7 @@ def _compare_steps(
 
 
 def is_finished(
-    config: Config, images: ImageFiles, hash_weights: Callable[[], str]
+    config: RunConfig, images: ImageFiles, hash_weights: Callable[[], str]
 ) -> bool:
     """Returns whether the output is the picture that the config asks for.
 

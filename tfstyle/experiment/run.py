@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from absl import logging
 
-from tfstyle.config.config import Config
+from tfstyle.config.run_config import RunConfig
 from tfstyle.distributed import environment
 from tfstyle.distributed.environment import ALONE
 from tfstyle.distributed.environment import Cluster
@@ -32,7 +32,7 @@ from tfstyle.training.plan import make_plan
 from tfstyle.training.plan import resolve_for_images
 
 
-def run_picture(config: Config, session: Session) -> int:
+def run_picture(config: RunConfig, session: Session) -> int:
     """Paints one picture, or this process' part of it.
 
     Args:
@@ -52,7 +52,7 @@ def run_picture(config: Config, session: Session) -> int:
     return number
 
 
-def check_images(config: Config) -> None:
+def check_images(config: RunConfig) -> None:
     """Checks that a config's options fit the images that it names.
 
     Raises:
@@ -66,7 +66,7 @@ def check_images(config: Config) -> None:
     )
 
 
-def read_images(config: Config) -> tuple[Config, inputs.ImageFiles]:
+def read_images(config: RunConfig) -> tuple[RunConfig, inputs.ImageFiles]:
     """Reads a config's images, and resolves the options that depend on them.
 
     Raises:
@@ -77,7 +77,7 @@ def read_images(config: Config) -> tuple[Config, inputs.ImageFiles]:
 
 
 def run_with_images(
-    config: Config,
+    config: RunConfig,
     images: inputs.ImageFiles,
     session: Session,
     signals: StopSignals | None = None,
@@ -168,6 +168,7 @@ def _paint_and_write(
         checkpoint and checkpoint.path,
     )
     state = checkpoint and checkpoint.state
+    every = config.checkpoint_every_steps
     with (
         _naming_last_checkpoint(checkpoints),
         Outputs(config, images, folder, device, facts, state) as outputs,
@@ -182,7 +183,8 @@ def _paint_and_write(
             extractor=extractor,
             actions=outputs.actions,
             state=state,
-            save_state=checkpoints,
+            save_state=checkpoints if every else None,
+            save_every_steps=every,
             should_stop=lambda: (
                 signals() or (replicas and replicas.name_signal())
             ),
@@ -219,19 +221,19 @@ def _naming_last_checkpoint(checkpoints: Checkpoints) -> Iterator[None]:
             raise
         if isinstance(error, ClusterError):
             raise ClusterError(
-                f"{error} The checkpoint {path!r} is whole."
+                f"{error} The checkpoint {path!r} is intact."
             ) from error
         if isinstance(error, NotFiniteError):
             raise NotFiniteError(
                 f"{error} The last good checkpoint is {path!r}."
             ) from error
         raise WriteError(
-            f"{str(error).rstrip('.')}. The checkpoint {path!r} is whole: the"
-            " same command goes on from there."
+            f"{str(error).rstrip('.')}. The checkpoint {path!r} is intact:"
+            " the same command continues from there."
         ) from error
 
 
-def _follow(config: Config, place: Cluster, session: Session) -> int:
+def _follow(config: RunConfig, place: Cluster, session: Session) -> int:
     """Computes this process' part of the picture that process 0 paints."""
     config, images = read_images(config)
     config = session.start(config, place)

@@ -1,4 +1,4 @@
-"""The folder of a run, and what may be overwritten."""
+"""The workdir of a run: its lock, and which files may be overwritten."""
 
 import contextlib
 import os
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import filelock
 from absl import logging
 
-from tfstyle.config.config import Config
+from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.errors import WriteError
 from tfstyle.errors import raising_write_errors
@@ -23,7 +23,7 @@ class WorkdirError(WriteError):
     """A folder cannot be used, or an output must not be replaced."""
 
 
-def check_output(config: Config) -> None:
+def check_output(config: RunConfig) -> None:
     """Finds out before the work whether its result can be written.
 
     Raises:
@@ -58,7 +58,7 @@ def check_output(config: Config) -> None:
 
 
 @contextlib.contextmanager
-def open_workdir(config: Config) -> Iterator[str]:
+def open_workdir(config: RunConfig) -> Iterator[str]:
     """Makes the run's folder, keeps others out of it, and yields its path.
 
     With `resume` restart, one that is there is renamed to `NAME.1` or the next
@@ -114,7 +114,7 @@ def _locked(folder: str) -> Iterator[None]:
 
 
 def _flags_of_runs(workdir: str) -> Iterator[str]:
-    """Yields the flagfiles of a workdir's run and of those it had before."""
+    """Yields the flagfiles of a workdir's present and former runs."""
     number, folder = 0, os.path.normpath(workdir)
     while os.path.isdir(folder):
         path = os.path.join(folder, "flags.cfg")
@@ -132,7 +132,7 @@ def _rename(folder: str) -> None:
     logging.info("Kept the old workdir as %s", f"{folder}.{number}")
 
 
-def make_workdir(config: Config) -> str:
+def make_workdir(config: RunConfig) -> str:
     """Makes the run's folder and returns its path.
 
     Raises:

@@ -23,7 +23,7 @@ class Session:
         verbose: whether TensorFlow's own messages reach stderr.
 
     Attributes:
-        device: a line about what TensorFlow runs on; empty until it does.
+        device: a line that names TensorFlow's device; empty before `start`.
         replicas: that share the work on every picture, or None.
     """
 

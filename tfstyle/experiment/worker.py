@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from absl import logging
 
-from tfstyle.config.config import Config
+from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.distributed.environment import ClusterError
 from tfstyle.distributed.replicas import END
@@ -28,15 +28,15 @@ from tfstyle.training.problem import Problem
 
 
 def check_same_run(
-    config: Config,
+    config: RunConfig,
     images: ImageFiles,
     sha256: str,
     replicas: Replicas | None,
-) -> Config:
+) -> RunConfig:
     """Checks that all processes were given the same run.
 
     Args:
-        config: a resolved one; process 0's has nothing open.
+        config: a resolved one; in process 0 nothing in it is `auto`.
         images: read from the config's files.
         sha256: of the weights' values.
         replicas: that share the work, or None.
@@ -45,7 +45,7 @@ def check_same_run(
         The config, resolved as in process 0.
 
     Raises:
-        ConfigError: names what differs, and where.
+        ConfigError: names the options that differ, and the process.
     """
     if replicas is None or replicas.size == 1:
         return config
@@ -94,9 +94,12 @@ def leading(replicas: Replicas) -> Iterator[None]:
 
 
 def follow(
-    config: Config, images: ImageFiles, extractor: Extractor, replicas: Replicas
+    config: RunConfig,
+    images: ImageFiles,
+    extractor: Extractor,
+    replicas: Replicas,
 ) -> int:
-    """Computes this process' part of what process 0 asks for, to the end.
+    """Computes this process' part of every evaluation, until process 0 ends.
 
     Args:
         config: resolved as in process 0.

@@ -102,7 +102,7 @@ def write_image(
     alpha: np.ndarray | None = None,
     text: str = "",
 ) -> None:
-    """Writes an image file whole or not at all.
+    """Writes an image file, atomically.
 
     Args:
         path: its ending, one of `WRITE_ENDINGS`, chooses the format. JPEG is

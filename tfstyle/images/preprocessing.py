@@ -1,4 +1,4 @@
-"""Pixels to what VGG19 was trained on, and back."""
+"""Converts pixels to the values VGG19 was trained on, and back."""
 
 import numpy as np
 

@@ -127,7 +127,7 @@ def make_feature_model(
     """Cuts a network after the deepest of some layers and returns them all.
 
     Args:
-        network: what `vgg.make_vgg19` made.
+        network: made by `vgg19.make_vgg19`.
         layers: Keras layer names; a name may come twice.
     """
     outputs = {name: network.get_layer(name).output for name in layers}

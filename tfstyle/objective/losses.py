@@ -61,7 +61,7 @@ def style_loss(gram: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
 def relative_style_loss(gram: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     """Computes the relative style loss, E_l = sum((G - A)**2) / sum(A**2).
 
-    0 is a perfect match, 1 is what a layer without any activation has.
+    0 is a perfect match, 1 the loss of a layer without any activation.
 
     Args:
         gram: float32 `[C, C]`, Gram matrix of the image divided by its own M.
@@ -144,7 +144,7 @@ def relative_total_variation_loss(image: tf.Tensor) -> tf.Tensor:
 
 
 def range_loss(image: tf.Tensor) -> tf.Tensor:
-    """Computes the sum of squares of what lies below black and above white.
+    """Computes the sum of squares of the excess below black and above white.
 
     The image is clipped when it is written. Without this loss the Gram matrices
     are matched by colours that no file can hold, and are not any more behind
@@ -164,7 +164,7 @@ def range_loss(image: tf.Tensor) -> tf.Tensor:
 
 
 def relative_range_loss(image: tf.Tensor) -> tf.Tensor:
-    """Computes the mean square of what lies below black and above white.
+    """Computes the mean square of the excess below black and above white.
 
     Args:
         image: float32 `[1, H, W, 3]`, BGR without the mean.

@@ -75,7 +75,7 @@ def make_value_and_gradient(
 
     Args:
         extractor: of at least the layers in `targets`.
-        targets: what `compute_targets` returned.
+        targets: made by `compute_targets`.
         options: weights and scale of the losses.
 
     Returns:
@@ -169,7 +169,7 @@ def compute_terms(
 
 
 def sum_layers(features: dict[str, tf.Tensor], targets: Targets) -> LayerSums:
-    """Computes what adds up over positions, of the layers that are given.
+    """Computes Gram sums and content losses of the layers that are given.
 
     Args:
         features: `{layer: float32 [1, H_l, W_l, N_l]}`, of an image or a part.

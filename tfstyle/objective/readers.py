@@ -58,7 +58,7 @@ class Reader(Protocol):
         """Makes the objective function.
 
         Args:
-            targets: what `compute_targets` returned with this reader.
+            targets: made by `compute_targets` with this reader.
             options: weights and scale of the losses.
             size: height and width of the image, pixels.
 
@@ -118,7 +118,7 @@ def _digest(
     names: Iterable[str],
     masks: dict[str, list[tf.Tensor]],
 ) -> bytes:
-    """Returns a hash of an image and of what is asked for it."""
+    """Returns a cache key of an image, its layers and masks."""
     asked = {name: len(masks.get(name, ())) for name in names}
     digest = hashlib.sha256(repr(asked).encode())
     for tensor in [image, *(mask for n in asked for mask in masks.get(n, ()))]:

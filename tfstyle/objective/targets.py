@@ -117,7 +117,7 @@ def _measure_energy(
 
 
 def _check_energy(field: str, name: str, what: str, energy: tf.Tensor) -> None:
-    """Refuses what relative losses cannot be divided by.
+    """Checks that a target has energy, which relative losses divide by.
 
     Raises:
         ConfigError: if a target is zero everywhere.

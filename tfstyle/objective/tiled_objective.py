@@ -44,7 +44,7 @@ class TiledReader:
     def features(
         self, image: tf.Tensor, names: Sequence[str]
     ) -> dict[str, tf.Tensor]:
-        """Returns some layers' features of a whole image, put together."""
+        """Returns some layers' features of the whole image, put together."""
         height, width = image.shape[1:3]
         found = {}
         for name in names:
@@ -92,7 +92,7 @@ class TiledReader:
         return evaluate
 
     def sum_layers(self, image: tf.Tensor, targets: Targets) -> LayerSums:
-        """Adds up over all tiles what adds up."""
+        """Adds up Gram sums and content losses over all tiles."""
         names = (*targets.content, *targets.style)
         total = None
         for tile in self._tiles(image, names):
@@ -175,11 +175,11 @@ def parts_of(targets: Targets, tile: tf.Tensor) -> Targets:
 def sum_tile(
     extractor: Extractor, view: tf.Tensor, tile: tf.Tensor, parts: Targets
 ) -> LayerSums:
-    """Adds up over a tile's own positions what adds up.
+    """Computes Gram sums and content losses of a tile's own positions.
 
     Args:
         extractor: of at least the layers in `parts`.
-        view: float32 `[1, h, w, 3]`, what the tile sees of the image.
+        view: float32 `[1, h, w, 3]`, the tile with its halo.
         tile: int32 `[2, 4]`.
         parts: targets of the tile's own positions.
     """

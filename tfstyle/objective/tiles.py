@@ -127,7 +127,7 @@ def _cross(rows: list[Span], columns: list[Span]) -> list[np.ndarray]:
 
 
 def view_of(image, tile):
-    """Cuts out what a tile sees of an image `[1, H, W, ...]`."""
+    """Cuts a tile with its halo out of an image `[1, H, W, ...]`."""
     top, bottom, left, right = tile[0, 2], tile[0, 3], tile[1, 2], tile[1, 3]
     return image[:, top:bottom, left:right]
 

@@ -63,7 +63,7 @@ def _temporary(folder: str, name: str) -> Iterator[tuple[str, int]]:
 
 
 def remove_partial(folder: str, name: str = "") -> None:
-    """Removes what killed processes left of files that were being written.
+    """Removes partial files that killed processes left behind.
 
     Args:
         folder: need not exist.

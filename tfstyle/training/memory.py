@@ -11,6 +11,7 @@ import shutil
 from absl import logging
 
 from tfstyle.config.config import Config
+from tfstyle.config.run_config import RunConfig
 from tfstyle.network.layers import BY_NAME
 from tfstyle.objective.tiles import halo_of
 from tfstyle.objective.tiles import share_frame
@@ -28,29 +29,16 @@ IMAGE = 12
 WORK_IMAGES = 6
 """Images at once in a step: the image, gradients, intermediate ones."""
 ADAM_IMAGES = 3
-"""Moments, and what Adam's step makes on its way."""
+"""Moments, and intermediate results of Adam's step."""
 SHARE = 0.8
 """Of the free memory, which a run may take before it is warned."""
 TILE_SIZES = (2048, 1024, 512, 256)
 
 
-@dataclasses.dataclass(frozen=True)
-class Need:
-    """What a run takes, bytes.
-
-    Attributes:
-        memory: at its peak.
-        disk: of its workdir at the end, pictures on the way left out.
-    """
-
-    memory: float
-    disk: float
-
-
-def estimate(
+def estimate_memory(
     config: Config, height: int, width: int, num_replicas: int = 1
-) -> Need:
-    """Estimates the memory and disk space of a run, in process 0.
+) -> float:
+    """Estimates the memory of a run at its peak, in process 0, bytes.
 
     Args:
         config: a resolved one, also in `tile_size` and `convolution`.
@@ -71,20 +59,34 @@ def estimate(
     is_winograd = config.convolution == "winograd"
     memory = PROGRAM + TRANSFORMED_WEIGHTS * is_winograd
     memory += at_once * ACTIVATIONS[config.convolution]
-    state_images = 2  # of Adam, its moments
     images = WORK_IMAGES + ADAM_IMAGES
     if config.optimizer == "lbfgs":
-        steps = max(config.steps_by_level)
-        state_images = 2 * min(config.num_correction_pairs, steps)
         images = WORK_IMAGES + 2 * config.num_correction_pairs
     memory += images * IMAGE * pixels
     for name in config.content_layers:
         layer = BY_NAME[name]
         memory += 4 * layer.channels * pixels / layer.stride**2
+    return memory
+
+
+def estimate_disk(config: RunConfig, height: int, width: int) -> float:
+    """Estimates a workdir at the end, without intermediate pictures, bytes.
+
+    Args:
+        config: a resolved one.
+        height: of the output, pixels.
+        width: likewise.
+    """
+    height, width = frame_of(height, width, config).size
+    pixels = height * width
     disk = 6 * pixels
     if config.checkpoint_every_steps:
+        state_images = 2  # of Adam, its moments
+        if config.optimizer == "lbfgs":
+            steps = max(config.steps_by_level)
+            state_images = 2 * min(config.num_correction_pairs, steps)
         disk += 2 * (1 + state_images) * IMAGE * pixels
-    return Need(memory, disk)
+    return disk
 
 
 def choose_tile_size(
@@ -100,20 +102,21 @@ def choose_tile_size(
     free = free_memory()
     chosen = dataclasses.replace(config, tile_size=0)
     for tiles in _tile_changes(config):
-        if estimate(chosen, height, width, num_replicas).memory <= SHARE * free:
+        needed = estimate_memory(chosen, height, width, num_replicas)
+        if needed <= SHARE * free:
             break
         chosen = dataclasses.replace(config, **tiles)
     return chosen
 
 
 def log_needs(
-    config: Config,
+    config: RunConfig,
     height: int,
     width: int,
     folder: str,
     num_replicas: int = 1,
 ) -> None:
-    """Logs what a run needs, and warns if there is less.
+    """Logs the memory and disk space a run needs; warns if there is less.
 
     Args:
         config: a resolved one.
@@ -122,22 +125,23 @@ def log_needs(
         folder: the workdir.
         num_replicas: that share the work.
     """
-    need = estimate(config, height, width, num_replicas)
+    need = estimate_memory(config, height, width, num_replicas)
+    need_of_disk = estimate_disk(config, height, width)
     memory, disk = free_memory(), shutil.disk_usage(folder).free
     logging.info(
         "Needs about %.1f GB of memory, %.1f GB are free; %.2g GB of disk,"
         " %.3g GB are free",
-        need.memory / 1e9,
+        need / 1e9,
         memory / 1e9,
-        need.disk / 1e9,
+        need_of_disk / 1e9,
         disk / 1e9,
     )
-    if need.memory > SHARE * memory:
+    if need > SHARE * memory:
         logging.warning(
             "warning: memory may not suffice.%s",
             _advise(config, height, width, num_replicas, memory),
         )
-    if need.disk > disk:
+    if need_of_disk > disk:
         logging.warning(
             "warning: the disk may not suffice. --checkpoint_every_steps=0"
             " leaves out the checkpoints, --optimizer=adam makes them small"
@@ -157,7 +161,7 @@ def _advise(
     for tiles in _tile_changes(config):
         for change in (tiles, tiles | fewer, tiles | adam):
             changed = dataclasses.replace(config, **change)
-            need = estimate(changed, height, width, num_replicas).memory
+            need = estimate_memory(changed, height, width, num_replicas)
             if need <= SHARE * free:
                 flags = " ".join(
                     f"--{name}={str(value).lower()}"
@@ -170,7 +174,7 @@ def _advise(
 
 
 def _tile_changes(config: Config) -> list[dict[str, object]]:
-    """Returns what fields to change for tiles, largest first, if any can be."""
+    """Returns changes of fields that make tiles, largest tiles first."""
     if config.precision == "mixed_float16":
         return []
     return [

@@ -142,7 +142,7 @@ def resolve_for_images(
 
 
 def resolve_for_machine(config: Config) -> Config:
-    """Returns a config whose `auto`s are what they mean on this machine.
+    """Resolves the `auto` options that depend on this machine.
 
     Args:
         config: one that is resolved already comes back as it is.

@@ -99,7 +99,7 @@ class Problem:
 def make_reader(
     extractor: Extractor, config: Config, replicas: Replicas | None = None
 ) -> Reader:
-    """Makes what takes a run's images through the network.
+    """Makes the reader that computes features and Gram sums of a run.
 
     Args:
         extractor: of the config's layers.

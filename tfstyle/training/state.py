@@ -30,7 +30,7 @@ class State:
     arrays: Mapping[str, Any]
 
     def part(self, name: str) -> "State":
-        """Returns what belongs to a part of the run, such as its optimizer."""
+        """Returns the state of one part of the run, such as its optimizer."""
         numbers = self.numbers.get(name)
         if not isinstance(numbers, dict):
             raise CheckpointError(f"The checkpoint lacks its {name}.")

@@ -39,6 +39,7 @@ def stylize(
     actions: Sequence[Action] = (),
     state: State | None = None,
     save_state: Callable[[State], None] | None = None,
+    save_every_steps: int = 50,
     should_stop: Callable[[], str | None] = lambda: None,
     replicas: Replicas | None = None,
 ) -> Result:
@@ -61,8 +62,9 @@ def stylize(
             for several runs.
         actions: called with the `Record` of every step; a text ends the run.
         state: goes on where a run of the same arguments was.
-        save_state: takes the state every `checkpoint_every_steps` and at the
-            end, such as a `checkpoint.Checkpoints`.
+        save_state: takes the state every `save_every_steps` and at the end,
+            such as a `checkpoint.Checkpoints`.
+        save_every_steps: update steps between calls of it.
         should_stop: asked before every evaluation; a text ends the run at the
             last whole step, as the reason.
         replicas: that share the work; this process leads the others.
@@ -105,6 +107,7 @@ def stylize(
         _make_finish(content, config),
         state=state,
         save_state=save_state,
+        save_every_steps=save_every_steps,
         should_stop=should_stop,
     )
     image = None

@@ -41,7 +41,7 @@ class Result:
         evaluations: of the losses and their gradient.
         seconds: since the first step.
         reason: why it ended: `steps`, `converged`, `max_evaluations`,
-            `time_limit`, or what an action returned.
+            `time_limit`, or the text that an action returned.
     """
 
     pixels: np.ndarray
@@ -75,8 +75,9 @@ class Trainer:
         actions: called with every record.
         finish: makes pixels of an image.
         state: of a run to go on with, or None.
-        save_state: called with the state every `checkpoint_every_steps` and at
-            the end; the state is valid until it returns.
+        save_state: called with the state every `save_every_steps` and at the
+            end; the state is valid until it returns.
+        save_every_steps: update steps between calls of it.
         should_stop: asked before every evaluation; a text ends the run, as
             the reason.
 
@@ -92,6 +93,7 @@ class Trainer:
         *,
         state: State | None = None,
         save_state: Callable[[State], None] | None = None,
+        save_every_steps: int = 50,
         should_stop: Callable[[], str | None] = lambda: None,
     ):
         self._config = config
@@ -99,6 +101,7 @@ class Trainer:
         self._finish = finish
         self._state = state
         self._save_state = save_state
+        self._save_every_steps = save_every_steps
         self._should_stop = should_stop
         self._start = time.monotonic()
         self._steps = [0] * config.num_levels
@@ -235,10 +238,10 @@ class Trainer:
         )
 
     def _is_time_to_save(self, level: int) -> bool:
-        every = self._config.checkpoint_every_steps
-        if self._save_state is None or not every:
+        if self._save_state is None:
             return False
-        return bool(self._reason) or self._steps[level] % every == 0
+        is_time = self._steps[level] % self._save_every_steps == 0
+        return bool(self._reason) or is_time
 
     def _save(self, level, terms, image, optimizer) -> None:
         state = optimizer.state()

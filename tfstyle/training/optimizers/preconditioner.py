@@ -35,7 +35,7 @@ def filter_frequencies(image: tf.Tensor) -> tf.Tensor:
 
 
 def _gains(height: int, width: int) -> np.ndarray:
-    """Returns what each frequency is multiplied with, 1 on average."""
+    """Returns the factor of each frequency, 1 on average."""
     rows = np.fft.fftfreq(height)[:, np.newaxis]
     columns = np.fft.rfftfreq(width)
     gains = 1 / np.maximum(np.hypot(rows, columns), LOWEST)

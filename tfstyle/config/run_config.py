@@ -1,0 +1,149 @@
+"""The options of a run: a picture's, and those of its files and directory."""
+
+import dataclasses
+
+from tfstyle.config import validation
+from tfstyle.config.config import Config
+from tfstyle.config.fields import option
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunConfig(Config):
+    """The options of a run of the program: one flag each.
+
+    Raises:
+        ConfigError: names the field, the rule, the value and the remedy.
+    """
+
+    content_image: str | None = option(
+        None,
+        "Files",
+        "content image file; without one a texture is synthesised",
+        scope="file",
+        is_path=True,
+    )
+    style_images: tuple[str, ...] = option(
+        (),
+        "Files",
+        "style image files; without one the content is reconstructed",
+        scope="file",
+        is_path=True,
+    )
+    content_masks: tuple[str, ...] = option(
+        (),
+        "Files",
+        "grey mask files, one per region of the output; white is inside",
+        scope="file",
+        is_path=True,
+    )
+    style_masks: tuple[str, ...] = option(
+        (),
+        "Files",
+        "grey mask files, one per style image; white marks the part whose"
+        " style is used",
+        scope="file",
+        is_path=True,
+    )
+    output_image: str | None = option(
+        None,
+        "Files",
+        "output file, .png, .jpg, .webp or .tif; default: output.png in the"
+        " workdir",
+        scope="run",
+        is_path=True,
+    )
+    manifest: str | None = option(
+        None,
+        "Files",
+        "many pictures: a .csv or .jsonl file with one line per picture, whose"
+        " columns are flags",
+        scope="run",
+        is_path=True,
+        of_batch=True,
+    )
+    workdir: str | None = option(
+        None,
+        "Output",
+        "directory of the run; default: a new one under runs/",
+        scope="run",
+        is_path=True,
+        of_batch=True,
+    )
+    overwrite: bool = option(
+        False,
+        "Output",
+        "replace an output that another run made",
+        scope="run",
+    )
+    log_every_steps: int = option(
+        10,
+        "Output",
+        "steps between lines of metrics.jsonl",
+        scope="run",
+        least=1,
+    )
+    image_every_steps: int = option(
+        0,
+        "Output",
+        "steps between intermediate pictures in images/; 0: none",
+        scope="run",
+        least=0,
+    )
+    checkpoint_every_steps: int = option(
+        50,
+        "Output",
+        "steps between checkpoints, of which two are kept; 0: none",
+        scope="run",
+        least=0,
+    )
+    resume: str = option(
+        "auto",
+        "Output",
+        "auto: continue the run of the workdir; never: refuse if there is one;"
+        " restart: rename the old workdir and start anew",
+        scope="run",
+        choices=("auto", "never", "restart"),
+        of_batch=True,
+    )
+    report: bool = option(
+        False, "Output", "write report.html to the workdir", scope="run"
+    )
+    export_dir: str | None = option(
+        None,
+        "Output",
+        "export the feature extractor as a SavedModel to a new numbered"
+        " version below this directory; needs no images",
+        scope="run",
+        is_path=True,
+        of_batch=True,
+    )
+    cluster_timeout: float = option(
+        300.0,
+        "Machine",
+        "seconds after which absent or silent processes end the run",
+        scope="run",
+        above=0,
+        most=validation.MAX_TIMEOUT,
+        of_batch=True,
+    )
+    init: str = option(
+        "auto",
+        "Optimization",
+        "initial image: noise, content, style, gray or a file; auto: content"
+        " if there are content and style, else noise",
+        is_path=True,
+    )
+    strategy: str = option(
+        "auto",
+        "Machine",
+        "one_device; mirrored: the picture over all GPUs; multi_worker: over"
+        " the processes of TF_CONFIG or Slurm; auto: by the available devices",
+        scope="run",
+        choices=("auto", "one_device", "mirrored", "multi_worker"),
+        of_batch=True,
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        validation.check_export(self)
+        validation.check_manifest(self)
