@@ -1,31 +1,92 @@
 """Neural style transfer after Gatys, Ecker and Bethge (2015).
 
-`stylize(content, styles, Config(...))` is the whole program on arrays;
-`python -m tfstyle.main` is the same on files. Names are loaded when they are
-first used, so that importing `tfstyle` does not import TensorFlow.
+    import tfstyle
+
+    stylizer = tfstyle.Stylizer(image_size=512)
+    result = stylizer("lake.jpg", "waves.jpg")
+    result.save("painted.png")
+
+`python -m tfstyle.main` is the same as a program. Names are loaded when they
+are first used, so that importing `tfstyle` does not import TensorFlow.
 """
 
 import importlib
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Config": "tfstyle.config.config",
-    "Result": "tfstyle.training.stylize",
+    "ConfigError": "tfstyle.config.validation",
+    "ImageError": "tfstyle.images.files",
+    "Objective": "tfstyle.api.research",
+    "Result": "tfstyle.api.result",
+    "Step": "tfstyle.api.result",
+    "Stylizer": "tfstyle.api.stylizer",
+    "TfstyleError": "tfstyle.errors",
+    "deprocess": "tfstyle.images.preprocessing",
+    "features": "tfstyle.api.research",
+    "gram_matrices": "tfstyle.api.research",
     "make_extractor": "tfstyle.training.extractor",
+    "make_feature_model": "tfstyle.api.research",
+    "make_objective": "tfstyle.api.research",
+    "preprocess": "tfstyle.images.preprocessing",
     "read_image": "tfstyle.images.files",
-    "stylize": "tfstyle.training.stylize",
+    "sample": "tfstyle.api.images",
+    "stylize": "tfstyle.api.stylizer",
     "write_image": "tfstyle.images.files",
 }
 
-__all__ = ["__version__", *_HOMES]
+if TYPE_CHECKING:
+    from tfstyle.api.images import sample
+    from tfstyle.api.research import Objective
+    from tfstyle.api.research import features
+    from tfstyle.api.research import gram_matrices
+    from tfstyle.api.research import make_feature_model
+    from tfstyle.api.research import make_objective
+    from tfstyle.api.result import Result
+    from tfstyle.api.result import Step
+    from tfstyle.api.stylizer import Stylizer
+    from tfstyle.api.stylizer import stylize
+    from tfstyle.config.config import Config
+    from tfstyle.config.validation import ConfigError
+    from tfstyle.errors import TfstyleError
+    from tfstyle.images.files import ImageError
+    from tfstyle.images.files import read_image
+    from tfstyle.images.files import write_image
+    from tfstyle.images.preprocessing import deprocess
+    from tfstyle.images.preprocessing import preprocess
+    from tfstyle.training.extractor import make_extractor
+
+__all__ = [
+    "Config",
+    "ConfigError",
+    "ImageError",
+    "Objective",
+    "Result",
+    "Step",
+    "Stylizer",
+    "TfstyleError",
+    "__version__",
+    "deprocess",
+    "features",
+    "gram_matrices",
+    "make_extractor",
+    "make_feature_model",
+    "make_objective",
+    "preprocess",
+    "read_image",
+    "sample",
+    "stylize",
+    "write_image",
+]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'tfstyle' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(__all__)

@@ -9,6 +9,7 @@ and a directory are in `run_config`.
 import csv
 import dataclasses
 import io
+import os
 from typing import Any
 
 from tfstyle.config import validation
@@ -306,6 +307,54 @@ class Config:
             or _equal_weights(self.style_layers),
             **weights,
         )
+
+    @classmethod
+    def from_preset(cls, name: str) -> "Config":
+        """Returns the options of a preset; the images it names are left out.
+
+        Example:
+            >>> Config.from_preset("gatys2015").loss_scale
+            'absolute'
+
+        Args:
+            name: one that `tfstyle --help` lists, such as `photo`.
+
+        Raises:
+            ConfigError: if there is none of that name.
+        """
+        return cls._from_arguments([f"--preset={name}"])
+
+    @classmethod
+    def from_flagfile(cls, path: str | os.PathLike[str]) -> "Config":
+        """Returns the options of a flagfile.
+
+        Files that it names, and options of a run's directory, are left out.
+
+        Args:
+            path: of a file with one `--name=value` a line.
+
+        Raises:
+            ConfigError: if it cannot be read, or an option is wrong.
+        """
+        return cls._from_arguments([f"--flagfile={os.fspath(path)}"])
+
+    @classmethod
+    def from_picture(cls, path: str | os.PathLike[str]) -> "Config":
+        """Returns the options that a picture says it was made with.
+
+        Args:
+            path: of a picture that tfstyle wrote.
+
+        Raises:
+            ConfigError: if it cannot be read, or does not say.
+        """
+        return cls._from_arguments([f"--flags_from={os.fspath(path)}"])
+
+    @classmethod
+    def _from_arguments(cls, arguments: list[str]) -> "Config":
+        from tfstyle.config import flags
+
+        return Config(**flags.read_options(arguments))
 
     check_images = validation.check_images
 

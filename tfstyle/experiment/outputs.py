@@ -1,7 +1,6 @@
 """Outputs: everything that a run writes besides its checkpoints."""
 
 import contextlib
-import dataclasses
 import os
 
 from absl import logging
@@ -10,6 +9,7 @@ from tfstyle.config import flagfile
 from tfstyle.config.run_config import RunConfig
 from tfstyle.experiment import metric_writers
 from tfstyle.experiment import progress
+from tfstyle.experiment import provenance
 from tfstyle.experiment import report
 from tfstyle.experiment.inputs import ImageFiles
 from tfstyle.images import files as image_files
@@ -85,8 +85,12 @@ class Outputs(contextlib.ExitStack):
         Raises:
             WriteError: if one of them cannot be written.
         """
-        facts = self._facts | {"result": _describe_result(result)}
-        config = _config_that_repeats(self._config, result)
+        facts = self._facts | provenance.describe_result(
+            result.losses, result.step, result.evaluations
+        )
+        config = self._config
+        if not result.is_complete:
+            config = provenance.repeat_steps(config, result.steps)
         text = self._write_flags(config, facts)
         path = self._config.output_image
         path = path or os.path.join(self._folder, "output.png")
@@ -115,7 +119,7 @@ class Outputs(contextlib.ExitStack):
 
     def _write_flags(self, config: RunConfig, facts: dict[str, str]) -> str:
         """Writes flags.cfg, and returns its text."""
-        text = flagfile.make_text(config.to_flags(only_pixels=True), facts)
+        text = provenance.make_text(config, facts)
         path = os.path.join(self._folder, "flags.cfg")
         atomic_file.write_text(path, text)
         return text
@@ -153,20 +157,3 @@ class Outputs(contextlib.ExitStack):
         path = os.path.join(self._folder, "report.html")
         atomic_file.write_text(path, page)
         logging.info("Wrote %s", path)
-
-
-def _config_that_repeats(config: RunConfig, result: Result) -> RunConfig:
-    """Returns the config that makes the result again.
-
-    A run that was ended early, such as by a signal, is repeated by a run of
-    as many steps.
-    """
-    if result.is_complete:
-        return config
-    return dataclasses.replace(config, num_steps=result.steps, time_limit=None)
-
-
-def _describe_result(result: Result) -> str:
-    losses = [f"{name}={value:.9g}" for name, value in result.losses.items()]
-    counts = f"step={result.step} evaluations={result.evaluations}"
-    return " ".join([counts, *losses])

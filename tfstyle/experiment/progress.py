@@ -20,6 +20,11 @@ def make_progress():
     return ProgressBar() if sys.stderr.isatty() else ProgressLines()
 
 
+def is_in_notebook() -> bool:
+    """Returns whether this process is the kernel of a notebook."""
+    return Console(stderr=True).is_jupyter
+
+
 class ProgressBar:
     """A bar with step, loss, evaluations per second and time left."""
 

@@ -19,6 +19,7 @@ from tfstyle.distributed.environment import Cluster
 from tfstyle.distributed.environment import ClusterError
 from tfstyle.errors import WriteError
 from tfstyle.experiment import inputs
+from tfstyle.experiment import provenance
 from tfstyle.experiment import resume
 from tfstyle.experiment import run_directory
 from tfstyle.experiment.checkpoint import Checkpoints
@@ -158,7 +159,7 @@ def _paint_and_write(
     if " on CPU" in device:
         number = replicas.num_replicas if replicas else 1
         memory.log_needs(config, frame.height, frame.width, folder, number)
-    facts = {"weights": f"{extractor.origin} sha256={extractor.sha256}"}
+    facts = provenance.describe_weights(extractor.origin, extractor.sha256)
     facts |= images.describe()
     if replicas is not None:
         facts["replicas"] = str(replicas.num_replicas)

@@ -1,6 +1,7 @@
 """Session: TensorFlow, started once, and the networks made last."""
 
 import contextlib
+import threading
 from collections.abc import Iterator
 
 from absl import logging
@@ -14,6 +15,8 @@ from tfstyle.system.recent import Recent
 
 MAX_EXTRACTORS = 2
 """Networks kept at once, 0.3 GB each."""
+_STARTING = threading.Lock()
+"""Held while TensorFlow starts, as stderr is redirected meanwhile."""
 
 
 class Session:
@@ -45,21 +48,28 @@ class Session:
             ClusterError: if the other processes cannot be reached.
             SetupError: if the machine or its settings cannot run it.
         """
-        if not self.device:
-            tensorflow_setup.start_tensorflow(
-                intra_op_threads=config.intra_op_threads,
-                inter_op_threads=config.inter_op_threads,
-                tf32=config.tf32,
-                deterministic=config.deterministic,
-                verbose=self._verbose,
-            )
-        from tfstyle.distributed import strategy
+        settings = {
+            "intra_op_threads": config.intra_op_threads,
+            "inter_op_threads": config.inter_op_threads,
+            "tf32": config.tf32,
+            "deterministic": config.deterministic,
+        }
+        with _STARTING:
+            if self.device:
+                tensorflow_setup.apply_settings(**settings)
+            else:
+                tensorflow_setup.start_tensorflow(
+                    **settings, verbose=self._verbose
+                )
+            from tfstyle.distributed import strategy
 
-        config = strategy.choose_strategy(config, place)
-        if not self.device:
-            self.replicas = strategy.make_replicas(config, place)
-            self.device = tensorflow_setup.use_devices(verbose=self._verbose)
-            tensorflow_setup.warn_of_unused_gpus()
+            config = strategy.choose_strategy(config, place)
+            if not self.device:
+                self.replicas = strategy.make_replicas(config, place)
+                self.device = tensorflow_setup.use_devices(
+                    verbose=self._verbose
+                )
+                tensorflow_setup.warn_of_unused_gpus()
         return config
 
     def make_extractor(self, config: Config):

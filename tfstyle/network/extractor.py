@@ -3,6 +3,8 @@
 import dataclasses
 import functools
 from collections.abc import Iterable
+from collections.abc import Mapping
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -28,12 +30,15 @@ class Extractor:
         origin: where the weights came from, for people.
         sha256: of the weights' values.
         precision: the Keras dtype policy of the model.
+        options: how the network was made: `weights`, `pooling`, `padding`,
+            `convolution` and `rescale_filters`; empty if that is not known.
     """
 
     model: keras.Model
     origin: str
     sha256: str
     precision: str = "float32"
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __call__(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the features of an image by Keras layer name.
@@ -44,7 +49,14 @@ class Extractor:
         Returns:
             float32 `[B, H_l, W_l, N_l]`, whatever the precision.
         """
-        run = self.graphs.get(("features", image.shape), self._make_run)
+        if tf.inside_function():
+            # TensorFlow never frees a function that is differentiated within
+            # another.
+            return self._compute(image)
+        run = self.graphs.get(
+            ("features", image.shape),
+            lambda: tf.function(self._compute, autograph=False),
+        )
         return run(image)
 
     @functools.cached_property
@@ -57,13 +69,10 @@ class Extractor:
         """Recent results computed from its features, such as Gram sums."""
         return Recent(MAX_RESULTS)
 
-    def _make_run(self):
-        # A graph frees what comes between the features; eager Keras keeps it.
-        return tf.function(
-            lambda image: self.scale_features(
-                self.model(self.scale_image(image), training=False)
-            ),
-            autograph=False,
+    def _compute(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Computes the features; in a graph, as eager Keras keeps them all."""
+        return self.scale_features(
+            self.model(self.scale_image(image), training=False)
         )
 
     def scale_image(self, image: tf.Tensor) -> tf.Tensor:
@@ -115,7 +124,16 @@ def load_extractor(
         loaded.layers, pooling, convolution, precision, padding
     )
     model = make_feature_model(network, layers)
-    extractor = Extractor(model, loaded.origin, loaded.sha256, precision)
+    options = {
+        "weights": weights,
+        "rescale_filters": rescale_filters,
+        "pooling": pooling,
+        "convolution": convolution,
+        "padding": padding,
+    }
+    extractor = Extractor(
+        model, loaded.origin, loaded.sha256, precision, options
+    )
     del loaded, network
     return_freed_memory()
     return extractor

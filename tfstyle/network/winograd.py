@@ -18,6 +18,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.polynomial import polynomial
 
+from tfstyle.system.gradients import custom_gradient
+
 BLOCK = 4  # outputs a side
 PATCH = BLOCK + 2  # inputs a side
 POINTS = (2**0.5, -(2**0.5), 0.5**0.5, -(0.5**0.5))
@@ -86,7 +88,7 @@ def transform_kernel(kernel: tf.Tensor) -> tf.Tensor:
     )
 
 
-@tf.custom_gradient
+@custom_gradient
 def convolve(image: tf.Tensor, transformed_kernel: tf.Tensor, bias: tf.Tensor):
     """Convolves with zeros around, adds a bias and rectifies.
 

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tfstyle.system.gradients import custom_gradient
+
 
 class GramSum(NamedTuple):
     """Sum over positions of the products of feature maps.
@@ -75,7 +77,7 @@ def gram_matrices(features: tf.Tensor) -> tf.Tensor:
     return products / tf.cast(positions, features.dtype)
 
 
-@tf.custom_gradient
+@custom_gradient
 def _gram_matrix(rows: tf.Tensor):
     """Returns `rows^T rows`, with a gradient of one product instead of two.
 

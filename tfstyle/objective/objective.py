@@ -5,6 +5,7 @@ whole frame at once, as here, is one way to implement it.
 """
 
 from collections.abc import Callable
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -67,9 +68,21 @@ PIXEL_LOSSES = {
 
 ValueAndGradient = Callable[[tf.Tensor], tuple[LossTerms, tf.Tensor]]
 
+ExtraLoss = Callable[[tf.Tensor, dict[str, tf.Tensor]], tf.Tensor]
+"""A loss of one's own, already weighted.
+
+From the image, float32 `[1, H, W, 3]`, and its features by Keras layer name to
+a float32 scalar, by TensorFlow's differentiable operations.
+"""
+ExtraLosses = Mapping[str, ExtraLoss]
+"""By name, under which they are recorded as `extra/<name>`."""
+
 
 def make_value_and_gradient(
-    extractor: Extractor, targets: Targets, options: ObjectiveOptions
+    extractor: Extractor,
+    targets: Targets,
+    options: ObjectiveOptions,
+    extra_losses: ExtraLosses | None = None,
 ) -> ValueAndGradient:
     """Makes the objective function of the whole frame, in one graph.
 
@@ -77,6 +90,7 @@ def make_value_and_gradient(
         extractor: of at least the layers in `targets`.
         targets: made by `compute_targets`.
         options: weights and scale of the losses.
+        extra_losses: added to the total.
 
     Returns:
         A function from float32 `[1, H, W, 3]` to the image's `LossTerms` and
@@ -84,27 +98,36 @@ def make_value_and_gradient(
         with all that is made for the extractor, the same weights and shapes.
     """
     shapes = tuple(target.shape for target in tf.nest.flatten(targets))
+    extra = tuple((extra_losses or {}).items())
 
     def evaluate(image):
         compiled = extractor.graphs.get(
-            (options, image.shape, shapes),
-            lambda: _compile(extractor, options),
+            (options, image.shape, shapes, extra),
+            lambda: _compile(extractor, options, extra),
         )
         return compiled(image, targets)
 
     return evaluate
 
 
-def _compile(extractor: Extractor, options: ObjectiveOptions):
+def _compile(
+    extractor: Extractor,
+    options: ObjectiveOptions,
+    extra: tuple[tuple[str, ExtraLoss], ...],
+):
     """Returns the function of image and targets that is compiled by shape."""
+
+    def compute(image, features, targets):
+        terms = compute_terms(image, features, targets, options)
+        return _add_extra(terms, image, features, extra)
 
     @tf.function(autograph=False, jit_compile=options.jit_compile == "true")
     def evaluate(image, targets):
         if extractor.precision == "mixed_float16":
-            return _evaluate_scaled(extractor, image, targets, options)
+            return _evaluate_scaled(extractor, image, targets, compute)
         with tf.GradientTape() as tape:
             tape.watch(image)
-            terms = compute_terms(image, extractor(image), targets, options)
+            terms = compute(image, extractor(image), targets)
         return terms, tape.gradient(terms.total, image)
 
     return evaluate
@@ -114,7 +137,7 @@ def _evaluate_scaled(
     extractor: Extractor,
     image: tf.Tensor,
     targets: Targets,
-    options: ObjectiveOptions,
+    compute: Callable[..., LossTerms],
 ) -> tuple[LossTerms, tf.Tensor]:
     """Evaluates with a gradient that neither overflows nor vanishes.
 
@@ -126,7 +149,7 @@ def _evaluate_scaled(
         features = extractor(image)
     with tf.GradientTape() as tape:
         tape.watch((image, features))
-        terms = compute_terms(image, features, targets, options)
+        terms = compute(image, features, targets)
     by_image, by_features = tape.gradient(
         terms.total,
         (image, features),
@@ -144,6 +167,20 @@ def _evaluate_scaled(
         output_gradients={n: g * scale for n, g in by_features.items()},
     )
     return terms, by_image + gradient / scale
+
+
+def _add_extra(
+    terms: LossTerms,
+    image: tf.Tensor,
+    features: dict[str, tf.Tensor],
+    extra: tuple[tuple[str, ExtraLoss], ...],
+) -> LossTerms:
+    """Adds losses of one's own to the terms and their total."""
+    total, raw = terms.total, dict(terms.raw)
+    for name, function in extra:
+        raw[f"extra/{name}"] = loss = function(image, features)
+        total += loss
+    return LossTerms(total, raw, terms.weighted)
 
 
 def compute_terms(

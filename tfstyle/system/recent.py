@@ -1,6 +1,7 @@
-"""A least recently used cache."""
+"""A least recently used cache, which threads may share."""
 
 import collections
+import threading
 from collections.abc import Callable
 from collections.abc import Hashable
 from typing import Any
@@ -16,6 +17,7 @@ class Recent:
     def __init__(self, longest: int):
         self._longest = longest
         self._kept = collections.OrderedDict()
+        self._lock = threading.RLock()
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -25,9 +27,10 @@ class Recent:
 
         Room is made first, so that there are never more than the most.
         """
-        if key not in self._kept:
-            while len(self._kept) >= self._longest:
-                self._kept.popitem(last=False)
-            self._kept[key] = make()
-        self._kept.move_to_end(key)
-        return self._kept[key]
+        with self._lock:
+            if key not in self._kept:
+                while len(self._kept) >= self._longest:
+                    self._kept.popitem(last=False)
+                self._kept[key] = make()
+            self._kept.move_to_end(key)
+            return self._kept[key]

@@ -14,6 +14,9 @@ from absl import logging
 
 from tfstyle.errors import TfstyleError
 
+DEFAULT_THREADS = (0, 1)
+"""Within an operation (all cores) and operations at once."""
+
 
 class SetupError(TfstyleError, RuntimeError):
     """The machine or its settings cannot run the program."""
@@ -52,13 +55,56 @@ def start_tensorflow(
 
         if not verbose:
             tf.get_logger().setLevel("ERROR")
+        apply_settings(
+            intra_op_threads=intra_op_threads,
+            inter_op_threads=inter_op_threads,
+            tf32=tf32,
+            deterministic=deterministic,
+        )
+        for gpu in tf.config.list_physical_devices("GPU"):
+            try:
+                tf.config.experimental.set_memory_growth(gpu, True)
+            except RuntimeError:
+                logging.warning(
+                    "warning: TensorFlow was used before and keeps all memory"
+                    " of the GPU; memory growth must be set before"
+                )
+
+
+def apply_settings(
+    *,
+    intra_op_threads: int,
+    inter_op_threads: int,
+    tf32: bool,
+    deterministic: bool,
+) -> None:
+    """Applies settings of TensorFlow, which are those of the process.
+
+    Args:
+        intra_op_threads: as `start_tensorflow` takes it, and the others.
+        inter_op_threads: the same. Threads at their defaults stay as they
+            are if TensorFlow has been used before.
+        tf32: the same.
+        deterministic: the same; once on it stays on.
+
+    Raises:
+        SetupError: if other threads are asked for than TensorFlow started.
+    """
+    import tensorflow as tf
+
+    try:
         tf.config.threading.set_intra_op_parallelism_threads(intra_op_threads)
         tf.config.threading.set_inter_op_parallelism_threads(inter_op_threads)
-        tf.config.experimental.enable_tensor_float_32_execution(tf32)
-        if deterministic:
-            tf.config.experimental.enable_op_determinism()
-        for gpu in tf.config.list_physical_devices("GPU"):
-            tf.config.experimental.set_memory_growth(gpu, True)
+    except RuntimeError as error:
+        if (intra_op_threads, inter_op_threads) != DEFAULT_THREADS:
+            raise SetupError(
+                "`intra_op_threads` and `inter_op_threads` must be given"
+                " before TensorFlow is used for the first time in a process."
+                " Restart it (in a notebook, the kernel)."
+            ) from error
+    tf.config.experimental.enable_tensor_float_32_execution(tf32)
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
 
 
 def use_devices(*, verbose: bool = False) -> str:

@@ -29,6 +29,7 @@ class Record:
         image: float32 variable of the frame's size, `[1, H, W, 3]`, BGR
             without the mean.
         finish: makes uint8 `[H, W, 3]`, RGB, of a picture's values.
+        steps: update steps so far, of each level.
     """
 
     step: int
@@ -41,6 +42,7 @@ class Record:
     terms: Any
     image: Any
     finish: Finish = deprocess
+    steps: tuple[int, ...] = ()
 
     @functools.cached_property
     def losses(self) -> dict[str, float]:

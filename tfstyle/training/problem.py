@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfstyle.config.config import Config
+from tfstyle.config.validation import ConfigError
 from tfstyle.distributed.replicas import Replicas
 from tfstyle.distributed.replicated_objective import ReplicatedReader
 from tfstyle.images import color_transfer
@@ -13,6 +14,7 @@ from tfstyle.images import files as image_files
 from tfstyle.images.frame import Frame
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.network.extractor import Extractor
+from tfstyle.objective.objective import ExtraLosses
 from tfstyle.objective.objective import ValueAndGradient
 from tfstyle.objective.readers import Reader
 from tfstyle.objective.readers import WholeFrameReader
@@ -33,9 +35,11 @@ class Problem:
         content_masks: uint8 `[H, W]` of any sizes, one per region.
         style_masks: the same.
         extractor: of the plan's layers.
+        extra_losses: terms of one's own, by name.
         replicas: that share the work, or None.
 
     Attributes:
+        config: of the plan.
         frames: where the picture of each level lies within its image.
     """
 
@@ -48,15 +52,16 @@ class Problem:
         content_masks: Sequence[np.ndarray],
         style_masks: Sequence[np.ndarray],
         extractor: Extractor,
+        extra_losses: ExtraLosses | None = None,
         replicas: Replicas | None = None,
     ):
         self.frames = [level.frame for level in plan.levels]
         self._plan = plan
-        self._config = config = plan.config
+        self.config = config = plan.config
         self._content, self._styles = _prepare_colors(content, styles, config)
         self._content_masks = content_masks
         self._style_masks = style_masks
-        self._reader = make_reader(extractor, config, replicas)
+        self._reader = make_reader(extractor, config, replicas, extra_losses)
 
     def images(self, level: int) -> tuple[np.ndarray | None, list[np.ndarray]]:
         """Returns a level's content and styles, uint8 `[H, W, 3]`, RGB.
@@ -69,7 +74,7 @@ class Problem:
             content = frame.extend(content)
         share = _long_edge(frame) / _long_edge(self.frames[-1])
         styles = [
-            _resize_style(style, _long_edge(frame), share, self._config)
+            _resize_style(style, _long_edge(frame), share, self.config)
             for style in self._styles
         ]
         return content, styles
@@ -87,7 +92,7 @@ class Problem:
             reader,
             None if content is None else tf.constant(preprocess(content)),
             [tf.constant(preprocess(style)) for style in styles],
-            self._config,
+            self.config,
             content_masks=[_extend(m, frame) for m in self._content_masks],
             style_masks=self._style_masks,
             image_size=size,
@@ -97,7 +102,10 @@ class Problem:
 
 
 def make_reader(
-    extractor: Extractor, config: Config, replicas: Replicas | None = None
+    extractor: Extractor,
+    config: Config,
+    replicas: Replicas | None = None,
+    extra_losses: ExtraLosses | None = None,
 ) -> Reader:
     """Makes the reader that computes features and Gram sums of a run.
 
@@ -105,12 +113,21 @@ def make_reader(
         extractor: of the config's layers.
         config: gives the `tile_size`, which is resolved.
         replicas: that share the work, or None.
+        extra_losses: terms of one's own, by name.
+
+    Raises:
+        ConfigError: if there are extra losses of an image in parts.
     """
+    if extra_losses and (config.tile_size or replicas is not None):
+        raise ConfigError(
+            "`extra_losses` need the whole frame at once. Leave out"
+            " `tile_size` and `strategy`."
+        )
     if replicas is not None:
         return ReplicatedReader(extractor, replicas, config.tile_size)
     if config.tile_size:
         return TiledReader(extractor, config.tile_size)
-    return WholeFrameReader(extractor)
+    return WholeFrameReader(extractor, extra_losses)
 
 
 def _long_edge(frame: Frame) -> int:

@@ -1,6 +1,8 @@
-"""The whole program on arrays: images in, an image out."""
+"""Style transfer on arrays: images in, an image out."""
 
+import contextlib
 from collections.abc import Callable
+from collections.abc import Generator
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,8 +18,11 @@ from tfstyle.images.preprocessing import deprocess
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.resize import enlarge
 from tfstyle.network.extractor import Extractor
+from tfstyle.objective.objective import ExtraLosses
 from tfstyle.training.callbacks import Action
 from tfstyle.training.callbacks import Finish
+from tfstyle.training.callbacks import Record
+from tfstyle.training.extractor import check_extractor
 from tfstyle.training.extractor import make_extractor
 from tfstyle.training.initial_image import make_initial_image
 from tfstyle.training.plan import make_plan
@@ -32,21 +37,54 @@ def stylize(
     styles: Sequence[np.ndarray],
     config: Config,
     *,
+    actions: Sequence[Action] = (),
+    **options,
+) -> Result:
+    """Renders the content image in the style of the style images.
+
+    Args:
+        content: as `iterate` takes it, and the others.
+        styles: the same.
+        config: the same.
+        actions: called with the `Record` of every step. A text that one
+            returns ends the run, as the reason.
+        **options: as `iterate` takes them.
+    """
+    with contextlib.closing(
+        iterate(content, styles, config, **options)
+    ) as records:
+        reason = None
+        while True:
+            try:
+                record = records.send(reason)
+            except StopIteration as end:
+                return end.value
+            returned = [action(record) for action in actions]
+            texts = [text for text in returned if isinstance(text, str)]
+            reason = texts[-1] if texts else None
+
+
+def iterate(
+    content: np.ndarray | None,
+    styles: Sequence[np.ndarray],
+    config: Config,
+    *,
     content_masks: Sequence[np.ndarray] | None = None,
     style_masks: Sequence[np.ndarray] | None = None,
     initial_image: np.ndarray | None = None,
     extractor: Extractor | None = None,
-    actions: Sequence[Action] = (),
+    extra_losses: ExtraLosses | None = None,
     state: State | None = None,
     save_state: Callable[[State], None] | None = None,
     save_every_steps: int = 50,
     should_stop: Callable[[], str | None] = lambda: None,
     replicas: Replicas | None = None,
-) -> Result:
-    """Renders the content image in the style of the style images.
+) -> Generator[Record, str | None, Result]:
+    """Yields a record of every step of a run, and returns the result.
 
     Leaving out an image removes its term from the loss: without content it
-    synthesises a texture, without styles it reconstructs the content.
+    synthesises a texture, without styles it reconstructs the content. A text
+    that is sent to the generator ends the run, as the reason.
 
     Args:
         content: uint8 `[H, W, 3]`, RGB, of any size, or None.
@@ -60,19 +98,19 @@ def stylize(
             `config.init`; resized to the output.
         extractor: made by `make_extractor(config)` if None; give it to use it
             for several runs.
-        actions: called with the `Record` of every step; a text ends the run.
+        extra_losses: terms of one's own, by name.
         state: goes on where a run of the same arguments was.
         save_state: takes the state every `save_every_steps` and at the end,
             such as a `checkpoint.Checkpoints`.
         save_every_steps: update steps between calls of it.
         should_stop: asked before every evaluation; a text ends the run at the
-            last whole step, as the reason.
+            last complete step, as the reason.
         replicas: that share the work; this process leads the others.
 
     Raises:
         ClusterError: if another process is gone.
         CheckpointError: if the state is not of a run of these arguments.
-        ConfigError: if images and config contradict.
+        ConfigError: if images, extractor and config contradict.
         NotFiniteError: if loss or gradient stop being finite; names the step.
         WeightsError: if the weights cannot be had.
     """
@@ -92,6 +130,7 @@ def stylize(
     config = plan.config
     if extractor is None:
         extractor = make_extractor(config)
+    check_extractor(extractor, config)
     problem = Problem(
         content,
         styles,
@@ -99,12 +138,12 @@ def stylize(
         content_masks=content_masks,
         style_masks=style_masks,
         extractor=extractor,
+        extra_losses=extra_losses,
         replicas=replicas,
     )
     trainer = Trainer(
         config,
-        actions,
-        _make_finish(content, config),
+        make_finish(content, config),
         state=state,
         save_state=save_state,
         save_every_steps=save_every_steps,
@@ -119,18 +158,8 @@ def stylize(
         elif image is not None:
             picture = enlarge(problem.frames[level - 1].crop(image), *size)
             image = frame.extend(picture[0])[np.newaxis]
-        elif initial_image is not None:
-            resized = image_files.resize(initial_image, *size)
-            image = preprocess(frame.extend(resized))
         else:
-            extended, scaled = problem.images(level)
-            image = make_initial_image(
-                config.init,
-                *frame.size,
-                content=extended,
-                styles=scaled,
-                seed=config.seed,
-            )
+            image = make_first_image(problem, level, initial_image)
         if not trainer.has_work(level):
             continue
         if replicas is not None:
@@ -138,7 +167,7 @@ def stylize(
         objective = problem.make_objective(level)
         variable = tf.Variable(image)
         image = None  # so that a large one is there once
-        trainer.run_level(level, frame, variable, objective)
+        yield from trainer.run_level(level, frame, variable, objective)
         image = variable.numpy()
     return trainer.result(problem.frames[-1].crop(image))
 
@@ -158,7 +187,34 @@ def _check_arrays(
             )
 
 
-def _make_finish(original: np.ndarray | None, config: Config) -> Finish:
+def make_first_image(
+    problem: Problem, level: int, initial_image: np.ndarray | None
+) -> np.ndarray:
+    """Makes the image that the optimisation of a level starts from.
+
+    Args:
+        problem: of the run.
+        level: of the problem.
+        initial_image: uint8 `[H, W, 3]`, RGB, in place of the config's `init`.
+
+    Returns:
+        float32 `[1, H, W, 3]`, of the level's frame.
+    """
+    frame, config = problem.frames[level], problem.config
+    if initial_image is not None:
+        resized = image_files.resize(initial_image, frame.height, frame.width)
+        return preprocess(frame.extend(resized))
+    content, styles = problem.images(level)
+    return make_initial_image(
+        config.init,
+        *frame.size,
+        content=content,
+        styles=styles,
+        seed=config.seed,
+    )
+
+
+def make_finish(original: np.ndarray | None, config: Config) -> Finish:
     """Returns the function that makes pixels of an image of any level."""
     if config.preserve_colors != "luminance":
         return deprocess

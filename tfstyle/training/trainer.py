@@ -11,7 +11,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable
-from collections.abc import Sequence
+from collections.abc import Generator
 
 import numpy as np
 import tensorflow as tf
@@ -20,12 +20,14 @@ from absl import logging
 from tfstyle.config.config import Config
 from tfstyle.errors import TfstyleError
 from tfstyle.images.frame import Frame
-from tfstyle.training.callbacks import Action
 from tfstyle.training.callbacks import Finish
 from tfstyle.training.callbacks import Record
+from tfstyle.training.compiled import compiled
 from tfstyle.training.optimizers.factory import make_optimizer
 from tfstyle.training.state import CheckpointError
 from tfstyle.training.state import State
+
+Records = Generator[Record, str | None, None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Result:
         evaluations: of the losses and their gradient.
         seconds: since the first step.
         reason: why it ended: `steps`, `converged`, `max_evaluations`,
-            `time_limit`, or the text that an action returned.
+            `time_limit`, or a text that an action returned or a signal has.
     """
 
     pixels: np.ndarray
@@ -72,7 +74,6 @@ class Trainer:
 
     Args:
         config: a resolved one.
-        actions: called with every record.
         finish: makes pixels of an image.
         state: of a run to go on with, or None.
         save_state: called with the state every `save_every_steps` and at the
@@ -88,7 +89,6 @@ class Trainer:
     def __init__(
         self,
         config: Config,
-        actions: Sequence[Action],
         finish: Finish,
         *,
         state: State | None = None,
@@ -97,7 +97,6 @@ class Trainer:
         should_stop: Callable[[], str | None] = lambda: None,
     ):
         self._config = config
-        self._actions = actions
         self._finish = finish
         self._state = state
         self._save_state = save_state
@@ -136,8 +135,10 @@ class Trainer:
 
     def run_level(
         self, level: int, frame: Frame, image: tf.Variable, value_and_gradient
-    ) -> None:
+    ) -> Records:
         """Moves an image until there is a reason to end.
+
+        Yields a record of every image; a text that is sent ends the run.
 
         Args:
             level: its number; the coarsest is 0.
@@ -162,7 +163,7 @@ class Trainer:
         while True:
             self._evaluations = before + optimizer.evaluations
             self._check_finite(level, terms, optimizer.gradient)
-            self._record_step(level, frame, terms, image)
+            yield from self._record_step(level, frame, terms, image)
             self._reason = self._reason or self._find_reason(level, optimizer)
             if self._is_time_to_save(level):
                 self._save(level, terms, image, optimizer)
@@ -177,7 +178,9 @@ class Trainer:
             self._steps[level] += 1
         is_early = self._reason not in ("steps", "converged")
         if is_early or level == max(self._levels):
-            self._record_step(level, frame, terms, image, is_last=True)
+            yield from self._record_step(
+                level, frame, terms, image, is_last=True
+            )
         else:
             self._reason = ""
 
@@ -195,8 +198,8 @@ class Trainer:
 
     def _record_step(
         self, level, frame, terms, image, *, is_last=False
-    ) -> None:
-        """Makes the record of the image as it is and calls the actions."""
+    ) -> Records:
+        """Yields the record of the image as it is; takes a reason to end."""
         self._record = record = Record(
             step=sum(self._steps),
             num_steps=sum(self._config.steps_by_level),
@@ -208,9 +211,9 @@ class Trainer:
             terms=terms,
             image=image,
             finish=self._finish,
+            steps=tuple(self._steps),
         )
-        for action in self._actions:
-            self._reason = action(record) or self._reason
+        self._reason = (yield record) or self._reason
 
     def _find_reason(self, level: int, optimizer) -> str:
         config = self._config
@@ -287,6 +290,6 @@ class Trainer:
             )
 
 
-@tf.function(autograph=False)
+@compiled
 def _is_finite(tensor):
     return tf.reduce_all(tf.math.is_finite(tensor))

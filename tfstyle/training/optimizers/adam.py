@@ -5,6 +5,7 @@ import math
 import keras
 import tensorflow as tf
 
+from tfstyle.training.compiled import compiled
 from tfstyle.training.state import State
 
 
@@ -94,9 +95,12 @@ class Adam:
 
     @tf.function(autograph=False)
     def _move(self, gradient, unit):
-        self._adam.apply([gradient / unit], [self._image])
+        # Not `apply`, whose graph TensorFlow would never free.
+        adam = self._adam
+        adam.update_step(gradient / unit, self._image, adam.learning_rate)
+        adam.iterations.assign_add(1)
 
 
-@tf.function(autograph=False)
+@compiled
 def _root_mean_square(gradient):
     return tf.sqrt(tf.reduce_mean(tf.square(gradient)))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from tfstyle.training.compiled import compiled
 from tfstyle.training.optimizers.line_search import LineSearch
 from tfstyle.training.state import State
 
@@ -184,11 +185,11 @@ class LBFGS:
             )
             terms, gradient = self._evaluate(trial)
             numbers = _measure(
-                self._terms.total,
-                terms.total,
                 self.gradient,
                 gradient,
                 direction,
+                self._terms.total,
+                terms.total,
                 self._precondition,
             )
             # The one host read: everything is decided from these.
@@ -265,7 +266,7 @@ class LBFGS:
         )
 
 
-@tf.function(autograph=False)
+@compiled
 def _write_pair(
     position_delta, gradient_delta, direction, gradient, old_gradient, step
 ):
@@ -273,7 +274,7 @@ def _write_pair(
     gradient_delta.assign(tf.reshape(gradient - old_gradient, [-1]))
 
 
-@tf.function(autograph=False)
+@compiled
 def _recur_twice(
     gradient,
     scale,
@@ -308,7 +309,7 @@ def _dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(a * b)  # summed pairwise, unlike a matrix product
 
 
-@tf.function(autograph=False)
+@compiled
 def _normalize(gradient, precondition):
     """Returns steepest descent, scaled to a root mean square of 1."""
     direction = -precondition(gradient)
@@ -316,13 +317,13 @@ def _normalize(gradient, precondition):
     return tf.math.divide_no_nan(direction, tf.sqrt(mean_square))
 
 
-@tf.function(autograph=False)
+@compiled
 def _move(image, direction, step):
     return image + step * direction
 
 
-@tf.function(autograph=False)
-def _measure(old_value, value, old_gradient, gradient, direction, precondition):
+@compiled
+def _measure(old_gradient, gradient, direction, old_value, value, precondition):
     """Returns the numbers that the host needs: f0, f, g0 d, g d, y d, y P y."""
     change = gradient - old_gradient
     return tf.stack(

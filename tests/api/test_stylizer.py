@@ -1,0 +1,314 @@
+"""The library as notebooks use it."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import psutil
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+import tfstyle
+from tfstyle.errors import TfstyleError
+from tfstyle.images import files as image_files
+
+SMALL = {"weights": "random", "image_size": 32, "num_steps": 3}
+SCENE, STROKES = tfstyle.sample("scene"), tfstyle.sample("strokes")
+
+
+@pytest.fixture(scope="module")
+def stylizer():
+    return tfstyle.Stylizer(**SMALL)
+
+
+@pytest.fixture(scope="module")
+def result(stylizer):
+    return stylizer(SCENE, STROKES)
+
+
+@pytest.fixture
+def paths(tmp_path):
+    found = []
+    for name, pixels in (("scene", SCENE), ("strokes", STROKES)):
+        path = tmp_path / f"{name}.png"
+        Image.fromarray(pixels).save(path)
+        found.append(path)
+    return found
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        Image.fromarray,
+        tf.constant,
+        lambda pixels: (pixels / 255).astype(np.float32),
+        lambda pixels: np.dstack([pixels, pixels[..., 0]]),
+        lambda pixels: pixels[np.newaxis],
+    ],
+    ids=["pil", "tensor", "float", "alpha", "batch"],
+)
+def test_images_of_every_kind_give_the_same(stylizer, result, convert):
+    found = stylizer(convert(SCENE), [convert(STROKES)])
+    np.testing.assert_array_equal(found.pixels, result.pixels)
+
+
+def test_files_give_the_same_and_are_named_in_the_picture(
+    stylizer, result, paths, tmp_path
+):
+    found = stylizer(str(paths[0]), paths[1])
+    np.testing.assert_array_equal(found.pixels, result.pixels)
+    found.save(tmp_path / "out.png")
+    text = image_files.read_text(str(tmp_path / "out.png"))
+    assert f"--content_image={paths[0]}\n" in text
+    assert f"--style_images={paths[1]}\n" in text
+    result.save(tmp_path / "arrays.jpg")
+    text = image_files.read_text(str(tmp_path / "arrays.jpg"))
+    assert "--content_image" not in text
+    assert "# content_image: 768x576 sha256=" in text
+
+
+@pytest.mark.slow
+def test_program_makes_the_picture_of_a_result_again(paths, tmp_path):
+    saved, again = tmp_path / "saved.png", tmp_path / "again.png"
+    tfstyle.stylize(*paths, None, **SMALL).save(saved)
+    command = [sys.executable, "-m", "tfstyle.main"]
+    flags = [f"--flags_from={saved}", f"--output_image={again}"]
+    workdir = f"--workdir={tmp_path / 'run'}"
+    subprocess.run([*command, *flags, workdir], check=True)
+    assert again.read_bytes() == saved.read_bytes()
+
+
+def test_config_is_read_from_a_picture(result, tmp_path):
+    result.save(tmp_path / "out.png")
+    found = tfstyle.Config.from_picture(tmp_path / "out.png")
+    assert found.image_size == 32
+    assert found.weights == "random"
+    again = tfstyle.stylize(SCENE, STROKES, found)
+    np.testing.assert_array_equal(again.pixels, result.pixels)
+
+
+def test_alpha_of_the_content_is_saved(stylizer, tmp_path):
+    alpha = np.zeros(SCENE.shape[:2], np.uint8)
+    alpha[:, :384] = 255
+    found = stylizer(np.dstack([SCENE, alpha]), STROKES)
+    found.save(tmp_path / "out.png")
+    with Image.open(tmp_path / "out.png") as picture:
+        assert picture.mode == "RGBA"
+        assert np.array(picture)[:, 0, 3].min() == 255
+
+
+def test_result_shows_itself_in_a_line(result):
+    assert repr(result).startswith("<Result: 32x24, 3 steps, loss 0.")
+    assert result._repr_png_().startswith(b"\x89PNG")
+    assert result.image.size == (32, 24)
+    assert result != 1
+    assert (result == result) is True
+    steps = [record["step"] for record in result.history]
+    assert steps == [0, 1, 2, 3]
+    assert result.history[-1]["total"] == result.losses["total"]
+
+
+def test_steps_stay_what_they_were(stylizer, result):
+    steps = list(stylizer.iterate(SCENE, STROKES, every=2))
+    assert [step.step for step in steps] == [0, 2, 3]
+    np.testing.assert_array_equal(steps[-1].pixels, result.pixels)
+    assert (steps[0].pixels != steps[1].pixels).any()
+    first = next(iter(stylizer.iterate(SCENE, STROKES)))
+    np.testing.assert_array_equal(first.pixels, steps[0].pixels)
+
+
+def test_saved_step_is_made_again_by_its_flags(stylizer, tmp_path):
+    for step in stylizer.iterate(SCENE, STROKES, every=2):
+        if step.step == 2:
+            step.save(tmp_path / "step.png")
+    config = tfstyle.Config.from_picture(tmp_path / "step.png")
+    found = tfstyle.stylize(SCENE, STROKES, config)
+    with Image.open(tmp_path / "step.png") as picture:
+        np.testing.assert_array_equal(np.array(picture), found.pixels)
+
+
+def test_only_a_text_of_a_callback_ends_the_run(stylizer):
+    seen = []
+
+    def look(step):
+        seen.append(step.step)
+        return True
+
+    found = stylizer(
+        SCENE, STROKES, callbacks=[look, lambda s: "ok" if s.step == 2 else 7]
+    )
+    assert (found.reason, found.step, seen) == ("ok", 2, [0, 1, 2])
+    with pytest.raises(ZeroDivisionError):
+        stylizer(SCENE, STROKES, callbacks=[lambda step: 1 / 0])
+
+
+def test_interrupt_gives_the_picture_so_far():
+    many = tfstyle.Stylizer(weights="random", image_size=32, num_steps=500)
+
+    def interrupt(step):
+        if step.step == 2:
+            signal.raise_signal(signal.SIGINT)
+
+    found = many(SCENE, STROKES, callbacks=[interrupt])
+    assert (found.reason, found.step) == ("interrupted", 2)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+    def raise_interrupt(step):
+        raise KeyboardInterrupt
+
+    found = many(SCENE, STROKES, callbacks=[raise_interrupt])
+    assert (found.reason, found.step) == ("interrupted", 0)
+
+    def press_twice(step):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    assert many(SCENE, STROKES, callbacks=[press_twice]).step == 0
+
+
+def test_threads_do_not_disturb_each_other(stylizer, result):
+    other = tfstyle.Stylizer(**SMALL | {"image_size": 48, "pooling": "max"})
+    expected = other(SCENE, STROKES).pixels
+    found = {}
+
+    def paint(name, use):
+        found[name] = [use(SCENE, STROKES).pixels for _ in range(3)]
+
+    threads = [
+        threading.Thread(target=paint, args=arguments)
+        for arguments in (("a", stylizer), ("b", other), ("c", stylizer))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for name, right in (("a", result.pixels), ("b", expected)):
+        for pixels in found[name]:
+            np.testing.assert_array_equal(pixels, right)
+    assert len(found["c"]) == 3
+
+
+def test_masks_and_blends_and_initial_images(stylizer):
+    mask = np.zeros((24, 32), bool)
+    mask[:, :16] = True
+    tfstyle.Stylizer(**SMALL)(
+        SCENE,
+        [STROKES, tfstyle.sample("mosaic")],
+        content_masks=[mask, 1.0 - mask],
+        style_masks=[Image.new("L", (20, 20), 255), np.ones((20, 20))],
+    )
+    found = stylizer(None, STROKES, initial_image=SCENE, callbacks=())
+    assert found.history[0]["step"] == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"image_size": "256"}, "image_size"),
+        ({"seed": 1.5}, "seed"),
+        ({"tf32": "no"}, "tf32"),
+        ({"style_layers": "conv1_1"}, "style_layers"),
+        ({"init": "contnet"}, "init"),
+        ({"init": "scene.jpg"}, "init"),
+        ({"workdir": "runs"}, "workdir"),
+        ({"report": True}, "report"),
+        ({"image_sise": 3}, "image_sise"),
+        ({"strategy": "multi_worker"}, "strategy"),
+        ({"preset": "foto"}, "preset"),
+        ({"config": {}}, "config"),
+        ({"config": tfstyle.Config(), "preset": "photo"}, "config"),
+    ],
+)
+def test_wrong_options_are_refused_by_name(options, name):
+    with pytest.raises(tfstyle.ConfigError, match=f"`{name}`"):
+        tfstyle.Stylizer(**options)
+
+
+@pytest.mark.parametrize(
+    ("content", "styles", "name"),
+    [
+        (SCENE / 1.0, STROKES, "content"),
+        (SCENE, np.full((20, 20), np.nan), "styles"),
+        (SCENE.astype(np.uint16), STROKES, "content"),
+        (SCENE[..., :2], STROKES, "content"),
+        ([SCENE, SCENE], STROKES, "content"),
+        (7, STROKES, "content"),
+        (SCENE, {"a": 1}, "styles"),
+        ("none.jpg", STROKES, "none.jpg"),
+        (None, None, "content_image"),
+    ],
+)
+def test_wrong_images_are_refused_by_name(stylizer, content, styles, name):
+    with pytest.raises(TfstyleError, match=name):
+        stylizer(content, styles)
+
+
+def test_numbers_of_numpy_are_numbers():
+    config = tfstyle.Config(
+        image_size=np.int64(64),
+        content_weight=np.float32(0.5),
+        tf32=np.bool_(False),
+        num_steps=np.array([3, 4]),
+        weights=pathlib.Path("a.h5"),
+    )
+    assert config == tfstyle.Config(
+        image_size=64,
+        content_weight=0.5,
+        tf32=False,
+        num_steps=[3, 4],
+        weights="a.h5",
+    )
+    assert type(config.image_size) is int
+
+
+def test_other_threads_are_refused_once_tensorflow_runs(stylizer):
+    with pytest.raises(TfstyleError, match="intra_op_threads"):
+        tfstyle.Stylizer(**SMALL, intra_op_threads=1)
+
+
+def test_extractor_of_another_pooling_is_refused():
+    from tfstyle.training.stylize import stylize
+
+    config = tfstyle.Config(**SMALL)
+    extractor = tfstyle.make_extractor(tfstyle.Config(**SMALL, pooling="max"))
+    with pytest.raises(tfstyle.ConfigError, match="pooling"):
+        stylize(SCENE, [STROKES], config, extractor=extractor)
+
+
+@pytest.mark.soak
+def test_memory_is_flat_over_two_hundred_sizes():
+    stylizer = tfstyle.Stylizer(weights="random", num_steps=1)
+    process, used = psutil.Process(), []
+    for number in range(200):
+        size = 32 + number
+        small = tfstyle.Stylizer(stylizer.config, image_size=size)
+        small(SCENE, STROKES)
+        used.append(process.memory_info().rss)
+    assert max(used[150:]) < max(used[50:100]) + 100e6
+
+
+@pytest.mark.slow
+def test_progress_and_library_write_nothing_that_was_not_asked_for(tmp_path):
+    code = (
+        "import tfstyle\n"
+        "scene = tfstyle.sample('scene')\n"
+        "r = tfstyle.stylize(scene, scene, weights='random',"
+        " image_size=32, num_steps=1)\n"
+        "assert r.step == 1\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.getcwd()},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == ""
+    assert done.stderr == ""
+    assert os.listdir(tmp_path) == []

@@ -1,0 +1,150 @@
+"""Images of any kind as arrays: paths, PIL images, NumPy arrays, tensors."""
+
+import importlib.resources
+import os
+from collections.abc import Sequence
+from typing import Any
+from typing import TypeAlias
+
+import numpy as np
+from PIL import Image
+
+from tfstyle.config.validation import ConfigError
+from tfstyle.images import files as image_files
+from tfstyle.images import srgb
+from tfstyle.images.files import ImageError
+from tfstyle.images.files import ImageFile
+
+ImageLike: TypeAlias = str | os.PathLike[str] | Image.Image | np.ndarray | Any
+"""A path, a PIL image, or an array or tensor `[H, W]`, `[H, W, 1]`,
+`[H, W, 3]` or `[H, W, 4]` (RGB, alpha last), with or without a first axis of 1;
+uint8, bool, or float from 0 (black) to 1 (white)."""
+
+MAX_PIXELS = 178956970
+SAMPLES = ("scene", "strokes", "mosaic")
+
+
+def sample(name: str) -> np.ndarray:
+    """Returns a sample picture of the package, uint8 `[H, W, 3]`, RGB.
+
+    Args:
+        name: `scene`, a village by a lake; `strokes`, brush strokes along
+            swirls; or `mosaic`, stones set in bands.
+
+    Raises:
+        ConfigError: if there is none of that name.
+    """
+    if name not in SAMPLES:
+        raise ConfigError(
+            f"`name` must be one of {', '.join(SAMPLES)}. Received: {name!r}."
+        )
+    folder = importlib.resources.files("tfstyle") / "samples"
+    with importlib.resources.as_file(folder / f"{name}.jpg") as path:
+        return image_files.read_image(str(path)).pixels
+
+
+def read_pixels(
+    image: ImageLike, argument: str, max_pixels: int = MAX_PIXELS
+) -> ImageFile:
+    """Returns an image's pixels and alpha.
+
+    Args:
+        image: see `ImageLike`.
+        argument: its name in messages.
+        max_pixels: a file of more pixels is refused.
+
+    Raises:
+        ConfigError: if it is of no kind that is known.
+        ImageError: if a file cannot be read.
+    """
+    if isinstance(image, str | os.PathLike):
+        return image_files.read_image(os.fspath(image), max_pixels)
+    if isinstance(image, Image.Image):
+        return _read_pil(image, argument)
+    pixels = _to_uint8(image, argument)
+    if pixels.ndim == 2:
+        pixels = pixels[..., np.newaxis]
+    alpha = pixels[..., 3].copy() if pixels.shape[2] == 4 else None
+    pixels = pixels[..., :3]
+    if pixels.shape[2] == 1:
+        pixels = np.repeat(pixels, 3, axis=2)
+    return ImageFile(np.ascontiguousarray(pixels), alpha)
+
+
+def read_mask(
+    mask: ImageLike, argument: str, max_pixels: int = MAX_PIXELS
+) -> np.ndarray:
+    """Returns how light an image is, uint8 `[H, W]`.
+
+    Raises:
+        ConfigError: if it is of no kind that is known.
+        ImageError: if a file cannot be read.
+    """
+    pixels = read_pixels(mask, argument, max_pixels).pixels
+    return np.array(Image.fromarray(pixels).convert("L"))
+
+
+def as_list(images: ImageLike | Sequence[ImageLike] | None) -> list[ImageLike]:
+    """Returns one image or several as a list; None is none."""
+    if images is None:
+        return []
+    is_batch = getattr(images, "ndim", 0) == 4
+    if isinstance(images, list | tuple) or is_batch:
+        return list(images)
+    return [images]
+
+
+def paths_of(images: Sequence[ImageLike]) -> list[str] | None:
+    """Returns the paths of images, or None if one is no file."""
+    if all(isinstance(image, str | os.PathLike) for image in images):
+        return [os.fspath(image) for image in images]
+    return None
+
+
+def _read_pil(image: Image.Image, argument: str) -> ImageFile:
+    try:
+        image.load()
+        return ImageFile(*srgb.to_srgb(f"`{argument}`", image))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ImageError(
+            f"`{argument}` cannot be decoded ({str(error) or repr(error)})."
+            " Give another picture."
+        ) from error
+
+
+def _to_uint8(image: Any, argument: str) -> np.ndarray:
+    """Checks an array or tensor, and returns it as uint8 of 2 or 3 axes."""
+    array = None
+    if hasattr(image, "__array__"):
+        array = np.asarray(image)
+    if array is None or array.dtype.kind not in "buf":
+        kind = type(image).__name__ if array is None else array.dtype
+        raise ConfigError(
+            f"`{argument}` must be a path, a PIL image, or an array or tensor"
+            f" of uint8, or of float from 0 to 1. Received: {kind}."
+        )
+    if array.ndim == 4 and len(array) == 1:
+        array = array[0]
+    is_image = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in _DEPTH)
+    if not is_image or not array.size:
+        raise ConfigError(
+            f"`{argument}` must have the shape [H, W], [H, W, 1], [H, W, 3] or"
+            f" [H, W, 4]. Received: {list(array.shape)}."
+        )
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype.kind == "u":
+        raise ConfigError(
+            f"`{argument}` must be uint8, or float from 0 to 1. Received:"
+            f" {array.dtype}. Divide by {np.iinfo(array.dtype).max}."
+        )
+    if array.dtype.kind == "f" and not (0 <= array.min() <= array.max() <= 1):
+        raise ConfigError(
+            f"`{argument}` must be from 0 (black) to 1 (white) as float."
+            f" Received: {array.min():.4g} to {array.max():.4g}. Grey levels"
+            " up to 255 are given as uint8."
+        )
+    return np.rint(array.astype(np.float32) * 255).astype(np.uint8)
+
+
+_DEPTH = (1, 3, 4)

@@ -1,0 +1,63 @@
+"""Options given to the library: a config, a preset, keywords."""
+
+import dataclasses
+import difflib
+from typing import Any
+
+from tfstyle.config.config import Config
+from tfstyle.config.run_config import RunConfig
+from tfstyle.config.validation import ConfigError
+
+FIELDS = {field.name for field in dataclasses.fields(Config)}
+_REMEDIES = {
+    "content_image": "Give the image itself as `content`.",
+    "style_images": "Give the images themselves as `styles`.",
+    "output_image": "Save the result: result.save(path).",
+    "image_every_steps": "Take Stylizer.iterate, or a callback.",
+    "log_every_steps": "The result's `history` has every step.",
+    "export_dir": "Run tfstyle --preset=export --export_dir=FOLDER.",
+}
+"""What the library has in place of an option of the program."""
+
+
+def make_config(
+    config: Config | None, preset: str | None, options: dict[str, Any]
+) -> Config:
+    """Returns the config that a config or a preset and keywords describe.
+
+    Args:
+        config: to begin with, or None.
+        preset: the same, by name; not both.
+        options: fields of Config, which win over both.
+
+    Raises:
+        ConfigError: if one of them is wrong.
+    """
+    if config is not None and preset is not None:
+        raise ConfigError(
+            "`config` and `preset` are two beginnings. Give one of them, and"
+            " options that differ as keywords."
+        )
+    for name in options:
+        if name not in FIELDS:
+            raise _refuse(name)
+    if preset is not None:
+        config = Config.from_preset(preset)
+    if config is None:
+        return Config(**options)
+    if not isinstance(config, Config):
+        raise ConfigError(
+            "`config` must be a tfstyle.Config. Received:"
+            f" {type(config).__name__}."
+        )
+    values = {name: getattr(config, name) for name in FIELDS}
+    return Config(**values | options)
+
+
+def _refuse(name: str) -> ConfigError:
+    if name in {field.name for field in dataclasses.fields(RunConfig)}:
+        remedy = _REMEDIES.get(name, "It is of the program, tfstyle.main.")
+        return ConfigError(f"`{name}` is no option of the library. {remedy}")
+    alike = difflib.get_close_matches(name, FIELDS, 1)
+    hint = f" Did you mean {alike[0]}?" if alike else ""
+    return ConfigError(f"`{name}` is no option of a Config.{hint}")

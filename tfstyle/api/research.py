@@ -1,0 +1,269 @@
+"""Parts for research: features, Gram matrices, the objective function."""
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from typing import Any
+
+import numpy as np
+
+from tfstyle.api import images as api_images
+from tfstyle.api.images import ImageLike
+from tfstyle.api.stylizer import Stylizer
+from tfstyle.api.stylizer import get_session
+from tfstyle.config.config import Config
+from tfstyle.config.validation import ConfigError
+from tfstyle.images import preprocessing
+from tfstyle.network.layers import keras_name
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+NETWORK = ("weights", "seed", "pooling", "padding", "rescale_filters")
+"""Options of `Config` that decide features."""
+
+
+def make_feature_model(layers: Sequence[str], **options: Any) -> "keras.Model":
+    """Makes a plain Keras model of VGG19's features.
+
+    Example:
+        >>> import tfstyle
+        >>> model = tfstyle.make_feature_model(["conv2_1"], weights="random")
+        >>> model(tfstyle.preprocess(tfstyle.sample("scene")))[
+        ...     "block2_conv1"
+        ... ].shape
+        TensorShape([1, 288, 384, 128])
+
+    Args:
+        layers: names of layers, such as `conv4_2` or `block4_conv2`.
+        **options: `weights`, `seed`, `pooling`, `padding` and
+            `rescale_filters`, as fields of `Config`.
+
+    Returns:
+        A model from float32 `[B, H, W, 3]`, BGR without ImageNet's mean, to
+        `{Keras layer name: float32 [B, H_l, W_l, N_l]}`, rectified.
+
+    Raises:
+        ConfigError: if a layer or an option is wrong.
+        WeightsError: if the weights cannot be loaded.
+    """
+    return _make_extractor(layers, options).model
+
+
+def features(
+    image: ImageLike, layers: Sequence[str], **options: Any
+) -> dict[str, np.ndarray]:
+    """Computes the features of an image, F_l of the paper, by layer.
+
+    Example:
+        >>> import tfstyle
+        >>> scene = tfstyle.sample("scene")
+        >>> found = tfstyle.features(scene, ["conv3_1"], weights="random")
+        >>> found["conv3_1"].shape
+        (144, 192, 256)
+
+    Args:
+        image: see `ImageLike`; it is not resized.
+        layers: names of layers, such as `conv4_2` or `block4_conv2`.
+        **options: as `make_feature_model` takes them.
+
+    Returns:
+        By the names given, float32 `[H_l, W_l, N_l]`, rectified.
+
+    Raises:
+        ConfigError: if the image, a layer or an option is wrong.
+        ImageError: if an image file cannot be read.
+        WeightsError: if the weights cannot be loaded.
+    """
+    found = _compute_features(image, layers, options)
+    return {name: found[name].numpy()[0] for name in found}
+
+
+def gram_matrices(
+    image: ImageLike, layers: Sequence[str], **options: Any
+) -> dict[str, np.ndarray]:
+    """Computes the Gram matrices of an image, `F F^T / M`, by layer.
+
+    Example:
+        >>> import tfstyle
+        >>> strokes = tfstyle.sample("strokes")
+        >>> grams = tfstyle.gram_matrices(
+        ...     strokes, ["conv1_1", "conv2_1"], weights="random"
+        ... )
+        >>> grams["conv2_1"].shape
+        (128, 128)
+
+    Args:
+        image: see `ImageLike`; it is not resized.
+        layers: names of layers, such as `conv4_2` or `block4_conv2`.
+        **options: as `make_feature_model` takes them.
+
+    Returns:
+        By the names given, float32 `[N_l, N_l]`, in squared activations; M is
+        the number of positions H_l W_l.
+
+    Raises:
+        ConfigError: if the image, a layer or an option is wrong.
+        ImageError: if an image file cannot be read.
+        WeightsError: if the weights cannot be loaded.
+
+    References:
+        Gatys, Ecker, Bethge, 2015, eq. 3.
+    """
+    from tfstyle.objective.gram import region_sums
+
+    found = _compute_features(image, layers, options)
+    return {
+        name: region_sums(found[name], None)[0].normalized().numpy()
+        for name in found
+    }
+
+
+class Objective:
+    """The loss of an image and its gradient, to be minimised by anything.
+
+    Calling it with an image returns the total and its gradient. Images are
+    float32 `[1, H, W, 3]`, BGR without ImageNet's mean, of the size of
+    `initial_image`; with the default padding that is the picture extended by
+    a mirrored border to whole positions of the deepest layer.
+
+    Attributes:
+        config: the options, with nothing left open.
+        initial_image: float32 `[1, H, W, 3]`, to start from.
+    """
+
+    def __init__(self, problem, initial_image: np.ndarray | None, finish):
+        from tfstyle.training.stylize import make_first_image
+
+        level = len(problem.frames) - 1
+        self.config: Config = problem.config
+        self.initial_image: np.ndarray = make_first_image(
+            problem, level, initial_image
+        )
+        self._frame = problem.frames[level]
+        self._finish = finish
+        self._value_and_gradient = problem.make_objective(level)
+
+    def __call__(self, image: Any) -> tuple["tf.Tensor", "tf.Tensor"]:
+        """Returns the total, float32, and its gradient, as the image."""
+        terms, gradient = self._evaluate(image)
+        return terms.total, gradient
+
+    def losses(self, image: Any) -> dict[str, float]:
+        """Returns every loss of an image by name, `total` first."""
+        terms, _ = self._evaluate(image)
+        found = {"total": terms.total, **terms.raw, **terms.weighted}
+        return {name: float(value) for name, value in found.items()}
+
+    def to_pixels(self, image: Any) -> np.ndarray:
+        """Returns the picture within an image, uint8 `[H, W, 3]`, RGB."""
+        return self._finish(self._frame.crop(np.asarray(image, np.float32)))
+
+    def _evaluate(self, image: Any):
+        import tensorflow as tf
+
+        return self._value_and_gradient(tf.convert_to_tensor(image, tf.float32))
+
+
+def make_objective(
+    content: ImageLike | None,
+    styles: ImageLike | Sequence[ImageLike] | None = None,
+    config: Config | None = None,
+    *,
+    preset: str | None = None,
+    content_masks: ImageLike | Sequence[ImageLike] | None = None,
+    style_masks: ImageLike | Sequence[ImageLike] | None = None,
+    initial_image: ImageLike | None = None,
+    extra_losses: Mapping[str, Callable] | None = None,
+    **options: Any,
+) -> Objective:
+    """Makes the objective function of a picture, at its final size.
+
+    Example:
+        With SciPy:
+
+        >>> import numpy as np
+        >>> import scipy.optimize
+        >>> import tfstyle
+        >>> objective = tfstyle.make_objective(
+        ...     tfstyle.sample("scene"),
+        ...     tfstyle.sample("strokes"),
+        ...     weights="random",
+        ...     image_size=32,
+        ... )
+        >>> start = objective.initial_image
+        >>> def value_and_gradient(x):
+        ...     value, gradient = objective(x.reshape(start.shape))
+        ...     return float(value), np.float64(gradient).ravel()
+        >>> found = scipy.optimize.minimize(
+        ...     value_and_gradient,
+        ...     np.float64(start).ravel(),
+        ...     jac=True,
+        ...     method="L-BFGS-B",
+        ...     options={"maxiter": 3},
+        ... )
+        >>> found.fun < float(objective(start)[0])
+        True
+        >>> objective.to_pixels(found.x.reshape(start.shape)).shape
+        (24, 32, 3)
+
+        With an optimizer of Keras:
+
+        >>> import keras
+        >>> image = keras.Variable(start)
+        >>> optimizer = keras.optimizers.Adam(learning_rate=1.0)
+        >>> for _ in range(3):
+        ...     value, gradient = objective(image)
+        ...     optimizer.apply([gradient], [image])
+        >>> float(objective(image)[0]) < float(objective(start)[0])
+        True
+
+    Args:
+        content: as `stylize` takes it, and the others.
+        styles: the same.
+        config: the same.
+        preset: the same.
+        content_masks: the same.
+        style_masks: the same.
+        initial_image: the same.
+        extra_losses: the same.
+        **options: fields of `Config`.
+
+    Raises:
+        TfstyleError: as `stylize` does.
+    """
+    stylizer = Stylizer(config, preset=preset, **options)
+    run = stylizer.prepare(
+        content, styles, content_masks, style_masks, initial_image
+    )
+    return Objective(*run.make_problem(extra_losses))
+
+
+def _make_extractor(layers: Sequence[str], options: dict[str, Any]):
+    for name in options:
+        if name not in NETWORK:
+            raise ConfigError(
+                f"`{name}` decides no feature. Give of the options only"
+                f" {', '.join(NETWORK)}."
+            )
+    config = Config(
+        **options,
+        content_layers=layers,
+        style_layers=layers,
+        convolution="direct",
+        strategy="one_device",
+    )
+    session = get_session(config)
+    return session.make_extractor(session.start(config))
+
+
+def _compute_features(image, layers, options) -> dict[str, "tf.Tensor"]:
+    """Returns the features of an image by the names given."""
+    import tensorflow as tf
+
+    extractor = _make_extractor(layers, options)
+    pixels = api_images.read_pixels(image, "image").pixels
+    found = extractor(tf.constant(preprocessing.preprocess(pixels)))
+    return {name: found[keras_name(name)] for name in layers}

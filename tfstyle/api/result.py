@@ -1,0 +1,167 @@
+"""Results: pictures that show themselves and can be saved with their flags."""
+
+import dataclasses
+import io
+import os
+from typing import Any
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from tfstyle.api.options import FIELDS
+from tfstyle.config.config import Config
+from tfstyle.config.run_config import RunConfig
+from tfstyle.experiment import provenance
+from tfstyle.images import files as image_files
+
+
+class Source(NamedTuple):
+    """What a picture was made of, as its text tells it.
+
+    Attributes:
+        facts: by name: the weights and the images, with their hashes.
+        files: options of a RunConfig that name the images' files; empty if
+            one of them is no file.
+        alpha: of the content, uint8 `[H, W]`, or None.
+    """
+
+    facts: dict[str, str]
+    files: dict[str, Any]
+    alpha: np.ndarray | None
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Picture:
+    """A picture and how it was made. Notebooks show it.
+
+    Attributes:
+        pixels: uint8 `[H, W, 3]`, RGB.
+        losses: by name, `total` first: each term raw (`content/<layer>`,
+            `style/<layer>`, `total_variation`, `range`) and weighted
+            (`weighted/...`).
+        steps: update steps so far, of each level from coarse to fine.
+        evaluations: of the losses and their gradient so far.
+        seconds: since the first step.
+        config: the options, with nothing left open.
+    """
+
+    pixels: np.ndarray
+    losses: dict[str, float]
+    steps: tuple[int, ...]
+    evaluations: int
+    seconds: float
+    config: Config
+    _source: "Source"
+
+    @property
+    def image(self) -> Image.Image:
+        """The picture as a PIL image, a new one at each call."""
+        return Image.fromarray(self.pixels)
+
+    @property
+    def step(self) -> int:
+        """Update steps so far, of all levels."""
+        return sum(self.steps)
+
+    @property
+    def height(self) -> int:
+        """Of the picture, pixels."""
+        return self.pixels.shape[0]
+
+    @property
+    def width(self) -> int:
+        """Of the picture, pixels."""
+        return self.pixels.shape[1]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the picture with its flags, hashes and losses inside.
+
+        `tfstyle --flags_from=PICTURE` and `Config.from_picture` read them. The
+        content's alpha channel is kept where the format has one.
+
+        Args:
+            path: ends in .png, .jpg, .webp or .tif. A file that is there is
+                replaced, atomically.
+
+        Raises:
+            ImageError: if the ending is unknown or the file cannot be written.
+        """
+        alpha = self._source.alpha
+        if alpha is not None:
+            alpha = image_files.resize(alpha, self.height, self.width)
+        path = os.fspath(path)
+        image_files.check_side(path, self.height, self.width)
+        image_files.write_image(path, self.pixels, alpha, self._text())
+
+    def _text(self) -> str:
+        facts = self._source.facts | provenance.describe_result(
+            self.losses, self.step, self.evaluations
+        )
+        config = self._repeating_config()
+        if self._source.files:
+            values = {name: getattr(config, name) for name in FIELDS}
+            config = RunConfig(**values | self._source.files)
+        return provenance.make_text(config, facts)
+
+    def _repeating_config(self) -> Config:
+        """Returns the config of a run that ends with this picture."""
+        return provenance.repeat_steps(self.config, self.steps)
+
+    def _repr_png_(self) -> bytes:
+        file = io.BytesIO()
+        self.image.save(file, "PNG")
+        return file.getvalue()
+
+    def __repr__(self) -> str:
+        name = type(self).__name__
+        return (
+            f"<{name}: {self.width}x{self.height}, {self._describe()}, loss"
+            f" {self.losses['total']:.4g}, {self.seconds:.1f} s>"
+        )
+
+    def _describe(self) -> str:
+        return f"step {self.step}"
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Step(Picture):
+    """The picture at one step of a run; it stays as it is.
+
+    Attributes:
+        level: of the coarse to fine levels; 0 is the coarsest, whose picture
+            is smaller.
+        num_steps: update steps that the run makes in all.
+    """
+
+    level: int
+    num_steps: int
+
+    def _describe(self) -> str:
+        return f"step {self.step} of {self.num_steps}"
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Result(Picture):
+    """What a run made.
+
+    Attributes:
+        history: a dict for every step: `step`, `level`, `evaluations`,
+            `seconds` and all losses by name.
+        reason: why the run ended: `steps`, `converged`, `max_evaluations`,
+            `time_limit`, `interrupted`, or a text that a callback returned.
+        unclipped: float32 `[1, H, W, 3]`, the picture as it was optimised:
+            BGR without ImageNet's mean, neither clipped nor rounded.
+    """
+
+    history: list[dict[str, Any]]
+    reason: str
+    unclipped: np.ndarray
+    _is_complete: bool
+
+    def _repeating_config(self) -> Config:
+        return self.config if self._is_complete else super()._repeating_config()
+
+    def _describe(self) -> str:
+        end = "" if self.reason == "steps" else f" ({self.reason})"
+        return f"{self.step} steps{end}"

@@ -1,0 +1,38 @@
+"""Provenance: the text in a picture that says how it was made."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from tfstyle.config import flagfile
+from tfstyle.config.config import Config
+
+
+def describe_weights(origin: str, sha256: str) -> dict[str, str]:
+    """Returns the fact about the weights, from an extractor's attributes."""
+    return {"weights": f"{origin} sha256={sha256}"}
+
+
+def describe_result(
+    losses: dict[str, float], step: int, evaluations: int
+) -> dict[str, str]:
+    """Returns the fact about what a run came to."""
+    counts = f"step={step} evaluations={evaluations}"
+    values = [f"{name}={value:.9g}" for name, value in losses.items()]
+    return {"result": " ".join([counts, *values])}
+
+
+def repeat_steps(config: Config, steps: Sequence[int]) -> Config:
+    """Returns the config of a run that ends after as many steps by itself.
+
+    It repeats a run that was ended early, such as by a signal.
+
+    Args:
+        config: of the run.
+        steps: that it made, of each level.
+    """
+    return dataclasses.replace(config, num_steps=tuple(steps), time_limit=None)
+
+
+def make_text(config: Config, facts: dict[str, str]) -> str:
+    """Returns a flagfile that makes a picture again, with facts as comments."""
+    return flagfile.make_text(config.to_flags(only_pixels=True), facts)
