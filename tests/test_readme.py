@@ -96,7 +96,7 @@ def test_bash_blocks_run_as_printed(clone, environment, real_weights):
 @pytest.mark.weights
 @pytest.mark.slow
 def test_python_block_runs_as_printed(clone, real_weights):
-    (block,) = [t for language, t in BLOCKS if "tfstyle.stylize(" in t]
+    (block,) = [t for language, t in BLOCKS if language == "python"]
     small, count = re.subn(r"(image_size|num_steps)=\d+", r"\1=32", block)
     assert count == 2
     subprocess.run([sys.executable, "-c", small], cwd=clone, check=True)

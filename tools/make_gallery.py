@@ -52,11 +52,6 @@ PICTURES = {
         f" --styles={STROKES} --output={RUNS}/figure3",
         "figure3/figure3.png",
     ),
-    "poolings": (
-        f"tools/compare_poolings.py --content_image={SCENE}"
-        f" --style_images={STROKES} --output={RUNS}/poolings",
-        "poolings/poolings.png",
-    ),
 }
 """By name: what Python is to run, and the picture it leaves below RUNS."""
 

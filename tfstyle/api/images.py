@@ -88,17 +88,19 @@ def as_list(images: ImageLike | Sequence[ImageLike] | None) -> list[ImageLike]:
     """Returns one image or several as a list; None is none."""
     if images is None:
         return []
-    is_batch = getattr(images, "ndim", 0) == 4
-    if isinstance(images, list | tuple) or is_batch:
+    if isinstance(images, list | tuple):
         return list(images)
-    return [images]
+    if isinstance(images, str | os.PathLike | Image.Image):
+        return [images]
+    return list(images) if getattr(images, "ndim", 0) == 4 else [images]
 
 
 def paths_of(images: Sequence[ImageLike]) -> list[str] | None:
     """Returns the paths of images, or None if one is no file."""
-    if all(isinstance(image, str | os.PathLike) for image in images):
-        return [os.fspath(image) for image in images]
-    return None
+    paths = [i for i in images if isinstance(i, str | os.PathLike)]
+    if len(paths) < len(images):
+        return None
+    return [os.fspath(path) for path in paths]
 
 
 def _read_pil(image: Image.Image, argument: str) -> ImageFile:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from tfstyle.api import images as api_images
 from tfstyle.api.images import ImageLike
 from tfstyle.api.interrupt import REASON
@@ -22,6 +24,7 @@ from tfstyle.config.validation import ConfigError
 from tfstyle.experiment import provenance
 from tfstyle.experiment.inputs import ImageFiles
 from tfstyle.experiment.session import Session
+from tfstyle.images.files import ImageFile
 from tfstyle.system.recent import Recent
 
 Callback = Callable[[Step], object]
@@ -126,7 +129,7 @@ class Stylizer:
             show = stack.enter_context(_showing_progress(progress))
             records = run.records(extra_losses, should_stop)
             stack.enter_context(contextlib.closing(records))
-            reason = None
+            reason: str | None = None
             while True:
                 try:
                     record = records.send(reason)
@@ -195,20 +198,25 @@ class Stylizer:
                 )
         most = config.max_image_pixels
 
-        def read(name):
-            read_one = api_images.read_pixels
-            if name.endswith("masks"):
-                read_one = api_images.read_mask
-            return [read_one(image, name, most) for image in given[name]]
+        def read(name: str) -> list[ImageFile]:
+            return [
+                api_images.read_pixels(image, name, most)
+                for image in given[name]
+            ]
 
-        (content_file,) = read("content") or [None]
-        (initial_file,) = read("initial_image") or [None]
+        def read_masks(name: str) -> list[np.ndarray]:
+            return [
+                api_images.read_mask(image, name, most) for image in given[name]
+            ]
+
+        content_file = next(iter(read("content")), None)
+        initial_file = next(iter(read("initial_image")), None)
         files = ImageFiles(
             content=content_file and content_file.pixels,
             alpha=content_file and content_file.alpha,
             styles=[style.pixels for style in read("styles")],
-            content_masks=read("content_masks"),
-            style_masks=read("style_masks"),
+            content_masks=read_masks("content_masks"),
+            style_masks=read_masks("style_masks"),
             initial_image=initial_file and initial_file.pixels,
         )
         return Run(config, files, self._session, _name_files(given))
@@ -265,7 +273,9 @@ class Run:
         finish = make_finish(images.content, self._config)
         return problem, images.initial_image, finish
 
-    def records(self, extra_losses, should_stop) -> Generator:
+    def records(
+        self, extra_losses, should_stop
+    ) -> Generator[Any, str | None, Any]:
         """Runs the optimisation; yields its records."""
         from tfstyle.training.stylize import iterate
 
@@ -399,11 +409,12 @@ def get_session(config: Config) -> Session:
 
 def _name_files(given: dict[str, list]) -> dict[str, Any]:
     """Returns the options that name the images' files, if all are files."""
-    paths = {
-        name: api_images.paths_of(images) for name, images in given.items()
-    }
-    if None in paths.values():
-        return {}
+    paths = {}
+    for name, images in given.items():
+        found = api_images.paths_of(images)
+        if found is None:
+            return {}
+        paths[name] = found
     named = {
         "content_image": next(iter(paths["content"]), None),
         "style_images": paths["styles"],

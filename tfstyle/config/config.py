@@ -10,6 +10,7 @@ import csv
 import dataclasses
 import io
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from tfstyle.config import validation
@@ -44,7 +45,7 @@ class Config:
         ConfigError: names the field, the rule, the value and the remedy.
     """
 
-    style_blend_weights: tuple[float, ...] = option(
+    style_blend_weights: Sequence[float] = option(
         (), "Images", "one per style image, normalised to sum 1; default: equal"
     )
     preserve_colors: str = option(
@@ -72,18 +73,18 @@ class Config:
         scope="run",
         least=1,
     )
-    content_layers: tuple[str, ...] = option(
+    content_layers: Sequence[str] = option(
         ("conv4_2",), "Losses", "VGG19 layers whose features are matched"
     )
-    style_layers: tuple[str, ...] = option(
+    style_layers: Sequence[str] = option(
         ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"),
         "Losses",
         "VGG19 layers whose Gram matrices are matched",
     )
-    content_layer_weights: tuple[float, ...] = option(
+    content_layer_weights: Sequence[float] = option(
         (), "Losses", "one per content layer; default: equal, sum 1"
     )
-    style_layer_weights: tuple[float, ...] = option(
+    style_layer_weights: Sequence[float] = option(
         (), "Losses", "one per style layer; default: equal, sum 1"
     )
     loss_scale: str = option(
@@ -174,7 +175,7 @@ class Config:
         "levels from coarse to fine, each twice as large; auto: from about 128"
         " pixels up",
     )
-    num_steps: tuple[int, ...] = option(
+    num_steps: Sequence[int] = option(
         (),
         "Optimization",
         "update steps, one number or one per level; default: 130 at the"
@@ -284,11 +285,12 @@ class Config:
         Both `num_levels` and `num_steps` must be resolved.
         """
         is_one = len(self.num_steps) == 1
-        return self.num_steps * self.num_levels if is_one else self.num_steps
+        steps = tuple(self.num_steps)
+        return steps * int(self.num_levels) if is_one else steps
 
     def resolved(self) -> "Config":
         """Returns a copy in which every default that depends is filled in."""
-        weights = {
+        weights: dict[str, Any] = {
             name: default
             for name, default in LOSS_WEIGHTS[self.loss_scale].items()
             if getattr(self, name) is None
@@ -374,7 +376,7 @@ class Config:
         return lines
 
 
-def _equal_weights(names: tuple[str, ...]) -> tuple[float, ...]:
+def _equal_weights(names: Sequence[str]) -> tuple[float, ...]:
     return (1 / len(names),) * len(names) if names else ()
 
 

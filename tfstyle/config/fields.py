@@ -4,6 +4,7 @@ import dataclasses
 import os
 import types
 import typing
+from collections.abc import Sequence
 from typing import Any
 
 from tfstyle.config.validation import ConfigError
@@ -78,8 +79,9 @@ def ordered_fields(config) -> list[dataclasses.Field]:
 
 
 def kind_of(field: dataclasses.Field) -> type:
-    """Returns bool, float, int, str or tuple for a field's annotation."""
-    return typing.get_origin(_kinds(field)[0]) or _kinds(field)[0]
+    """Returns bool, float, int, str or, of a Sequence, tuple."""
+    kind = typing.get_origin(_kinds(field)[0]) or _kinds(field)[0]
+    return tuple if kind is Sequence else kind
 
 
 def item_kind_of(field: dataclasses.Field) -> type:
@@ -122,7 +124,8 @@ def convert(field: dataclasses.Field, value: Any) -> Any:
         raise _wrong_kind(field, value)
     kind = item_kind_of(field)
     is_list = isinstance(value, list | tuple) or hasattr(value, "tolist")
-    items = list(value) if is_list and getattr(value, "ndim", 1) else [value]
+    is_scalar = getattr(value, "ndim", 1) == 0
+    items = list(value) if is_list and not is_scalar else [value]
     if not is_list and kind is str:
         raise _wrong_kind(field, value)
     items = [_convert(kind, x, field.metadata["is_path"]) for x in items]
@@ -135,7 +138,7 @@ _WRONG = object()
 
 
 def _convert(kind: type, value: Any, is_path: bool) -> Any:
-    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
+    if getattr(value, "ndim", 1) == 0 and hasattr(value, "item"):
         value = value.item()  # a scalar of NumPy
     if is_path and kind is str and isinstance(value, os.PathLike):
         value = os.fspath(value)

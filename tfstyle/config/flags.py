@@ -44,7 +44,7 @@ def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
     """Defines a flag for each field of RunConfig, with its default."""
     for field in dataclasses.fields(RunConfig):
         kind = kind_of(field)
-        default = field.default
+        default: Any = field.default
         if kind is tuple:
             define, default = flags.DEFINE_list, list(default)
         else:
@@ -251,14 +251,14 @@ def to_config(flag_values: flags.FlagValues) -> RunConfig:
     for field in dataclasses.fields(RunConfig):
         value = flag_values[field.name].value
         if kind_of(field) is tuple:
-            value = to_tuple(field, value or ())
+            value = to_tuple(field, value or [])
         values[field.name] = value
     return RunConfig(**values)
 
 
 def make_help() -> str:
     """Returns the text of `--help`: every field's flag by group."""
-    groups = {}
+    groups: dict[str, list[dataclasses.Field]] = {}
     for field in ordered_fields(RunConfig):
         groups.setdefault(field.metadata["group"], []).append(field)
     lines = [_USAGE]

@@ -1,6 +1,7 @@
 """The options of a run: a picture's, and those of its files and directory."""
 
 import dataclasses
+from collections.abc import Sequence
 
 from tfstyle.config import validation
 from tfstyle.config.config import Config
@@ -22,21 +23,21 @@ class RunConfig(Config):
         scope="file",
         is_path=True,
     )
-    style_images: tuple[str, ...] = option(
+    style_images: Sequence[str] = option(
         (),
         "Files",
         "style image files; without one the content is reconstructed",
         scope="file",
         is_path=True,
     )
-    content_masks: tuple[str, ...] = option(
+    content_masks: Sequence[str] = option(
         (),
         "Files",
         "grey mask files, one per region of the output; white is inside",
         scope="file",
         is_path=True,
     )
-    style_masks: tuple[str, ...] = option(
+    style_masks: Sequence[str] = option(
         (),
         "Files",
         "grey mask files, one per style image; white marks the part whose"

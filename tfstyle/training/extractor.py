@@ -10,6 +10,9 @@ from tfstyle.training.plan import resolve_for_machine
 def make_extractor(config: Config) -> Extractor:
     """Makes the extractor of a run's content and style layers.
 
+    Args:
+        config: gives layers, weights, pooling, padding and precision.
+
     Raises:
         SetupError: if the machine cannot run it.
         WeightsError: if the weights cannot be had.
