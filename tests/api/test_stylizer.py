@@ -1,7 +1,9 @@
 """The library as notebooks use it."""
 
+import contextlib
 import os
 import pathlib
+import pty
 import signal
 import subprocess
 import sys
@@ -158,6 +160,14 @@ def test_interrupt_gives_the_picture_so_far():
     assert (found.reason, found.step) == ("interrupted", 2)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
+    pid = os.getpid()
+    timer = threading.Timer(0.5, os.kill, (pid, signal.SIGINT))
+    timer.start()
+    endless = tfstyle.Stylizer(many.config, num_steps=10**6)
+    found = endless(SCENE, STROKES)
+    timer.cancel()
+    assert found.reason == "interrupted"
+
     def raise_interrupt(step):
         raise KeyboardInterrupt
 
@@ -285,11 +295,29 @@ def test_memory_is_flat_over_two_hundred_sizes():
     stylizer = tfstyle.Stylizer(weights="random", num_steps=1)
     process, used = psutil.Process(), []
     for number in range(200):
-        size = 32 + number
+        size = 32 + number * 37 % 200
         small = tfstyle.Stylizer(stylizer.config, image_size=size)
         small(SCENE, STROKES)
         used.append(process.memory_info().rss)
     assert max(used[150:]) < max(used[50:100]) + 100e6
+
+
+@pytest.mark.slow
+def test_progress_is_shown_on_a_terminal():
+    code = (
+        "import tfstyle; scene = tfstyle.sample('scene');"
+        "tfstyle.stylize(scene, scene, weights='random', image_size=32,"
+        " num_steps=2)"
+    )
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # the other end is closed
+        while part := os.read(ours, 4096):
+            shown += part
+    assert process.wait() == 0
+    assert b"step 2/2" in shown
 
 
 @pytest.mark.slow

@@ -27,6 +27,10 @@ SAMPLES = ("scene", "strokes", "mosaic")
 def sample(name: str) -> np.ndarray:
     """Returns a sample picture of the package, uint8 `[H, W, 3]`, RGB.
 
+    Example:
+        >>> sample("scene").shape
+        (576, 768, 3)
+
     Args:
         name: `scene`, a village by a lake; `strokes`, brush strokes along
             swirls; or `mosaic`, stones set in bands.

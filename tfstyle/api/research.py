@@ -10,8 +10,8 @@ import numpy as np
 
 from tfstyle.api import images as api_images
 from tfstyle.api.images import ImageLike
+from tfstyle.api.run import start_session
 from tfstyle.api.stylizer import Stylizer
-from tfstyle.api.stylizer import get_session
 from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
 from tfstyle.images import preprocessing
@@ -255,8 +255,8 @@ def _make_extractor(layers: Sequence[str], options: dict[str, Any]):
         convolution="direct",
         strategy="one_device",
     )
-    session = get_session(config)
-    return session.make_extractor(session.start(config))
+    session, config = start_session(config)
+    return session.make_extractor(config)
 
 
 def _compute_features(image, layers, options) -> dict[str, "tf.Tensor"]:

@@ -1,38 +1,31 @@
 """Style transfer as a function of images: `Stylizer` and `stylize`."""
 
 import contextlib
+import numbers
 import sys
 import threading
 from collections.abc import Callable
-from collections.abc import Generator
 from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from tfstyle.api import images as api_images
 from tfstyle.api.images import ImageLike
 from tfstyle.api.interrupt import REASON
 from tfstyle.api.interrupt import catching_interrupt
 from tfstyle.api.options import make_config
 from tfstyle.api.result import Result
-from tfstyle.api.result import Source
 from tfstyle.api.result import Step
+from tfstyle.api.run import Run
+from tfstyle.api.run import describe_record
+from tfstyle.api.run import prepare
+from tfstyle.api.run import start_session
 from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
-from tfstyle.experiment import provenance
-from tfstyle.experiment.inputs import ImageFiles
-from tfstyle.experiment.session import Session
-from tfstyle.images.files import ImageFile
-from tfstyle.system.recent import Recent
+from tfstyle.errors import raising_out_of_memory_errors
 
 Callback = Callable[[Step], object]
 """Called with the `Step` of every step. A text that it returns ends the run,
 as the reason; whatever else it returns is ignored."""
-
-_SESSIONS = Recent(3)
-"""By strategy: TensorFlow's replicas and the networks made last."""
 
 
 class Stylizer:
@@ -76,8 +69,8 @@ class Stylizer:
         **options: Any,
     ):
         self.config = make_config(config, preset, options)
-        self._session = get_session(self.config)
-        self._resolved = self._session.start(self.config.resolved())
+        self._session, self._resolved = start_session(self.config.resolved())
+
         from tfstyle.training.plan import resolve_for_machine
 
         # Loaded now, so that the first call does not wait for it.
@@ -125,6 +118,7 @@ class Stylizer:
         )
         history: list[dict[str, Any]] = []
         with contextlib.ExitStack() as stack:
+            stack.enter_context(raising_out_of_memory_errors())
             should_stop = stack.enter_context(catching_interrupt())
             show = stack.enter_context(_showing_progress(progress))
             records = run.records(extra_losses, should_stop)
@@ -138,7 +132,7 @@ class Stylizer:
                 show(record)
                 reason = None
                 if run.is_new(record):
-                    history.append(_describe_record(record))
+                    history.append(describe_record(record))
                     reason = _call(callbacks, record, run)
 
     def iterate(
@@ -170,176 +164,19 @@ class Stylizer:
             ImageError: if an image file cannot be read.
             NotFiniteError: if the loss stops being finite.
         """
-        if type(every) is not int or every < 1:
+        if not isinstance(every, numbers.Integral) or every < 1:
             raise ConfigError(
-                f"`every` must be an integer of at least 1. Received: {every!r}"
+                "`every` must be an integer of at least 1. Received:"
+                f" {every!r}."
             )
         run = self.prepare(
             content, styles, content_masks, style_masks, initial_image
         )
-        return run.iterate(every, extra_losses)
+        return run.iterate(int(every), extra_losses)
 
-    def prepare(
-        self, content, styles, content_masks, style_masks, initial_image
-    ) -> "Run":
-        """Reads the images of a run, and resolves its options."""
-        config = self._session.start(self._resolved)
-        given = {
-            "content": api_images.as_list(content),
-            "styles": api_images.as_list(styles),
-            "content_masks": api_images.as_list(content_masks),
-            "style_masks": api_images.as_list(style_masks),
-            "initial_image": api_images.as_list(initial_image),
-        }
-        for name in ("content", "initial_image"):
-            if len(given[name]) > 1:
-                raise ConfigError(
-                    f"`{name}` must be one image. Received: {len(given[name])}."
-                )
-        most = config.max_image_pixels
-
-        def read(name: str) -> list[ImageFile]:
-            return [
-                api_images.read_pixels(image, name, most)
-                for image in given[name]
-            ]
-
-        def read_masks(name: str) -> list[np.ndarray]:
-            return [
-                api_images.read_mask(image, name, most) for image in given[name]
-            ]
-
-        content_file = next(iter(read("content")), None)
-        initial_file = next(iter(read("initial_image")), None)
-        files = ImageFiles(
-            content=content_file and content_file.pixels,
-            alpha=content_file and content_file.alpha,
-            styles=[style.pixels for style in read("styles")],
-            content_masks=read_masks("content_masks"),
-            style_masks=read_masks("style_masks"),
-            initial_image=initial_file and initial_file.pixels,
-        )
-        return Run(config, files, self._session, _name_files(given))
-
-
-class Run:
-    """One run of a Stylizer: its images, and its options with nothing open."""
-
-    def __init__(
-        self,
-        config: Config,
-        images: ImageFiles,
-        session: Session,
-        files: dict[str, Any],
-    ):
-        from tfstyle.training.plan import make_plan
-
-        config.check_images(
-            images.content is not None,
-            len(images.styles),
-            len(images.content_masks),
-            len(images.style_masks),
-        )
-        replicas = session.replicas
-        number = replicas.num_replicas if replicas else 1
-        plan = make_plan(config, images.content, images.styles, number)
-        self._last: tuple[int, int] | None = None
-        self._plan = plan
-        self._config = plan.config
-        self._images = images
-        self._replicas = replicas
-        self._extractor = session.make_extractor(plan.config)
-        facts = provenance.describe_weights(
-            self._extractor.origin, self._extractor.sha256
-        )
-        self._source = Source(facts | images.describe(), files, images.alpha)
-
-    def make_problem(self, extra_losses):
-        """Returns what an Objective is made of."""
-        from tfstyle.training.problem import Problem
-        from tfstyle.training.stylize import make_finish
-
-        images = self._images
-        problem = Problem(
-            images.content,
-            images.styles,
-            self._plan,
-            content_masks=images.content_masks,
-            style_masks=images.style_masks,
-            extractor=self._extractor,
-            extra_losses=extra_losses,
-            replicas=self._replicas,
-        )
-        finish = make_finish(images.content, self._config)
-        return problem, images.initial_image, finish
-
-    def records(
-        self, extra_losses, should_stop
-    ) -> Generator[Any, str | None, Any]:
-        """Runs the optimisation; yields its records."""
-        from tfstyle.training.stylize import iterate
-
-        images = self._images
-        return iterate(
-            images.content,
-            images.styles,
-            self._config,
-            content_masks=images.content_masks,
-            style_masks=images.style_masks,
-            initial_image=images.initial_image,
-            extractor=self._extractor,
-            extra_losses=extra_losses,
-            should_stop=should_stop,
-            replicas=self._replicas,
-        )
-
-    def iterate(self, every: int, extra_losses) -> Iterator[Step]:
-        """Yields a step when it is time to."""
-        records = self.records(extra_losses, lambda: None)
-        with contextlib.closing(records):
-            for record in records:
-                is_time = record.step % every == 0 or record.is_last
-                if is_time and self.is_new(record):
-                    yield self.make_step(record)
-
-    def is_new(self, record) -> bool:
-        """Returns whether a record's image is not the one asked for before.
-
-        A run's last image has two records, as its being the last is found
-        after the first.
-        """
-        before, self._last = self._last, (record.level, record.evaluations)
-        return self._last != before
-
-    def make_step(self, record) -> Step:
-        """Copies the picture of a record."""
-        return Step(
-            pixels=record.pixels(),
-            losses=record.losses,
-            steps=record.steps,
-            evaluations=record.evaluations,
-            seconds=record.seconds,
-            config=self._config,
-            _source=self._source,
-            level=record.level,
-            num_steps=record.num_steps,
-        )
-
-    def make_result(self, made, history: list[dict[str, Any]]) -> Result:
-        """Makes the library's result of the training's."""
-        return Result(
-            pixels=made.pixels,
-            losses=made.losses,
-            steps=made.steps,
-            evaluations=made.evaluations,
-            seconds=made.seconds,
-            config=self._config,
-            _source=self._source,
-            history=history,
-            reason=made.reason,
-            unclipped=made.image,
-            _is_complete=made.is_complete,
-        )
+    def prepare(self, *images: Any) -> Run:
+        """Returns a run of some images, as `run.prepare` takes them."""
+        return prepare(self._resolved, self._session, *images)
 
 
 def stylize(
@@ -400,39 +237,6 @@ def stylize(
         extra_losses=extra_losses,
         progress=progress,
     )
-
-
-def get_session(config: Config) -> Session:
-    """Returns the session of a config's strategy, shared by all Stylizers."""
-    return _SESSIONS.get(config.strategy, Session)
-
-
-def _name_files(given: dict[str, list]) -> dict[str, Any]:
-    """Returns the options that name the images' files, if all are files."""
-    paths = {}
-    for name, images in given.items():
-        found = api_images.paths_of(images)
-        if found is None:
-            return {}
-        paths[name] = found
-    named = {
-        "content_image": next(iter(paths["content"]), None),
-        "style_images": paths["styles"],
-        "content_masks": paths["content_masks"],
-        "style_masks": paths["style_masks"],
-        "init": next(iter(paths["initial_image"]), None),
-    }
-    return {name: value for name, value in named.items() if value}
-
-
-def _describe_record(record) -> dict[str, Any]:
-    return {
-        "step": record.step,
-        "level": record.level,
-        "evaluations": record.evaluations,
-        "seconds": record.seconds,
-        **record.losses,
-    }
 
 
 def _call(callbacks: Sequence[Callback], record, run: Run) -> str | None:

@@ -9,6 +9,10 @@ IMAGENET_MEAN_BGR = (103.939, 116.779, 123.68)
 def preprocess(pixels: np.ndarray) -> np.ndarray:
     """Turns an image file's pixels into VGG19's input space.
 
+    Example:
+        >>> preprocess(np.full((16, 16, 3), 255, np.uint8)).shape
+        (1, 16, 16, 3)
+
     Args:
         pixels: uint8 `[H, W, 3]`, RGB. Never written into.
 
@@ -22,6 +26,10 @@ def preprocess(pixels: np.ndarray) -> np.ndarray:
 
 def deprocess(image: np.ndarray) -> np.ndarray:
     """Turns an image in VGG19's input space into pixels.
+
+    Example:
+        >>> deprocess(np.zeros((1, 16, 16, 3), np.float32))[0, 0]
+        array([124, 117, 104], dtype=uint8)
 
     Args:
         image: float32 `[1, H, W, 3]`, BGR with ImageNet's mean removed, of any
