@@ -207,12 +207,10 @@ def test_absent_process_is_waited_for_so_long(tmp_path, index):
     status, said = processes.finish(started)
     assert status == 1
     other = json.loads(variable)["cluster"]["worker"][1 - index]
-    assert said.splitlines() == [
-        f"Process {index} of 2, waiting for the others",
-        f"error: Process {1 - index} ({other}) of the cluster did not come"
-        " within 2 s. See what became of it, or wait longer by"
-        " --cluster_timeout.",
-    ]
+    waiting, error = said.splitlines()
+    assert waiting == f"Process {index} of 2, waiting for the others"
+    assert error.startswith(f"error: Process {1 - index} ({other}) ")
+    assert "--cluster_timeout" in error
 
 
 @pytest.mark.parametrize(
