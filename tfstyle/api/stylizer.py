@@ -265,7 +265,8 @@ def _showing_progress(is_wanted: bool | None) -> Iterator[Callable]:
     if not is_wanted:
         yield lambda record: None
         return
-    bar = progress.ProgressBar()
+    is_notebook = progress.is_in_notebook()
+    bar = progress.NotebookProgress() if is_notebook else progress.ProgressBar()
     try:
         yield bar
     finally:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import os
 import re
 import sys
 import textwrap
@@ -91,10 +92,10 @@ def parse(
             stderr if anything is wrong.
     """
     if {"-h", "-help", "--help", "-?", "--helpshort"} & set(argv[1:]):
-        print(make_help(), end="")
+        _print(make_help())
         raise SystemExit(0)
     if {"-version", "--version"} & set(argv[1:]):
-        print(f"tfstyle {__version__}")
+        _print(f"tfstyle {__version__}\n")
         raise SystemExit(0)
     try:
         config = read_arguments(argv[1:], flag_values)
@@ -104,9 +105,18 @@ def parse(
         )
         raise SystemExit(2) from error
     if flag_values["print_flags"].value:
-        print("\n".join(config.to_flags(only_pixels=True)))
+        _print("\n".join(config.to_flags(only_pixels=True)) + "\n")
         raise SystemExit(0)
     return config
+
+
+def _print(text: str) -> None:
+    """Writes to stdout, whose reader may have enough, such as `head`."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def read_arguments(

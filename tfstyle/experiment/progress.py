@@ -1,5 +1,6 @@
 """Progress for people: a bar on a terminal, lines elsewhere."""
 
+import math
 import sys
 import time
 
@@ -13,6 +14,7 @@ from rich.progress import TimeRemainingColumn
 from tfstyle.training.callbacks import Record
 
 SECONDS_BETWEEN_LINES = 10
+SECONDS_BETWEEN_UPDATES = 0.2
 
 
 def make_progress():
@@ -55,6 +57,32 @@ class ProgressBar:
         self._bar.stop()
 
 
+class NotebookProgress:
+    """A line below the notebook's cell, which is updated."""
+
+    def __init__(self):
+        self._handle = None
+        self._last = -math.inf
+
+    def __call__(self, record: Record) -> None:
+        """Updates the line, if it is time to."""
+        from IPython.display import display
+
+        now = time.monotonic()
+        if now - self._last < SECONDS_BETWEEN_UPDATES and not record.is_last:
+            return
+        self._last = now
+        text = f"step {record.step}/{record.num_steps}, {_status(record)}"
+        shown = {"text/plain": text + _time_left(record)}
+        if self._handle is None:
+            self._handle = display(shown, raw=True, display_id=True)
+        else:
+            self._handle.update(shown, raw=True)
+
+    def close(self) -> None:
+        """Does nothing: the line stays as it is."""
+
+
 class ProgressLines:
     """A line at the first and the last step and every ten seconds."""
 
@@ -69,21 +97,23 @@ class ProgressLines:
         if not is_time or record.step == self._step:
             return
         self._last, self._step = now, record.step
-        left = ""
-        if record.step and not record.is_last:
-            seconds = record.seconds / record.step
-            seconds *= record.num_steps - record.step
-            left = f", {seconds:.0f} s left"
         logging.info(
             "step %d/%d, %s%s",
             record.step,
             record.num_steps,
             _status(record),
-            left,
+            _time_left(record),
         )
 
     def close(self) -> None:
         """Does nothing: lines need no end."""
+
+
+def _time_left(record: Record) -> str:
+    if not record.step or record.is_last:
+        return ""
+    seconds = record.seconds / record.step * (record.num_steps - record.step)
+    return f", {seconds:.0f} s left"
 
 
 def _status(record: Record) -> str:

@@ -1,0 +1,39 @@
+"""The library in the kernel of a real notebook."""
+
+import os
+import signal
+import threading
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+PAINT = """
+import tfstyle
+scene, strokes = tfstyle.sample("scene"), tfstyle.sample("strokes")
+stylizer = tfstyle.Stylizer(weights="random", image_size=32, num_steps=3)
+stylizer(scene, strokes)
+"""
+PAINT_LONG = """
+endless = tfstyle.Stylizer(stylizer.config, num_steps=10**6)
+interrupted = endless(scene, strokes)
+interrupted.reason
+"""
+
+
+@pytest.mark.slow
+def test_notebook_shows_progress_and_result_and_stops_with_a_picture():
+    cells = [nbformat.v4.new_code_cell(text) for text in (PAINT, PAINT_LONG)]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    client = NotebookClient(notebook, timeout=120, kernel_name="python3")
+    with client.setup_kernel():
+        client.execute_cell(cells[0], 0)
+        shown, result = (output["data"] for output in cells[0].outputs)
+        assert shown["text/plain"].startswith("step 3/3, loss ")
+        assert result["text/plain"].startswith("<Result: 32x24, 3 steps")
+        assert "image/png" in result
+        kernel = client.km.provisioner.process.pid
+        timer = threading.Timer(2, os.kill, (kernel, signal.SIGINT))
+        timer.start()
+        client.execute_cell(cells[1], 1)
+        assert cells[1].outputs[-1]["data"]["text/plain"] == "'interrupted'"
