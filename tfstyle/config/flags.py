@@ -38,6 +38,9 @@ _ELSEWHERE = """\
   --print_flags         print the flags as a flagfile and end
   --verbosity=0         1 shows TensorFlow's own messages, -1 only warnings
   --version             show the version
+
+Exit status: 0 done; 1 failed, also one picture of a manifest; 2 a wrong flag;
+130, 143 ended by Ctrl-C, SIGTERM, with the picture and a checkpoint written.
 """
 
 
