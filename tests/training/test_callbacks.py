@@ -1,11 +1,10 @@
 """When actions act, and what a record tells."""
 
-import types
-
 import numpy as np
 import tensorflow as tf
 
 from tfstyle.images.frame import Frame
+from tfstyle.objective.objective import LossTerms
 from tfstyle.training.callbacks import EverySteps
 from tfstyle.training.callbacks import Record
 
@@ -19,7 +18,7 @@ def make_record(step, is_last=False, **changes):
         "frame": Frame(2, 3),
         "seconds": 0.5 * step,
         "is_last": is_last,
-        "terms": types.SimpleNamespace(
+        "terms": LossTerms(
             total=tf.constant(3.0),
             raw={"style/block1_conv1": tf.constant(1.5)},
             weighted={"weighted/style": tf.constant(3.0)},

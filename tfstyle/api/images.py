@@ -12,6 +12,7 @@ from PIL import Image
 from tfstyle.config.validation import ConfigError
 from tfstyle.images import files as image_files
 from tfstyle.images import srgb
+from tfstyle.images.files import MAX_PIXELS
 from tfstyle.images.files import ImageError
 from tfstyle.images.files import ImageFile
 
@@ -20,7 +21,6 @@ ImageLike: TypeAlias = str | os.PathLike[str] | Image.Image | np.ndarray | Any
 `[H, W, 3]` or `[H, W, 4]` (RGB, alpha last), with or without a first axis of 1;
 uint8, bool, or float from 0 (black) to 1 (white)."""
 
-MAX_PIXELS = 178956970
 SAMPLES = ("scene", "strokes", "mosaic")
 
 
@@ -84,8 +84,7 @@ def read_mask(
         ConfigError: if it is of no kind that is known.
         ImageError: if a file cannot be read.
     """
-    pixels = read_pixels(mask, argument, max_pixels).pixels
-    return np.array(Image.fromarray(pixels).convert("L"))
+    return image_files.to_mask(read_pixels(mask, argument, max_pixels).pixels)
 
 
 def as_list(images: ImageLike | Sequence[ImageLike] | None) -> list[ImageLike]:

@@ -50,8 +50,12 @@ def make_config(
             "`config` must be a tfstyle.Config. Received:"
             f" {type(config).__name__}."
         )
-    values = {name: getattr(config, name) for name in FIELDS}
-    return Config(**values | options)
+    return Config(**values_of(config) | options)
+
+
+def values_of(config: Config) -> dict[str, Any]:
+    """Returns the options of a Config by name, without those of a run."""
+    return {name: getattr(config, name) for name in FIELDS}
 
 
 def _refuse(name: str) -> ConfigError:

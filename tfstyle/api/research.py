@@ -154,8 +154,7 @@ class Objective:
     def losses(self, image: Any) -> dict[str, float]:
         """Returns every loss of an image by name, `total` first."""
         terms, _ = self._evaluate(image)
-        found = {"total": terms.total, **terms.raw, **terms.weighted}
-        return {name: float(value) for name, value in found.items()}
+        return terms.to_floats()
 
     def to_pixels(self, image: Any) -> np.ndarray:
         """Returns the picture within an image, uint8 `[H, W, 3]`, RGB."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from tfstyle.api.options import FIELDS
+from tfstyle.api.options import values_of
 from tfstyle.config.config import Config
 from tfstyle.config.run_config import RunConfig
 from tfstyle.experiment import provenance
@@ -100,8 +100,7 @@ class Picture:
         )
         config = self._repeating_config()
         if self._source.files:
-            values = {name: getattr(config, name) for name in FIELDS}
-            config = RunConfig(**values | self._source.files)
+            config = RunConfig(**values_of(config) | self._source.files)
         return provenance.make_text(config, facts)
 
     def _repeating_config(self) -> Config:

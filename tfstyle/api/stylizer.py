@@ -257,15 +257,13 @@ def _showing_progress(is_wanted: bool | None) -> Iterator[Callable]:
     """Yields a function that shows records as progress, or does nothing."""
     from tfstyle.experiment import progress
 
+    is_notebook = progress.is_in_notebook()
     if is_wanted is None:
         is_main = threading.current_thread() is threading.main_thread()
-        is_wanted = is_main and (
-            sys.stderr.isatty() or progress.is_in_notebook()
-        )
+        is_wanted = is_main and (sys.stderr.isatty() or is_notebook)
     if not is_wanted:
         yield lambda record: None
         return
-    is_notebook = progress.is_in_notebook()
     bar = progress.NotebookProgress() if is_notebook else progress.ProgressBar()
     try:
         yield bar

@@ -30,6 +30,8 @@ MIN_SIDE = 16
 MAX_SIDE = 65500
 """Pixels; the longest side of a picture, JPEG's own limit."""
 MAX_WEBP_SIDE = 16383
+MAX_PIXELS = 178956970
+"""Of a file, unless more are allowed."""
 
 _EXIF_IFD = 0x8769
 _USER_COMMENT = 0x9286
@@ -56,7 +58,7 @@ class ImageFile(NamedTuple):
     alpha: np.ndarray | None
 
 
-def read_image(path: str, max_pixels: int = 178956970) -> ImageFile:
+def read_image(path: str, max_pixels: int = MAX_PIXELS) -> ImageFile:
     """Reads an image file: upright, sRGB, alpha aside, first frame.
 
     Args:
@@ -73,13 +75,21 @@ def read_image(path: str, max_pixels: int = 178956970) -> ImageFile:
         return ImageFile(*srgb.to_srgb(path, image))
 
 
-def read_mask(path: str, max_pixels: int = 178956970) -> np.ndarray:
+def read_mask(path: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Reads an image file as a mask, uint8 `[H, W]`: how light it is.
 
     Raises:
         ImageError: as `read_image` does.
     """
-    pixels = read_image(path, max_pixels).pixels
+    return to_mask(read_image(path, max_pixels).pixels)
+
+
+def to_mask(pixels: np.ndarray) -> np.ndarray:
+    """Returns how light pixels are, uint8 `[H, W]`.
+
+    Args:
+        pixels: uint8 `[H, W, 3]`, RGB.
+    """
     return np.array(Image.fromarray(pixels).convert("L"))
 
 

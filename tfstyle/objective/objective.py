@@ -37,6 +37,11 @@ class LossTerms(NamedTuple):
     raw: dict[str, tf.Tensor]
     weighted: dict[str, tf.Tensor]
 
+    def to_floats(self) -> dict[str, float]:
+        """Returns the losses by name, `total` first; waits for them."""
+        terms = {"total": self.total, **self.raw, **self.weighted}
+        return {name: float(value) for name, value in terms.items()}
+
 
 class LayerSums(NamedTuple):
     """What adds up over the positions of an image, over tiles and replicas.

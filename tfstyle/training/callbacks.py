@@ -47,10 +47,7 @@ class Record:
     @functools.cached_property
     def losses(self) -> dict[str, float]:
         """The loss terms by name, `total` first."""
-        terms = {"total": self.terms.total}
-        terms.update(self.terms.raw)
-        terms.update(self.terms.weighted)
-        return {name: float(value) for name, value in terms.items()}
+        return self.terms.to_floats()
 
     @property
     def total(self) -> float:
