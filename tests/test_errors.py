@@ -1,5 +1,6 @@
 """Expected errors have one base class; all others are bugs."""
 
+import builtins
 import importlib
 import inspect
 import pkgutil
@@ -11,6 +12,7 @@ import tfstyle
 from tfstyle import errors
 from tfstyle import main
 from tfstyle.config.validation import ConfigError
+from tools import list_messages
 
 
 def test_every_error_of_ours_is_an_expected_one():
@@ -60,3 +62,16 @@ def test_any_other_error_keeps_its_traceback(error):
 def test_one_line_cannot_steer_a_terminal():
     assert errors.one_line("a\n b\x1b[2Jc") == r"a b\x1b[2Jc"
     assert len(errors.one_line("a" * 1000)) == errors.LONGEST
+
+
+def test_every_message_is_made_of_sentences():
+    messages = [
+        (place, text)
+        for place, name, text in list_messages.find_messages()
+        if not hasattr(builtins, name)  # the reasons that a message quotes
+    ]
+    assert len(messages) > 100
+    for place, text in messages:
+        assert text.endswith((".", "{}")), place
+        assert not set("!\n") & set(text), place
+        assert "please" not in text.lower(), place

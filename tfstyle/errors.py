@@ -59,8 +59,8 @@ def raising_out_of_memory_errors() -> Iterator[None]:
         if not is_memory:
             raise
         raise OutOfMemoryError(
-            "There is not enough memory. Give --tile_size=auto, a smaller"
-            f" --image_size or --optimizer=adam. ({one_line(str(error))})"
+            f"There is not enough memory ({one_line(str(error))}). Give"
+            " --tile_size=auto, a smaller --image_size or --optimizer=adam."
         ) from error
 
 

@@ -467,7 +467,7 @@ def _make_lbfgs_step(side: int):
     """
     import tensorflow as tf
 
-    from tfstyle.objective.objective import LossTerms
+    from tfstyle.objective.terms import LossTerms
     from tfstyle.training.optimizers.lbfgs import LBFGS
 
     # With so many curvatures it is far from done after a hundred steps.

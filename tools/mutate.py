@@ -177,7 +177,7 @@ MUTATIONS = {
         "config",
     ),
     "relative_energy": Mutation(
-        "objective/objective.py",
+        "objective/terms.py",
         "loss *= 2 / targets.content_energy[name]",
         "loss *= 1 / targets.content_energy[name]",
         "objective/test_objective.py",

@@ -132,7 +132,11 @@ def test_often_killed_run_ends_as_if_left_alone(straight, tmp_path, kind, seed):
 
 
 @pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+    ("number", "status"),
+    [
+        pytest.param(signal.SIGINT, 130, marks=pytest.mark.soak),
+        (signal.SIGTERM, 143),
+    ],
 )
 def test_stopped_run_ends_as_if_left_alone(straight, tmp_path, number, status):
     workdir = tmp_path / "stopped"

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfstyle.images.frame import Frame
-from tfstyle.objective.objective import LossTerms
+from tfstyle.objective.terms import LossTerms
 from tfstyle.training.callbacks import EverySteps
 from tfstyle.training.callbacks import Record
 

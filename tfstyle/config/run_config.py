@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from tfstyle.config import validation
 from tfstyle.config.config import Config
 from tfstyle.config.fields import option
+from tfstyle.config.validation import ConfigError
+
+MANIFEST_ENDINGS = (".csv", ".jsonl")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -146,5 +149,43 @@ class RunConfig(Config):
 
     def __post_init__(self):
         super().__post_init__()
-        validation.check_export(self)
-        validation.check_manifest(self)
+        _check_export(self)
+        _check_manifest(self)
+
+
+def _check_export(config: RunConfig) -> None:
+    """Refuses options that contradict `export_dir`."""
+    if config.export_dir and config.precision != "float32":
+        raise ConfigError(
+            "`export_dir` gets a model in float32. Received:"
+            f" precision={config.precision}. Leave it out."
+        )
+    if config.export_dir and (config.content_image or config.style_images):
+        raise ConfigError(
+            "`export_dir` exports the network and paints nothing. Leave out"
+            " `content_image` and `style_images`."
+        )
+
+
+def _check_manifest(config: RunConfig) -> None:
+    """Refuses options that a manifest gives line by line."""
+    if config.manifest is None:
+        return
+    if not config.manifest.lower().endswith(MANIFEST_ENDINGS):
+        raise ConfigError(
+            f"`manifest` must end in {' or '.join(MANIFEST_ENDINGS)}."
+            f" Received: {config.manifest!r}."
+        )
+    for name in (
+        "content_image",
+        "style_images",
+        "content_masks",
+        "style_masks",
+        "output_image",
+        "export_dir",
+    ):
+        if getattr(config, name):
+            raise ConfigError(
+                f"`{name}` is given beside `manifest`, whose lines name the"
+                " pictures. Leave out one of them."
+            )

@@ -8,7 +8,6 @@ from tfstyle.network import layers as vgg19_layers
 
 REPLICATED = ("mirrored", "multi_worker")
 INITS = ("auto", "noise", "content", "style", "gray")
-MANIFEST_ENDINGS = (".csv", ".jsonl")
 MAX_NUMBER = 1e300
 TILE_STEP = 16
 MAX_TILE_SIZE = 65536
@@ -169,24 +168,6 @@ def check_combinations(config) -> None:
         _check_cut_frames(config, f"strategy={config.strategy}")
 
 
-def check_export(config) -> None:
-    """Refuses options that contradict `export_dir`.
-
-    Raises:
-        ConfigError: names both.
-    """
-    if config.export_dir and config.precision != "float32":
-        raise ConfigError(
-            "`export_dir` gets a model in float32. Received:"
-            f" precision={config.precision}. Leave it out."
-        )
-    if config.export_dir and (config.content_image or config.style_images):
-        raise ConfigError(
-            "`export_dir` exports the network and paints nothing. Leave out"
-            " `content_image` and `style_images`."
-        )
-
-
 def _check_cut_frames(config, cause: str) -> None:
     for name, value in (
         ("convolution", "winograd"),
@@ -196,30 +177,6 @@ def _check_cut_frames(config, cause: str) -> None:
             raise ConfigError(
                 f"`{name}` {str(value).lower()} needs the whole frame at once."
                 f" Received: {cause}, which cuts it. Leave out one of them."
-            )
-
-
-def check_manifest(config) -> None:
-    """Refuses options that a manifest gives line by line."""
-    if config.manifest is None:
-        return
-    if not config.manifest.lower().endswith(MANIFEST_ENDINGS):
-        raise ConfigError(
-            f"`manifest` must end in {' or '.join(MANIFEST_ENDINGS)}."
-            f" Received: {config.manifest!r}."
-        )
-    for name in (
-        "content_image",
-        "style_images",
-        "content_masks",
-        "style_masks",
-        "output_image",
-        "export_dir",
-    ):
-        if getattr(config, name):
-            raise ConfigError(
-                f"`{name}` is given beside `manifest`, whose lines name the"
-                " pictures. Leave out one of them."
             )
 
 

@@ -19,11 +19,11 @@ from tfstyle.distributed.replicas import EVALUATE
 from tfstyle.distributed.replicas import Replicas
 from tfstyle.network.extractor import Extractor
 from tfstyle.objective.gram import GramSum
-from tfstyle.objective.objective import LayerSums
-from tfstyle.objective.objective import LossTerms
 from tfstyle.objective.objective import ValueAndGradient
 from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.objective.targets import Targets
+from tfstyle.objective.terms import LayerSums
+from tfstyle.objective.terms import LossTerms
 from tfstyle.objective.tiled_objective import gradient_of_sums
 from tfstyle.objective.tiled_objective import make_terms_and_gradients
 from tfstyle.objective.tiled_objective import read_tile

@@ -270,7 +270,9 @@ class Trainer:
             raise CheckpointError("The checkpoint's steps must be counts.")
         self._evaluations = state.integer("evaluations", 1, 10**15)
         if self._first_level not in self._levels:
-            raise CheckpointError("The checkpoint's level is left out now.")
+            raise CheckpointError(
+                "The checkpoint is at a level whose steps are now 0."
+            )
         (seconds,) = state.reals("seconds", 1)
         self._start -= seconds
 

@@ -1,4 +1,4 @@
-"""Limited-memory BFGS: compiled pieces on the device, decisions on the host."""
+"""Limited-memory BFGS: its decisions, which are made on the host."""
 
 import math
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from tfstyle.training.compiled import compiled
+from tfstyle.training.optimizers import lbfgs_steps
 from tfstyle.training.optimizers.line_search import LineSearch
 from tfstyle.training.state import State
 
@@ -171,20 +171,20 @@ class LBFGS:
             direction = self._apply_inverse_hessian()
             step = self._learning_rate
         else:
-            direction = _normalize(self.gradient, self._precondition)
+            direction = lbfgs_steps.normalize(self.gradient, self._precondition)
             step = self._first_step
         search, best = None, None
         limit = min(self.evaluations + MAX_SEARCH_EVALUATIONS, budget)
         while self.evaluations < limit:
             if should_stop():
                 return None
-            trial = _move(
+            trial = lbfgs_steps.move(
                 self._image.read_value(),
                 direction,
                 tf.constant(step, self._image.dtype),
             )
             terms, gradient = self._evaluate(trial)
-            numbers = _measure(
+            numbers = lbfgs_steps.measure(
                 self.gradient,
                 gradient,
                 direction,
@@ -235,7 +235,7 @@ class LBFGS:
         curvature = step * slope_rise  # y s
         self._scale = curvature / rise
         row = self._next_row
-        _write_pair(
+        lbfgs_steps.write_pair(
             self._position_deltas[row],
             self._gradient_deltas[row],
             direction,
@@ -256,7 +256,7 @@ class LBFGS:
             for age, row in enumerate(newest_first)
         ]
         dtype = self._image.dtype
-        return _recur_twice(
+        return lbfgs_steps.apply_inverse_hessian(
             self.gradient,
             tf.constant(self._scale, dtype),
             [self._position_deltas[row].value() for row in newest_first],
@@ -264,75 +264,3 @@ class LBFGS:
             tf.constant(inverse_curvatures, dtype),
             self._precondition,
         )
-
-
-@compiled
-def _write_pair(
-    position_delta, gradient_delta, direction, gradient, old_gradient, step
-):
-    position_delta.assign(tf.reshape(step * direction, [-1]))
-    gradient_delta.assign(tf.reshape(gradient - old_gradient, [-1]))
-
-
-@compiled
-def _recur_twice(
-    gradient,
-    scale,
-    position_deltas,
-    gradient_deltas,
-    inverse_curvatures,
-    precondition,
-):
-    """Returns -H g by the two-loop recursion; the pairs come newest first."""
-    vector = tf.reshape(gradient, [-1])
-    factors = []
-    pairs = list(
-        zip(
-            position_deltas,
-            gradient_deltas,
-            tf.unstack(inverse_curvatures),
-            strict=True,
-        )
-    )
-    for position_delta, gradient_delta, inverse_curvature in pairs:
-        factors.append(inverse_curvature * _dot(position_delta, vector))
-        vector -= factors[-1] * gradient_delta
-    vector = scale * precondition(tf.reshape(vector, gradient.shape))
-    vector = tf.reshape(vector, [-1])
-    for position_delta, gradient_delta, inverse_curvature in reversed(pairs):
-        factor = inverse_curvature * _dot(gradient_delta, vector)
-        vector += (factors.pop() - factor) * position_delta
-    return -tf.reshape(vector, tf.shape(gradient))
-
-
-def _dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_sum(a * b)  # summed pairwise, unlike a matrix product
-
-
-@compiled
-def _normalize(gradient, precondition):
-    """Returns steepest descent, scaled to a root mean square of 1."""
-    direction = -precondition(gradient)
-    mean_square = tf.reduce_mean(tf.square(direction))
-    return tf.math.divide_no_nan(direction, tf.sqrt(mean_square))
-
-
-@compiled
-def _move(image, direction, step):
-    return image + step * direction
-
-
-@compiled
-def _measure(old_gradient, gradient, direction, old_value, value, precondition):
-    """Returns the numbers that the host needs: f0, f, g0 d, g d, y d, y P y."""
-    change = gradient - old_gradient
-    return tf.stack(
-        [
-            old_value,
-            value,
-            _dot(old_gradient, direction),
-            _dot(gradient, direction),
-            _dot(change, direction),
-            _dot(change, precondition(change)),
-        ]
-    )

@@ -1,0 +1,204 @@
+"""The losses of an image: by layer, weighted, and their total."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from tfstyle.network.layers import BY_NAME
+from tfstyle.network.layers import num_positions
+from tfstyle.objective import losses
+from tfstyle.objective.gram import GramSum
+from tfstyle.objective.gram import region_sums
+from tfstyle.objective.options import ObjectiveOptions
+from tfstyle.objective.targets import Targets
+
+PIXEL_LOSSES = {
+    "relative": {
+        "total_variation": losses.relative_total_variation_loss,
+        "range": losses.relative_range_loss,
+    },
+    "absolute": {
+        "total_variation": losses.total_variation_loss,
+        "range": losses.range_loss,
+    },
+}
+"""Losses of the image itself, by `loss_scale`."""
+
+
+class LossTerms(NamedTuple):
+    """The losses of one image, float32 scalars.
+
+    Attributes:
+        total: the weighted sum, which is minimised.
+        raw: `content/<layer>`, `style/<layer>`, `total_variation` and `range`,
+            before any weight.
+        weighted: `weighted/content`, `weighted/style`,
+            `weighted/total_variation` and `weighted/range`, which add up to
+            the total.
+    """
+
+    total: tf.Tensor
+    raw: dict[str, tf.Tensor]
+    weighted: dict[str, tf.Tensor]
+
+    def to_floats(self) -> dict[str, float]:
+        """Returns the losses by name, `total` first; waits for them."""
+        terms = {"total": self.total, **self.raw, **self.weighted}
+        return {name: float(value) for name, value in terms.items()}
+
+
+class LayerSums(NamedTuple):
+    """What adds up over the positions of an image, over tiles and replicas.
+
+    Attributes:
+        content: by layer, half the sum of squared differences to the target.
+        style: by layer, one Gram sum a region.
+    """
+
+    content: dict[str, tf.Tensor]
+    style: dict[str, list[GramSum]]
+
+
+def compute_terms(
+    image: tf.Tensor,
+    features: dict[str, tf.Tensor],
+    targets: Targets,
+    options: ObjectiveOptions,
+) -> LossTerms:
+    """Computes every loss of an image and their weighted sum.
+
+    `alpha sum_l v_l L_c,l + beta sum_l w_l E_l + gamma L_tv + rho L_range`.
+
+    Args:
+        image: float32 `[1, H, W, 3]`.
+        features: of the image, `{layer: float32 [1, H_l, W_l, N_l]}`.
+        targets: to be matched.
+        options: weights and scale of the losses.
+
+    References:
+        Gatys, Ecker, Bethge, 2015, eq. 5 and 7.
+    """
+    return terms_of_sums(image, sum_layers(features, targets), targets, options)
+
+
+def sum_layers(features: dict[str, tf.Tensor], targets: Targets) -> LayerSums:
+    """Computes Gram sums and content losses of the layers that are given.
+
+    Args:
+        features: `{layer: float32 [1, H_l, W_l, N_l]}`, of an image or a part.
+        targets: of the same positions.
+    """
+    content = {
+        name: losses.content_loss(features[name], target)
+        for name, target in targets.content.items()
+        if name in features
+    }
+    style = {
+        name: region_sums(features[name], targets.masks.get(name))
+        for name in targets.style
+        if name in features
+    }
+    return LayerSums(content, style)
+
+
+def terms_of_sums(
+    image: tf.Tensor,
+    sums: LayerSums,
+    targets: Targets,
+    options: ObjectiveOptions,
+) -> LossTerms:
+    """Computes every loss and their weighted sum from sums over the frame.
+
+    Args:
+        image: float32 `[1, H, W, 3]`, whole.
+        sums: over all positions.
+        targets: their Gram matrices are used.
+        options: weights and scale of the losses.
+    """
+    raw = _layer_losses(sums, targets, image.shape[1:3], options)
+    return _weigh(image, raw, options)
+
+
+def _layer_losses(
+    sums: LayerSums,
+    targets: Targets,
+    size: tuple[int, int],
+    options: ObjectiveOptions,
+) -> dict[str, tf.Tensor]:
+    """Computes the losses, before any weight, of the layers that are given."""
+    raw, is_relative = {}, options.loss_scale == "relative"
+    for name, loss in sums.content.items():
+        if is_relative:
+            loss *= 2 / targets.content_energy[name]
+        elif options.content_reduction == "mean":
+            loss /= num_positions(name, size) * BY_NAME[name].channels
+        raw[f"content/{name}"] = loss
+    compare = losses.relative_style_loss if is_relative else losses.style_loss
+    for name, regions in sums.style.items():
+        raw[f"style/{name}"] = _style_loss(
+            compare, regions, targets.style[name], num_positions(name, size)
+        )
+    return raw
+
+
+def _weigh(
+    image: tf.Tensor, raw: dict[str, tf.Tensor], options: ObjectiveOptions
+) -> LossTerms:
+    """Adds the image's own losses and the weighted sums to the layers'."""
+    ordered, weighted = {}, {}
+    for term, factor, layers, weights in (
+        (
+            "content",
+            options.content_weight,
+            options.content_layers,
+            options.content_layer_weights,
+        ),
+        (
+            "style",
+            options.style_weight,
+            options.style_layers,
+            options.style_layer_weights,
+        ),
+    ):
+        parts, factors = [], []
+        for name, weight in zip(layers, weights, strict=True):
+            key = f"{term}/{name}"
+            if key in raw:
+                ordered[key] = raw[key]
+                parts.append(raw[key])
+                factors.append(weight)
+        if parts:
+            # One sum over a vector: TensorFlow reorders scalars at will, and
+            # not always alike.
+            weighted[f"weighted/{term}"] = factor * tf.reduce_sum(
+                tf.stack(parts) * tf.constant(factors, tf.float32)
+            )
+    pixel_losses = PIXEL_LOSSES[options.loss_scale]
+    for term, weight in (
+        ("total_variation", options.tv_weight),
+        ("range", options.range_weight),
+    ):
+        if weight:
+            ordered[term] = pixel_losses[term](image)
+            weighted[f"weighted/{term}"] = weight * ordered[term]
+    total = tf.reduce_sum(tf.stack(list(weighted.values())))
+    return LossTerms(total, ordered, weighted)
+
+
+def _style_loss(
+    compare: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+    regions: list[GramSum],
+    grams: list[tf.Tensor],
+    num_positions: int,
+) -> tf.Tensor:
+    """Sums the style loss of one layer over its regions.
+
+    `E_l = sum_r s_r E(G_r / count_r, A_r / count_Ar)`, where s_r is the share
+    of the region, the mean of T_r^2; of the whole frame it is 1.
+    """
+    parts = []
+    for region, target in zip(regions, grams, strict=True):
+        share = region.count / num_positions
+        parts.append(share * compare(region.normalized(), target))
+    return tf.reduce_sum(tf.stack(parts))
