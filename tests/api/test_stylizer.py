@@ -257,6 +257,29 @@ def test_wrong_images_are_refused_by_name(stylizer, content, styles, name):
         stylizer(content, styles)
 
 
+def test_options_of_a_call_hold_for_it_alone(stylizer, result):
+    scene, strokes = SCENE, STROKES
+    assert stylizer(scene, strokes, num_steps=1, optimizer="adam").step == 1
+    steps = list(stylizer.iterate(scene, strokes, num_steps=1))
+    assert [step.step for step in steps] == [0, 1]
+    with pytest.raises(tfstyle.ConfigError, match="`image_sise`"):
+        stylizer(scene, strokes, image_sise=32)
+    again = stylizer(scene, strokes)
+    np.testing.assert_array_equal(again.pixels, result.pixels)
+
+
+def test_results_are_images_too(stylizer, result):
+    again = stylizer(result, STROKES, initial_image=result)
+    same = stylizer(result.pixels, STROKES, initial_image=result.pixels)
+    np.testing.assert_array_equal(again.pixels, same.pixels)
+
+
+@pytest.mark.parametrize("callbacks", [print, "abc", [1], [None]])
+def test_callbacks_are_a_list_of_functions(stylizer, callbacks):
+    with pytest.raises(tfstyle.ConfigError, match="`callbacks`"):
+        stylizer(SCENE, STROKES, callbacks=callbacks)
+
+
 def test_numbers_of_numpy_are_numbers():
     config = tfstyle.Config(
         image_size=np.int64(64),

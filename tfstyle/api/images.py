@@ -19,7 +19,8 @@ from tfstyle.images.files import ImageFile
 ImageLike: TypeAlias = str | os.PathLike[str] | Image.Image | np.ndarray | Any
 """A path, a PIL image, or an array or tensor `[H, W]`, `[H, W, 1]`,
 `[H, W, 3]` or `[H, W, 4]` (RGB, alpha last), with or without a first axis of 1;
-uint8, bool, or float from 0 (black) to 1 (white)."""
+uint8, bool, or float from 0 (black) to 1 (white). A `Result` and a
+`Step` are images too."""
 
 SAMPLES = ("scene", "strokes", "mosaic")
 

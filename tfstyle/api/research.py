@@ -14,6 +14,7 @@ from tfstyle.api.run import start_session
 from tfstyle.api.stylizer import Stylizer
 from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
+from tfstyle.config.validation import keras_names
 from tfstyle.images import preprocessing
 from tfstyle.network.layers import keras_name
 
@@ -247,6 +248,12 @@ def _make_extractor(layers: Sequence[str], options: dict[str, Any]):
                 f"`{name}` decides no feature. Give of the options only"
                 f" {', '.join(NETWORK)}."
             )
+    if isinstance(layers, str):
+        raise ConfigError(
+            "`layers` must be a list of names. Received:"
+            f" layers={layers!r:.200}. Write [{layers!r:.200}]."
+        )
+    keras_names("layers", tuple(layers))
     config = Config(
         **options,
         content_layers=layers,

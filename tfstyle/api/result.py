@@ -107,6 +107,12 @@ class Picture:
         """Returns the config of a run that ends with this picture."""
         return provenance.repeat_steps(self.config, self.steps)
 
+    def __array__(
+        self, dtype: np.typing.DTypeLike | None = None, copy: bool | None = None
+    ) -> np.ndarray:
+        """The pixels, so that a picture can be given where an image can."""
+        return np.array(self.pixels, dtype, copy=copy)
+
     def _repr_png_(self) -> bytes:
         file = io.BytesIO()
         self.image.save(file, "PNG")

@@ -45,6 +45,8 @@ class Stylizer:
         ((24, 32, 3), 2, 'steps')
         >>> [step.step for step in stylizer.iterate(scene, strokes)]
         [0, 1, 2]
+        >>> stylizer(result, strokes, num_steps=1).step
+        1
 
     Args:
         config: the options; by default those of the preset `photo`.
@@ -87,6 +89,7 @@ class Stylizer:
         callbacks: Sequence[Callback] = (),
         extra_losses: dict[str, Callable] | None = None,
         progress: bool | None = None,
+        **options: Any,
     ) -> Result:
         """Renders the content in the style of the styles.
 
@@ -107,14 +110,21 @@ class Stylizer:
                 its features by Keras layer name to a float32 scalar, weighted.
             progress: whether to show a bar; None: on a terminal or in a
                 notebook.
+            **options: fields of `Config`, for this picture only.
 
         Raises:
-            ConfigError: if images and options contradict.
+            ConfigError: if an option is wrong, or images contradict options.
             ImageError: if an image file cannot be read.
             NotFiniteError: if the loss stops being finite.
         """
+        _check_callbacks(callbacks)
         run = self.prepare(
-            content, styles, content_masks, style_masks, initial_image
+            content,
+            styles,
+            content_masks,
+            style_masks,
+            initial_image,
+            **options,
         )
         history: list[dict[str, Any]] = []
         with contextlib.ExitStack() as stack:
@@ -145,6 +155,7 @@ class Stylizer:
         style_masks: ImageLike | Sequence[ImageLike] | None = None,
         initial_image: ImageLike | None = None,
         extra_losses: dict[str, Callable] | None = None,
+        **options: Any,
     ) -> Iterator[Step]:
         """Yields the picture at step 0, at every n-th step and at the last.
 
@@ -158,9 +169,10 @@ class Stylizer:
             style_masks: one per style.
             initial_image: to start from.
             extra_losses: losses of one's own by name.
+            **options: fields of `Config`, for this picture only.
 
         Raises:
-            ConfigError: if images and options contradict.
+            ConfigError: if an option is wrong, or images contradict options.
             ImageError: if an image file cannot be read.
             NotFiniteError: if the loss stops being finite.
         """
@@ -170,13 +182,22 @@ class Stylizer:
                 f" {every!r}."
             )
         run = self.prepare(
-            content, styles, content_masks, style_masks, initial_image
+            content,
+            styles,
+            content_masks,
+            style_masks,
+            initial_image,
+            **options,
         )
         return run.iterate(int(every), extra_losses)
 
-    def prepare(self, *images: Any) -> Run:
+    def prepare(self, *images: Any, **options: Any) -> Run:
         """Returns a run of some images, as `run.prepare` takes them."""
-        return prepare(self._resolved, self._session, *images)
+        session, config = self._session, self._resolved
+        if options:
+            config = make_config(self.config, None, options)
+            session, config = start_session(config.resolved())
+        return prepare(config, session, *images)
 
 
 def stylize(
@@ -237,6 +258,15 @@ def stylize(
         extra_losses=extra_losses,
         progress=progress,
     )
+
+
+def _check_callbacks(callbacks: Sequence[Callback]) -> None:
+    is_list = isinstance(callbacks, list | tuple)
+    if not is_list or not all(map(callable, callbacks)):
+        raise ConfigError(
+            "`callbacks` must be a list of functions. Received:"
+            f" {callbacks!r:.200}."
+        )
 
 
 def _call(callbacks: Sequence[Callback], record, run: Run) -> str | None:
