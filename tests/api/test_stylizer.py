@@ -350,3 +350,21 @@ def test_progress_and_library_write_nothing_that_was_not_asked_for(tmp_path):
     assert done.stdout == ""
     assert done.stderr == ""
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.soak
+def test_memory_is_flat_over_two_hundred_sizes():
+    """Resident memory, MB; the allocator keeps what it was given."""
+    code = """if True:
+        import psutil, tfstyle
+        scene, strokes = tfstyle.sample("scene"), tfstyle.sample("strokes")
+        for n in range(200):
+            tfstyle.stylize(scene, strokes, weights="random", num_steps=1,
+                            image_size=32 + n * 37 % 200)
+            print(psutil.Process().memory_info().rss >> 20)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, check=True, text=True
+    )
+    used = [int(line) for line in done.stdout.split()]
+    assert max(used[100:]) < 1.1 * max(used[:100])

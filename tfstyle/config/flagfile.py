@@ -1,5 +1,8 @@
 """How a picture was made, as text that is a flagfile."""
 
+import contextlib
+import functools
+import importlib
 import importlib.resources
 from importlib import metadata
 
@@ -18,7 +21,13 @@ RETIRED = {"averaging": "0.0", "recompute": "false"}
 """Flags of former releases, and the only value that is still supported."""
 
 _PACKAGE = importlib.resources.files("tfstyle")
-_VERSIONED = ("tensorflow", "keras", "numpy", "pillow")
+_VERSIONED = {
+    "tensorflow": "tensorflow",
+    "keras": "keras",
+    "numpy": "numpy",
+    "pillow": "PIL",
+}
+"""Distributions and what is imported from them."""
 
 
 def make_text(flag_lines: list[str], facts: dict[str, str]) -> str:
@@ -110,5 +119,19 @@ def read_preset(name: str) -> list[str]:
 
 def versions() -> dict[str, str]:
     """Returns the versions of this package and of its main dependencies."""
-    others = {name: metadata.version(name) for name in _VERSIONED}
+    others = {name: _find_version(name) for name in _VERSIONED}
     return {"tfstyle": __version__} | others
+
+
+@functools.cache
+def _find_version(name: str) -> str:
+    """Returns the version of a distribution, which may have another name.
+
+    TensorFlow is `tensorflow-cpu`, `tf-nightly` or a vendor's build as well.
+    """
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        return metadata.version(name)
+    module = _VERSIONED[name]
+    if others := metadata.packages_distributions().get(module):
+        return metadata.version(others[0])
+    return importlib.import_module(module).__version__

@@ -8,10 +8,6 @@ from collections.abc import Sequence
 import tensorflow as tf
 from absl import logging
 
-# TensorFlow has no public name for how long a silent process is waited for.
-from tensorflow.compiler.xla.tsl.protobuf import coordination_config_pb2
-from tensorflow.python.eager import context as tf_context
-
 from tfstyle.distributed import rendezvous
 from tfstyle.distributed.deadlines import deadline_of_start
 from tfstyle.distributed.environment import ALONE
@@ -19,6 +15,7 @@ from tfstyle.distributed.environment import Cluster
 from tfstyle.distributed.environment import ClusterError
 from tfstyle.distributed.replicas import Replicas
 from tfstyle.errors import one_line
+from tfstyle.system import private_tensorflow
 
 FIRST_PORT, NUM_PORTS = 20000, 10000
 """Of a Slurm job: the first one for its first task on each node."""
@@ -77,7 +74,7 @@ def connect(cluster: Cluster, timeout: float) -> Replicas:
     rendezvous.wait_for_workers(addresses, cluster.index, timeout)
     with deadline_of_start(timeout):
         try:
-            _set_silence(jobs, timeout)
+            private_tensorflow.set_heartbeat(jobs, timeout)
             strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
         except (tf.errors.OpError, RuntimeError, ValueError) as error:
             raise ClusterError(
@@ -131,20 +128,3 @@ def _make_resolver(cluster: Cluster):
     if cluster.source == "Slurm":
         return RankedSlurmResolver()
     return tf.distribute.cluster_resolver.TFConfigClusterResolver()
-
-
-def _set_silence(jobs: dict[str, list[str]], timeout: float) -> None:
-    """Sets after how many seconds without a heartbeat a process is lost."""
-    leader = "chief" if "chief" in jobs else "worker"
-    tf_context.context().configure_coordination_service(
-        service_type="standalone",
-        service_leader=f"/job:{leader}/replica:0/task:0",
-        coordinated_jobs=[
-            coordination_config_pb2.CoordinatedJob(
-                name=job, num_tasks=len(addresses)
-            )
-            for job, addresses in jobs.items()
-        ],
-        cluster_register_timeout_in_ms=round(1000 * timeout),
-        heartbeat_timeout_in_ms=round(1000 * timeout),
-    )

@@ -1,6 +1,8 @@
 """The feature extractor as a SavedModel, for programs without tfstyle."""
 
+import contextlib
 import errno
+import io
 import json
 import os
 import shutil
@@ -109,7 +111,8 @@ def _write_model(extractor: Extractor, config: Config, path: str) -> None:
     )
     files = tf.TensorSpec([None], tf.string, name="encoded_images")
     archive.add_endpoint("encoded", encoded, [files])
-    archive.write_out(path, verbose=False)
+    with contextlib.redirect_stdout(io.StringIO()):  # Keras lists all of it
+        archive.write_out(path)
 
 
 def _extract(

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from tfstyle.system import private_tensorflow
+
 
 def custom_gradient(function: Callable) -> Callable:
     """Returns `tf.custom_gradient(function)`, for functions of one output.
@@ -27,11 +29,10 @@ def custom_gradient(function: Callable) -> Callable:
 
 
 def _register_weakly(operation: tf.Operation) -> None:
-    # TensorFlow has no public name for the registry.
-    from tensorflow.python.framework.ops import gradient_registry
-
     name = operation.get_attr("_gradient_op_type").decode()
-    entry = gradient_registry._registry[name]
+    entry = private_tensorflow.gradient_entry(name)
+    if entry is None:
+        return
     gradient = entry["type"]
     kept = getattr(operation.graph, "tfstyle_gradients", [])
     operation.graph.tfstyle_gradients = [*kept, gradient]
