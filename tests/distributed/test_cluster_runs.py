@@ -78,7 +78,7 @@ def two_runs(tmp_path_factory):
                 f"--workers={number}",
                 "--",
                 *(sys.executable, "-m", "tfstyle.main", *RUN),
-                *("--optimizer=adam", "--init=content", "--num_steps=50"),
+                *("--optimizer=adam", "--init=content", "--num_steps=20"),
                 f"--workdir={workdirs[number]}",
             ],
             cwd=ROOT,
@@ -103,12 +103,12 @@ def test_two_processes_evaluate_as_one(two_runs):
 
 
 def test_two_processes_paint_the_same_picture(two_runs):
-    """Mean grey levels after 50 steps of Adam; measured 0.06."""
+    """Mean grey levels after 20 steps of Adam; measured 0.018."""
     one, two = (
         read_image(str(two_runs[number] / "output.png")).pixels.astype(int)
         for number in (1, 2)
     )
-    assert np.abs(one - two).mean() < 0.3
+    assert np.abs(one - two).mean() < 0.1
     totals = [read_metrics(two_runs[number])[-1]["total"] for number in (1, 2)]
     assert totals[1] == pytest.approx(totals[0], rel=1e-3)
 
@@ -117,7 +117,7 @@ def test_first_of_two_processes_writes_all(two_runs):
     names = [sorted(os.listdir(two_runs[number])) for number in (1, 2)]
     assert names[0] == names[1]
     steps = [record["step"] for record in read_metrics(two_runs[2])]
-    assert steps == list(range(51))
+    assert steps == list(range(21))
     text = read_text(str(two_runs[2] / "output.png"))
     assert "# replicas: 2\n" in text
     assert "--strategy" not in text
@@ -125,7 +125,6 @@ def test_first_of_two_processes_writes_all(two_runs):
 
 def test_killed_process_ends_the_other_and_a_restart_goes_on(tmp_path):
     straight, stopped = tmp_path / "straight", tmp_path / "stopped"
-    steps = (*RUN, "--num_steps=60", "--optimizer=adam")
     started = start_two(*LONG, "--optimizer=adam", f"--workdir={stopped}")
     wait_for_step(stopped, 12)
     started[1].kill()
@@ -135,7 +134,7 @@ def test_killed_process_ends_the_other_and_a_restart_goes_on(tmp_path):
     assert f"The checkpoint '{stopped}/checkpoints/step_" in said
     assert "Traceback" not in said
     (made,) = {record["step"] for record in read_metrics(stopped)[-1:]}
-    steps = (*RUN, f"--num_steps={made + 20}", "--optimizer=adam")
+    steps = (*RUN, f"--num_steps={made + 5}", "--optimizer=adam")
     for workdir in (stopped, straight):
         statuses, said = finish_all(start_two(*steps, f"--workdir={workdir}"))
         assert statuses == (0, 0), said

@@ -161,13 +161,13 @@ def test_replicas_give_the_same_picture(samples, extractor, replicas):
         image_size=128,
         init="content",
         num_levels=2,
-        num_steps=25,
+        num_steps=10,
     )
     one, two = (
         stylize(content, [style], config, extractor=extractor, **options)
         for options in ({}, {"replicas": replicas})
     )
-    assert one.steps == two.steps == (25, 25)
+    assert one.steps == two.steps == (10, 10)
     assert two.losses["total"] == pytest.approx(one.losses["total"], rel=1e-3)
     difference = np.abs(one.pixels.astype(int) - two.pixels)
     assert difference.mean() < SAME_PICTURE

@@ -190,7 +190,7 @@ def test_second_run_on_a_workdir_is_refused(tmp_path):
         process.kill()
         process.communicate()
     assert (workdir / LOCK).exists()  # which locks nothing any more
-    status, stderr = run(*RUN, f"--workdir={workdir}")
+    status, stderr = run(*RUN, "--num_steps=1", f"--workdir={workdir}")
     assert status == 0, stderr
 
 

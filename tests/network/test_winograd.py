@@ -188,7 +188,7 @@ def paint(weights, samples, convolution, optimizer):
     config = Config(
         image_size=96,
         init="content",
-        num_steps=40,
+        num_steps=20,
         optimizer=optimizer,
         convolution=convolution,
     )
