@@ -1,11 +1,14 @@
 """The command line program as a process: status, terminal, files."""
 
+import fcntl
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
 import sys
+import termios
 import time
 
 import numpy as np
@@ -298,11 +301,6 @@ BAD = {
     "missing": (["--content_image=none.jpg"], 1, r"none\.jpg.*No such file"),
     "folder": (["--content_image=configs"], 1, r"'configs'.*directory"),
     "text": (["--content_image=README.md"], 1, r"README\.md.*not a JPEG"),
-    "no folder": (
-        ["--style_images=x.jpg", "--output_image=none/a.png"],
-        1,
-        r"does not exist: 'none'",
-    ),
     "backend": (
         ["--content_image=tfstyle/samples/scene.jpg"],
         1,
@@ -383,6 +381,30 @@ def test_signal_stops_the_run_with_its_picture(tmp_path, number, status):
     assert f"--num_steps={steps}\n" in text
     last = (tmp_path / "metrics.jsonl").read_text().splitlines()[-1]
     assert json.loads(last)["step"] == steps
+
+
+@pytest.mark.slow
+def test_closed_terminal_ends_the_run_with_its_picture(tmp_path):
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "tfstyle.main", *SMOKE),
+            *("--num_steps=100000", f"--workdir={tmp_path}"),
+        ],
+        cwd=ROOT,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
+    os.close(theirs)
+    while not (tmp_path / "metrics.jsonl").exists():
+        os.read(ours, 1000)
+    os.close(ours)
+    assert process.wait(timeout=60) == 128 + signal.SIGHUP
+    text = read_text(str(tmp_path / "output.png"))
+    assert re.search(r"^# result: step=\d+", text, re.M)
 
 
 @pytest.mark.slow

@@ -678,3 +678,9 @@ def test_cluster_timeout_is_at_most_some_days():
     assert RunConfig(cluster_timeout=1e6).cluster_timeout == 1e6
     with pytest.raises(ConfigError, match="above 0 and at most 1000000"):
         RunConfig(cluster_timeout=1e7)
+
+
+@pytest.mark.parametrize("name", ["export_dir", "output_image", "workdir"])
+def test_addresses_are_refused_by_name(name):
+    with pytest.raises(ConfigError, match=f"`{name}` must be a path of this"):
+        RunConfig(**{name: "gs://bucket/folder/a.png"})

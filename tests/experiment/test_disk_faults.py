@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import re
 import resource
 import shutil
@@ -10,6 +11,7 @@ import sys
 import time
 
 import pytest
+from PIL import Image
 
 from tests import ROOT
 from tests.processes import finish
@@ -188,3 +190,24 @@ def test_read_only_disk_is_told_before_the_work(disk):
     assert status == 1
     expected = f"error: The folder '{disk / 'run'}' is not writable.\n"
     assert stderr == expected
+
+
+def test_picture_whose_folder_turned_into_a_file_is_saved_elsewhere(tmp_path):
+    """It was still a folder when the run began."""
+    out, workdir = tmp_path / "out", tmp_path / "workdir"
+    process = start(*RUN, f"--output_image={out}/a.png", f"--workdir={workdir}")
+    while not (workdir / "metrics.jsonl").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    out.write_text("")
+    status, stderr = finish(process)
+    assert status == 1
+    (other,) = re.findall(r"It was saved as '(.*?)' instead", stderr)
+    assert os.path.dirname(other) == str(workdir)
+    with Image.open(other) as picture:
+        assert picture.size == (48, 36)
+    out.unlink()
+    process = start(*RUN, f"--output_image={out}/a.png", f"--workdir={workdir}")
+    status, stderr = finish(process)
+    assert status == 0, stderr
+    assert (out / "a.png").read_bytes() == pathlib.Path(other).read_bytes()

@@ -1,5 +1,7 @@
 """The folder of a run, and what may be overwritten."""
 
+import errno
+import fcntl
 import os
 import re
 import time
@@ -84,19 +86,14 @@ def test_check_output_refuses_other_endings(name):
         check(output_image=name)
 
 
-def test_check_output_refuses_a_folder_that_does_not_exist():
-    expected = (
-        "The folder of `output_image` does not exist: 'missing'. Make it first."
-    )
-    with refuses(expected):
-        check(output_image="missing/a.png")
+def test_check_output_takes_a_folder_that_will_be_made(current_folder):
+    check(output_image="missing/folder/a.png")
+    assert os.listdir(current_folder) == []
 
 
 def test_check_output_refuses_a_file_as_the_outputs_folder(current_folder):
     (current_folder / "file").write_text("")
-    with refuses(
-        "The folder of `output_image` does not exist: 'file'. Make it first."
-    ):
+    with refuses("'file' is not a folder. Name another."):
         check(output_image="file/a.png")
 
 
@@ -262,10 +259,9 @@ def test_check_output_refuses_a_file_that_is_no_picture(
     assert (current_folder / "a.png").read_bytes() == content
 
 
-def test_check_output_refuses_a_link_to_nowhere(current_folder):
-    (current_folder / "a.png").symlink_to("missing")
-    with exists("a.png"):
-        check(output_image="a.png")
+def test_check_output_takes_a_link_to_what_will_be_made(current_folder):
+    (current_folder / "a.png").symlink_to("missing/b.png")
+    check(output_image="a.png")
 
 
 def test_check_output_takes_any_file_when_overwrite_is_given(current_folder):
@@ -351,3 +347,20 @@ def test_make_workdir_makes_what_check_output_let_pass(current_folder):
         assert os.path.isdir(run_directory.make_workdir(config))
         run_directory.check_output(config)
     assert sorted(os.listdir(current_folder)) == ["runs", "w", "x"]
+
+
+@pytest.mark.parametrize(
+    "number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP]
+)
+def test_disk_without_locks_costs_a_warning(
+    current_folder, monkeypatch, caplog, number
+):
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    config = RunConfig(style_images=["s.png"], workdir="w")
+    with run_directory.open_workdir(config) as folder:
+        (current_folder / folder / "a").write_text("")
+    assert "knows no locks" in caplog.text
+    assert (current_folder / "w" / "a").exists()

@@ -877,12 +877,11 @@ def test_write_image_refuses_an_unknown_ending(tmp_path, name):
     assert os.listdir(tmp_path) == []
 
 
-def test_write_image_refuses_a_folder_that_does_not_exist(tmp_path):
-    path = str(tmp_path / "missing" / "a.png")
-    expected = f"{path!r} cannot be written (No such file or directory)."
-    with pytest.raises(ImageError, match=f"^Image {re.escape(expected)}$"):
-        write_image(path, make_ramps()[..., :3])
-    assert os.listdir(tmp_path) == []
+def test_write_image_makes_missing_folders(tmp_path):
+    path = tmp_path / "missing" / "folder" / "a.png"
+    write_image(str(path), np.zeros((4, 5, 3), np.uint8))
+    with Image.open(path) as image:
+        assert image.size == (5, 4)
 
 
 def test_write_image_refuses_a_folder_that_is_not_writable(

@@ -115,6 +115,32 @@ def test_replacing_leaves_all_as_it_was_when_syncing_fails(
     assert os.listdir(tmp_path) == ["a.txt"]
 
 
+@pytest.mark.parametrize("name", ["fsync", "chmod", "fchmod"])
+def test_replacing_does_without_what_a_mount_refuses(
+    tmp_path, monkeypatch, name
+):
+    def refuse(*_):
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+
+    monkeypatch.setattr(os, name, refuse)
+    write(tmp_path / "a.txt", "new")
+    assert (tmp_path / "a.txt").read_text() == "new"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_replacing_writes_what_a_symbolic_link_names(tmp_path, is_there):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    if is_there:
+        (folder / "a.txt").write_text("previous")
+    (tmp_path / "link").symlink_to("folder/a.txt")
+    write(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink()
+    assert (folder / "a.txt").read_text() == "new"
+    assert os.listdir(folder) == ["a.txt"]
+
+
 def test_replacing_syncs_the_file_before_renaming_and_the_folder_after(
     tmp_path, monkeypatch
 ):

@@ -1,11 +1,15 @@
-"""Free memory."""
+"""Free memory and cores, as the machine and containers give them."""
 
+import math
 import os
 import re
 
+import psutil
 import pytest
 
+from tfstyle.system import control_groups
 from tfstyle.system import memory
+from tfstyle.system import processors
 
 
 def test_free_memory_is_what_the_machine_has_at_most():
@@ -26,13 +30,52 @@ def test_limit_of_a_control_group_counts(monkeypatch, tmp_path, limit, used):
     (tmp_path / used).write_text("400000\n")
     (tmp_path / "memory.stat").write_text("anon 1\ninactive_file 50000\n")
     groups = [str(tmp_path), str(tmp_path / "absent")]
-    monkeypatch.setattr(memory, "_control_groups", lambda: groups)
+    monkeypatch.setattr(control_groups, "folders", lambda _: groups)
     assert memory.free_memory() == 350_000
     (tmp_path / limit).write_text("max\n")
     assert memory.free_memory() > 1_000_000
 
 
-def test_control_groups_are_this_process_own():
-    folders = memory._control_groups()
+def test_free_memory_that_is_not_told_is_unlimited(monkeypatch):
+    def fail():
+        raise FileNotFoundError("/proc/meminfo")
+
+    monkeypatch.setattr(psutil, "virtual_memory", fail)
+    monkeypatch.setattr(control_groups, "folders", lambda _: [])
+    assert memory.free_memory() == math.inf
+
+
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({"cpu.max": "150000 100000"}, 2),
+        ({"cpu.max": "50000 100000"}, 1),
+        ({"cpu.max": "max 100000"}, 64),
+        ({"cpu.cfs_quota_us": "300000", "cpu.cfs_period_us": "100000"}, 3),
+        ({"cpu.cfs_quota_us": "-1", "cpu.cfs_period_us": "100000"}, 64),
+        ({}, 64),
+    ],
+)
+def test_quota_of_a_container_limits_the_cores(
+    monkeypatch, tmp_path, files, cores
+):
+    for name, text in files.items():
+        (tmp_path / name).write_text(f"{text}\n")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
+    monkeypatch.setattr(control_groups, "folders", lambda _: [str(tmp_path)])
+    assert processors.count_cores() == cores
+
+
+def test_system_without_control_groups_has_none(monkeypatch):
+    def refuse(path, *_, **__):
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr("builtins.open", refuse)
+    assert control_groups.folders("memory") == []
+
+
+@pytest.mark.parametrize("controller", ["memory", "cpu"])
+def test_control_groups_are_this_process_own(controller):
+    folders = control_groups.folders(controller)
     assert folders
     assert any(os.path.isdir(folder) for folder in folders)

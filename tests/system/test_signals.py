@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM, in real child processes."""
+"""Signals that end a run, in real child processes."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ import time
 
 from tfstyle.system.signals import StopSignals
 
-numbers = (signal.SIGINT, signal.SIGTERM)
+numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 before = [signal.getsignal(number) for number in numbers]
 with StopSignals() as signals:
     print(signals(), signals.number, flush=True)
@@ -27,7 +27,9 @@ print(signal.set_wakeup_fd(-1), threading.active_count())
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1]
+)
 def test_stop_signals_ends_the_run_at_one_signal(number):
     child = start_python(STOP)
     first = child.stdout.readline()
@@ -76,10 +78,10 @@ import time
 
 from tfstyle.system.signals import StopSignals
 
-signal.signal(signal.SIGUSR1, lambda *_: print("handled"))
+signal.signal(signal.SIGUSR2, lambda *_: print("handled"))
 with StopSignals() as signals:
     for _ in range(3):
-        os.kill(os.getpid(), signal.SIGUSR1)
+        os.kill(os.getpid(), signal.SIGUSR2)
         time.sleep(0.1)
     print(signals())
 """
@@ -154,3 +156,44 @@ def test_stop_signals_exits_at_second_signal_when_stderr_is_closed():
     child.send_signal(signal.SIGINT)
     status, _, _ = end_python(child)
     assert status == 130
+
+
+REPEATED = """
+import os
+import signal
+import time
+
+from tfstyle.system.signals import StopSignals
+
+with StopSignals() as signals:
+    for name in ("SIGHUP", "SIGHUP", "SIGUSR1", "SIGTERM"):
+        os.kill(os.getpid(), getattr(signal, name))
+        time.sleep(0.1)
+    print(signals(), flush=True)
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(10)
+"""
+
+
+def test_notices_may_come_repeatedly_and_two_orders_quit():
+    status, out, _ = end_python(start_python(REPEATED))
+    assert (status, out) == (130, "SIGHUP\n")
+
+
+IGNORED = """
+import os
+import signal
+
+from tfstyle.system.signals import StopSignals
+
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+with StopSignals() as signals:
+    os.kill(os.getpid(), signal.SIGHUP)
+    print(signals())
+print(signal.getsignal(signal.SIGHUP) is signal.SIG_IGN)
+"""
+
+
+def test_sighup_stays_ignored_as_nohup_has_it():
+    status, out, _ = end_python(start_python(IGNORED))
+    assert (status, out) == (0, "None\nTrue\n")

@@ -63,6 +63,11 @@ def read_pixels(
         ImageError: if a file cannot be read.
     """
     if isinstance(image, str | os.PathLike):
+        if "://" in os.fspath(image):
+            raise ConfigError(
+                f"`{argument}` must be a path of this machine. Received:"
+                f" {image!r:.200}. Fetch it first."
+            )
         return image_files.read_image(os.fspath(image), max_pixels)
     if isinstance(image, Image.Image):
         return _read_pil(image, argument)

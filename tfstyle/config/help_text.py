@@ -23,7 +23,8 @@ _ELSEWHERE = """\
   --version             show the version
 
 Exit status: 0 done; 1 failed, also one picture of a manifest; 2 a wrong flag;
-130, 143 ended by Ctrl-C, SIGTERM, with the picture and a checkpoint written.
+128 + N ended by signal N (Ctrl-C 2, SIGTERM 15, SIGHUP 1, SIGUSR1 10), with the
+picture and a checkpoint written.
 """
 
 

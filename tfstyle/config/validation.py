@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 
 from tfstyle.errors import TfstyleError
 from tfstyle.network import layers as vgg19_layers
@@ -107,7 +108,12 @@ def check_fields(config) -> None:
 
 
 def _check_path(name: str, path: str) -> None:
-    """Refuses names that a line of a flagfile cannot hold."""
+    """Refuses names that a line of a flagfile cannot hold, and addresses."""
+    if re.match(r"[A-Za-z][\w+.-]*://", path):
+        raise ConfigError(
+            f"`{name}` must be a path of this machine. Received: {path!r}."
+            " Copy it from there, or to there afterwards, or mount it."
+        )
     if path != path.strip() and path.isprintable():
         raise ConfigError(
             f"`{name}` must be a name without spaces at its ends."

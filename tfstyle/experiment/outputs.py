@@ -2,11 +2,15 @@
 
 import contextlib
 import os
+import secrets
+import tempfile
 
+import numpy as np
 from absl import logging
 
 from tfstyle.config import flagfile
 from tfstyle.config.run_config import RunConfig
+from tfstyle.errors import WriteError
 from tfstyle.experiment import metric_writers
 from tfstyle.experiment import progress
 from tfstyle.experiment import provenance
@@ -55,7 +59,7 @@ class Outputs(contextlib.ExitStack):
         self._device = device
         self._facts = facts
         self._picture_paths: dict[int, str] = {}
-        self._write_flags(config, facts)
+        self._write_flags(provenance.make_text(config, facts))
         evaluations = state.integer("evaluations", 1, 10**15) if state else 0
         self._metrics = metric_writers.JsonLinesWriter(
             f"{folder}/metrics.jsonl", evaluations
@@ -91,13 +95,11 @@ class Outputs(contextlib.ExitStack):
         config = self._config
         if not result.is_complete:
             config = provenance.repeat_steps(config, result.steps)
-        text = self._write_flags(config, facts)
+        text = provenance.make_text(config, facts)
         path = self._config.output_image
         path = path or os.path.join(self._folder, "output.png")
-        alpha = self._images.alpha
-        if alpha is not None:
-            alpha = image_files.resize(alpha, *result.pixels.shape[:2])
-        image_files.write_image(path, result.pixels, alpha, text)
+        self._write_picture(path, result.pixels, text)
+        self._write_flags(text)
         if self._config.report:
             self._write_report(result, facts, text)
         return path
@@ -117,12 +119,31 @@ class Outputs(contextlib.ExitStack):
                 EverySteps(config.image_every_steps, write_image)
             )
 
-    def _write_flags(self, config: RunConfig, facts: dict[str, str]) -> str:
-        """Writes flags.cfg, and returns its text."""
-        text = provenance.make_text(config, facts)
+    def _write_picture(self, path: str, pixels: np.ndarray, text: str) -> None:
+        """Writes the picture, elsewhere if it must be.
+
+        Raises:
+            WriteError: if it is not at its path; names where it is instead.
+        """
+        alpha = self._images.alpha
+        if alpha is not None:
+            alpha = image_files.resize(alpha, *pixels.shape[:2])
+        try:
+            image_files.write_image(path, pixels, alpha, text)
+        except image_files.ImageError as error:
+            name = f"tfstyle-{secrets.token_hex(4)}.png"
+            for folder in (self._folder, tempfile.gettempdir()):
+                other = os.path.join(folder, name)
+                with contextlib.suppress(image_files.ImageError):
+                    image_files.write_image(other, pixels, alpha, text)
+                    raise WriteError(
+                        f"{error} It was saved as {other!r} instead."
+                    ) from error
+            raise
+
+    def _write_flags(self, text: str) -> None:
         path = os.path.join(self._folder, "flags.cfg")
         atomic_file.write_text(path, text)
-        return text
 
     def _write_report(
         self, result: Result, facts: dict[str, str], flags: str

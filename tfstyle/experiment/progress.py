@@ -1,5 +1,6 @@
 """Progress for people: a bar on a terminal, lines elsewhere."""
 
+import contextlib
 import math
 import sys
 import time
@@ -43,18 +44,20 @@ class ProgressBar:
 
     def __call__(self, record: Record) -> None:
         """Moves the bar."""
-        if self._task is None:
-            self._task = self._bar.add_task(
-                "", total=record.num_steps, status=""
+        with contextlib.suppress(OSError):  # the terminal was closed
+            if self._task is None:
+                self._task = self._bar.add_task(
+                    "", total=record.num_steps, status=""
+                )
+                self._bar.start()
+            self._bar.update(
+                self._task, completed=record.step, status=_status(record)
             )
-            self._bar.start()
-        self._bar.update(
-            self._task, completed=record.step, status=_status(record)
-        )
 
     def close(self) -> None:
         """Leaves the bar as it stands and gives the terminal back."""
-        self._bar.stop()
+        with contextlib.suppress(OSError):
+            self._bar.stop()
 
 
 class NotebookProgress:

@@ -1,6 +1,7 @@
 """The workdir of a run: its lock, and which files may be overwritten."""
 
 import contextlib
+import errno
 import os
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from tfstyle.images import files as image_files
 from tfstyle.system import atomic_file
 
 LOCK = ".lock"
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 class WorkdirError(WriteError):
@@ -39,21 +41,14 @@ def check_output(config: RunConfig) -> None:
                 "`output_image` must end in one of"
                 f" {', '.join(image_files.WRITE_ENDINGS)}. Received: {path!r}."
             )
-        folder = os.path.dirname(path) or "."
-        if _is_workdir(folder, config.workdir):
-            folder = _nearest_folder(folder)  # it will be made
-        if not os.path.isdir(folder):
-            raise WorkdirError(
-                f"The folder of `output_image` does not exist: {folder!r}."
-                " Make it first."
-            )
-        _check_writable(folder)
+        target = os.path.realpath(path) if os.path.islink(path) else path
+        _check_writable(_nearest_folder(os.path.dirname(target) or "."))
     elif config.workdir is not None:
         path = os.path.join(config.workdir, "output.png")
     _check_writable(_nearest_folder(config.workdir or "runs"))
     if path is not None and os.path.isdir(path):
         raise WorkdirError(f"The output {path!r} is a folder. Name a file.")
-    if path is not None and os.path.lexists(path) and not config.overwrite:
+    if path is not None and os.path.exists(path) and not config.overwrite:
         _check_replaceable(path, config.workdir)
 
 
@@ -80,7 +75,7 @@ def open_workdir(config: RunConfig) -> Iterator[str]:
                 for path in (".", "images", "checkpoints"):
                     atomic_file.remove_partial(os.path.join(folder, path))
                 if config.output_image:
-                    output = os.path.abspath(config.output_image)
+                    output = os.path.realpath(config.output_image)
                     atomic_file.remove_partial(*os.path.split(output))
             yield folder
     finally:
@@ -94,6 +89,14 @@ def open_workdir(config: RunConfig) -> Iterator[str]:
 @contextlib.contextmanager
 def _locked(folder: str) -> Iterator[None]:
     """Holds a lock that ends with the process, however it ends."""
+    if not _can_lock(folder):
+        logging.warning(
+            "warning: the disk of %r knows no locks: let no second run work"
+            " there",
+            folder,
+        )
+        yield
+        return
     lock = filelock.FileLock(os.path.join(folder, LOCK), timeout=0)
     try:
         lock.acquire()
@@ -111,6 +114,20 @@ def _locked(folder: str) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _can_lock(folder: str) -> bool:
+    """Returns whether files of a folder can be locked; some disks cannot."""
+    try:
+        import fcntl
+    except ImportError:  # the system has another kind of lock
+        return True
+    try:
+        with open(os.path.join(folder, LOCK), "a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in _NO_LOCKS
+    return True
 
 
 def _flags_of_runs(workdir: str) -> Iterator[str]:

@@ -112,7 +112,7 @@ def write_image(
     alpha: np.ndarray | None = None,
     text: str = "",
 ) -> None:
-    """Writes an image file, atomically.
+    """Writes an image file, atomically; missing folders are made.
 
     Args:
         path: its ending, one of `WRITE_ENDINGS`, chooses the format. JPEG is
@@ -135,6 +135,7 @@ def write_image(
     image = Image.fromarray(pixels)
     options = _save_options(ending, text)
     try:
+        os.makedirs(os.path.dirname(os.path.realpath(path)), exist_ok=True)
         with atomic_file.replacing(path) as temporary:
             image.save(temporary, **options)
     except (OSError, ValueError) as error:

@@ -1,6 +1,11 @@
-"""Atomic writing: a file is replaced whole, or stays as it was."""
+"""Atomic writing: a file is replaced whole, or stays as it was.
+
+Some mounts refuse what is only nice to have, a file's mode or its syncing: on
+network shares, buckets and other file systems of programs. They do without.
+"""
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -10,6 +15,8 @@ from collections.abc import Iterator
 from tfstyle.errors import WriteError
 
 PARTIAL = ".partial-"
+_UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+"""What a mount says that cannot sync, unlike EIO: then data is lost."""
 
 
 @contextlib.contextmanager
@@ -17,18 +24,21 @@ def replacing(path: str) -> Iterator[str]:
     """Yields a temporary name beside `path`, synced and renamed at the end.
 
     If the block raises, `path` stays as it was and the temporary file goes; a
-    killed process leaves it to `remove_partial`.
+    killed process leaves it to `remove_partial`. A symbolic link stays, and
+    the file that it names is replaced.
 
     Raises:
         WriteError: if the folder cannot be written, or is full; names `path`.
     """
-    folder, name = os.path.split(os.path.abspath(path))
+    target = os.path.realpath(path)
+    folder, name = os.path.split(target)
     try:
         with _temporary(folder, name) as (temporary, mode):
             yield temporary
             _sync(temporary)
-            os.chmod(temporary, mode)
-            os.replace(temporary, path)
+            with contextlib.suppress(OSError):
+                os.chmod(temporary, mode)
+            os.replace(temporary, target)
     except OSError as error:
         about = error.filename
         is_ours = about is None or PARTIAL in os.path.basename(str(about))
@@ -51,7 +61,8 @@ def _temporary(folder: str, name: str) -> Iterator[tuple[str, int]]:
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         mode = stat.S_IMODE(os.fstat(handle).st_mode)  # the umask is off
-        os.fchmod(handle, 0o600)
+        with contextlib.suppress(OSError):
+            os.fchmod(handle, 0o600)
     finally:
         os.close(handle)
     try:
@@ -103,5 +114,8 @@ def _sync(path: str) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
     finally:
         os.close(handle)

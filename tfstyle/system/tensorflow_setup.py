@@ -5,7 +5,7 @@ import ctypes
 import gc
 import glob
 import os
-import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from absl import logging
 
 from tfstyle.errors import TfstyleError
+from tfstyle.system import processors
 
 DEFAULT_THREADS = (0, 1)
 """Within an operation (all cores) and operations at once."""
@@ -33,7 +34,8 @@ def start_tensorflow(
     """Loads TensorFlow and Keras; no device is used yet.
 
     Args:
-        intra_op_threads: threads within one operation; 0: all cores.
+        intra_op_threads: threads within one operation; 0: all cores that
+            this process may use.
         inter_op_threads: operations at once; 0: TensorFlow's choice.
         tf32: whether a GPU may round factors of float32 to TensorFloat-32.
         deterministic: whether TensorFlow must give the same bits every time.
@@ -93,7 +95,9 @@ def apply_settings(
     import tensorflow as tf
 
     try:
-        tf.config.threading.set_intra_op_parallelism_threads(intra_op_threads)
+        tf.config.threading.set_intra_op_parallelism_threads(
+            intra_op_threads or processors.count_cores()
+        )
         tf.config.threading.set_inter_op_parallelism_threads(inter_op_threads)
     except RuntimeError as error:
         if (intra_op_threads, inter_op_threads) != DEFAULT_THREADS:
@@ -122,7 +126,7 @@ def use_devices(*, verbose: bool = False) -> str:
         device = f"{len(gpus)} GPU ({details.get('device_name', 'unnamed')})"
     else:
         cores = tf.config.threading.get_intra_op_parallelism_threads()
-        cores = cores or len(os.sched_getaffinity(0))
+        cores = cores or processors.count_cores()
         device = f"CPU, {cores} threads"
     return f"TensorFlow {tf.__version__} on {device}"
 
@@ -162,24 +166,39 @@ def return_freed_memory() -> None:
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
+_PLAY_BACK = """
+import shutil, sys
+if not sys.stdin.buffer.read(1):
+    with open(int(sys.argv[1]), "rb") as aside:
+        aside.seek(0)
+        shutil.copyfileobj(aside, sys.stderr.buffer)
+"""
+
+
 @contextlib.contextmanager
 def _stderr_aside() -> Iterator[None]:
-    """Sets file descriptor 2 aside and plays it back if the block raises.
+    """Sets file descriptor 2 aside and plays it back if the block fails.
 
     Some of what TensorFlow's libraries say at their start heeds no setting.
+    If the block raises, or ends the process by a signal such as an illegal
+    instruction, a child process that waits for the end writes it.
     """
     sys.stderr.flush()
     saved = os.dup(2)
     with tempfile.TemporaryFile() as aside:
+        number = str(aside.fileno())
+        child = subprocess.Popen(
+            [sys.executable, "-S", "-E", "-c", _PLAY_BACK, number],
+            stdin=subprocess.PIPE,
+            pass_fds=[aside.fileno()],
+            start_new_session=True,  # Ctrl-C is not for it
+        )
         os.dup2(aside.fileno(), 2)
+        word = b""
         try:
             yield
-        except BaseException:
-            os.dup2(saved, 2)
-            aside.seek(0)
-            with os.fdopen(os.dup(2), "wb") as stderr:
-                shutil.copyfileobj(aside, stderr)
-            raise
+            word = b"."
         finally:
             os.dup2(saved, 2)
             os.close(saved)
+            child.communicate(word)

@@ -127,14 +127,13 @@ def log_needs(
     """
     need = estimate_memory(config, height, width, num_replicas)
     need_of_disk = estimate_disk(config, height, width)
-    memory, disk = free_memory(), shutil.disk_usage(folder).free
+    memory, disk = free_memory(), _free_disk(folder)
     logging.info(
-        "Needs about %.1f GB of memory, %.1f GB are free; %.2g GB of disk,"
-        " %.3g GB are free",
+        "Needs about %.1f GB of memory, %s; %.2g GB of disk, %s",
         need / 1e9,
-        memory / 1e9,
+        _describe(memory, ".1f"),
         need_of_disk / 1e9,
-        disk / 1e9,
+        _describe(disk, ".3g"),
     )
     if need > SHARE * memory:
         logging.warning(
@@ -181,3 +180,16 @@ def _tile_changes(config: Config) -> list[dict[str, object]]:
         {"tile_size": tile_size, "convolution": "direct"}
         for tile_size in TILE_SIZES
     ]
+
+
+def _free_disk(folder: str) -> float:
+    """Returns the free bytes of a folder's disk; infinity if it is unknown."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return math.inf
+
+
+def _describe(free: float, form: str) -> str:
+    known = free < math.inf
+    return f"{free / 1e9:{form}} GB are free" if known else "free: unknown"

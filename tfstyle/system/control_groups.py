@@ -1,0 +1,48 @@
+"""Linux' control groups, which limit the memory and cores of a container."""
+
+import os
+
+
+def folders(controller: str) -> list[str]:
+    """Returns the folders of the groups that this process is in.
+
+    Args:
+        controller: `memory` or `cpu`.
+
+    Returns:
+        From the innermost outwards; none where there are no control groups.
+    """
+    try:
+        with open("/proc/self/cgroup", encoding="utf-8") as file:
+            lines = file.read().splitlines()
+    except OSError:
+        return []
+    found = []
+    for line in lines:
+        _, names, path = line.split(":", 2)
+        if names and controller not in names.split(","):
+            continue
+        root = "/sys/fs/cgroup" + (f"/{controller}" if names else "")
+        while True:
+            found.append(os.path.join(root, path.strip("/")))
+            if path in ("", "/"):
+                break
+            path = os.path.dirname(path)
+    return found
+
+
+def read_number(folder: str, *names: str) -> int | None:
+    """Reads the first file that is there; None if it sets no limit."""
+    for name in names:
+        if (text := read_text(folder, name)) is not None:
+            return int(text) if text.isdecimal() else None
+    return None
+
+
+def read_text(folder: str, name: str) -> str | None:
+    """Reads a file of a group; None if it is not there."""
+    try:
+        with open(os.path.join(folder, name), encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return None
