@@ -18,6 +18,7 @@ from tfstyle.config.validation import ConfigError
 
 FIELDS = {field.name: field for field in dataclasses.fields(RunConfig)}
 NOT_OF_THE_PICTURE = {
+    "shard",
     "output_image",
     "max_image_pixels",
     "workdir",
@@ -480,6 +481,7 @@ def test_config_refuses_beside_a_manifest_what_its_lines_name(name):
 
 def test_to_flags_writes_every_field_that_has_a_value():
     assert RunConfig().to_flags() == [
+        "--shard=auto",
         "--preserve_colors=none",
         "--image_size=512",
         "--style_scale=1.0",
@@ -684,3 +686,15 @@ def test_cluster_timeout_is_at_most_some_days():
 def test_addresses_are_refused_by_name(name):
     with pytest.raises(ConfigError, match=f"`{name}` must be a path of this"):
         RunConfig(**{name: "gs://bucket/folder/a.png"})
+
+
+@pytest.mark.parametrize("shard", ["0/3", "4/3", "3", "a/b", "-1/3", "1/3/3"])
+def test_shard_is_a_part_of_a_whole(shard):
+    with pytest.raises(ConfigError, match="`shard` must be auto or a part"):
+        RunConfig(manifest="jobs.csv", shard=shard)
+
+
+def test_shard_needs_a_manifest():
+    with pytest.raises(ConfigError, match="`shard` is a part of a `manifest`"):
+        RunConfig(shard="1/3")
+    assert RunConfig(manifest="jobs.csv", shard="3/3").shard == "3/3"

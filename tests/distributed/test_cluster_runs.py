@@ -66,8 +66,12 @@ def wait_for_step(workdir, step):
 
 @pytest.fixture(scope="module")
 def two_runs(tmp_path_factory):
-    """Returns the workdirs of a run by one process and by two."""
+    """Returns the workdirs of a run by one process and by two.
+
+    A proxy is set, as on many compute nodes, which leads nowhere.
+    """
     folder = tmp_path_factory.mktemp("runs")
+    proxies = dict.fromkeys(("http_proxy", "https_proxy"), "http://127.0.0.1:9")
     workdirs = {}
     for number in (1, 2):
         workdirs[number] = folder / str(number)
@@ -82,6 +86,7 @@ def two_runs(tmp_path_factory):
                 f"--workdir={workdirs[number]}",
             ],
             cwd=ROOT,
+            env=os.environ | proxies,
             stderr=subprocess.PIPE,
             text=True,
             timeout=PATIENCE,
@@ -121,6 +126,20 @@ def test_first_of_two_processes_writes_all(two_runs):
     text = read_text(str(two_runs[2] / "output.png"))
     assert "# replicas: 2\n" in text
     assert "--strategy" not in text
+
+
+@pytest.mark.soak
+def test_processes_meet_by_addresses_of_ipv6(tmp_path):
+    addresses = [a.replace("127.0.0.1", "[::1]") for a in find_addresses(2)]
+    started = [
+        processes.start(
+            *(*RUN, "--num_steps=2", f"--workdir={tmp_path}"),
+            env=os.environ | {"TF_CONFIG": make_tf_config(addresses, index)},
+        )
+        for index in range(2)
+    ]
+    statuses, said = finish_all(started)
+    assert statuses == (0, 0), said
 
 
 def test_killed_process_ends_the_other_and_a_restart_goes_on(tmp_path):

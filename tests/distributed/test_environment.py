@@ -7,6 +7,7 @@ import pytest
 from tfstyle.distributed.environment import Cluster
 from tfstyle.distributed.environment import ClusterError
 from tfstyle.distributed.environment import find_cluster
+from tfstyle.distributed.environment import find_shard
 
 
 def tf_config(task_type="worker", index=0, **jobs):
@@ -21,6 +22,14 @@ def tf_config(task_type="worker", index=0, **jobs):
         ({"TF_CONFIG": ""}, Cluster()),
         ({"TF_CONFIG": "{}"}, Cluster()),
         (tf_config(worker=["a:1"]), Cluster()),
+        (tf_config("master", master=["a:1"]), Cluster()),
+        (tf_config("master", master=["a:1"], ps=["b:1"]), Cluster()),
+        (tf_config("chief", chief=["a:1"], evaluator=["b:1"]), Cluster()),
+        (tf_config("evaluator", evaluator=["a:1"]), Cluster()),
+        (
+            tf_config(index=0, master=["a:1"], worker=["b:1"], ps=["c:1"]),
+            Cluster(2, 1, "TF_CONFIG"),
+        ),
         (tf_config(index=1, worker=["a:1", "b:1"]), Cluster(2, 1, "TF_CONFIG")),
         (
             tf_config(index=1, chief=["a:1"], worker=["b:1", "c:1"]),
@@ -56,12 +65,26 @@ def test_tf_config_wins_over_slurm():
         {"TF_CONFIG": '{"cluster": {"worker": ["a:1", "b:1"]}}'},
         tf_config(index=2, worker=["a:1", "b:1"]),
         tf_config(index=-1, worker=["a:1", "b:1"]),
-        tf_config("ps", worker=["a:1"], ps=["b:1"]),
+        tf_config("other", worker=["a:1", "b:1"]),
         tf_config("chief", chief=["a:1", "b:1"]),
     ],
 )
 def test_cluster_refuses_a_wrong_tf_config(environment):
     with pytest.raises(ClusterError, match="TF_CONFIG must read as"):
+        find_cluster(environment=environment)
+
+
+def test_addresses_are_in_the_order_of_the_processes():
+    environment = tf_config(worker=["b:1", "[::1]:2"], chief=["a:1"])
+    found = find_cluster(environment=environment)
+    assert found.addresses == ("a:1", "b:1", "[::1]:2")
+
+
+@pytest.mark.parametrize("task_type", ["ps", "evaluator"])
+def test_process_for_which_there_is_no_work_is_told_so(task_type):
+    jobs = {"worker": ["a:1", "b:1"], task_type: ["c:1"]}
+    environment = tf_config(task_type, **jobs)
+    with pytest.raises(ClusterError, match=f"this process a {task_type}"):
         find_cluster(environment=environment)
 
 
@@ -76,3 +99,46 @@ def test_cluster_refuses_wrong_variables_of_slurm(rank):
 def test_strategy_of_one_process_knows_no_cluster(strategy):
     environment = tf_config(worker=["a:1", "b:1"])
     assert find_cluster(strategy, environment) == Cluster()
+
+
+def array(number, least, most, count):
+    names = ("ID", "MIN", "MAX", "COUNT")
+    values = map(str, (number, least, most, count))
+    return {
+        f"SLURM_ARRAY_TASK_{name}": value
+        for name, value in zip(names, values, strict=True)
+    }
+
+
+TASKS = {"SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": "1"}
+MPI = {"OMPI_COMM_WORLD_RANK": "3", "OMPI_COMM_WORLD_SIZE": "5"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "shard", "expected"),
+    [
+        ({}, "auto", (1, 0)),
+        ({}, "3/10", (10, 2)),
+        (TASKS | array(1, 0, 1, 2), "1/1", (1, 0)),
+        (TASKS, "auto", (2, 1)),
+        (MPI, "auto", (5, 3)),
+        (TASKS | MPI, "auto", (2, 1)),
+        ({"PMI_RANK": "0", "PMI_SIZE": "4"}, "auto", (4, 0)),
+        ({"PMI_RANK": "0", "PMI_SIZE": "1"}, "auto", (1, 0)),
+        (array(0, 0, 3, 4), "auto", (4, 0)),
+        (array(7, 1, 7, 4), "auto", (4, 3)),  # --array=1-7:2
+        (array(3, 3, 3, 1), "auto", (1, 0)),
+        (array(5, 1, 7, 3), "auto", (1, 0)),  # --array=1,5,7 does not tell
+        (TASKS | array(1, 0, 2, 3), "auto", (6, 3)),
+    ],
+)
+def test_shard_is_what_flag_and_environment_say(environment, shard, expected):
+    found = find_shard(shard, environment=environment)
+    assert (found.size, found.index) == expected
+
+
+def test_one_device_needs_no_cluster_for_its_lines():
+    environment = {"TF_CONFIG": "of another program"}
+    assert find_shard("auto", "one_device", environment) == Cluster()
+    with pytest.raises(ClusterError):
+        find_shard("auto", "auto", environment)

@@ -1,4 +1,4 @@
-"""Which strategy is taken, and Slurm's tasks in the order of their ranks."""
+"""Which strategy is taken."""
 
 import pytest
 
@@ -6,8 +6,6 @@ from tfstyle.config.run_config import RunConfig
 from tfstyle.distributed.environment import ALONE
 from tfstyle.distributed.environment import Cluster
 from tfstyle.distributed.environment import ClusterError
-from tfstyle.distributed.strategy import FIRST_PORT
-from tfstyle.distributed.strategy import RankedSlurmResolver
 from tfstyle.distributed.strategy import choose_strategy
 from tfstyle.distributed.strategy import make_replicas
 
@@ -57,33 +55,3 @@ def test_mirrored_takes_the_devices_of_this_process():
     assert replicas.num_replicas >= 1
     replicas.lead(0)  # nobody is told, and nothing is waited for
     assert replicas.add_up([1.0]) == [1.0]
-
-
-def set_slurm(monkeypatch, nodes, tasks_per_node, number, rank):
-    for name, value in (
-        ("JOB_ID", "30007"),
-        ("PROCID", str(rank)),
-        ("STEP_NUM_TASKS", str(number)),
-        ("STEP_NODELIST", nodes),
-        ("STEP_TASKS_PER_NODE", tasks_per_node),
-    ):
-        monkeypatch.setenv(f"SLURM_{name}", value)
-
-
-@pytest.mark.parametrize("rank", range(5))
-def test_slurm_s_addresses_are_in_the_order_of_ranks(monkeypatch, rank):
-    """TensorFlow's own order has node10 before node9."""
-    set_slurm(monkeypatch, "node[9-10],gpu1", "2(x2),1", 5, rank)
-    resolver = RankedSlurmResolver()
-    first = FIRST_PORT + 7
-    assert resolver.cluster_spec().as_dict() == {
-        "worker": [
-            f"node9:{first}",
-            f"node9:{first + 1}",
-            f"node10:{first}",
-            f"node10:{first + 1}",
-            f"gpu1:{first}",
-        ]
-    }
-    assert (resolver.task_type, resolver.task_id) == ("worker", rank)
-    assert resolver.num_accelerators() == {"GPU": 0}

@@ -7,12 +7,14 @@ import re
 import signal
 import time
 
+import filelock
 import pytest
 
 from tests.processes import finish
 from tests.processes import start
 from tfstyle.config.run_config import RunConfig
 from tfstyle.experiment import batch
+from tfstyle.experiment.run_directory import LOCK
 from tfstyle.images.files import read_text
 
 SCENE, STROKES = "tfstyle/samples/scene.jpg", "tfstyle/samples/strokes.jpg"
@@ -293,7 +295,7 @@ def test_workers_share_the_jobs_and_a_dead_one_is_replaced(straight, tmp_path):
         status, stderr = finish(process)
         assert status == 0, stderr
         assert (
-            f"2 of them are of this process, {index} of 2 by TF_CONFIG\n"
+            f"2 of them are of this process, {index + 1} of 2 by TF_CONFIG\n"
             in stderr
         )
         done = re.findall(r"^\[./2\] \S+/(\d)\.png: ", stderr, re.M)
@@ -352,3 +354,21 @@ def test_workdir_of_an_output_is_the_same_for_every_name_of_it():
     long = batch.workdir_of("w", "é" * 300 + ".png")
     assert len(os.path.basename(long).encode()) < 200
     RunConfig(workdir=long)
+
+
+@pytest.mark.slow
+def test_shard_is_a_part_and_lines_of_others_are_left_to_them(
+    straight, tmp_path
+):
+    folder = make_long(tmp_path)
+    flags = (*LONG, "--shard=1/2")
+    held = batch.workdir_of(folder / "run", str(folder / "out" / "0.png"))
+    os.makedirs(held)
+    with filelock.FileLock(os.path.join(held, LOCK)):
+        status, lines = run(folder, *flags, name="jobs.jsonl")
+    assert status == 0, lines
+    assert "2 of them are of this process, 1 of 2 by --shard" in lines
+    places = [line for line in lines if "another process is at it" in line]
+    assert [place.split()[0] for place in places] == ["[1/2]", "[1/2]"]
+    assert lines[-1] == "1 done, 1 left to other processes"
+    assert bytes_of(folder) == {"2.png": straight["2.png"]}

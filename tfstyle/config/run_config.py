@@ -65,6 +65,14 @@ class RunConfig(Config):
         is_path=True,
         of_batch=True,
     )
+    shard: str = option(
+        "auto",
+        "Files",
+        "the part of the manifest's lines to paint, such as 3/10; auto: by the"
+        " cluster, Slurm's job array or MPI's ranks",
+        scope="run",
+        of_batch=True,
+    )
     workdir: str | None = option(
         None,
         "Output",
@@ -151,6 +159,7 @@ class RunConfig(Config):
         super().__post_init__()
         _check_export(self)
         _check_manifest(self)
+        _check_shard(self)
 
 
 def _check_export(config: RunConfig) -> None:
@@ -189,3 +198,21 @@ def _check_manifest(config: RunConfig) -> None:
                 f"`{name}` is given beside `manifest`, whose lines name the"
                 " pictures. Leave out one of them."
             )
+
+
+def _check_shard(config: RunConfig) -> None:
+    """Refuses what is no part of a whole, and a part of no manifest."""
+    if config.shard == "auto":
+        return
+    number, _, size = config.shard.partition("/")
+    is_part = number.isdecimal() and size.isdecimal()
+    if not is_part or not 1 <= int(number) <= int(size):
+        raise ConfigError(
+            "`shard` must be auto or a part of how many, such as 3/10."
+            f" Received: shard={config.shard!r:.40}."
+        )
+    if config.manifest is None:
+        raise ConfigError(
+            "`shard` is a part of a `manifest`, which is missing. Give it, or"
+            " leave out `shard`."
+        )

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 
 from tfstyle.errors import TfstyleError
 
-TASK_TYPES = ("chief", "worker")
+TASK_TYPES = ("chief", "master", "worker")
+"""Jobs of TF_CONFIG that share a picture, the first ones first."""
 
 
 class ClusterError(TfstyleError, RuntimeError):
@@ -26,11 +27,13 @@ class Cluster:
         size: number of processes.
         index: of this one; process 0 writes the results.
         source: `TF_CONFIG`, `Slurm` or empty for a process by itself.
+        addresses: HOST:PORT of every process, if TF_CONFIG names them.
     """
 
     size: int = 1
     index: int = 0
     source: str = ""
+    addresses: tuple[str, ...] = dataclasses.field(default=(), compare=False)
 
 
 ALONE = Cluster()
@@ -65,21 +68,29 @@ def _read_tf_config(text: str) -> Cluster:
     try:
         found = json.loads(text)
         jobs = found.get("cluster", {})
-        counts = {job: len(addresses) for job, addresses in jobs.items()}
-        if not counts:
+        addresses = [list(jobs.get(job, [])) for job in TASK_TYPES]
+        everyone = tuple(str(each) for job in addresses for each in job)
+        if len(everyone) < 2:
             return ALONE
         task_type, index = found["task"]["type"], int(found["task"]["index"])
-        is_right = set(counts) <= set(TASK_TYPES) and counts.get("chief", 1) < 2
-        if not is_right or not 0 <= index < counts[task_type]:
+        if task_type in jobs and task_type not in TASK_TYPES:
+            raise ClusterError(
+                f"TF_CONFIG makes this process a {task_type}, for which there"
+                f" is no work. Start it on the {' and '.join(TASK_TYPES)} only,"
+                " or give --strategy=one_device."
+            )
+        own = addresses[TASK_TYPES.index(task_type)]
+        if not 0 <= index < len(own) or len(addresses[0] + addresses[1]) > 1:
             raise ValueError
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ClusterError(
             'TF_CONFIG must read as {"cluster": {"worker": ["HOST:PORT", ...]},'
             ' "task": {"type": "worker", "index": 0}}, with an index below the'
-            f" number of workers. Received: {text:.400}"
+            f" number of workers. Received: {text:.400} Unset it, or give"
+            " --strategy=one_device."
         ) from error
-    first = counts.get("chief", 0) if task_type == "worker" else 0
-    return Cluster(sum(counts.values()), first + index, "TF_CONFIG")
+    before = sum(map(len, addresses[: TASK_TYPES.index(task_type)]))
+    return Cluster(len(everyone), before + index, "TF_CONFIG", everyone)
 
 
 def _read_slurm(environment: Mapping[str, str]) -> Cluster:
@@ -92,3 +103,80 @@ def _read_slurm(environment: Mapping[str, str]) -> Cluster:
             " both outside a job step."
         )
     return Cluster(int(texts[0]), int(texts[1]), "Slurm")
+
+
+def find_shard(
+    shard: str = "auto",
+    strategy: str = "auto",
+    environment: Mapping[str, str] = os.environ,
+) -> Cluster:
+    """Returns which part of a manifest's lines is this process'.
+
+    Args:
+        shard: a config's; such as `3/10`, or `auto`: by the cluster, by MPI's
+            ranks, and by Slurm's job array, whose tasks may be clusters.
+        strategy: a config's; one_device needs no cluster.
+        environment: variables.
+
+    Raises:
+        ClusterError: if the variables contradict each other.
+    """
+    if shard != "auto":
+        number, _, size = shard.partition("/")
+        return Cluster(int(size), int(number) - 1, "--shard")
+    try:
+        cluster = find_cluster(environment=environment)
+    except ClusterError:
+        if strategy in ("auto", "multi_worker"):
+            raise
+        cluster = ALONE
+    cluster = cluster if cluster.source else _read_ranks(environment)
+    array = _read_array(environment)
+    sources = [each.source for each in (array, cluster) if each.source]
+    return Cluster(
+        array.size * cluster.size,
+        array.index * cluster.size + cluster.index,
+        " and ".join(sources),
+    )
+
+
+def _read_ranks(environment: Mapping[str, str]) -> Cluster:
+    """Reads the ranks that mpirun sets."""
+    for rank, size in (
+        ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
+        ("PMI_RANK", "PMI_SIZE"),
+    ):
+        found = _read_numbers(environment, rank, size)
+        if found and found[0] < found[1] and found[1] > 1:
+            return Cluster(found[1], found[0], rank)
+    return ALONE
+
+
+def _read_array(environment: Mapping[str, str]) -> Cluster:
+    """Reads the place of a task in Slurm's job array.
+
+    An array with gaps, such as `--array=1,5,7`, does not tell it. Then every
+    task takes all lines, and leaves those to others that they are at.
+    """
+    prefix = "SLURM_ARRAY_TASK_"
+    found = _read_numbers(
+        environment, *(f"{prefix}{n}" for n in ("ID", "MIN", "MAX", "COUNT"))
+    )
+    if not found:
+        return ALONE
+    number, least, most, count = found
+    step = (most - least) // max(1, count - 1) or 1
+    is_regular = least + step * (count - 1) == most
+    if not is_regular or (number - least) % step:
+        return ALONE
+    return Cluster(count, (number - least) // step, f"{prefix}ID")
+
+
+def _read_numbers(
+    environment: Mapping[str, str], *names: str
+) -> list[int] | None:
+    """Returns the values of variables; None if one is no number."""
+    texts = [environment.get(name, "") for name in names]
+    return (
+        [int(t) for t in texts] if all(t.isdecimal() for t in texts) else None
+    )

@@ -29,6 +29,7 @@ def wait_for_workers(addresses: list[str], index: int, timeout: float) -> None:
         ClusterError: names the processes that did not connect.
     """
     host, _, port = addresses[0].rpartition(":")
+    host = host.strip("[]")  # of an address of IPv6
     deadline = time.monotonic() + timeout
     if index:
         absent = [] if _come(host, int(port), index, deadline) else [0]
@@ -61,17 +62,23 @@ def _come(host: str, port: int, index: int, deadline: float) -> bool:
 
 def _receive(host: str, port: int, number: int, deadline: float) -> list[int]:
     """Waits for the other processes; returns those that did not connect."""
-    is_local = host.startswith("127.") or host == "localhost"
+    is_local = host.startswith("127.") or host in ("::1", "localhost")
+    is_dual = not is_local and socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if is_dual or ":" in host else socket.AF_INET
     waiting = {}
     with contextlib.ExitStack() as stack:
         try:
             server = socket.create_server(
-                (host if is_local else "", port), backlog=number
+                (host if is_local else "", port),
+                family=family,
+                backlog=number,
+                dualstack_ipv6=is_dual,
             )
         except OSError as error:
             raise ClusterError(
                 f"The port {port} of process 0 cannot be used"
-                f" ({error.strerror}). Name another in TF_CONFIG."
+                f" ({error.strerror}). Name another in TF_CONFIG; with Slurm,"
+                " submit the job again."
             ) from error
         stack.enter_context(server)
         server.settimeout(PAUSE)

@@ -175,10 +175,8 @@ class Replicas:
 
     def _describe_loss(self, text: str) -> str:
         """Returns a message that names the lost process, from TensorFlow's."""
-        resolver = self.strategy.cluster_resolver
-        has_chief = "chief" in resolver.cluster_spec().jobs
-        tasks = re.findall(r"/job:(\w+)/replica:0/task:(\d+)", text)
-        lost = {int(n) + (has_chief and job != "chief") for job, n in tasks}
+        tasks = re.findall(r"/job:worker/replica:0/task:(\d+)", text)
+        lost = {int(number) for number in tasks}
         if "CoordinationService/Heartbeat" in text:
             lost.add(0)  # which hears the heartbeats
         names = [f"Process {number}" for number in lost - {self.index}]

@@ -9,6 +9,7 @@ import tensorflow as tf
 from absl import logging
 
 from tfstyle.distributed import rendezvous
+from tfstyle.distributed import slurm
 from tfstyle.distributed.deadlines import deadline_of_start
 from tfstyle.distributed.environment import ALONE
 from tfstyle.distributed.environment import Cluster
@@ -17,8 +18,7 @@ from tfstyle.distributed.replicas import Replicas
 from tfstyle.errors import one_line
 from tfstyle.system import private_tensorflow
 
-FIRST_PORT, NUM_PORTS = 20000, 10000
-"""Of a Slurm job: the first one for its first task on each node."""
+_NO_PROXY = "no_grpc_proxy"
 
 
 def choose_strategy(config, cluster: Cluster):
@@ -67,14 +67,20 @@ def connect(cluster: Cluster, timeout: float) -> Replicas:
     logging.info(
         "Process %d of %d, waiting for the others", cluster.index, cluster.size
     )
-    resolver = _make_resolver(cluster)
-    spec = resolver.cluster_spec()
-    jobs = spec.as_dict()
-    addresses = [*jobs.get("chief", []), *jobs.get("worker", [])]
+    addresses = list(cluster.addresses) or slurm.find_addresses()
     rendezvous.wait_for_workers(addresses, cluster.index, timeout)
+    _pass_proxies(addresses)
+    jobs = {"worker": addresses}
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec(jobs),
+        task_type="worker",
+        task_id=cluster.index,
+        num_accelerators={"GPU": len(tf.config.list_physical_devices("GPU"))},
+        rpc_layer="grpc",
+    )
     with deadline_of_start(timeout):
         try:
-            private_tensorflow.set_heartbeat(jobs, timeout)
+            private_tensorflow.set_heartbeat(cluster.size, timeout)
             strategy = tf.distribute.MultiWorkerMirroredStrategy(resolver)
         except (tf.errors.OpError, RuntimeError, ValueError) as error:
             raise ClusterError(
@@ -90,41 +96,12 @@ def mirror(devices: Sequence[str] | None = None) -> Replicas:
     return Replicas(tf.distribute.MirroredStrategy(devices), ALONE, 0)
 
 
-class RankedSlurmResolver(tf.distribute.cluster_resolver.SlurmClusterResolver):
-    """Slurm's job step as a cluster, in the order of its ranks.
+def _pass_proxies(addresses: Sequence[str]) -> None:
+    """Lets TensorFlow reach the processes directly, not through a proxy.
 
-    TensorFlow's own sorts hosts by name, where node10 comes before node2, and
-    asks nvidia-smi for GPUs; here they are those that Slurm lets the task see.
+    The variable is one that only gRPC reads: downloads keep their proxy.
     """
-
-    def __init__(self):
-        # Two jobs may share a node.
-        job = int(os.environ.get("SLURM_JOB_ID", "0"))
-        super().__init__(
-            port_base=FIRST_PORT + job % NUM_PORTS,
-            gpus_per_node=int(os.environ["SLURM_STEP_NUM_TASKS"]),
-            gpus_per_task=1,
-            auto_set_gpu=False,
-        )
-
-    def cluster_spec(self) -> tf.train.ClusterSpec:
-        """Returns the addresses, by rank."""
-        jobs = super().cluster_spec().as_dict()
-        hosts = list(self._task_configuration)
-        jobs["worker"].sort(
-            key=lambda address: (
-                hosts.index(address.rpartition(":")[0]),
-                int(address.rpartition(":")[2]),
-            )
-        )
-        return tf.train.ClusterSpec(jobs)
-
-    def num_accelerators(self, *_, **__) -> dict[str, int]:
-        """Returns how many GPUs this task has."""
-        return {"GPU": len(tf.config.list_physical_devices("GPU"))}
-
-
-def _make_resolver(cluster: Cluster):
-    if cluster.source == "Slurm":
-        return RankedSlurmResolver()
-    return tf.distribute.cluster_resolver.TFConfigClusterResolver()
+    hosts = {address.rpartition(":")[0].strip("[]") for address in addresses}
+    others = os.environ.get(_NO_PROXY) or os.environ.get("no_proxy")
+    names = [*sorted(hosts), *filter(None, [others])]
+    os.environ[_NO_PROXY] = ",".join(names)

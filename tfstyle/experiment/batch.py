@@ -2,7 +2,8 @@
 
 TensorFlow is loaded once; networks, compiled steps and the styles' Gram sums
 are kept. Over a cluster every process paints its own lines and none
-waits for another: job i is that of process i mod W.
+waits for another: job i is that of process i mod W. A job that another process
+is at comes last, and is left to it if it still is.
 """
 
 import collections
@@ -61,10 +62,10 @@ def run_batch(config: RunConfig, session: Session) -> int:
             "`strategy` is multi_worker, which shares one picture; those of a"
             " `manifest` are shared out among the processes. Leave it out."
         )
+    jobs = read_manifest(config.manifest)
+    own = environment.find_shard(config.shard, config.strategy)
     if config.strategy == "auto":
         config = dataclasses.replace(config, strategy="one_device")
-    jobs = read_manifest(config.manifest)
-    own = environment.find_cluster()
     folder = config.workdir
     if folder is None:
         name = os.path.basename(config.manifest)
@@ -77,13 +78,17 @@ def run_batch(config: RunConfig, session: Session) -> int:
         logging.info(
             "%d of them are of this process, %d of %d by %s",
             len(jobs),
-            own.index,
+            own.index + 1,
             own.size,
             own.source,
         )
     with StopSignals() as signals:
         batch = _Batch(config, folder, session, signals, len(jobs))
         for number, job in enumerate(jobs, start=1):
+            if signals.number:
+                break
+            batch.do(number, job)
+        for number, job in batch.take_held():
             if signals.number:
                 break
             batch.do(number, job)
@@ -124,6 +129,7 @@ class _Batch:
         self._total = total
         self._num_painted = 0
         self._num_before = 0
+        self._held: list[tuple[int, Job]] = []  # which other processes are at
         self._seconds = collections.deque(maxlen=20)  # of the last jobs
 
     def do(self, number: int, job: Job) -> None:
@@ -141,6 +147,10 @@ class _Batch:
                 result = self._paint(job)
         except WeightsError:
             raise  # the next job has the same weights
+        except run_directory.BusyError:
+            self._held.append((number, job))
+            logging.info("%s: another process is at it", place)
+            return
         except TfstyleError as error:
             if isinstance(error, SetupError) and not self._session.device:
                 raise  # it is of all
@@ -169,6 +179,11 @@ class _Batch:
             self._time_left(self._total - number),
         )
 
+    def take_held(self) -> list[tuple[int, Job]]:
+        """Returns the jobs that were left to other processes, to try again."""
+        held, self._held = self._held, []
+        return held
+
     def log_summary(self) -> None:
         """Logs how many jobs were done, and one line for each failure."""
         num_failed = len(self.failures)
@@ -176,6 +191,7 @@ class _Batch:
             (self._num_painted, "done"),
             (self._num_before, "finished before"),
             (num_failed, "failed"),
+            (len(self._held), "left to other processes"),
         ]
         left = self._total - sum(count for count, _ in counts)
         counts.append((left, "left"))
@@ -203,15 +219,14 @@ class _Batch:
         )
         run.check_images(config)
         config, images = run.read_images(config)
-        if resume.is_finished(
-            config, images, lambda: self._session.hash_weights(config)
-        ):
-            self._num_before += 1
+        if self._is_finished(config, images):
             return None
         run_directory.check_output(config)
         if not self._session.device:
             self._session.start(self._config)
             logging.info("%s", self._session.device)
+            if self._is_finished(config, images):  # meanwhile, by others
+                return None
         checkpoints = os.path.join(config.workdir, resume.FOLDER)
         can_go_on = os.path.isdir(checkpoints) and os.listdir(checkpoints)
         if os.path.exists(config.output_image) and not can_go_on:
@@ -221,6 +236,14 @@ class _Batch:
         except resume.OtherRunError:
             config = _restarting(config)
             return self._run(config, images)
+
+    def _is_finished(self, config: RunConfig, images) -> bool:
+        """Returns whether a job's picture is there, and counts it if so."""
+        is_finished = resume.is_finished(
+            config, images, lambda: self._session.hash_weights(config)
+        )
+        self._num_before += is_finished
+        return is_finished
 
     def _run(self, config: RunConfig, images):
         result, _ = run.run_with_images(

@@ -55,7 +55,7 @@ class Job:
         """
         if self.error:
             raise ConfigError(self.error)
-        own = {"manifest": None, "workdir": workdir}
+        own = {"manifest": None, "shard": "auto", "workdir": workdir}
         return dataclasses.replace(base, **self.values, **own).resolved()
 
 

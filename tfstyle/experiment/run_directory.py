@@ -25,6 +25,10 @@ class WorkdirError(WriteError):
     """A folder cannot be used, or an output must not be replaced."""
 
 
+class BusyError(WorkdirError):
+    """Another process is at work in a folder."""
+
+
 def check_output(config: RunConfig) -> None:
     """Finds out before the work whether its result can be written.
 
@@ -60,7 +64,8 @@ def open_workdir(config: RunConfig) -> Iterator[str]:
     free number. A folder that this made and that stays empty is removed again.
 
     Raises:
-        WorkdirError: if it cannot be made, or if another run is at work there.
+        BusyError: if another run is at work there.
+        WorkdirError: if it cannot be made.
     """
     named = config.workdir and os.path.normpath(config.workdir)
     if config.resume == "restart" and named and os.path.isdir(named):
@@ -101,7 +106,7 @@ def _locked(folder: str) -> Iterator[None]:
     try:
         lock.acquire()
     except filelock.Timeout:
-        raise WorkdirError(
+        raise BusyError(
             f"Another run is at work in {folder!r}. Wait for its end, or name"
             " another by `workdir`."
         ) from None

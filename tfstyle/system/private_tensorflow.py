@@ -3,34 +3,30 @@
 Other versions may lack it. Then a run goes on without, as each function says.
 """
 
-from collections.abc import Mapping
-from collections.abc import Sequence
 from typing import Any
 
 from absl import logging
 
 
-def set_heartbeat(jobs: Mapping[str, Sequence[str]], timeout: float) -> None:
+def set_heartbeat(number: int, timeout: float) -> None:
     """Sets after how many seconds without a heartbeat a process is lost.
 
     Must come before TensorFlow's first use of a device. Without it a silent
     process is noticed by those that wait for it, but not named.
 
     Args:
-        jobs: addresses of the cluster's processes by job.
+        number: of processes.
         timeout: seconds.
     """
-    leader = "chief" if "chief" in jobs else "worker"
     try:
         from tensorflow.python.eager import context
 
         protobuf = context.coordination_config_pb2
         context.context().configure_coordination_service(
             service_type="standalone",
-            service_leader=f"/job:{leader}/replica:0/task:0",
+            service_leader="/job:worker/replica:0/task:0",
             coordinated_jobs=[
-                protobuf.CoordinatedJob(name=job, num_tasks=len(addresses))
-                for job, addresses in jobs.items()
+                protobuf.CoordinatedJob(name="worker", num_tasks=number)
             ],
             cluster_register_timeout_in_ms=round(1000 * timeout),
             heartbeat_timeout_in_ms=round(1000 * timeout),

@@ -1,0 +1,94 @@
+"""Slurm's job step as a list of addresses, in the order of its ranks."""
+
+import itertools
+import os
+import re
+from collections.abc import Mapping
+
+from tfstyle.distributed.environment import ClusterError
+
+FIRST_PORT, STRIDE, NUM_STRIDES = 20000, 32, 312
+"""Of a job step: the port of its first task on each node, by job and step."""
+
+
+def find_addresses(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """Returns HOST:PORT of every task of the job step, by rank.
+
+    Ranks go node by node, as `srun --distribution=block` gives them. Job steps
+    that share a node have different ports.
+
+    Raises:
+        ClusterError: if srun's variables are missing or contradict.
+    """
+    names = ("SLURM_STEP_NODELIST", "SLURM_STEP_TASKS_PER_NODE")
+    nodes, tasks = (environment.get(name, "") for name in names)
+    try:
+        hosts, counts = expand_hosts(nodes), expand_counts(tasks)
+        number = int(environment.get("SLURM_STEP_NUM_TASKS", ""))
+        job = int(environment.get("SLURM_JOB_ID", "0"))
+        step = int(environment.get("SLURM_STEP_ID", "0"))
+        if len(hosts) != len(counts) or sum(counts) != number:
+            raise ValueError
+    except ValueError as error:
+        raise ClusterError(
+            f"{names[0]} and {names[1]} must name the nodes of a job step, as"
+            f" srun sets them. Received: {nodes!r:.200} and {tasks!r:.80}."
+            " Start with srun, or set TF_CONFIG."
+        ) from error
+    first = FIRST_PORT + (job + 7 * step) % NUM_STRIDES * STRIDE
+    return [
+        f"{host}:{first + task}"
+        for host, count in zip(hosts, counts, strict=True)
+        for task in range(count)
+    ]
+
+
+def expand_hosts(text: str) -> list[str]:
+    """Returns the names in a node list such as `r[1-2]n[01,03-04]-ib,gpu1`.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    hosts = []
+    # Commas within brackets part numbers, those outside part names.
+    names = re.findall(r"(?:[^\s,\[\]]|\[[\d,-]+\])+", text)
+    if not names or ",".join(names) != text:
+        raise ValueError(text)
+    for name in names:
+        parts = re.split(r"\[([\d,-]+)\]", name)
+        choices = [
+            _expand_numbers(part) if index % 2 else [part]
+            for index, part in enumerate(parts)
+        ]
+        hosts += ["".join(chosen) for chosen in itertools.product(*choices)]
+    return hosts
+
+
+def _expand_numbers(text: str) -> list[str]:
+    """Returns the numbers in `01,03-04`, with their zeros."""
+    numbers = []
+    for part in text.split(","):
+        found = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
+        if not found:
+            raise ValueError(text)
+        first, last = found[1], found[2] or found[1]
+        numbers += [
+            f"{number:0{len(first)}}"
+            for number in range(int(first), int(last) + 1)
+        ]
+    return numbers
+
+
+def expand_counts(text: str) -> list[int]:
+    """Returns the numbers in a list such as `2(x2),1`.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    counts = []
+    for part in text.split(","):
+        found = re.fullmatch(r"(\d+)(?:\(x(\d+)\))?", part)
+        if not found:
+            raise ValueError(text)
+        counts += [int(found[1])] * int(found[2] or 1)
+    return counts
