@@ -1,12 +1,7 @@
-"""What `tools/cluster` starts, with stand-ins for Slurm and Kubernetes.
-
-Neither is to be had here: a shell script takes the place of srun, and only the
-command of the Job is run.
-"""
+"""What `tools/cluster` starts on Kubernetes: the command of its Job."""
 
 import json
 import os
-import random
 import re
 import subprocess
 import sys
@@ -19,52 +14,6 @@ from tfstyle.distributed.environment import Cluster
 from tfstyle.distributed.environment import find_cluster
 
 FOLDER = ROOT / "tools" / "cluster"
-SRUN = """#!/usr/bin/env bash
-# Starts two tasks on this machine, with the variables that srun sets.
-while [[ $1 == --* ]]; do echo "$1" >> "$SRUN_OPTIONS"; shift; done
-export SLURM_STEP_NUM_TASKS=2 SLURM_STEP_NODELIST=localhost
-export SLURM_STEP_TASKS_PER_NODE=2
-SLURM_PROCID=1 "$@" &
-SLURM_PROCID=0 "$@"
-status=$?
-wait $! && exit $status
-"""
-
-
-@pytest.mark.distributed
-@pytest.mark.slow
-def test_slurm_script_paints_one_picture_by_all_tasks(tmp_path):
-    srun = tmp_path / "bin" / "srun"
-    srun.parent.mkdir()
-    srun.write_text(SRUN)
-    srun.chmod(0o755)
-    path = f"{srun.parent}:{os.path.dirname(sys.executable)}"
-    done = subprocess.run(
-        [
-            FOLDER / "slurm.sh",
-            "--flagfile=configs/smoke.cfg",
-            "--num_steps=3",
-            f"--workdir={tmp_path / 'run'}",
-        ],
-        cwd=ROOT,
-        env=os.environ
-        | {
-            "PATH": f"{path}:{os.environ['PATH']}",
-            "SRUN_OPTIONS": str(tmp_path / "options"),
-            "SLURM_JOB_ID": str(random.randrange(10000)),
-        },
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=100,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "2 replicas in 2 processes" in done.stderr
-    assert (tmp_path / "run" / "output.png").exists()
-    assert (tmp_path / "options").read_text().splitlines() == [
-        "--kill-on-bad-exit=1",
-        "--distribution=block",
-        "--label",
-    ]
 
 
 def test_kubernetes_job_tells_every_pod_its_place(tmp_path):

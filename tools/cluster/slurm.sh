@@ -5,9 +5,10 @@
 #       --flagfile=configs/photo.cfg --image_size=4096 --workdir=runs/large
 #
 # Each task takes one GPU and one part of the picture. With --manifest each
-# task takes pictures of its own instead. Activate the virtual environment
-# before sbatch: it is passed on. Name a --workdir, so that a job that is
-# requeued goes on where it was.
+# task takes pictures of its own instead, and so does each task of a job array
+# (sbatch --array=0-9); a picture that fails ends no other. Activate the virtual
+# environment before sbatch: it is passed on. Name a --workdir, so that a job
+# that is requeued goes on where it was.
 #
 #SBATCH --job-name=tfstyle
 #SBATCH --ntasks-per-node=4
@@ -19,6 +20,12 @@
 #SBATCH --open-mode=append
 set -euo pipefail
 
-# The first task that fails ends the others; ranks go node by node.
-exec srun --kill-on-bad-exit=1 --distribution=block --label \
+# Of one picture the first task that fails ends the others; ranks go node by
+# node. srun does not take the number of cores from sbatch by itself.
+kill=1
+for argument in "$@"; do
+    [[ $argument == --manifest* ]] && kill=0
+done
+exec srun --kill-on-bad-exit="$kill" --distribution=block --label \
+    --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" \
     python -m tfstyle.main "$@"

@@ -1,0 +1,152 @@
+"""Jobs of a real Slurm, with two nodes on this machine."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests import ROOT
+from tfstyle.images.files import read_text
+
+pytestmark = [pytest.mark.slurm, pytest.mark.slow]
+PROGRAMS = ("slurmctld", "slurmd", "munged", "ip", "unshare", "nsenter")
+MANIFEST = "--weights=random --image_size=64 --num_steps=3"
+PICTURE = "--flagfile=configs/smoke.cfg --num_steps=3"
+JOBS = r"""
+set -euo pipefail
+cd "$ROOT"
+submit() {  # NAME SBATCH-ARGUMENTS... -- FLAGS...: notes the job's number
+    local name=$1 options=()
+    shift
+    while [[ $1 != -- ]]; do options+=("$1"); shift; done
+    shift
+    sbatch --parsable --output="$RESULTS/$name-%a.log" --cpus-per-task=1 \
+        --gpus-per-task=0 "${options[@]}" tools/cluster/slurm.sh "$@" \
+        > "$RESULTS/$name.job"
+}
+finish() {  # NAME: waits for a job's end and notes its states
+    local said
+    while said=$(scontrol -o show job "$(< "$RESULTS/$1.job")"); do
+        grep -qE 'JobState=(PENDING|CONFIGURING|RUNNING|COMPLETING)' \
+            <<< "$said" || break
+        sleep 0.3
+    done
+    grep -oE 'JobState=\w+' <<< "$said" > "$RESULTS/$1.state"
+}
+
+# One picture over two nodes, and two jobs on one node at the same time.
+submit nodes --nodes=2 --ntasks-per-node=1 -- $PICTURE \
+    --workdir="$RESULTS/nodes"
+for name in first second; do
+    submit $name --nodelist=n1 --ntasks-per-node=2 -- $PICTURE \
+        --workdir="$RESULTS/$name"
+done
+for name in nodes first second; do finish $name; done
+
+# A run that is ended by its time limit, and requeued.
+submit limit --nodes=1 --ntasks-per-node=1 --time=1 --signal=TERM@30 -- \
+    $PICTURE --num_steps=1000000 --workdir="$RESULTS/limit"
+
+# The lines of a manifest, one of them bad, by an array and by two tasks.
+submit array --array=0-1 --ntasks-per-node=1 -- $MANIFEST \
+    --manifest="$RESULTS/jobs.jsonl" --workdir="$RESULTS/array"
+finish array
+submit tasks --ntasks-per-node=2 -- $MANIFEST \
+    --manifest="$RESULTS/more.jsonl" --workdir="$RESULTS/tasks"
+finish tasks
+
+finish limit
+scontrol requeue "$(< "$RESULTS/limit.job")"
+sleep 0.5
+scontrol update jobid="$(< "$RESULTS/limit.job")" starttime=now timelimit=5
+until grep -q "Resumed at step" "$RESULTS"/limit-*.log; do sleep 0.3; done
+scancel "$(< "$RESULTS/limit.job")"
+finish limit
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Runs all jobs; returns the folder of their logs and pictures."""
+    missing = [name for name in PROGRAMS if not shutil.which(name)]
+    if missing or os.geteuid():
+        text = f"root and {', '.join(missing) or 'nothing else'} are needed"
+        if os.environ.get("CI"):
+            raise RuntimeError(text)
+        pytest.skip(text)
+    folder = tmp_path_factory.mktemp("slurm")
+    for name in ("jobs", "more"):
+        lines = [
+            {
+                "content_image": f"tfstyle/samples/{content}.jpg",
+                "style_images": ["tfstyle/samples/strokes.jpg"],
+                "output_image": str(folder / name / f"{number}.png"),
+            }
+            for number, content in enumerate(
+                ("missing", "scene", "scene", "scene")
+            )
+        ]
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        (folder / f"{name}.jsonl").write_text(text)
+    sandbox = ROOT / "tests" / "distributed" / "slurm_sandbox.sh"
+    path = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", sandbox, folder / "slurm", "bash", "-c", JOBS],
+        env=os.environ
+        | {
+            "RESULTS": str(folder),
+            "ROOT": str(ROOT),
+            "PICTURE": PICTURE,
+            "MANIFEST": MANIFEST,
+            "PATH": path,
+        },
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
+    logs = [path.read_text() for path in sorted(folder.glob("*.log"))]
+    assert done.returncode == 0, "\n".join([done.stdout, done.stderr, *logs])
+    return folder
+
+
+def read_log(folder, name):
+    return "".join(path.read_text() for path in folder.glob(f"{name}-*.log"))
+
+
+def test_one_picture_is_painted_over_two_nodes(folder):
+    assert (folder / "nodes.state").read_text() == "JobState=COMPLETED\n"
+    assert "2 replicas in 2 processes" in read_log(folder, "nodes")
+    assert read_text(str(folder / "nodes" / "output.png"))
+
+
+def test_two_jobs_run_on_one_node(folder):
+    for name in ("first", "second"):
+        log = read_log(folder, name)
+        state = (folder / f"{name}.state").read_text()
+        assert state == "JobState=COMPLETED\n", log
+        assert "2 replicas in 2 processes" in log
+
+
+@pytest.mark.parametrize(
+    ("job", "name"), [("array", "jobs"), ("tasks", "more")]
+)
+def test_bad_line_of_a_manifest_costs_no_other(folder, job, name):
+    """Each has two lines, and process 0 the bad one."""
+    log = read_log(folder, job)
+    assert log.count("2 of them are of this process") == 2
+    assert "1 done, 1 failed" in log
+    assert re.search(r"\b2 done$", log, re.M)
+    pictures = sorted(os.listdir(folder / name))
+    assert pictures == ["1.png", "2.png", "3.png"]
+    assert "FAILED" in (folder / f"{job}.state").read_text()
+
+
+def test_time_limit_leaves_a_picture_and_a_requeued_job_goes_on(folder):
+    log = read_log(folder, "limit")
+    stopped = re.search(r"Stopped \(SIGTERM\) after (\d+) steps", log)
+    assert f"Resumed at step {stopped[1]}\n" in log
+    assert read_text(str(folder / "limit" / "output.png"))
