@@ -1,7 +1,10 @@
 """The program as a process, for the tests that watch one."""
 
+import os
+import site
 import subprocess
 import sys
+import venv
 
 from tests import ROOT
 
@@ -57,3 +60,17 @@ def end_python(child):
         child.kill()
         child.wait()
     return child.returncode, out, err
+
+
+def make_environment(folder):
+    """Makes a virtual environment; returns the variables that activate it.
+
+    It sees the packages of this one, so that pip installs only the program.
+    """
+    venv.create(folder, with_pip=True)
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    packages = folder / "lib" / version / "site-packages"
+    others = "\n".join(site.getsitepackages())
+    (packages / "dependencies.pth").write_text(f"{others}\n")
+    path = os.pathsep.join([str(folder / "bin"), os.environ["PATH"]])
+    return os.environ | {"PATH": path, "VIRTUAL_ENV": str(folder)}

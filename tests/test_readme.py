@@ -1,18 +1,16 @@
 """The README's commands run as printed; what it names is there."""
 
 import json
-import os
 import re
 import shutil
-import site
 import subprocess
 import sys
-import venv
 
 import pytest
 from PIL import Image
 
 from tests import ROOT
+from tests.processes import make_environment
 from tfstyle.config.run_config import RunConfig
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -71,18 +69,8 @@ def clone(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
-    """Returns variables of a virtual environment that has the dependencies.
-
-    It sees the packages of this one, so that pip installs only the program.
-    """
-    folder = tmp_path_factory.mktemp("venv")
-    venv.create(folder, with_pip=True)
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    packages = folder / "lib" / version / "site-packages"
-    others = "\n".join(site.getsitepackages())
-    (packages / "dependencies.pth").write_text(f"{others}\n")
-    path = os.pathsep.join([str(folder / "bin"), os.environ["PATH"]])
-    return os.environ | {"PATH": path, "VIRTUAL_ENV": str(folder)}
+    """Returns variables of a virtual environment that has the dependencies."""
+    return make_environment(tmp_path_factory.mktemp("venv"))
 
 
 @pytest.mark.weights

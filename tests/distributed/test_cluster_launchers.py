@@ -1,19 +1,66 @@
-"""What `tools/cluster` starts on Kubernetes: the command of its Job."""
+"""What `tools/cluster` has for Kubernetes, as far as it runs without one.
+
+No container runtime is at hand: the image is not built, but its steps are run.
+"""
 
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
 
+import kubernetes_validate
 import pytest
+import yaml
 
 from tests import ROOT
+from tests.processes import make_environment
 from tfstyle.distributed.environment import Cluster
 from tfstyle.distributed.environment import find_cluster
 
 FOLDER = ROOT / "tools" / "cluster"
+
+
+def test_kubernetes_takes_the_manifests():
+    text = (FOLDER / "kubernetes.yaml").read_text()
+    kinds = []
+    for manifest in yaml.safe_load_all(text):
+        kubernetes_validate.validate(manifest, "1.30", strict=True)
+        kinds.append(manifest["kind"])
+    assert kinds == ["Job", "Service", "NetworkPolicy"]
+
+
+@pytest.mark.slow
+def test_image_is_made_of_what_its_steps_need(tmp_path):
+    """In a virtual environment that has TensorFlow, as the image has."""
+    environment = make_environment(tmp_path / "venv")
+    folder = tmp_path / "image"
+    folder.mkdir()
+    lines = (FOLDER / "Dockerfile").read_text().splitlines()
+    steps = [line.split(" ", 1) for line in lines if line[:1].isupper()]
+    assert [name for name, _ in steps][:2] == ["FROM", "WORKDIR"]
+    for name, arguments in steps[2:]:
+        if name == "COPY":
+            *sources, target = arguments.split()
+            for source in sources:
+                path = ROOT / source
+                if path.is_dir():
+                    shutil.copytree(path, folder / target)
+                else:
+                    shutil.copy(path, folder / target)
+        else:
+            assert name == "RUN"
+            subprocess.run(
+                ["bash", "-c", arguments],
+                cwd=folder,
+                env=environment,
+                check=True,
+            )
+    installed = tmp_path / "venv" / "lib"
+    assert list(installed.glob("*/site-packages/tfstyle/presets/photo.cfg"))
+    assert not list(installed.glob("*/site-packages/tensorflow"))
 
 
 def test_kubernetes_job_tells_every_pod_its_place(tmp_path):
