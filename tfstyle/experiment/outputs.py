@@ -131,15 +131,23 @@ class Outputs(contextlib.ExitStack):
         try:
             image_files.write_image(path, pixels, alpha, text)
         except image_files.ImageError as error:
-            name = f"tfstyle-{secrets.token_hex(4)}.png"
-            for folder in (self._folder, tempfile.gettempdir()):
-                other = os.path.join(folder, name)
-                with contextlib.suppress(image_files.ImageError):
-                    image_files.write_image(other, pixels, alpha, text)
-                    raise WriteError(
-                        f"{error} It was saved as {other!r} instead."
-                    ) from error
-            raise
+            other = self._save_elsewhere(pixels, alpha, text)
+            if other is None:
+                raise
+            raise WriteError(
+                f"{error} It was saved as {other!r} instead."
+            ) from error
+
+    def _save_elsewhere(self, pixels, alpha, text: str) -> str | None:
+        """Writes the picture where it can be; returns its path, if there is."""
+        name = f"tfstyle-{secrets.token_hex(4)}.png"
+        for find_folder in (lambda: self._folder, tempfile.gettempdir):
+            # There may be no folder for temporary files either.
+            with contextlib.suppress(OSError, image_files.ImageError):
+                path = os.path.join(find_folder(), name)
+                image_files.write_image(path, pixels, alpha, text)
+                return path
+        return None
 
     def _write_flags(self, text: str) -> None:
         path = os.path.join(self._folder, "flags.cfg")

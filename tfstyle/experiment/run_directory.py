@@ -1,12 +1,10 @@
 """The workdir of a run: its lock, and which files may be overwritten."""
 
 import contextlib
-import errno
 import os
 import time
 from collections.abc import Iterator
 
-import filelock
 from absl import logging
 
 from tfstyle.config.run_config import RunConfig
@@ -16,9 +14,9 @@ from tfstyle.errors import raising_write_errors
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.images import files as image_files
 from tfstyle.system import atomic_file
+from tfstyle.system import file_lock
 
 LOCK = ".lock"
-_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 
 class WorkdirError(WriteError):
@@ -94,45 +92,21 @@ def open_workdir(config: RunConfig) -> Iterator[str]:
 @contextlib.contextmanager
 def _locked(folder: str) -> Iterator[None]:
     """Holds a lock that ends with the process, however it ends."""
-    if not _can_lock(folder):
-        logging.warning(
-            "warning: the disk of %r knows no locks: let no second run work"
-            " there",
-            folder,
-        )
+    with contextlib.ExitStack() as stack:
+        try:
+            lock = file_lock.locked(os.path.join(folder, LOCK))
+            stack.enter_context(lock)
+        except file_lock.LockedError:
+            raise BusyError(
+                f"Another run is at work in {folder!r}. Wait for its end, or"
+                " name another by `workdir`."
+            ) from None
+        except OSError as error:
+            raise WorkdirError(
+                f"The workdir cannot be written ({error}). Name another by"
+                " `workdir`."
+            ) from error
         yield
-        return
-    lock = filelock.FileLock(os.path.join(folder, LOCK), timeout=0)
-    try:
-        lock.acquire()
-    except filelock.Timeout:
-        raise BusyError(
-            f"Another run is at work in {folder!r}. Wait for its end, or name"
-            " another by `workdir`."
-        ) from None
-    except OSError as error:
-        raise WorkdirError(
-            f"The workdir cannot be written ({error}). Name another by"
-            " `workdir`."
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _can_lock(folder: str) -> bool:
-    """Returns whether files of a folder can be locked; some disks cannot."""
-    try:
-        import fcntl
-    except ImportError:  # the system has another kind of lock
-        return True
-    try:
-        with open(os.path.join(folder, LOCK), "a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        return error.errno not in _NO_LOCKS
-    return True
 
 
 def _flags_of_runs(workdir: str) -> Iterator[str]:

@@ -14,7 +14,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 
-import filelock
 import numpy as np
 import platformdirs
 from absl import logging
@@ -27,6 +26,7 @@ from tfstyle.network.weight_files import LayerWeights
 from tfstyle.network.wheel import REQUIREMENT
 from tfstyle.network.wheel import SHA256 as WHEEL_SHA256
 from tfstyle.network.wheel import WeightsError
+from tfstyle.system import file_lock
 
 KERAS_FOLDER = (
     "https://storage.googleapis.com/tensorflow/keras-applications/vgg19/"
@@ -140,23 +140,24 @@ def _find_cached(kinds: tuple[str, ...]) -> str | None:
 def _locked_cache() -> Iterator[str]:
     """Locks the cache for one process at a time; the lock ends with it."""
     folder = cache_folder()
-    try:
-        os.makedirs(folder, exist_ok=True)
-        lock = filelock.FileLock(os.path.join(folder, "lock"))
+    path = os.path.join(folder, "lock")
+    with contextlib.ExitStack() as stack:
         try:
-            lock.acquire(timeout=0)
-        except filelock.Timeout:
-            logging.info("Waiting for another process that fetches weights.")
-            lock.acquire()
-    except OSError as error:
-        raise WeightsError(
-            f"The cache {folder!r} cannot be written ({error.strerror}). Name"
-            " another folder by the environment variable TFSTYLE_CACHE."
-        ) from error
-    try:
+            os.makedirs(folder, exist_ok=True)
+            try:
+                stack.enter_context(file_lock.locked(path))
+            except file_lock.LockedError:
+                logging.info(
+                    "Waiting for another process that fetches weights."
+                )
+                stack.enter_context(file_lock.locked(path, wait=True))
+        except OSError as error:
+            raise WeightsError(
+                f"The cache {folder!r} cannot be written ({error.strerror})."
+                " Name another folder by the environment variable"
+                " TFSTYLE_CACHE."
+            ) from error
         yield folder
-    finally:
-        lock.release()
 
 
 def _fetch(folder: str, kinds: tuple[str, ...]) -> str:

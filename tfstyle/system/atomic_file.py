@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from tfstyle.errors import WriteError
 
 PARTIAL = ".partial-"
-_UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
-"""What a mount says that cannot sync, unlike EIO: then data is lost."""
+_LOSSES = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
+"""What a disk says that has lost data, unlike one that knows no syncing."""
 
 
 @contextlib.contextmanager
@@ -115,7 +115,7 @@ def _sync(path: str) -> None:
     try:
         os.fsync(handle)
     except OSError as error:
-        if error.errno not in _UNSUPPORTED:
+        if error.errno in _LOSSES:
             raise
     finally:
         os.close(handle)

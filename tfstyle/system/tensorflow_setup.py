@@ -183,9 +183,14 @@ def _stderr_aside() -> Iterator[None]:
     If the block raises, or ends the process by a signal such as an illegal
     instruction, a child process that waits for the end writes it.
     """
+    try:
+        file = tempfile.TemporaryFile()  # noqa: SIM115
+    except OSError:  # no folder for temporary files
+        yield
+        return
     sys.stderr.flush()
     saved = os.dup(2)
-    with tempfile.TemporaryFile() as aside:
+    with file as aside:
         number = str(aside.fileno())
         child = subprocess.Popen(
             [sys.executable, "-S", "-E", "-c", _PLAY_BACK, number],
