@@ -148,8 +148,8 @@ MUTATIONS = {
     ),
     "alpha_size": Mutation(
         "experiment/outputs.py",
-        "alpha = image_files.resize(alpha, *result.pixels.shape[:2])",
-        "alpha = alpha[: result.pixels.shape[0], : result.pixels.shape[1]]",
+        "alpha = image_files.resize(alpha, *pixels.shape[:2])",
+        "alpha = alpha[: pixels.shape[0], : pixels.shape[1]]",
         "test_main.py",
     ),
     "weights_hash": Mutation(
@@ -160,8 +160,8 @@ MUTATIONS = {
     ),
     "output_in_place": Mutation(
         "system/atomic_file.py",
-        "os.replace(temporary, path)",
-        "open(path, 'wb').write(open(temporary, 'rb').read())",
+        "os.replace(temporary, target)",
+        "open(target, 'wb').write(open(temporary, 'rb').read())",
         "system/test_atomic_file.py",
     ),
     "manifest_line": Mutation(

@@ -86,7 +86,7 @@ def _read_tf_config(text: str) -> Cluster:
         raise ClusterError(
             'TF_CONFIG must read as {"cluster": {"worker": ["HOST:PORT", ...]},'
             ' "task": {"type": "worker", "index": 0}}, with an index below the'
-            f" number of workers. Received: {text:.400} Unset it, or give"
+            f" number of workers. Received: {text!r:.400}. Unset it, or give"
             " --strategy=one_device."
         ) from error
     before = sum(map(len, addresses[: TASK_TYPES.index(task_type)]))
