@@ -61,7 +61,7 @@ def _temporary(folder: str, name: str) -> Iterator[tuple[str, int]]:
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         mode = stat.S_IMODE(os.fstat(handle).st_mode)  # the umask is off
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(AttributeError, OSError):  # not on Windows
             os.fchmod(handle, 0o600)
     finally:
         os.close(handle)
