@@ -411,7 +411,7 @@ def test_closed_terminal_ends_the_run_with_its_picture(tmp_path):
 def test_second_signal_exits_at_once(tmp_path):
     process = start(
         *SMOKE,
-        "--image_size=900",
+        "--image_size=700",
         "--num_levels=1",  # a coarse level's steps would be over too soon
         "--num_steps=100000",
         f"--workdir={tmp_path}",

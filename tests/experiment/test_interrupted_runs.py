@@ -131,12 +131,9 @@ def test_often_killed_run_ends_as_if_left_alone(straight, tmp_path, kind, seed):
     check_interrupted(straight, tmp_path / "killed", kind, places, seed)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
-    ("number", "status"),
-    [
-        pytest.param(signal.SIGINT, 130, marks=pytest.mark.soak),
-        (signal.SIGTERM, 143),
-    ],
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 )
 def test_stopped_run_ends_as_if_left_alone(straight, tmp_path, number, status):
     workdir = tmp_path / "stopped"
