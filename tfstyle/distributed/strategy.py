@@ -70,9 +70,8 @@ def connect(cluster: Cluster, timeout: float) -> Replicas:
     addresses = list(cluster.addresses) or slurm.find_addresses()
     rendezvous.wait_for_workers(addresses, cluster.index, timeout)
     _pass_proxies(addresses)
-    jobs = {"worker": addresses}
     resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
-        tf.train.ClusterSpec(jobs),
+        tf.train.ClusterSpec({"worker": addresses}),
         task_type="worker",
         task_id=cluster.index,
         num_accelerators={"GPU": len(tf.config.list_physical_devices("GPU"))},

@@ -14,7 +14,7 @@ def free_memory() -> float:
     infinity if the system does not tell.
     """
     try:
-        free = float(psutil.virtual_memory().available)
+        free = psutil.virtual_memory().available
     except (OSError, RuntimeError, psutil.Error):
         free = math.inf
     for folder in control_groups.folders("memory"):

@@ -11,8 +11,6 @@ NUMBERS = [
     if hasattr(signal, name)
 ]
 """Ctrl-C, an end that is asked for, a closed terminal, a scheduler's notice."""
-
-
 _MESSAGE = (
     b"\nStopping after this step. Press Ctrl-C again to quit without saving.\n"
 )
