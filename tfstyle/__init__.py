@@ -34,7 +34,7 @@ _HOMES = {
     "read_image": "tfstyle.images.files",
     "sample": "tfstyle.api.images",
     "stylize": "tfstyle.api.stylizer",
-    "write_image": "tfstyle.images.files",
+    "write_image": "tfstyle.images.saving",
 }
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ if TYPE_CHECKING:
     from tfstyle.errors import TfstyleError
     from tfstyle.images.files import ImageError
     from tfstyle.images.files import read_image
-    from tfstyle.images.files import write_image
     from tfstyle.images.preprocessing import deprocess
     from tfstyle.images.preprocessing import preprocess
+    from tfstyle.images.saving import write_image
     from tfstyle.training.extractor import make_extractor
 
 __all__ = [

@@ -50,6 +50,8 @@ from absl import flags
 from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
 from tfstyle.images import files as image_files
+from tfstyle.images.resize import resize
+from tfstyle.images.saving import write_image
 from tfstyle.network.layers import CONVOLUTIONS
 from tfstyle.network.layers import deepest
 from tfstyle.network.weight_files import WeightsError
@@ -236,7 +238,7 @@ def _median(rows: list[dict]) -> dict:
 
 def _read_square(path: str, side: int) -> np.ndarray:
     """Reads uint8 `[side, side, 3]`, RGB."""
-    return image_files.resize(image_files.read_image(path).pixels, side, side)
+    return resize(image_files.read_image(path).pixels, side, side)
 
 
 def _measure_children(folder: str) -> dict[str, list[dict]]:
@@ -248,7 +250,7 @@ def _measure_children(folder: str) -> dict[str, list[dict]]:
     side, result, peer, pairs = _AGAINST_SIZE.value, {}, None, []
     paths = [f"{folder}/content.png", f"{folder}/style.png"]
     for path, flag in zip(paths, (_CONTENT, _STYLE), strict=True):
-        image_files.write_image(path, _read_square(flag.value, side))
+        write_image(path, _read_square(flag.value, side))
     ours = [sys.executable, os.path.abspath(__file__), f"--against_size={side}"]
     ours += [f"--content={paths[0]}", f"--style={paths[1]}"]
     if _AGAINST.value:

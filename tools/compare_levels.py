@@ -15,7 +15,7 @@ from absl import flags
 
 from tfstyle.config.config import Config
 from tfstyle.images.files import read_image
-from tfstyle.images.files import write_image
+from tfstyle.images.saving import write_image
 from tfstyle.training.extractor import make_extractor
 from tfstyle.training.stylize import stylize
 

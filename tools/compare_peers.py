@@ -19,6 +19,9 @@ from contact_sheet import draw_sheet
 from tfstyle.config.config import Config
 from tfstyle.images import files as image_files
 from tfstyle.images.preprocessing import preprocess
+from tfstyle.images.resize import fit_size
+from tfstyle.images.resize import resize
+from tfstyle.images.saving import write_image
 from tfstyle.network.extractor import Extractor
 from tfstyle.objective.gram import gram_matrices
 from tfstyle.objective.losses import relative_style_loss
@@ -76,7 +79,7 @@ def main(argv):
     columns = ["content", "style", *results]
     row = [content, style, *results.values()]
     sheet = draw_sheet([row], [""], columns, side, [captions])
-    image_files.write_image(_OUTPUT.value, sheet)
+    write_image(_OUTPUT.value, sheet)
     print(_OUTPUT.value)
 
 
@@ -92,10 +95,8 @@ def _measure(
     Content and style are brought to the picture's size and long edge.
     """
     long_edge = max(pixels.shape)
-    style = image_files.resize(
-        style, *image_files.fit_size(*style.shape[:2], long_edge)
-    )
-    content = image_files.resize(content, *pixels.shape[:2])
+    style = resize(style, *fit_size(*style.shape[:2], long_edge))
+    content = resize(content, *pixels.shape[:2])
     ours, theirs, known = (
         extractor(tf.constant(preprocess(x))) for x in (pixels, style, content)
     )

@@ -31,9 +31,9 @@ from tfstyle.config import flags as config_flags
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.images.files import read_image
-from tfstyle.images.files import resize
-from tfstyle.images.files import write_image
 from tfstyle.images.preprocessing import preprocess
+from tfstyle.images.resize import resize
+from tfstyle.images.saving import write_image
 from tfstyle.main import run_expecting_errors
 from tfstyle.objective.gram import gram_matrices
 from tfstyle.objective.losses import style_loss

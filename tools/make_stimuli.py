@@ -27,6 +27,8 @@ from contact_sheet import draw_sheet
 from tfstyle.config.config import Config
 from tfstyle.images import files as image_files
 from tfstyle.images.preprocessing import preprocess
+from tfstyle.images.resize import resize
+from tfstyle.images.saving import write_image
 from tfstyle.network.extractor import Extractor
 from tfstyle.objective.gram import gram_matrices
 from tfstyle.training.extractor import make_extractor
@@ -66,10 +68,10 @@ def main(argv):
         raise app.UsageError(str(error)) from None
     extractor = make_extractor(configs[-1])
     layers = configs[-1].style_layers
-    original = image_files.resize(style, *size)
+    original = resize(style, *size)
     grams = _grams(extractor, original, layers)
     os.makedirs(folder, exist_ok=True)
-    image_files.write_image(os.path.join(folder, "original.png"), original)
+    write_image(os.path.join(folder, "original.png"), original)
     row = _measure(extractor, original, grams)
     textures = []
     with open(
@@ -82,7 +84,7 @@ def main(argv):
             result = stylize(None, [style], config, extractor=extractor)
             num_layers = len(config.style_layers)
             name = f"layers{num_layers}_seed{config.seed}.png"
-            image_files.write_image(os.path.join(folder, name), result.pixels)
+            write_image(os.path.join(folder, name), result.pixels)
             table.writerow(
                 {
                     "file": name,
@@ -107,7 +109,7 @@ def main(argv):
         [f"seed {seed}" for seed in _SEEDS.value],
     )
     path = os.path.join(folder, "sheet.png")
-    image_files.write_image(path, sheet)
+    write_image(path, sheet)
     print(path)
 
 

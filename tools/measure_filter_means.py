@@ -18,8 +18,9 @@ from absl import app
 from skimage import data as skimage_data
 from sklearn import datasets as sklearn_datasets
 
-from tfstyle.images import files as image_files
 from tfstyle.images.preprocessing import preprocess
+from tfstyle.images.resize import fit_size
+from tfstyle.images.resize import resize
 from tfstyle.network import filter_means
 from tfstyle.network.extractor import make_feature_model
 from tfstyle.network.layers import CONVOLUTIONS
@@ -52,8 +53,8 @@ def main(argv):
     sums, count = dict.fromkeys(names, 0.0), 0
     for pixels in _read_pictures():
         for size in SIZES:
-            scaled = image_files.fit_size(*pixels.shape[:2], size)
-            image = preprocess(image_files.resize(pixels, *scaled))
+            scaled = fit_size(*pixels.shape[:2], size)
+            image = preprocess(resize(pixels, *scaled))
             for turned in (image, image[:, :, ::-1]):
                 features = model(tf.constant(turned.copy()))
                 for name in names:

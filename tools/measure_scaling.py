@@ -27,6 +27,8 @@ from absl import flags
 
 from tfstyle.config.config import Config
 from tfstyle.images import files as image_files
+from tfstyle.images.resize import resize
+from tfstyle.images.saving import write_image
 from tfstyle.network.layers import BY_NAME
 from tfstyle.objective.tiles import share_frame
 
@@ -117,7 +119,7 @@ def _write_pictures(folder: str, size: tuple[int, int]) -> None:
     for name in ("scene.jpg", "strokes.jpg"):
         pixels = image_files.read_image(str(samples / name)).pixels
         path = os.path.join(folder, name.replace(".jpg", ".png"))
-        image_files.write_image(path, image_files.resize(pixels, *size))
+        write_image(path, resize(pixels, *size))
 
 
 def _measure(folder: str, number: int, turn: int) -> float:

@@ -148,7 +148,7 @@ MUTATIONS = {
     ),
     "alpha_size": Mutation(
         "experiment/outputs.py",
-        "alpha = image_files.resize(alpha, *pixels.shape[:2])",
+        "alpha = resize(alpha, *pixels.shape[:2])",
         "alpha = alpha[: pixels.shape[0], : pixels.shape[1]]",
         "test_main.py",
     ),

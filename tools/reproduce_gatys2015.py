@@ -39,6 +39,7 @@ from tfstyle.config import flags as config_flags
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.images import files as image_files
+from tfstyle.images.saving import write_image
 from tfstyle.main import run_expecting_errors
 from tfstyle.system import atomic_file
 
@@ -228,7 +229,7 @@ def _draw(figure: int, folder: str, rows, config: RunConfig) -> None:
         labels, columns = ["input", "result"], ["photograph", *columns]
     path = os.path.join(folder, f"figure{figure}.png")
     sheet = draw_sheet(pictures, labels, columns, side, captions)
-    image_files.write_image(path, sheet)
+    write_image(path, sheet)
     logging.info("Wrote %s", path)
 
 

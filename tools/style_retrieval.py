@@ -26,6 +26,9 @@ from PIL import Image
 from PIL import ImageDraw
 
 from tfstyle.images import files as image_files
+from tfstyle.images.resize import fit_size
+from tfstyle.images.resize import resize
+from tfstyle.images.saving import write_image
 
 _MODEL = flags.DEFINE_string("model", None, "SavedModel", required=True)
 _IMAGES = flags.DEFINE_string("images", None, "folder", required=True)
@@ -63,7 +66,7 @@ def main(argv):
     print(f"{'chance':<14}{chance:12.3f}{chance:8.3f}")
     os.makedirs(_OUTPUT.value, exist_ok=True)
     path = os.path.join(_OUTPUT.value, "retrieval.png")
-    image_files.write_image(path, draw_bars(rows, chance))
+    write_image(path, draw_bars(rows, chance))
     print(path)
 
 
@@ -111,19 +114,19 @@ def _middle(path: str) -> np.ndarray:
     edge = min(pixels.shape[:2])
     top, left = ((extent - edge) // 2 for extent in pixels.shape[:2])
     square = pixels[top : top + edge, left : left + edge]
-    return image_files.resize(square, _SIDE.value, _SIDE.value)
+    return resize(square, _SIDE.value, _SIDE.value)
 
 
 def _crops(path: str, generator: np.random.Generator) -> list[np.ndarray]:
     """Cuts squares out of a picture, at random places."""
     pixels, side = _read(path), _SIDE.value
-    size = image_files.fit_size(*pixels.shape[:2], _LONG_EDGE.value)
+    size = fit_size(*pixels.shape[:2], _LONG_EDGE.value)
     if min(size) < side:
         raise app.UsageError(
             f"--long_edge makes a picture {size[1]}x{size[0]} pixels, less than"
             f" a crop of {side}. Raise it or lower --side. Received: {path}"
         )
-    pixels = image_files.resize(pixels, *size)
+    pixels = resize(pixels, *size)
     crops = []
     for _ in range(_CROPS.value):
         top, left = (generator.integers(0, edge - side + 1) for edge in size)

@@ -9,6 +9,8 @@ from absl import flags
 import tfstyle
 from tfstyle.config import flagfile
 from tfstyle.images import files as image_files
+from tfstyle.images.saving import WRITE_ENDINGS
+from tfstyle.images.saving import write_image
 
 FLAG_LINES = ["--seed=7", "--content_image=a b.png", "--style_weight=0.5"]
 FACTS = {"weights": "random sha256=00", "result": "step=3 total=1.5"}
@@ -72,9 +74,9 @@ def test_make_text_is_a_flagfile(tmp_path):
 def test_make_text_is_a_flagfile_still_when_a_picture_gives_it_back(tmp_path):
     text = flagfile.make_text(FLAG_LINES, FACTS)
     pixels = np.zeros((16, 16, 3), np.uint8)
-    for ending in image_files.WRITE_ENDINGS:
+    for ending in WRITE_ENDINGS:
         picture, path = tmp_path / f"a{ending}", tmp_path / f"{ending}.cfg"
-        image_files.write_image(str(picture), pixels, text=text)
+        write_image(str(picture), pixels, text=text)
         path.write_text(image_files.read_text(str(picture)), encoding="utf-8")
         assert parse(path).seed == 7
 

@@ -504,6 +504,6 @@ def test_picture_of_another_program_is_refused(tmp_path, text, refusal):
 def write_picture(path, text):
     import numpy as np
 
-    from tfstyle.images.files import write_image
+    from tfstyle.images.saving import write_image
 
     write_image(path, np.zeros((16, 16, 3), np.uint8), text=text)

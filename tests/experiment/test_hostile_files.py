@@ -39,6 +39,7 @@ from tfstyle.experiment.inputs import ImageFiles
 from tfstyle.experiment.resume import OtherRunError
 from tfstyle.images import files as image_files
 from tfstyle.images.files import ImageError
+from tfstyle.images.saving import write_image
 from tfstyle.network import weight_files
 from tfstyle.network.weight_files import WeightsError
 from tfstyle.training.state import CheckpointError
@@ -207,7 +208,7 @@ def test_pictures_of_any_name_are_read_as_a_flagfile_says(
     tmp_path, monkeypatch, name
 ):
     monkeypatch.chdir(tmp_path)
-    image_files.write_image(name, np.zeros((16, 17, 3), np.uint8))
+    write_image(name, np.zeros((16, 17, 3), np.uint8))
     fields = ("style_images", "content_masks", "style_masks")
     config = RunConfig(content_image=name, **{key: [name] for key in fields})
     lines = "\n".join(config.to_flags())

@@ -11,7 +11,7 @@ from tfstyle.config.validation import ConfigError
 from tfstyle.experiment import resume
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.inputs import ImageFiles
-from tfstyle.images import files as image_files
+from tfstyle.images.saving import write_image
 
 WEIGHTS = "ab" * 32
 IMAGES = ImageFiles(
@@ -44,7 +44,7 @@ def write(config, weights=WEIGHTS, **facts):
     facts |= IMAGES.describe() | {"result": "step=5 total=7"}
     text = flagfile.make_text(config.to_flags(only_pixels=True), facts)
     pixels = np.zeros((16, 16, 3), np.uint8)
-    image_files.write_image(config.output_image, pixels, text=text)
+    write_image(config.output_image, pixels, text=text)
 
 
 def is_done(config, images=IMAGES, weights=WEIGHTS):
@@ -105,7 +105,7 @@ def test_picture_that_a_time_limit_cut_short_is_not(config):
 
 def test_no_picture_of_ours_is_not(config, tmp_path):
     path = config.output_image
-    image_files.write_image(path, np.zeros((16, 16, 3), np.uint8))
+    write_image(path, np.zeros((16, 16, 3), np.uint8))
     assert not is_done(config)
     (tmp_path / "out.png").write_bytes(b"no picture")
     assert not is_done(config)

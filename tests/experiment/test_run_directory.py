@@ -14,7 +14,8 @@ from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.experiment import run_directory
 from tfstyle.experiment.run_directory import WorkdirError
-from tfstyle.images import files as image_files
+from tfstyle.images.saving import WRITE_ENDINGS
+from tfstyle.images.saving import write_image
 
 MADE = flagfile.make_text(["--seed=1"], {})
 OTHER = flagfile.make_text(["--seed=2"], {})
@@ -44,7 +45,7 @@ def refuse_writing(monkeypatch):
 
 def write_picture(path, text=""):
     pixels = np.zeros((16, 16, 3), np.uint8)
-    image_files.write_image(str(path), pixels, text=text)
+    write_image(str(path), pixels, text=text)
 
 
 def make_run(folder, text=MADE):
@@ -70,7 +71,7 @@ def test_check_output_takes_the_defaults(current_folder):
 
 
 @pytest.mark.parametrize(
-    "name", [*(f"a{ending}" for ending in image_files.WRITE_ENDINGS), "a.PNG"]
+    "name", [*(f"a{ending}" for ending in WRITE_ENDINGS), "a.PNG"]
 )
 def test_check_output_takes_every_ending_that_can_be_written(name):
     check(output_image=name)
@@ -190,7 +191,7 @@ def test_check_output_refuses_an_output_of_another_run(current_folder):
         check(output_image="a.png", workdir="w")
 
 
-@pytest.mark.parametrize("ending", image_files.WRITE_ENDINGS)
+@pytest.mark.parametrize("ending", WRITE_ENDINGS)
 def test_check_output_takes_an_output_of_the_same_workdir(
     current_folder, ending
 ):

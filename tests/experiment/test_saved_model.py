@@ -16,8 +16,8 @@ from tests import references
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.experiment import saved_model
-from tfstyle.images.files import write_image
 from tfstyle.images.preprocessing import preprocess
+from tfstyle.images.saving import write_image
 from tfstyle.objective.gram import gram_sum
 from tfstyle.training.extractor import make_extractor
 

@@ -22,15 +22,15 @@ from PIL import ImageFile
 from PIL import JpegImagePlugin
 from PIL.PngImagePlugin import PngInfo
 
-from tfstyle.images.files import ALPHA_ENDINGS
 from tfstyle.images.files import READ_FORMATS
-from tfstyle.images.files import WRITE_ENDINGS
 from tfstyle.images.files import ImageError
-from tfstyle.images.files import fit_size
 from tfstyle.images.files import read_image
 from tfstyle.images.files import read_text
-from tfstyle.images.files import resize
-from tfstyle.images.files import write_image
+from tfstyle.images.resize import fit_size
+from tfstyle.images.resize import resize
+from tfstyle.images.saving import ALPHA_ENDINGS
+from tfstyle.images.saving import WRITE_ENDINGS
+from tfstyle.images.saving import write_image
 
 HEIGHT, WIDTH = 20, 24
 ROUNDING = 1  # grey level; the other route rounds in another place

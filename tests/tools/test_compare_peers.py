@@ -8,8 +8,8 @@ import pytest
 
 from tests import ROOT
 from tfstyle.images.files import read_image
-from tfstyle.images.files import resize
-from tfstyle.images.files import write_image
+from tfstyle.images.resize import resize
+from tfstyle.images.saving import write_image
 
 SCENE, STROKES = (f"tfstyle/samples/{n}.jpg" for n in ("scene", "strokes"))
 

@@ -10,8 +10,8 @@ from PIL import Image
 
 from tests import ROOT
 from tests import references
-from tfstyle.images.files import fit_size
-from tfstyle.images.files import resize
+from tfstyle.images.resize import fit_size
+from tfstyle.images.resize import resize
 from tfstyle.network.weights import load_weights
 
 LAYERS = ("block1_conv1", "block2_conv1")

@@ -11,7 +11,7 @@ import pytest
 from tests import ROOT
 from tfstyle.config.run_config import RunConfig
 from tfstyle.images.files import read_image
-from tfstyle.images.files import resize
+from tfstyle.images.resize import resize
 from tfstyle.training.extractor import make_extractor
 from tfstyle.training.stylize import stylize
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tfstyle.images.files import resize
 from tfstyle.images.preprocessing import preprocess
+from tfstyle.images.resize import resize
 from tfstyle.training.initial_image import NOISE_DEVIATION
 from tfstyle.training.initial_image import make_initial_image
 

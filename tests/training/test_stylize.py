@@ -7,10 +7,10 @@ import pytest
 
 from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
-from tfstyle.images.files import resize
 from tfstyle.images.frame import make_frame
 from tfstyle.images.preprocessing import deprocess
 from tfstyle.images.preprocessing import preprocess
+from tfstyle.images.resize import resize
 from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.training import problem
 from tfstyle.training.extractor import make_extractor

@@ -15,6 +15,7 @@ from tfstyle.images import srgb
 from tfstyle.images.files import MAX_PIXELS
 from tfstyle.images.files import ImageError
 from tfstyle.images.files import ImageFile
+from tfstyle.images.masks import to_mask
 
 ImageLike: TypeAlias = str | os.PathLike[str] | Image.Image | np.ndarray | Any
 """A path, a PIL image, or an array or tensor `[H, W]`, `[H, W, 1]`,
@@ -90,7 +91,7 @@ def read_mask(
         ConfigError: if it is of no kind that is known.
         ImageError: if a file cannot be read.
     """
-    return image_files.to_mask(read_pixels(mask, argument, max_pixels).pixels)
+    return to_mask(read_pixels(mask, argument, max_pixels).pixels)
 
 
 def as_list(images: ImageLike | Sequence[ImageLike] | None) -> list[ImageLike]:

@@ -13,7 +13,9 @@ from tfstyle.api.options import values_of
 from tfstyle.config.config import Config
 from tfstyle.config.run_config import RunConfig
 from tfstyle.experiment import provenance
-from tfstyle.images import files as image_files
+from tfstyle.images.resize import resize
+from tfstyle.images.saving import check_side
+from tfstyle.images.saving import write_image
 
 
 class Source(NamedTuple):
@@ -89,10 +91,10 @@ class Picture:
         """
         alpha = self._source.alpha
         if alpha is not None:
-            alpha = image_files.resize(alpha, self.height, self.width)
+            alpha = resize(alpha, self.height, self.width)
         path = os.fspath(path)
-        image_files.check_side(path, self.height, self.width)
-        image_files.write_image(path, self.pixels, alpha, self._text())
+        check_side(path, self.height, self.width)
+        write_image(path, self.pixels, alpha, self._text())
 
     def _text(self) -> str:
         facts = self._source.facts | provenance.describe_result(

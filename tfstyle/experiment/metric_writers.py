@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from tfstyle.errors import WriteError
 from tfstyle.errors import raising_write_errors
-from tfstyle.images import files as image_files
+from tfstyle.images.saving import write_image
 from tfstyle.system import atomic_file
 from tfstyle.training.callbacks import Record
 
@@ -111,7 +111,7 @@ class ImageWriter:
         """Writes the record's picture, atomically."""
         name = f"step_{record.step:06}.png"
         path = os.path.join(self._folder, name)
-        image_files.write_image(path, record.pixels())
+        write_image(path, record.pixels())
         self.paths[record.step] = path
 
 

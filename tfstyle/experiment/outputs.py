@@ -17,6 +17,8 @@ from tfstyle.experiment import provenance
 from tfstyle.experiment import report
 from tfstyle.experiment.inputs import ImageFiles
 from tfstyle.images import files as image_files
+from tfstyle.images.resize import resize
+from tfstyle.images.saving import write_image
 from tfstyle.system import atomic_file
 from tfstyle.training.callbacks import Action
 from tfstyle.training.callbacks import EverySteps
@@ -127,9 +129,9 @@ class Outputs(contextlib.ExitStack):
         """
         alpha = self._images.alpha
         if alpha is not None:
-            alpha = image_files.resize(alpha, *pixels.shape[:2])
+            alpha = resize(alpha, *pixels.shape[:2])
         try:
-            image_files.write_image(path, pixels, alpha, text)
+            write_image(path, pixels, alpha, text)
         except image_files.ImageError as error:
             other = self._save_elsewhere(pixels, alpha, text)
             if other is None:
@@ -145,7 +147,7 @@ class Outputs(contextlib.ExitStack):
             # There may be no folder for temporary files either.
             with contextlib.suppress(OSError, image_files.ImageError):
                 path = os.path.join(find_folder(), name)
-                image_files.write_image(path, pixels, alpha, text)
+                write_image(path, pixels, alpha, text)
                 return path
         return None
 

@@ -16,7 +16,8 @@ from PIL import Image
 from tfstyle.experiment.charts import draw_charts
 from tfstyle.experiment.charts import escape
 from tfstyle.experiment.charts import make_row
-from tfstyle.images import files as image_files
+from tfstyle.images.resize import fit_size
+from tfstyle.images.resize import resize
 
 _LONG_EDGE = 1024  # pixels of a picture on the page
 _JPEG_QUALITY = 85
@@ -161,9 +162,9 @@ def _summarize(metrics: Sequence[dict]) -> str:
 def _figure(caption: str, pixels: np.ndarray) -> str:
     height, width = pixels.shape[:2]
     if max(height, width) > _LONG_EDGE:
-        height, width = image_files.fit_size(height, width, _LONG_EDGE)
+        height, width = fit_size(height, width, _LONG_EDGE)
     file = io.BytesIO()
-    picture = Image.fromarray(image_files.resize(pixels, height, width))
+    picture = Image.fromarray(resize(pixels, height, width))
     picture.save(file, "JPEG", quality=_JPEG_QUALITY)
     data = base64.b64encode(file.getvalue()).decode()
     return (

@@ -26,8 +26,8 @@ from tfstyle.experiment.checkpoint import Checkpoints
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.session import Session
 from tfstyle.experiment.session import quietly
-from tfstyle.images import files as image_files
 from tfstyle.images.files import ImageError
+from tfstyle.images.saving import check_side
 from tfstyle.system.signals import StopSignals
 from tfstyle.training.plan import make_plan
 from tfstyle.training.plan import resolve_for_images
@@ -117,9 +117,7 @@ def run_with_images(
         plan = make_plan(config, images.content, images.styles, number)
         config, frame = plan.config, plan.levels[-1].frame
         if config.output_image:
-            image_files.check_side(
-                config.output_image, frame.height, frame.width
-            )
+            check_side(config.output_image, frame.height, frame.width)
         extractor = session.make_extractor(config)
         worker.check_same_run(config, images, extractor.sha256, replicas)
         if signals is not None:

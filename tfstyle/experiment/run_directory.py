@@ -13,6 +13,7 @@ from tfstyle.errors import WriteError
 from tfstyle.errors import raising_write_errors
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.images import files as image_files
+from tfstyle.images.saving import WRITE_ENDINGS
 from tfstyle.system import atomic_file
 from tfstyle.system import file_lock
 
@@ -38,10 +39,10 @@ def check_output(config: RunConfig) -> None:
     path = config.output_image
     if path is not None:
         ending = os.path.splitext(path)[1].lower()
-        if ending not in image_files.WRITE_ENDINGS:
+        if ending not in WRITE_ENDINGS:
             raise ConfigError(
                 "`output_image` must end in one of"
-                f" {', '.join(image_files.WRITE_ENDINGS)}. Received: {path!r}."
+                f" {', '.join(WRITE_ENDINGS)}. Received: {path!r}."
             )
         target = os.path.realpath(path) if os.path.islink(path) else path
         _check_writable(_nearest_folder(os.path.dirname(target) or "."))

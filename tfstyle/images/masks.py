@@ -1,6 +1,16 @@
 """Regions: grey masks brought to the size of a layer's features."""
 
 import numpy as np
+from PIL import Image
+
+
+def to_mask(pixels: np.ndarray) -> np.ndarray:
+    """Returns how light pixels are, uint8 `[H, W]`.
+
+    Args:
+        pixels: uint8 `[H, W, 3]`, RGB.
+    """
+    return np.array(Image.fromarray(pixels).convert("L"))
 
 
 def average_mask(mask: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tfstyle.images import files as image_files
 from tfstyle.images.preprocessing import preprocess
+from tfstyle.images.resize import resize
 
 NOISE_DEVIATION = 20.0
 """Standard deviation of the noise, grey levels.
@@ -41,7 +41,7 @@ def make_initial_image(
     if init == "content":
         return preprocess(content)
     if init == "style":
-        return preprocess(image_files.resize(styles[0], height, width))
+        return preprocess(resize(styles[0], height, width))
     if init == "gray":
         return np.zeros((1, height, width, 3), np.float32)
     generator = np.random.default_rng(seed)

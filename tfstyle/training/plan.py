@@ -8,9 +8,9 @@ import numpy as np
 
 from tfstyle.config import validation
 from tfstyle.config.config import Config
-from tfstyle.images import files as image_files
 from tfstyle.images.frame import Frame
 from tfstyle.images.resize import FACTOR
+from tfstyle.images.resize import fit_size
 from tfstyle.images.resize import level_sizes
 from tfstyle.network.layers import num_positions
 from tfstyle.objective.options import ObjectiveOptions
@@ -126,7 +126,7 @@ def resolve_for_images(
     num_levels = config.num_levels
     if num_levels == "auto":
         shape = (styles[0] if content is None else content).shape
-        long_edge = max(image_files.fit_size(*shape[:2], config.image_size))
+        long_edge = max(fit_size(*shape[:2], config.image_size))
         num_levels = max(1, len(config.num_steps))
         if num_levels == 1:
             while long_edge >= FACTOR * COARSEST:
@@ -186,7 +186,7 @@ def output_size(
     """
     config = resolve_for_images(config, content, styles)
     shape = (styles[0] if content is None else content).shape
-    size = image_files.fit_size(shape[0], shape[1], config.image_size)
+    size = fit_size(shape[0], shape[1], config.image_size)
     coarsest = level_sizes(*size, config.num_levels)[0]
     what = "the output" if coarsest == size else "the coarsest level"
     check_short_edge(frame_of(*coarsest, config).size, what, config)

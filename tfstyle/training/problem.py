@@ -10,9 +10,11 @@ from tfstyle.config.validation import ConfigError
 from tfstyle.distributed.replicas import Replicas
 from tfstyle.distributed.replicated_objective import ReplicatedReader
 from tfstyle.images import color_transfer
-from tfstyle.images import files as image_files
 from tfstyle.images.frame import Frame
 from tfstyle.images.preprocessing import preprocess
+from tfstyle.images.resize import fit_size
+from tfstyle.images.resize import resize
+from tfstyle.images.resize import resize_mask
 from tfstyle.network.extractor import Extractor
 from tfstyle.objective.objective import ExtraLosses
 from tfstyle.objective.objective import ValueAndGradient
@@ -70,7 +72,7 @@ class Problem:
         """
         frame, content = self.frames[level], self._content
         if content is not None:
-            content = image_files.resize(content, frame.height, frame.width)
+            content = resize(content, frame.height, frame.width)
             content = frame.extend(content)
         share = _long_edge(frame) / _long_edge(self.frames[-1])
         styles = [
@@ -138,9 +140,7 @@ def _extend(mask: np.ndarray, frame: Frame) -> np.ndarray:
     """Brings a mask of the output to a frame with a border."""
     if not frame.has_border:
         return mask
-    return frame.extend(
-        image_files.resize_mask(mask, frame.height, frame.width)
-    )
+    return frame.extend(resize_mask(mask, frame.height, frame.width))
 
 
 def _prepare_colors(
@@ -171,6 +171,6 @@ def _resize_style(
     size = style.shape[:2]
     long_edge = long_edge * config.style_scale or max(size) * share
     if long_edge != max(size):
-        size = image_files.fit_size(*size, max(1, round(long_edge)))
+        size = fit_size(*size, max(1, round(long_edge)))
     check_short_edge(size, "a style image", config)
-    return image_files.resize(style, *style_size(*size, config))
+    return resize(style, *style_size(*size, config))

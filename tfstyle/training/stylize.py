@@ -13,10 +13,10 @@ from tfstyle.config.validation import ConfigError
 from tfstyle.distributed.replicas import LEVEL
 from tfstyle.distributed.replicas import Replicas
 from tfstyle.images import color_transfer
-from tfstyle.images import files as image_files
 from tfstyle.images.preprocessing import deprocess
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.resize import enlarge
+from tfstyle.images.resize import resize
 from tfstyle.network.extractor import Extractor
 from tfstyle.objective.objective import ExtraLosses
 from tfstyle.training.callbacks import Action
@@ -202,7 +202,7 @@ def make_first_image(
     """
     frame, config = problem.frames[level], problem.config
     if initial_image is not None:
-        resized = image_files.resize(initial_image, frame.height, frame.width)
+        resized = resize(initial_image, frame.height, frame.width)
         return preprocess(frame.extend(resized))
     content, styles = problem.images(level)
     return make_initial_image(
@@ -221,7 +221,7 @@ def make_finish(original: np.ndarray | None, config: Config) -> Finish:
 
     def finish(image):
         pixels = deprocess(image)
-        content = image_files.resize(original, *pixels.shape[:2])
+        content = resize(original, *pixels.shape[:2])
         return color_transfer.restore_colors(pixels, content)
 
     return finish

@@ -224,8 +224,8 @@ def test_direction_equals_the_dense_inverse_hessian(num_steps):
 def test_lbfgs_is_no_worse_than_scipy_on_a_picture(real_weights, samples):
     """60 evaluations from the content, 96 px, the same memory."""
     from tfstyle.config.config import Config
-    from tfstyle.images.files import resize
     from tfstyle.images.preprocessing import preprocess
+    from tfstyle.images.resize import resize
     from tfstyle.network import vgg19
     from tfstyle.network.extractor import Extractor
     from tfstyle.network.extractor import make_feature_model

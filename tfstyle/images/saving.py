@@ -1,0 +1,93 @@
+"""uint8 arrays to image files."""
+
+import os
+
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from tfstyle.images.files import CHARSETS
+from tfstyle.images.files import EXIF_IFD
+from tfstyle.images.files import MAX_SIDE
+from tfstyle.images.files import USER_COMMENT
+from tfstyle.images.files import ImageError
+from tfstyle.system import atomic_file
+
+WRITE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
+ALPHA_ENDINGS = (".png", ".webp", ".tif", ".tiff")
+MAX_WEBP_SIDE = 16383
+
+
+def write_image(
+    path: str,
+    pixels: np.ndarray,
+    alpha: np.ndarray | None = None,
+    text: str = "",
+) -> None:
+    """Writes an image file, atomically; missing folders are made.
+
+    Args:
+        path: its ending, one of `WRITE_ENDINGS`, chooses the format. JPEG is
+            written at quality 95 without chroma subsampling, the others
+            without loss.
+        pixels: uint8 `[H, W, 3]`, sRGB.
+        alpha: uint8 `[H, W]`; left out where the format cannot hold it.
+        text: kept as iTXt `tfstyle` in a PNG, as EXIF UserComment elsewhere.
+
+    Raises:
+        ImageError: if the ending is unknown or the file cannot be written.
+    """
+    ending = os.path.splitext(path)[1].lower()
+    if ending not in WRITE_ENDINGS:
+        raise ImageError(
+            f"Image {path!r} must end in one of {', '.join(WRITE_ENDINGS)}."
+        )
+    if alpha is not None and ending in ALPHA_ENDINGS:
+        pixels = np.dstack([pixels, alpha])
+    image = Image.fromarray(pixels)
+    options = _save_options(ending, text)
+    try:
+        os.makedirs(os.path.dirname(os.path.realpath(path)), exist_ok=True)
+        with atomic_file.replacing(path) as temporary:
+            image.save(temporary, **options)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(
+            f"Image {path!r} cannot be written ({reason})."
+        ) from error
+
+
+def check_side(path: str, height: int, width: int) -> None:
+    """Finds out before the work whether a format can hold an image's size.
+
+    Raises:
+        ImageError: if a side is longer than the path's format can hold.
+    """
+    ending = os.path.splitext(path)[1].lower()
+    longest = MAX_WEBP_SIDE if ending == ".webp" else MAX_SIDE
+    if max(height, width) > longest:
+        raise ImageError(
+            f"Image {path!r} can be at most {longest} pixels high and wide."
+            f" Received: {width}x{height}. Write a .png or .tif."
+        )
+
+
+def _save_options(ending: str, text: str) -> dict:
+    """Returns Pillow's arguments for a format, the text included."""
+    if ending == ".png":
+        info = PngInfo()
+        info.add_itxt("tfstyle", text, zip=False)
+        return {"format": "PNG", "pnginfo": info if text else None}
+    exif = Image.Exif()
+    if text:
+        charset = b"ASCII\0\0\0" if text.isascii() else b"UNICODE\0"
+        comment = charset + text.encode(CHARSETS[charset])
+        exif[EXIF_IFD] = exif.get_ifd(EXIF_IFD)  # TIFF wants it said twice
+        exif[EXIF_IFD][USER_COMMENT] = comment
+    if ending in (".jpg", ".jpeg"):
+        options = {"format": "JPEG", "quality": 95, "subsampling": 0}
+    elif ending == ".webp":
+        options = {"format": "WEBP", "lossless": True, "exact": True}
+    else:
+        options = {"format": "TIFF"}  # libtiff's compressors drop the EXIF
+    return options | ({"exif": exif} if text else {})
