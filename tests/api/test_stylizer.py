@@ -48,7 +48,7 @@ def paths(tmp_path):
         Image.fromarray,
         tf.constant,
         lambda pixels: (pixels / 255).astype(np.float32),
-        lambda pixels: np.dstack([pixels, pixels[..., 0]]),
+        lambda pixels: np.dstack([pixels, np.full_like(pixels[..., 0], 255)]),
         lambda pixels: pixels[np.newaxis],
     ],
     ids=["pil", "tensor", "float", "alpha", "batch"],

@@ -39,6 +39,7 @@ from tfstyle.experiment.inputs import ImageFiles
 from tfstyle.experiment.resume import OtherRunError
 from tfstyle.images import files as image_files
 from tfstyle.images.files import ImageError
+from tfstyle.images.masks import read_mask
 from tfstyle.images.saving import write_image
 from tfstyle.network import weight_files
 from tfstyle.network.weight_files import WeightsError
@@ -103,7 +104,7 @@ def test_read_image_raises_image_errors_only(tmp_path, capfd, factor):
             if found.alpha is not None:
                 assert found.alpha.dtype == np.uint8
                 assert found.alpha.shape == (height, width)
-        mask = outcome(ImageError, image_files.read_mask, name, MAX_PIXELS)
+        mask = outcome(ImageError, read_mask, name, MAX_PIXELS)
         assert isinstance(mask, ImageError) == isinstance(found, ImageError)
         text = outcome(ImageError, image_files.read_text, name)
         assert text is None or isinstance(text, (str, ImageError))
@@ -330,7 +331,9 @@ anything = st.recursive(
     st.none() | st.booleans() | numbers | texts,
     lambda inner: st.lists(inner) | st.dictionaries(texts, inner),
 )
-IMAGES = ImageFiles(None, None, [np.ones((6, 5, 3), np.uint8)], [], [], None)
+IMAGES = ImageFiles(
+    None, None, [np.ones((6, 5, 3), np.uint8)], [None], [], [], None
+)
 CONFIG = RunConfig(style_images=["b.png"], num_levels=2, num_steps=(10, 20))
 JOB = RunIdentity.of_run(CONFIG, IMAGES).to_json()
 

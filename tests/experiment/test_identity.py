@@ -18,6 +18,7 @@ IMAGES = ImageFiles(
     content=np.zeros((16, 20, 3), np.uint8),
     alpha=None,
     styles=[np.ones((16, 16, 3), np.uint8)],
+    style_alphas=[None],
     content_masks=[],
     style_masks=[],
     initial_image=None,

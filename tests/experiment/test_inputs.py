@@ -37,9 +37,11 @@ def test_every_file_is_read(save):
             init=start,
         )
     )
-    np.testing.assert_array_equal(images.content, with_alpha[..., :3])
+    seen = with_alpha[..., 3] > 0
+    np.testing.assert_array_equal(images.content[seen], with_alpha[seen][:, :3])
     np.testing.assert_array_equal(images.alpha, with_alpha[..., 3])
     np.testing.assert_array_equal(images.styles, [first, second])
+    assert images.style_alphas == [None, None]
     np.testing.assert_array_equal(images.content_masks, [inside, inside])
     np.testing.assert_array_equal(images.style_masks, [inside, inside])
     np.testing.assert_array_equal(images.initial_image, initial)
@@ -105,3 +107,32 @@ def test_describe_image_takes_a_view(generator):
     for view in (pixels[::-1], pixels[:, ::2], pixels[..., ::-1]):
         expected = describe_image(view.copy())
         assert describe_image(view) == expected
+
+
+def test_pictures_that_look_alike_have_one_hash(tmp_path, generator):
+    pixels = generator.integers(0, 256, (18, 24, 4)).astype(np.uint8)
+    pixels[:9, :, 3] = 0
+    pixels[9:, :, 3] = 255
+    descriptions = []
+    for number, hidden in enumerate((0, 255)):
+        path = tmp_path / f"{number}.png"
+        Image.fromarray(
+            np.where(pixels[..., 3:] == 0, [hidden] * 3 + [0], pixels).astype(
+                np.uint8
+            )
+        ).save(path)
+        images = read_image_files(RunConfig(style_images=[str(path)]))
+        descriptions.append(images.describe())
+    assert descriptions[0] == descriptions[1]
+    Image.fromarray(pixels[..., :3]).save(tmp_path / "opaque.png")
+    opaque = RunConfig(style_images=[str(tmp_path / "opaque.png")])
+    assert read_image_files(opaque).describe() != descriptions[0]
+
+
+@pytest.mark.parametrize("field", ["content_image", "style_images", "init"])
+def test_picture_of_which_nothing_is_seen_is_refused(tmp_path, field):
+    path = tmp_path / "clear.png"
+    Image.new("RGBA", (20, 20)).save(path)
+    value = [str(path)] if field == "style_images" else str(path)
+    with pytest.raises(ImageError, match=r"clear\.png.*transparent"):
+        read_image_files(RunConfig(**{field: value}))

@@ -197,6 +197,7 @@ IMAGES = ImageFiles(
     content=np.zeros((4, 5, 3), np.uint8),
     alpha=None,
     styles=[np.ones((6, 5, 3), np.uint8)],
+    style_alphas=[None],
     content_masks=[],
     style_masks=[],
     initial_image=None,

@@ -125,3 +125,18 @@ def test_inputs_are_not_written_into(style, content):
     color_transfer.restore_colors(
         style, np.broadcast_to(content[0, 0], style.shape)
     )
+
+
+@pytest.mark.parametrize(
+    "match", [color_transfer.match_colors, color_transfer.match_luminance]
+)
+def test_match_counts_what_is_seen_only(style, content, match, generator):
+    """Halves that are transparent change nothing, as if they were cut off."""
+    alphas = [np.full(i.shape[:2], 255, np.uint8) for i in (style, content)]
+    for alpha in alphas:
+        alpha[len(alpha) // 2 :] = 0
+    halves = [image[: len(image) // 2] for image in (style, content)]
+    expected = match(*halves)
+    found = match(style, content, *alphas)
+    np.testing.assert_array_equal(found[: len(expected)], expected)
+    assert (match(style, content)[: len(expected)] != expected).any()

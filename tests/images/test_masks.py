@@ -1,9 +1,127 @@
-"""Masks averaged to the size of a layer."""
+"""Masks as people bring them, and averaged to the size of a layer."""
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from tfstyle.images.files import ImageError
 from tfstyle.images.masks import average_mask
+from tfstyle.images.masks import read_mask
+
+INSIDE = np.arange(24 * 32).reshape(24, 32) % 32 >= 20
+PALETTE = [0, 0, 0, 128, 0, 0, 0, 128, 0] + [0] * 756 + [224, 224, 192]
+"""Of PASCAL VOC: ground, two classes and, at 255, what has none."""
+
+
+def of_levels(outside, inside, dtype=np.uint8):
+    return Image.fromarray(np.where(INSIDE, inside, outside).astype(dtype))
+
+
+def of_classes(*indices):
+    image = Image.fromarray(np.choose(INSIDE, indices[:2]).astype(np.uint8))
+    for place, index in enumerate(indices[2:]):
+        image.putpixel((place, 0), index)
+    image = image.convert("P")
+    image.putpalette(PALETTE)
+    return image
+
+
+def of_alpha(gray, outside=0, inside=255):
+    pixels = np.full((24, 32, 4), gray, np.uint8)
+    pixels[..., 3] = np.where(INSIDE, inside, outside)
+    return Image.fromarray(pixels)
+
+
+def white_on_transparent_black():
+    pixels = np.zeros((24, 32, 4), np.uint8)
+    pixels[INSIDE] = 255
+    pixels[:12, :, 3] = 255  # the upper ground is seen, and black
+    return Image.fromarray(pixels)
+
+
+@pytest.mark.parametrize(
+    ("make", "is_guessed"),
+    [
+        (lambda: of_levels(0, 255), False),
+        (lambda: of_levels(0, 255).convert("1"), False),
+        (lambda: of_levels(0, 1), True),
+        (lambda: of_levels(0, 15), True),
+        (lambda: of_levels(60, 200), True),
+        (lambda: of_levels(0, 255).convert("RGB"), False),
+        (lambda: of_classes(0, 1), True),
+        (lambda: of_classes(0, 2), True),
+        (lambda: of_alpha(0), True),
+        (lambda: of_alpha(255), True),
+        (lambda: of_alpha(90), True),
+        (white_on_transparent_black, False),
+    ],
+)
+def test_mask_is_what_is_seen_as_its_two_sides(
+    tmp_path, caplog, make, is_guessed
+):
+    path = str(tmp_path / "mask.png")
+    make().save(path)
+    np.testing.assert_array_equal(read_mask(path), np.where(INSIDE, 255, 0))
+    assert (path in caplog.text) == is_guessed
+
+
+def test_what_has_no_class_is_outside(tmp_path):
+    path = str(tmp_path / "mask.png")
+    of_classes(0, 1, 255, 255).save(path)
+    np.testing.assert_array_equal(read_mask(path), np.where(INSIDE, 255, 0))
+
+
+@pytest.mark.parametrize(
+    ("make", "inside"),
+    [
+        (lambda: of_levels(1, 1), 255),
+        (lambda: of_levels(255, 255), 255),
+        (lambda: of_levels(0, 0), 0),
+    ],
+)
+def test_mask_of_one_level_is_one_side(tmp_path, make, inside):
+    path = str(tmp_path / "mask.png")
+    make().save(path)
+    assert (read_mask(path) == inside).all()
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 255), (3, 251), (40, 200)])
+def test_soft_mask_stays_soft(tmp_path, caplog, first, last):
+    ramp = np.linspace(first, last, 32).round().astype(np.uint8)
+    path = str(tmp_path / "mask.png")
+    Image.fromarray(np.tile(ramp, (24, 1))).save(path)
+    mask = read_mask(path)
+    if first == 40:
+        ramp = np.rint((ramp.astype(float) - 40) * 255 / 160)
+        assert path in caplog.text
+    np.testing.assert_array_equal(mask, np.tile(ramp, (24, 1)))
+
+
+def test_soft_alpha_stays_soft(tmp_path):
+    pixels = np.zeros((24, 32, 4), np.uint8)
+    pixels[..., 3] = np.linspace(0, 255, 32).round()
+    path = str(tmp_path / "mask.png")
+    Image.fromarray(pixels).save(path)
+    np.testing.assert_array_equal(read_mask(path), pixels[..., 3])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: of_classes(0, 1, 2),
+        lambda: Image.fromarray(
+            np.where(INSIDE, 1, np.eye(24, 32) * 2).astype(np.uint8)
+        ),
+        lambda: Image.fromarray(
+            np.where(INSIDE, 7, np.eye(24, 32) * 255).astype(np.uint8)
+        ),
+    ],
+)
+def test_mask_of_several_classes_is_refused(tmp_path, make):
+    path = str(tmp_path / "mask.png")
+    make().save(path)
+    with pytest.raises(ImageError, match=r"mask\.png.*each region"):
+        read_mask(path)
 
 
 def test_average_mask_equals_the_mean_of_each_area(generator):

@@ -306,6 +306,71 @@ def test_regions_take_their_own_style(samples, extractor, generator):
     assert blue_side[2] > blue_side[0] + 30
 
 
+def test_alpha_is_a_mask_bit_for_bit(samples, extractor):
+    seen, seen_style = np.zeros((2, *samples[0].shape[:2]), np.uint8)
+    seen[:, :400] = 255
+    seen_style[100:] = 255
+    by_alpha, by_mask = (
+        paint(samples, extractor, small(), **options)
+        for options in (
+            {"alpha": seen, "style_alphas": [seen_style]},
+            {"content_masks": [seen], "style_masks": [seen_style]},
+        )
+    )
+    np.testing.assert_array_equal(by_alpha.image, by_mask.image)
+    plain = paint(samples, extractor, small())
+    assert (by_alpha.image != plain.image).any()
+
+
+def test_alpha_of_ones_is_none_bit_for_bit(samples, extractor):
+    ones = np.full(samples[0].shape[:2], 255, np.uint8)
+    plain = paint(samples, extractor, small())
+    opaque = paint(samples, extractor, small(), alpha=ones, style_alphas=[ones])
+    np.testing.assert_array_equal(opaque.image, plain.image)
+
+
+def test_mask_counts_where_the_picture_is_seen(samples, extractor):
+    seen, left = np.zeros((2, *samples[0].shape[:2]), np.uint8)
+    seen[:300], left[:, :400] = 255, 255
+    both = np.minimum(seen, left)
+    products, joined = (
+        paint(samples, extractor, small(), **options)
+        for options in (
+            {
+                "content_masks": [left],
+                "style_masks": [left],
+                "alpha": seen,
+                "style_alphas": [seen],
+            },
+            {"content_masks": [both], "style_masks": [both]},
+        )
+    )
+    np.testing.assert_array_equal(products.image, joined.image)
+
+
+def test_styles_blend_by_what_is_seen_of_each(samples, extractor):
+    """The hidden half of one style may be anything."""
+    content, style = samples
+    half = np.zeros(style.shape[:2], np.uint8)
+    half[: len(half) // 2] = 255
+    other = style.copy()
+    other[half == 0] = 0
+    options = {"config": small(style_layers=("conv1_1",), num_steps=0)}
+    found = [
+        stylize(
+            content,
+            [content, which],
+            style_alphas=[None, alpha],
+            extractor=extractor,
+            **options,
+        ).losses["style/block1_conv1"]
+        for which, alpha in ((style, half), (other, half), (other, None))
+    ]
+    # One of the 18 rows that are seen also sees what is hidden below it.
+    np.testing.assert_allclose(found[1], found[0], rtol=1 / 18)
+    assert abs(found[2] - found[0]) > 0.1 * found[0]
+
+
 def test_empty_mask_is_refused(samples, extractor):
     empty = np.zeros((36, 48), np.uint8)
     with pytest.raises(ConfigError, match=r"`content_masks`.*1 is empty"):

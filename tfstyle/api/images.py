@@ -85,13 +85,14 @@ def read_pixels(
 def read_mask(
     mask: ImageLike, argument: str, max_pixels: int = MAX_PIXELS
 ) -> np.ndarray:
-    """Returns how light an image is, uint8 `[H, W]`.
+    """Returns an image as a mask, uint8 `[H, W]`, as `masks.to_mask` does.
 
     Raises:
         ConfigError: if it is of no kind that is known.
-        ImageError: if a file cannot be read.
+        ImageError: if a file cannot be read, or shows more than two classes.
     """
-    return to_mask(read_pixels(mask, argument, max_pixels).pixels)
+    image = read_pixels(mask, argument, max_pixels)
+    return to_mask(image.pixels, image.alpha, f"`{argument}`")
 
 
 def as_list(images: ImageLike | Sequence[ImageLike] | None) -> list[ImageLike]:

@@ -16,6 +16,9 @@ from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
 from tfstyle.config.validation import keras_names
 from tfstyle.images import preprocessing
+from tfstyle.images.masks import average_mask
+from tfstyle.images.transparency import show
+from tfstyle.images.transparency import weights_of
 from tfstyle.network.layers import keras_name
 
 if TYPE_CHECKING:
@@ -78,7 +81,7 @@ def features(
         ImageError: if an image file cannot be read.
         WeightsError: if the weights cannot be loaded.
     """
-    found = _compute_features(image, layers, options)
+    found, _ = _compute_features(image, layers, options)
     return {name: found[name].numpy()[0] for name in found}
 
 
@@ -103,7 +106,8 @@ def gram_matrices(
 
     Returns:
         By the names given, float32 `[N_l, N_l]`, in squared activations; M is
-        the number of positions H_l W_l.
+        the number of positions H_l W_l, or of those that can be seen: what is
+        transparent is weighted like the outside of a mask.
 
     Raises:
         ConfigError: if the image, a layer or an option is wrong.
@@ -113,13 +117,14 @@ def gram_matrices(
     References:
         Gatys, Ecker, Bethge, 2015, eq. 3.
     """
-    from tfstyle.objective.gram import region_sums
+    from tfstyle.objective.gram import gram_sum
 
-    found = _compute_features(image, layers, options)
-    return {
-        name: region_sums(found[name], None)[0].normalized().numpy()
-        for name in found
-    }
+    found, seen = _compute_features(image, layers, options)
+    grams = {}
+    for name, maps in found.items():
+        mask = None if seen is None else average_mask(seen, *maps.shape[1:3])
+        grams[name] = gram_sum(maps, mask).normalized().numpy()
+    return grams
 
 
 class Objective:
@@ -265,11 +270,14 @@ def _make_extractor(layers: Sequence[str], options: dict[str, Any]):
     return session.make_extractor(config)
 
 
-def _compute_features(image, layers, options) -> dict[str, "tf.Tensor"]:
-    """Returns the features of an image by the names given."""
+def _compute_features(
+    image, layers, options
+) -> tuple[dict[str, "tf.Tensor"], np.ndarray | None]:
+    """Returns the features of an image by the names given, and its mask."""
     import tensorflow as tf
 
     extractor = _make_extractor(layers, options)
-    pixels = api_images.read_pixels(image, "image").pixels
-    found = extractor(tf.constant(preprocessing.preprocess(pixels)))
-    return {name: found[keras_name(name)] for name in layers}
+    shown = show(api_images.read_pixels(image, "image"), "`image`")
+    found = extractor(tf.constant(preprocessing.preprocess(shown.pixels)))
+    by_name = {name: found[keras_name(name)] for name in layers}
+    return by_name, weights_of(shown.alpha)

@@ -21,6 +21,7 @@ from tfstyle.experiment import provenance
 from tfstyle.experiment.inputs import ImageFiles
 from tfstyle.experiment.session import Session
 from tfstyle.images.files import ImageFile
+from tfstyle.images.transparency import show
 from tfstyle.system.recent import Recent
 
 _SESSIONS = Recent(2)
@@ -80,7 +81,8 @@ def prepare(
 
     def read(name: str) -> list[ImageFile]:
         return [
-            api_images.read_pixels(image, name, most) for image in given[name]
+            show(api_images.read_pixels(image, name, most), f"`{name}`")
+            for image in given[name]
         ]
 
     def read_masks(name: str) -> list[np.ndarray]:
@@ -90,10 +92,12 @@ def prepare(
 
     content_file = next(iter(read("content")), None)
     initial_file = next(iter(read("initial_image")), None)
+    style_files = read("styles")
     files = ImageFiles(
         content=content_file and content_file.pixels,
         alpha=content_file and content_file.alpha,
-        styles=[style.pixels for style in read("styles")],
+        styles=[style.pixels for style in style_files],
+        style_alphas=[style.alpha for style in style_files],
         content_masks=read_masks("content_masks"),
         style_masks=read_masks("style_masks"),
         initial_image=initial_file and initial_file.pixels,
@@ -145,6 +149,8 @@ class Run:
             self._plan,
             content_masks=images.content_masks,
             style_masks=images.style_masks,
+            alpha=images.alpha,
+            style_alphas=images.style_alphas,
             extractor=self._extractor,
             extra_losses=extra_losses,
             replicas=self._replicas,
@@ -165,6 +171,8 @@ class Run:
             self._config,
             content_masks=images.content_masks,
             style_masks=images.style_masks,
+            alpha=images.alpha,
+            style_alphas=images.style_alphas,
             initial_image=images.initial_image,
             extractor=self._extractor,
             extra_losses=extra_losses,

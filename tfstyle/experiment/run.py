@@ -178,6 +178,8 @@ def _paint_and_write(
             config,
             content_masks=images.content_masks,
             style_masks=images.style_masks,
+            alpha=images.alpha,
+            style_alphas=images.style_alphas,
             initial_image=images.initial_image,
             extractor=extractor,
             actions=outputs.actions,

@@ -122,6 +122,8 @@ def follow(
         plan,
         content_masks=images.content_masks,
         style_masks=images.style_masks,
+        alpha=images.alpha,
+        style_alphas=images.style_alphas,
         extractor=extractor,
         replicas=replicas,
     )

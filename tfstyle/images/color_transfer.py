@@ -26,7 +26,12 @@ RGB_TO_YIQ = np.array(
 """Rec. 601 luminance Y in the first row."""
 
 
-def match_colors(style: np.ndarray, content: np.ndarray) -> np.ndarray:
+def match_colors(
+    style: np.ndarray,
+    content: np.ndarray,
+    style_alpha: np.ndarray | None = None,
+    content_alpha: np.ndarray | None = None,
+) -> np.ndarray:
     """Maps a style's colours to the content's mean and covariance.
 
     `x -> C_c^(1/2) C_s^(-1/2) (x - mean_s) + mean_c`, symmetric roots.
@@ -34,6 +39,8 @@ def match_colors(style: np.ndarray, content: np.ndarray) -> np.ndarray:
     Args:
         style: uint8 `[H, W, 3]`, RGB. Never written into.
         content: uint8 `[H, W, 3]`, RGB, of any size.
+        style_alpha: uint8 `[H, W]`, how much each pixel counts; None: alike.
+        content_alpha: the same.
 
     Returns:
         uint8 `[H, W, 3]`, clipped to 0..255.
@@ -41,8 +48,8 @@ def match_colors(style: np.ndarray, content: np.ndarray) -> np.ndarray:
     References:
         Gatys et al., 2016, section 5.1.
     """
-    style_mean, style_covariance = _moments(style)
-    content_mean, content_covariance = _moments(content)
+    style_mean, style_covariance = _moments(style, style_alpha)
+    content_mean, content_covariance = _moments(content, content_alpha)
     mapping = _root(content_covariance, 0.5) @ _root(style_covariance, -0.5)
     return _by_rows(
         lambda rows: (rows - style_mean) @ mapping.T + content_mean, style
@@ -54,12 +61,19 @@ def to_luminance(pixels: np.ndarray) -> np.ndarray:
     return _by_rows(lambda rows: _luminance(rows)[..., np.newaxis], pixels)
 
 
-def match_luminance(style: np.ndarray, content: np.ndarray) -> np.ndarray:
+def match_luminance(
+    style: np.ndarray,
+    content: np.ndarray,
+    style_alpha: np.ndarray | None = None,
+    content_alpha: np.ndarray | None = None,
+) -> np.ndarray:
     """Returns a style's luminance with the content's mean and deviation.
 
     Args:
         style: uint8 `[H, W, 3]`, RGB. Never written into.
         content: uint8 `[H, W, 3]`, RGB, of any size.
+        style_alpha: uint8 `[H, W]`, how much each pixel counts; None: alike.
+        content_alpha: the same.
 
     Returns:
         uint8 `[H, W, 3]`, grey, clipped to 0..255.
@@ -67,9 +81,10 @@ def match_luminance(style: np.ndarray, content: np.ndarray) -> np.ndarray:
     References:
         Gatys et al., 2016, section 5.2.
     """
+    moments = _moments(style, style_alpha), _moments(content, content_alpha)
     (mean, deviation), (content_mean, content_deviation) = (
         (RGB_TO_YIQ[0] @ mean, np.sqrt(RGB_TO_YIQ[0] @ cov @ RGB_TO_YIQ[0]))
-        for mean, cov in map(_moments, (style, content))
+        for mean, cov in moments
     )
     is_flat = deviation < FLAT
     scale = 0.0 if is_flat else content_deviation / deviation
@@ -96,17 +111,22 @@ def restore_colors(painted: np.ndarray, content: np.ndarray) -> np.ndarray:
     return _to_pixels(chroma @ np.linalg.inv(RGB_TO_YIQ).T)
 
 
-def _moments(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _moments(
+    pixels: np.ndarray, alpha: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Returns mean `[3]` and covariance `[3, 3]` of uint8 `[H, W, 3]`.
 
     The sums are whole numbers below 2**53, and so exact.
     """
-    total, products = np.zeros(3), np.zeros((3, 3))
+    total, products, count = np.zeros(3), np.zeros((3, 3)), 0
     for start in range(0, len(pixels), ROWS):
         rows = pixels[start : start + ROWS].reshape(-1, 3).astype(np.float64)
-        total += rows.sum(0)
-        products += rows.T @ rows
-    count = pixels.shape[0] * pixels.shape[1]
+        weights = np.ones(len(rows))
+        if alpha is not None:
+            weights = alpha[start : start + ROWS].ravel().astype(np.float64)
+        total += weights @ rows
+        products += rows.T @ (rows * weights[:, np.newaxis])
+        count += weights.sum()
     mean = total / count
     covariance = (products - np.outer(total, total) / count) / count
     return mean, covariance

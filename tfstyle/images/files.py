@@ -19,7 +19,6 @@ from PIL import Image
 
 from tfstyle.errors import TfstyleError
 from tfstyle.images import srgb
-from tfstyle.images.masks import to_mask
 
 READ_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
 MIN_SIDE = 16
@@ -69,15 +68,6 @@ def read_image(path: str, max_pixels: int = MAX_PIXELS) -> ImageFile:
         _check_size(path, image.size, max_pixels)
         image.load()
         return ImageFile(*srgb.to_srgb(path, image))
-
-
-def read_mask(path: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Reads an image file as a mask, uint8 `[H, W]`: how light it is.
-
-    Raises:
-        ImageError: as `read_image` does.
-    """
-    return to_mask(read_image(path, max_pixels).pixels)
 
 
 def read_text(path: str) -> str | None:

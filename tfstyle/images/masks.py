@@ -1,16 +1,118 @@
-"""Regions: grey masks brought to the size of a layer's features."""
+"""Regions: masks as people bring them, and as layers take them."""
 
 import numpy as np
+from absl import logging
 from PIL import Image
 
+from tfstyle.images.files import MAX_PIXELS
+from tfstyle.images.files import ImageError
+from tfstyle.images.files import read_image
 
-def to_mask(pixels: np.ndarray) -> np.ndarray:
-    """Returns how light pixels are, uint8 `[H, W]`.
+NEAR_BLACK, NEAR_WHITE = 16, 239
+"""Grey levels; a mask that reaches both is taken as it is."""
+LAST_CLASS = 32
+"""Larger levels are shades of grey rather than numbers of classes."""
+MAX_COLORS = 32
+"""Of a picture of classes; one with more is a picture of shades."""
+VOID = (224, 224, 192)
+"""How PASCAL VOC marks what has no class, RGB."""
+
+
+def read_mask(path: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """Reads an image file as a mask, uint8 `[H, W]`, as `to_mask` does.
+
+    Raises:
+        ImageError: if it cannot be read, or shows more than two classes.
+    """
+    image = read_image(path, max_pixels)
+    return to_mask(image.pixels, image.alpha, f"Mask {path!r}")
+
+
+def to_mask(
+    pixels: np.ndarray, alpha: np.ndarray | None, name: str
+) -> np.ndarray:
+    """Reads a picture as a mask: its light side is inside.
+
+    A mask is what a person sees as its two sides. Where these are not black
+    and white it is guessed, and a warning says so: two levels, such as 0 and
+    1, are outside and inside; colours of classes, as in PASCAL VOC, are inside
+    on black; one tone on a transparent ground is inside. Shades between stay.
 
     Args:
         pixels: uint8 `[H, W, 3]`, RGB.
+        alpha: uint8 `[H, W]`, or None. What is transparent is outside.
+        name: of the mask, in messages, such as "Mask 'left.png'".
+
+    Returns:
+        uint8 `[H, W]`, 0 outside and 255 inside.
+
+    Raises:
+        ImageError: if it shows more than two classes.
     """
-    return np.array(Image.fromarray(pixels).convert("L"))
+    gray = np.array(Image.fromarray(pixels).convert("L"))
+    if alpha is not None and (alpha < 255).any():
+        seen = gray[alpha > 0]
+        if seen.size and (seen == seen[0]).all():
+            logging.warning("%s: its transparency is taken as the mask", name)
+            return _stretch(alpha, name)
+        gray = np.rint(gray / 255 * alpha).astype(np.uint8)
+    elif (pixels != pixels[..., :1]).any():
+        gray = _read_classes(pixels, gray, name)
+    return _stretch(gray, name)
+
+
+def _read_classes(
+    pixels: np.ndarray, gray: np.ndarray, name: str
+) -> np.ndarray:
+    """Returns coloured classes on black as black and white, else `gray`."""
+    codes = pixels.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
+    colors = np.unique(codes)
+    if len(colors) > MAX_COLORS:
+        return gray
+    void = VOID[0] * 65536 + VOID[1] * 256 + VOID[2]
+    classes = [color for color in colors if color not in (0, void)]
+    if len(colors) > 2 and len(classes) > 1:
+        raise ImageError(
+            f"{name} has {len(classes)} colours; a mask has two sides. Save"
+            " each region in white on black, as a file of its own."
+        )
+    if len(colors) == 2 and len(classes) == 2:
+        return gray
+    logging.warning("%s: its one colour is taken as inside", name)
+    return np.where(codes == classes[0], 255, 0).astype(np.uint8)
+
+
+def _stretch(gray: np.ndarray, name: str) -> np.ndarray:
+    """Brings a mask's darkest level to 0 and its lightest to 255.
+
+    Raises:
+        ImageError: if its levels are numbers of more than two classes.
+    """
+    levels = np.flatnonzero(np.bincount(gray.ravel(), minlength=256))
+    first, last = int(levels[0]), int(levels[-1])
+    inner = levels[(levels > 0) & (levels < 255)]
+    if len(levels) > 2 and inner.max() <= LAST_CLASS:
+        raise ImageError(
+            f"{name} has the levels {', '.join(map(str, levels[:4]))}"
+            f"{' ...' if len(levels) > 4 else ''}, numbers of classes rather"
+            " than black and white. Save each region in white on black."
+        )
+    if first == last:
+        if 0 < first < 255:
+            logging.warning("%s: it is grey throughout, and all inside", name)
+        return np.where(gray > 0, 255, 0).astype(np.uint8)
+    is_plain = len(levels) > 2 and first <= NEAR_BLACK and last >= NEAR_WHITE
+    if is_plain or (first, last) == (0, 255):
+        return gray
+    logging.warning(
+        "%s: level %d is taken as outside, level %d as inside",
+        name,
+        first,
+        last,
+    )
+    return np.rint(
+        (gray.astype(np.float64) - first) * 255 / (last - first)
+    ).astype(np.uint8)
 
 
 def average_mask(mask: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -3,6 +3,7 @@
 import os
 
 import numpy as np
+from absl import logging
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -11,6 +12,8 @@ from tfstyle.images.files import EXIF_IFD
 from tfstyle.images.files import MAX_SIDE
 from tfstyle.images.files import USER_COMMENT
 from tfstyle.images.files import ImageError
+from tfstyle.images.transparency import lay_on_white
+from tfstyle.images.transparency import weights_of
 from tfstyle.system import atomic_file
 
 WRITE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
@@ -31,7 +34,8 @@ def write_image(
             written at quality 95 without chroma subsampling, the others
             without loss.
         pixels: uint8 `[H, W, 3]`, sRGB.
-        alpha: uint8 `[H, W]`; left out where the format cannot hold it.
+        alpha: uint8 `[H, W]`; where the format cannot hold it the picture is
+            laid on white, with a warning.
         text: kept as iTXt `tfstyle` in a PNG, as EXIF UserComment elsewhere.
 
     Raises:
@@ -42,7 +46,14 @@ def write_image(
         raise ImageError(
             f"Image {path!r} must end in one of {', '.join(WRITE_ENDINGS)}."
         )
-    if alpha is not None and ending in ALPHA_ENDINGS:
+    if weights_of(alpha) is not None and ending not in ALPHA_ENDINGS:
+        logging.warning(
+            "Image %r is laid on white: a %s has no transparency. A .png has.",
+            path,
+            ending,
+        )
+        pixels = lay_on_white(pixels, alpha)
+    elif alpha is not None and ending in ALPHA_ENDINGS:
         pixels = np.dstack([pixels, alpha])
     image = Image.fromarray(pixels)
     options = _save_options(ending, text)

@@ -42,13 +42,13 @@ def compute_targets(
     config: Config,
     *,
     content_masks: Sequence[np.ndarray] = (),
-    style_masks: Sequence[np.ndarray] = (),
+    style_masks: Sequence[np.ndarray | None] = (),
     image_size: tuple[int, int] = (0, 0),
 ) -> Targets:
     """Computes the targets of an image.
 
-    Without masks several styles blend: `A_l = sum_s b_s A_ls / M_ls`. With
-    masks, region r of the image is matched to region r of style r.
+    With one content mask or none several styles blend: `A_l = sum_s b_s A_ls /
+    M_ls`. With more, region r of the image is matched to region r of style r.
 
     Args:
         reader: a `readers.Reader` of at least the content and style layers.
@@ -56,7 +56,8 @@ def compute_targets(
         styles: the same, of any sizes; may be empty.
         config: gives layers and blend weights.
         content_masks: uint8 `[H, W]`, one per region, of any sizes.
-        style_masks: the same.
+        style_masks: of every style the part that counts, the same, or None
+            for all of it.
         image_size: height and width of the image; needed with masks.
 
     Raises:
@@ -70,27 +71,26 @@ def compute_targets(
             content_energy = _measure_energy(reader, content, config)
     if not config.style_weight:
         return Targets(content_targets, {}, {}, content_energy)
-    if len(content_masks):
+    if len(content_masks) and len(styles):
         sizes = _feature_sizes(*image_size, config.style_layers)
         masks = _average_masks("content_masks", content_masks, sizes)
-        style_targets = {name: [] for name in config.style_layers}
+    is_blend = len(content_masks) <= 1
     blend = config.style_blend_weights or [1] * len(styles)
     for number, style in enumerate(styles):
         regions = {}
-        if len(style_masks):
+        if len(style_masks) and style_masks[number] is not None:
             sizes = _feature_sizes(*style.shape[1:3], config.style_layers)
             regions = _average_masks(
                 "style_masks", [style_masks[number]], sizes
             )
         sums = reader.gram_sums(style, config.style_layers, regions)
         for name, (gram,) in sums.items():
-            if regions:
-                style_targets[name].append(gram.normalized())
-                continue
-            part = blend[number] / sum(blend) * gram.normalized()
-            if name in style_targets:
-                part += style_targets[name][0]
-            style_targets[name] = [part]
+            found = style_targets.setdefault(name, [])
+            if is_blend:
+                part = blend[number] / sum(blend) * gram.normalized()
+                found[:] = [part + found[0] if found else part]
+            else:
+                found.append(gram.normalized())
     if len(content_masks) == 1 and (content_masks[0] == 255).all():
         masks = {}  # one region that is the whole frame needs none
     if config.loss_scale == "relative":

@@ -15,6 +15,7 @@ from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.resize import fit_size
 from tfstyle.images.resize import resize
 from tfstyle.images.resize import resize_mask
+from tfstyle.images.transparency import weights_of
 from tfstyle.network.extractor import Extractor
 from tfstyle.objective.objective import ExtraLosses
 from tfstyle.objective.objective import ValueAndGradient
@@ -36,6 +37,9 @@ class Problem:
         plan: of the run.
         content_masks: uint8 `[H, W]` of any sizes, one per region.
         style_masks: the same.
+        alpha: uint8 `[H, W]`, the content's, or None. Transparent positions
+            have no weight in Gram matrices.
+        style_alphas: the same of every style; none: all are opaque.
         extractor: of the plan's layers.
         extra_losses: terms of one's own, by name.
         replicas: that share the work, or None.
@@ -53,6 +57,8 @@ class Problem:
         *,
         content_masks: Sequence[np.ndarray],
         style_masks: Sequence[np.ndarray],
+        alpha: np.ndarray | None = None,
+        style_alphas: Sequence[np.ndarray | None] = (),
         extractor: Extractor,
         extra_losses: ExtraLosses | None = None,
         replicas: Replicas | None = None,
@@ -60,9 +66,17 @@ class Problem:
         self.frames = [level.frame for level in plan.levels]
         self._plan = plan
         self.config = config = plan.config
-        self._content, self._styles = _prepare_colors(content, styles, config)
-        self._content_masks = content_masks
-        self._style_masks = style_masks
+        seen = weights_of(alpha)
+        seen_styles = [weights_of(a) for a in style_alphas] or [None] * len(
+            styles
+        )
+        self._content, self._styles = _prepare_colors(
+            content, styles, config, seen, seen_styles
+        )
+        self._content_masks = _join_masks(
+            content_masks, [seen] * max(1, len(content_masks))
+        )
+        self._style_masks = _join_masks(style_masks, seen_styles)
         self._reader = make_reader(extractor, config, replicas, extra_losses)
 
     def images(self, level: int) -> tuple[np.ndarray | None, list[np.ndarray]]:
@@ -95,7 +109,11 @@ class Problem:
             None if content is None else tf.constant(preprocess(content)),
             [tf.constant(preprocess(style)) for style in styles],
             self.config,
-            content_masks=[_extend(m, frame) for m in self._content_masks],
+            content_masks=[
+                _extend(mask, frame)
+                for mask in self._content_masks
+                if mask is not None
+            ],
             style_masks=self._style_masks,
             image_size=size,
         )
@@ -143,18 +161,45 @@ def _extend(mask: np.ndarray, frame: Frame) -> np.ndarray:
     return frame.extend(resize_mask(mask, frame.height, frame.width))
 
 
+def _join_masks(
+    masks: Sequence[np.ndarray], alphas: Sequence[np.ndarray | None]
+) -> list[np.ndarray | None]:
+    """Returns masks where pictures are seen; without masks, the alphas."""
+    if not len(masks):
+        return list(alphas)
+    return [
+        mask if alpha is None else _multiply(mask, alpha)
+        for mask, alpha in zip(masks, alphas, strict=True)
+    ]
+
+
+def _multiply(mask: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Returns the product of two masks, uint8, in the size of the first."""
+    seen = resize_mask(alpha, *mask.shape).astype(np.float64)
+    return np.rint(mask * seen / 255).astype(np.uint8)
+
+
 def _prepare_colors(
-    content: np.ndarray | None, styles: Sequence[np.ndarray], config: Config
+    content: np.ndarray | None,
+    styles: Sequence[np.ndarray],
+    config: Config,
+    alpha: np.ndarray | None,
+    style_alphas: Sequence[np.ndarray | None],
 ) -> tuple[np.ndarray | None, list[np.ndarray]]:
     """Returns content and styles as `preserve_colors` has them."""
-    if config.preserve_colors == "match":
-        return content, [
-            color_transfer.match_colors(s, content) for s in styles
-        ]
-    if config.preserve_colors == "luminance":
-        matched = [color_transfer.match_luminance(s, content) for s in styles]
-        return color_transfer.to_luminance(content), matched
-    return content, list(styles)
+    if config.preserve_colors == "none":
+        return content, list(styles)
+    is_match = config.preserve_colors == "match"
+    match = color_transfer.match_colors
+    if not is_match:
+        match = color_transfer.match_luminance
+    matched = [
+        match(style, content, style_alpha, alpha)
+        for style, style_alpha in zip(styles, style_alphas, strict=True)
+    ]
+    if is_match:
+        return content, matched
+    return color_transfer.to_luminance(content), matched
 
 
 def _resize_style(

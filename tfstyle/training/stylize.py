@@ -71,6 +71,8 @@ def iterate(
     *,
     content_masks: Sequence[np.ndarray] | None = None,
     style_masks: Sequence[np.ndarray] | None = None,
+    alpha: np.ndarray | None = None,
+    style_alphas: Sequence[np.ndarray | None] = (),
     initial_image: np.ndarray | None = None,
     extractor: Extractor | None = None,
     extra_losses: ExtraLosses | None = None,
@@ -94,6 +96,9 @@ def iterate(
             output, 255 inside; as many as styles.
         style_masks: the same; region r of the output takes its style from
             region r of style r.
+        alpha: uint8 `[H, W]`, of the content; what is transparent has no
+            weight in Gram matrices. None: all is opaque.
+        style_alphas: the same of every style; none: all are opaque.
         initial_image: uint8 `[H, W, 3]`, RGB, to start from in place of
             `config.init`; resized to the output.
         extractor: made by `make_extractor(config)` if None; give it to use it
@@ -137,6 +142,8 @@ def iterate(
         plan,
         content_masks=content_masks,
         style_masks=style_masks,
+        alpha=alpha,
+        style_alphas=style_alphas,
         extractor=extractor,
         extra_losses=extra_losses,
         replicas=replicas,

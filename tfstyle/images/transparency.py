@@ -1,0 +1,95 @@
+"""Transparency: what cannot be seen of a picture has no say."""
+
+import numpy as np
+
+from tfstyle.images.files import ImageError
+from tfstyle.images.files import ImageFile
+from tfstyle.images.resize import enlarge
+
+
+def show(image: ImageFile, name: str) -> ImageFile:
+    """Returns a picture without the colours that it hides.
+
+    Args:
+        image: as it is in its file.
+        name: of the picture, in messages, such as "Image 'logo.png'".
+
+    Raises:
+        ImageError: if nothing of it can be seen.
+    """
+    if image.alpha is not None and not image.alpha.any():
+        raise ImageError(
+            f"{name} is transparent throughout: nothing can be seen. Give"
+            " another picture."
+        )
+    return ImageFile(fill_hidden(image.pixels, image.alpha), image.alpha)
+
+
+def weights_of(alpha: np.ndarray | None) -> np.ndarray | None:
+    """Returns alpha as a mask, or None if all of a picture is seen.
+
+    Args:
+        alpha: uint8 `[H, W]`, or None.
+    """
+    return None if alpha is None or (alpha == 255).all() else alpha
+
+
+def fill_hidden(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+    """Gives pixels that cannot be seen the colours of what is near them.
+
+    Layers look far beyond a position: with the colours that a file keeps under
+    alpha 0, two pictures that look alike would have different features. Every
+    such pixel takes the mean of the smallest block of 2, 4, 8 ... pixels
+    around it in which something is seen, smoothly enlarged.
+
+    Args:
+        pixels: uint8 `[H, W, 3]`. Never written into.
+        alpha: uint8 `[H, W]`, or None.
+
+    Returns:
+        uint8 `[H, W, 3]`, the same wherever alpha is above 0.
+    """
+    if alpha is None or alpha.all():
+        return pixels
+    weights = alpha[..., np.newaxis].astype(np.float32)
+    filled = _fill(pixels * weights, weights)
+    filled = np.rint(np.clip(filled, 0, 255)).astype(np.uint8)
+    return np.where(alpha[..., np.newaxis] > 0, pixels, filled)
+
+
+def lay_on_white(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Returns a picture as it looks on white paper.
+
+    Args:
+        pixels: uint8 `[H, W, 3]`. Never written into.
+        alpha: uint8 `[H, W]`.
+
+    Returns:
+        uint8 `[H, W, 3]`.
+    """
+    share = alpha[..., np.newaxis].astype(np.float32) / 255
+    return np.rint(pixels * share + 255 * (1 - share)).astype(np.uint8)
+
+
+def _fill(sums: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Divides sums by weights, and takes what is near where there are none.
+
+    Args:
+        sums: float32 `[H, W, 3]`, colours times weights.
+        weights: float32 `[H, W, 1]`.
+    """
+    height, width = weights.shape[:2]
+    means = sums / np.maximum(weights, np.finfo(np.float32).tiny)
+    if weights.all() or height == width == 1:
+        return means
+    coarse = _fill(_halve(sums), _halve(weights))[np.newaxis]
+    near = enlarge(coarse, 2 * coarse.shape[1], 2 * coarse.shape[2])
+    return np.where(weights > 0, means, near[0, :height, :width])
+
+
+def _halve(values: np.ndarray) -> np.ndarray:
+    """Sums up the blocks of two by two of `[H, W, C]`."""
+    height, width, channels = values.shape
+    padded = np.pad(values, [(0, height % 2), (0, width % 2), (0, 0)])
+    blocks = padded.reshape(-(-height // 2), 2, -(-width // 2), 2, channels)
+    return blocks.sum((1, 3))
