@@ -271,7 +271,10 @@ def test_other_flags_are_refused_by_name(workdir, changes, text):
     [
         ({"content": np.ones((4, 5, 3), np.uint8)}, "content_image is another"),
         ({"content": None}, "content_image is another picture"),
-        ({"styles": IMAGES.styles * 2}, "style_images 2 is another picture"),
+        (
+            {"styles": IMAGES.styles * 2, "style_alphas": [None, None]},
+            "style_images 2 is another picture",
+        ),
     ],
 )
 def test_other_pictures_are_refused_by_name(workdir, changes, text):
