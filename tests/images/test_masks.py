@@ -26,6 +26,12 @@ def of_classes(*indices):
     return image
 
 
+def of_colors(outside, inside):
+    return Image.fromarray(
+        np.where(INSIDE[..., np.newaxis], inside, outside).astype(np.uint8)
+    )
+
+
 def of_alpha(gray, outside=0, inside=255):
     pixels = np.full((24, 32, 4), gray, np.uint8)
     pixels[..., 3] = np.where(INSIDE, inside, outside)
@@ -50,6 +56,7 @@ def white_on_transparent_black():
         (lambda: of_levels(0, 255).convert("RGB"), False),
         (lambda: of_classes(0, 1), True),
         (lambda: of_classes(0, 2), True),
+        (lambda: of_colors((20, 0, 200), (255, 255, 0)), True),
         (lambda: of_alpha(0), True),
         (lambda: of_alpha(255), True),
         (lambda: of_alpha(90), True),
@@ -97,6 +104,15 @@ def test_soft_mask_stays_soft(tmp_path, caplog, first, last):
     np.testing.assert_array_equal(mask, np.tile(ramp, (24, 1)))
 
 
+def test_soft_mask_in_a_colour_stays_soft(tmp_path):
+    share = np.linspace(0, 1, 8).repeat(4)[:, np.newaxis]
+    red = np.tile(np.rint(share * [200, 10, 10]), (24, 1, 1)).astype(np.uint8)
+    path = str(tmp_path / "mask.png")
+    Image.fromarray(red).save(path)
+    expected = np.tile(share[:, 0] * 255, (24, 1))
+    assert np.abs(read_mask(path) - expected).max() < 4  # of 67 levels
+
+
 def test_soft_alpha_stays_soft(tmp_path):
     pixels = np.zeros((24, 32, 4), np.uint8)
     pixels[..., 3] = np.linspace(0, 255, 32).round()
@@ -109,6 +125,7 @@ def test_soft_alpha_stays_soft(tmp_path):
     "make",
     [
         lambda: of_classes(0, 1, 2),
+        lambda: of_colors((200, 0, 0), (0, 102, 0)),
         lambda: Image.fromarray(
             np.where(INSIDE, 1, np.eye(24, 32) * 2).astype(np.uint8)
         ),
@@ -117,10 +134,10 @@ def test_soft_alpha_stays_soft(tmp_path):
         ),
     ],
 )
-def test_mask_of_several_classes_is_refused(tmp_path, make):
+def test_mask_of_other_than_two_sides_is_refused(tmp_path, make):
     path = str(tmp_path / "mask.png")
     make().save(path)
-    with pytest.raises(ImageError, match=r"mask\.png.*each region"):
+    with pytest.raises(ImageError, match=r"mask\.png.*Save"):
         read_mask(path)
 
 

@@ -9,7 +9,8 @@ from tfstyle.images.files import ImageError
 from tfstyle.images.files import read_image
 
 NEAR_BLACK, NEAR_WHITE = 16, 239
-"""Grey levels; a mask that reaches both is taken as it is."""
+"""Grey levels; a mask that reaches both is taken as it is, and smaller
+differences are no colours."""
 LAST_CLASS = 32
 """Larger levels are shades of grey rather than numbers of classes."""
 MAX_COLORS = 32
@@ -52,11 +53,11 @@ def to_mask(
     gray = np.array(Image.fromarray(pixels).convert("L"))
     if alpha is not None and (alpha < 255).any():
         seen = gray[alpha > 0]
-        if seen.size and (seen == seen[0]).all():
+        if seen.size and np.ptp(seen) <= NEAR_BLACK:
             logging.warning("%s: its transparency is taken as the mask", name)
             return _stretch(alpha, name)
         gray = np.rint(gray / 255 * alpha).astype(np.uint8)
-    elif (pixels != pixels[..., :1]).any():
+    elif np.ptp(pixels, axis=-1).max() > NEAR_BLACK:
         gray = _read_classes(pixels, gray, name)
     return _stretch(gray, name)
 
@@ -64,22 +65,32 @@ def to_mask(
 def _read_classes(
     pixels: np.ndarray, gray: np.ndarray, name: str
 ) -> np.ndarray:
-    """Returns coloured classes on black as black and white, else `gray`."""
+    """Returns one coloured class as white on black, and shades as `gray`.
+
+    Raises:
+        ImageError: if there are several classes.
+    """
     codes = pixels.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
-    colors = np.unique(codes)
-    if len(colors) > MAX_COLORS:
+    found = np.unique(codes)
+    if len(found) > MAX_COLORS:
         return gray
-    void = VOID[0] * 65536 + VOID[1] * 256 + VOID[2]
-    classes = [color for color in colors if color not in (0, void)]
-    if len(colors) > 2 and len(classes) > 1:
+    colors = np.stack([found >> 16, found >> 8 & 255, found & 255], axis=1)
+    offsets = colors.astype(float) - colors[0]
+    if np.linalg.matrix_rank(offsets, tol=NEAR_BLACK) <= 1:
+        if len(found) == 2 and gray.min() == gray.max():
+            raise ImageError(
+                f"{name} has two colours that are equally light. Save it with"
+                " white inside, on black."
+            )
+        return gray  # shades between two colours
+    classes = colors[colors.any(1) & (colors != VOID).any(1)]
+    if len(classes) > 1:
         raise ImageError(
             f"{name} has {len(classes)} colours; a mask has two sides. Save"
             " each region in white on black, as a file of its own."
         )
-    if len(colors) == 2 and len(classes) == 2:
-        return gray
     logging.warning("%s: its one colour is taken as inside", name)
-    return np.where(codes == classes[0], 255, 0).astype(np.uint8)
+    return np.where((pixels == classes[0]).all(-1), 255, 0).astype(np.uint8)
 
 
 def _stretch(gray: np.ndarray, name: str) -> np.ndarray:
