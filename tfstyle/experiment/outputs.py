@@ -19,6 +19,7 @@ from tfstyle.experiment.inputs import ImageFiles
 from tfstyle.images import files as image_files
 from tfstyle.images.resize import resize
 from tfstyle.images.saving import write_image
+from tfstyle.images.transparency import lay_on_white
 from tfstyle.system import atomic_file
 from tfstyle.training.callbacks import Action
 from tfstyle.training.callbacks import EverySteps
@@ -164,15 +165,22 @@ class Outputs(contextlib.ExitStack):
         styles = [os.path.basename(path) for path in config.style_images]
         title = f"A texture of {' and '.join(styles)}"
         height, width = result.pixels.shape[:2]
-        shown = [(f"Result, {width} x {height}", result.pixels)]
+        alpha = None
+        if images.alpha is not None:
+            alpha = resize(images.alpha, height, width)
+        picture = lay_on_white(result.pixels, alpha)
+        shown = [(f"Result, {width} x {height}", picture)]
         if images.content is not None:
             name = os.path.basename(config.content_image)
-            shown.append((f"Content: {name}", images.content))
+            content = lay_on_white(images.content, images.alpha)
+            shown.append((f"Content: {name}", content))
             title = f"{name} in the style of {' and '.join(styles)}"
             if not styles:
                 title = f"The content of {name}"
-        for name, style in zip(styles, images.styles, strict=True):
-            shown.append((f"Style: {name}", style))
+        for name, style, style_alpha in zip(
+            styles, images.styles, images.style_alphas, strict=True
+        ):
+            shown.append((f"Style: {name}", lay_on_white(style, style_alpha)))
         steps = sorted(self._picture_paths)
         stride = max(1, -(-len(steps) // MAX_REPORT_IMAGES))
         for step in steps[::stride]:

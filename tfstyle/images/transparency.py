@@ -57,16 +57,18 @@ def fill_hidden(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
     return np.where(alpha[..., np.newaxis] > 0, pixels, filled)
 
 
-def lay_on_white(pixels: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+def lay_on_white(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
     """Returns a picture as it looks on white paper.
 
     Args:
         pixels: uint8 `[H, W, 3]`. Never written into.
-        alpha: uint8 `[H, W]`.
+        alpha: uint8 `[H, W]`, or None.
 
     Returns:
         uint8 `[H, W, 3]`.
     """
+    if alpha is None:
+        return pixels
     share = alpha[..., np.newaxis].astype(np.float32) / 255
     return np.rint(pixels * share + 255 * (1 - share)).astype(np.uint8)
 
