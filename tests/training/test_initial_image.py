@@ -9,9 +9,9 @@ from tfstyle.training.initial_image import NOISE_DEVIATION
 from tfstyle.training.initial_image import make_initial_image
 
 
-def make(init, seed=0, content=None, styles=(), size=(48, 64)):
+def make(init, seed=0, content=None, style=None, size=(48, 64)):
     return make_initial_image(
-        init, *size, content=content, styles=list(styles), seed=seed
+        init, *size, content=content, style=style, seed=seed
     )
 
 
@@ -40,6 +40,6 @@ def test_content_is_the_content_preprocessed(samples):
 
 
 def test_style_is_the_first_style_resized(samples):
-    image = make("style", styles=[samples[1], samples[0]])
+    image = make("style", style=samples[1])
     expected = preprocess(resize(samples[1], 48, 64))
     np.testing.assert_array_equal(image, expected)

@@ -1,16 +1,20 @@
 """The image files that a config names, read."""
 
 import dataclasses
+import functools
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import INITS
 from tfstyle.images import files as image_files
+from tfstyle.images.image_list import ImageList
 from tfstyle.images.masks import read_mask
 from tfstyle.images.transparency import show
 from tfstyle.images.transparency import weights_of
+from tfstyle.system.loop_progress import LoopProgress
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +24,8 @@ class ImageFiles:
     Attributes:
         content: uint8 `[H, W, 3]`, or None.
         alpha: uint8 `[H, W]`, the content's, or None.
-        styles: uint8 `[H, W, 3]` each.
+        styles: uint8 `[H, W, 3]` each; those of files are read when they are
+            needed.
         style_alphas: uint8 `[H, W]` or None each.
         content_masks: uint8 `[H, W]` each.
         style_masks: uint8 `[H, W]` each.
@@ -29,7 +34,7 @@ class ImageFiles:
 
     content: np.ndarray | None
     alpha: np.ndarray | None
-    styles: list[np.ndarray]
+    styles: Sequence[np.ndarray]
     style_alphas: list[np.ndarray | None]
     content_masks: list[np.ndarray]
     style_masks: list[np.ndarray]
@@ -37,24 +42,28 @@ class ImageFiles:
 
     def describe(self) -> dict[str, str]:
         """Returns size and hash of every image by field and number."""
-        named = {
-            "content_image": (self.content, self.alpha),
-            "init": (self.initial_image, None),
-        }
-        styles = zip(self.styles, self.style_alphas, strict=True)
-        for number, style in enumerate(styles, start=1):
-            named[f"style_images {number}"] = style
+        return dict(self._descriptions)
+
+    @functools.cached_property
+    def _descriptions(self) -> dict[str, str]:
+        described = {}
+        if self.content is not None:
+            described["content_image"] = describe_image(
+                self.content, self.alpha
+            )
+        if self.initial_image is not None:
+            described["init"] = describe_image(self.initial_image)
+        for number, style in enumerate(self.styles):
+            described[f"style_images {number + 1}"] = describe_image(
+                style, self.style_alphas[number]
+            )
         for field, masks in (
             ("content_masks", self.content_masks),
             ("style_masks", self.style_masks),
         ):
             for number, mask in enumerate(masks, start=1):
-                named[f"{field} {number}"] = (mask, None)
-        return {
-            name: describe_image(pixels, alpha)
-            for name, (pixels, alpha) in named.items()
-            if pixels is not None
-        }
+                described[f"{field} {number}"] = describe_image(mask)
+        return described
 
 
 def read_image_files(config: RunConfig) -> ImageFiles:
@@ -71,19 +80,34 @@ def read_image_files(config: RunConfig) -> ImageFiles:
     def read_masks(paths):
         return [read_mask(path, config.max_image_pixels) for path in paths]
 
+    style_alphas: list[np.ndarray | None] = [None] * len(config.style_images)
+    progress = LoopProgress("Reading style images", len(style_alphas))
+
+    def read_style(number):
+        style = read(config.style_images[number])
+        style_alphas[number] = style.alpha
+        progress(number + 1)
+        return style.pixels
+
     content = read(config.content_image) if config.content_image else None
-    styles = [read(path) for path in config.style_images]
-    return ImageFiles(
+    images = ImageFiles(
         content=None if content is None else content.pixels,
         alpha=None if content is None else content.alpha,
-        styles=[style.pixels for style in styles],
-        style_alphas=[style.alpha for style in styles],
+        styles=ImageList(
+            [
+                functools.partial(read_style, number)
+                for number in range(len(style_alphas))
+            ]
+        ),
+        style_alphas=style_alphas,
         content_masks=read_masks(config.content_masks),
         style_masks=read_masks(config.style_masks),
         initial_image=(
             None if config.init in INITS else read(config.init).pixels
         ),
     )
+    images.describe()  # reads every style once, and with it their alphas
+    return images
 
 
 def describe_image(pixels: np.ndarray, alpha: np.ndarray | None = None) -> str:

@@ -28,6 +28,7 @@ from tfstyle.training.trainer import Result
 
 MAX_REPORT_IMAGES = 8
 """Intermediate pictures in a report."""
+MAX_REPORT_STYLES = 8
 
 
 class Outputs(contextlib.ExitStack):
@@ -163,6 +164,9 @@ class Outputs(contextlib.ExitStack):
         device = {"device": self._device, "seconds": f"{result.seconds:.1f}"}
         config, images = self._config, self._images
         styles = [os.path.basename(path) for path in config.style_images]
+        if len(styles) > MAX_REPORT_STYLES:
+            others = f"{len(styles) - MAX_REPORT_STYLES} others"
+            styles = [*styles[:MAX_REPORT_STYLES], others]
         title = f"A texture of {' and '.join(styles)}"
         height, width = result.pixels.shape[:2]
         alpha = None
@@ -178,7 +182,10 @@ class Outputs(contextlib.ExitStack):
             if not styles:
                 title = f"The content of {name}"
         for name, style, style_alpha in zip(
-            styles, images.styles, images.style_alphas, strict=True
+            styles[:MAX_REPORT_STYLES],
+            images.styles,
+            images.style_alphas,
+            strict=False,
         ):
             shown.append((f"Style: {name}", lay_on_white(style, style_alpha)))
         steps = sorted(self._picture_paths)

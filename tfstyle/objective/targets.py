@@ -1,5 +1,6 @@
 """Targets: the content features and Gram matrices to be matched."""
 
+from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -38,7 +39,7 @@ class Targets(NamedTuple):
 def compute_targets(
     reader,
     content: tf.Tensor | None,
-    styles: Sequence[tf.Tensor],
+    styles: Iterable[tf.Tensor],
     config: Config,
     *,
     content_masks: Sequence[np.ndarray] = (),
@@ -53,7 +54,8 @@ def compute_targets(
     Args:
         reader: a `readers.Reader` of at least the content and style layers.
         content: float32 `[1, H, W, 3]`, BGR without the mean, or None.
-        styles: the same, of any sizes; may be empty.
+        styles: the same, of any sizes; may be empty. If they are no list,
+            `style_masks` says how many there are.
         config: gives layers and blend weights.
         content_masks: uint8 `[H, W]`, one per region, of any sizes.
         style_masks: of every style the part that counts, the same, or None
@@ -71,11 +73,12 @@ def compute_targets(
             content_energy = _measure_energy(reader, content, config)
     if not config.style_weight:
         return Targets(content_targets, {}, {}, content_energy)
-    if len(content_masks) and len(styles):
+    num_styles = len(style_masks) or len(styles)
+    if len(content_masks) and num_styles:
         sizes = _feature_sizes(*image_size, config.style_layers)
         masks = _average_masks("content_masks", content_masks, sizes)
     is_blend = len(content_masks) <= 1
-    blend = config.style_blend_weights or [1] * len(styles)
+    blend = config.style_blend_weights or [1] * num_styles
     for number, style in enumerate(styles):
         regions = {}
         if len(style_masks) and style_masks[number] is not None:

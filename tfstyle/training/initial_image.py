@@ -20,19 +20,19 @@ def make_initial_image(
     width: int,
     *,
     content: np.ndarray | None,
-    styles: list[np.ndarray],
+    style: np.ndarray | None,
     seed: int,
 ) -> np.ndarray:
     """Makes the image that the optimisation starts from.
 
     Args:
         init: `noise`, Gaussian in VGG19's input space, of mean 0 and deviation
-            `NOISE_DEVIATION`; `content`; `style`, the first; or `gray`, the
+            `NOISE_DEVIATION`; `content`; `style`; or `gray`, the
             mean of ImageNet.
         height: pixels.
         width: pixels.
         content: uint8 `[height, width, 3]`, or None.
-        styles: uint8 `[H, W, 3]` each.
+        style: uint8 `[H, W, 3]`, the first, or None.
         seed: of the noise.
 
     Returns:
@@ -41,7 +41,7 @@ def make_initial_image(
     if init == "content":
         return preprocess(content)
     if init == "style":
-        return preprocess(resize(styles[0], height, width))
+        return preprocess(resize(style, height, width))
     if init == "gray":
         return np.zeros((1, height, width, 3), np.float32)
     generator = np.random.default_rng(seed)

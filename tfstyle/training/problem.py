@@ -1,5 +1,6 @@
 """What is minimised at each level: images, targets, the objective function."""
 
+from collections.abc import Iterator
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ from tfstyle.distributed.replicas import Replicas
 from tfstyle.distributed.replicated_objective import ReplicatedReader
 from tfstyle.images import color_transfer
 from tfstyle.images.frame import Frame
+from tfstyle.images.image_list import ImageList
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.resize import fit_size
 from tfstyle.images.resize import resize
@@ -23,6 +25,7 @@ from tfstyle.objective.readers import Reader
 from tfstyle.objective.readers import WholeFrameReader
 from tfstyle.objective.targets import compute_targets
 from tfstyle.objective.tiled_objective import TiledReader
+from tfstyle.system.loop_progress import LoopProgress
 from tfstyle.training.frames import check_short_edge
 from tfstyle.training.frames import style_size
 from tfstyle.training.plan import Plan
@@ -70,30 +73,32 @@ class Problem:
         seen_styles = [weights_of(a) for a in style_alphas] or [None] * len(
             styles
         )
-        self._content, self._styles = _prepare_colors(
-            content, styles, config, seen, seen_styles
-        )
+        self._content = content
+        if config.preserve_colors == "luminance":
+            self._content = color_transfer.to_luminance(content)
+        self._styles = _match_styles(styles, seen_styles, content, seen, config)
         self._content_masks = _join_masks(
             content_masks, [seen] * max(1, len(content_masks))
         )
         self._style_masks = _join_masks(style_masks, seen_styles)
         self._reader = make_reader(extractor, config, replicas, extra_losses)
 
-    def images(self, level: int) -> tuple[np.ndarray | None, list[np.ndarray]]:
-        """Returns a level's content and styles, uint8 `[H, W, 3]`, RGB.
+    def content(self, level: int) -> np.ndarray | None:
+        """Returns a level's content, uint8 `[H, W, 3]`, RGB, or None.
 
-        The content fills the level's frame.
+        It fills the level's frame.
         """
-        frame, content = self.frames[level], self._content
-        if content is not None:
-            content = resize(content, frame.height, frame.width)
-            content = frame.extend(content)
-        share = _long_edge(frame) / _long_edge(self.frames[-1])
-        styles = [
-            _resize_style(style, _long_edge(frame), share, self.config)
-            for style in self._styles
-        ]
-        return content, styles
+        if self._content is None:
+            return None
+        frame = self.frames[level]
+        return frame.extend(resize(self._content, frame.height, frame.width))
+
+    def styles(self, level: int) -> Iterator[np.ndarray]:
+        """Yields a level's styles, uint8 `[H, W, 3]`, RGB."""
+        long_edge = _long_edge(self.frames[level])
+        share = long_edge / _long_edge(self.frames[-1])
+        for style in self._styles:
+            yield _resize_style(style, long_edge, share, self.config)
 
     def zeros(self, level: int) -> tf.Tensor:
         """Returns an image of a level's frame, float32 `[1, H, W, 3]`."""
@@ -103,11 +108,11 @@ class Problem:
         """Computes a level's targets and makes its objective function."""
         frame, reader = self.frames[level], self._reader
         size = frame.size
-        content, styles = self.images(level)
+        content = self.content(level)
         targets = compute_targets(
             reader,
             None if content is None else tf.constant(preprocess(content)),
-            [tf.constant(preprocess(style)) for style in styles],
+            self._preprocessed_styles(level) if len(self._styles) else (),
             self.config,
             content_masks=[
                 _extend(mask, frame)
@@ -119,6 +124,12 @@ class Problem:
         )
         options = self._plan.levels[level].options
         return reader.make_objective(targets, options, size)
+
+    def _preprocessed_styles(self, level: int) -> Iterator[tf.Tensor]:
+        progress = LoopProgress("Reading styles' targets", len(self._styles))
+        for number, style in enumerate(self.styles(level)):
+            progress(number)
+            yield tf.constant(preprocess(style))
 
 
 def make_reader(
@@ -179,27 +190,28 @@ def _multiply(mask: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     return np.rint(mask * seen / 255).astype(np.uint8)
 
 
-def _prepare_colors(
-    content: np.ndarray | None,
+def _match_styles(
     styles: Sequence[np.ndarray],
-    config: Config,
-    alpha: np.ndarray | None,
     style_alphas: Sequence[np.ndarray | None],
-) -> tuple[np.ndarray | None, list[np.ndarray]]:
-    """Returns content and styles as `preserve_colors` has them."""
-    if config.preserve_colors == "none":
-        return content, list(styles)
-    is_match = config.preserve_colors == "match"
-    match = color_transfer.match_colors
-    if not is_match:
-        match = color_transfer.match_luminance
-    matched = [
-        match(style, content, style_alpha, alpha)
-        for style, style_alpha in zip(styles, style_alphas, strict=True)
-    ]
-    if is_match:
-        return content, matched
-    return color_transfer.to_luminance(content), matched
+    content: np.ndarray | None,
+    alpha: np.ndarray | None,
+    config: Config,
+) -> Sequence[np.ndarray]:
+    """Returns styles in the colours that `preserve_colors` gives them."""
+    match = {
+        "match": color_transfer.match_colors,
+        "luminance": color_transfer.match_luminance,
+    }.get(config.preserve_colors)
+    if match is None:
+        return styles
+    return ImageList(
+        [
+            lambda number=number: match(
+                styles[number], content, style_alphas[number], alpha
+            )
+            for number in range(len(styles))
+        ]
+    )
 
 
 def _resize_style(

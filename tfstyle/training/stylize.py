@@ -13,6 +13,7 @@ from tfstyle.config.validation import ConfigError
 from tfstyle.distributed.replicas import LEVEL
 from tfstyle.distributed.replicas import Replicas
 from tfstyle.images import color_transfer
+from tfstyle.images.image_list import ImageList
 from tfstyle.images.preprocessing import deprocess
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.resize import enlarge
@@ -123,7 +124,8 @@ def iterate(
     content_masks = () if content_masks is None else content_masks
     style_masks = () if style_masks is None else style_masks
     _check_arrays("content", [] if content is None else [content], "HW3")
-    _check_arrays("styles", styles, "HW3")
+    if not isinstance(styles, ImageList):  # whose images come from files
+        _check_arrays("styles", styles, "HW3")
     _check_arrays("content_masks", content_masks, "HW")
     _check_arrays("style_masks", style_masks, "HW")
     config.check_images(
@@ -211,12 +213,11 @@ def make_first_image(
     if initial_image is not None:
         resized = resize(initial_image, frame.height, frame.width)
         return preprocess(frame.extend(resized))
-    content, styles = problem.images(level)
     return make_initial_image(
         config.init,
         *frame.size,
-        content=content,
-        styles=styles,
+        content=problem.content(level) if config.init == "content" else None,
+        style=next(problem.styles(level)) if config.init == "style" else None,
         seed=config.seed,
     )
 
