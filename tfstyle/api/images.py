@@ -16,6 +16,8 @@ from tfstyle.images.files import MAX_PIXELS
 from tfstyle.images.files import ImageError
 from tfstyle.images.files import ImageFile
 from tfstyle.images.masks import to_mask
+from tfstyle.images.names import expand_names
+from tfstyle.system.paths import expand_path
 
 ImageLike: TypeAlias = str | os.PathLike[str] | Image.Image | np.ndarray | Any
 """A path, a PIL image, or an array or tensor `[H, W]`, `[H, W, 1]`,
@@ -64,12 +66,13 @@ def read_pixels(
         ImageError: if a file cannot be read.
     """
     if isinstance(image, str | os.PathLike):
-        if "://" in os.fspath(image):
+        path = expand_path(os.fspath(image))
+        if "://" in path:
             raise ConfigError(
                 f"`{argument}` must be a path of this machine. Received:"
                 f" {image!r:.200}. Fetch it first."
             )
-        return image_files.read_image(os.fspath(image), max_pixels)
+        return image_files.read_image(path, max_pixels)
     if isinstance(image, Image.Image):
         return _read_pil(image, argument)
     pixels = _to_uint8(image, argument)
@@ -96,12 +99,17 @@ def read_mask(
 
 
 def as_list(images: ImageLike | Sequence[ImageLike] | None) -> list[ImageLike]:
-    """Returns one image or several as a list; None is none."""
+    """Returns one image or several as a list; None is none.
+
+    A folder is its pictures, a pattern such as `styles/*.jpg` its files.
+    """
     if images is None:
         return []
     if isinstance(images, list | tuple):
         return list(images)
-    if isinstance(images, str | os.PathLike | Image.Image):
+    if isinstance(images, str | os.PathLike):
+        return list(expand_names([expand_path(os.fspath(images))]))
+    if isinstance(images, Image.Image):
         return [images]
     return list(images) if getattr(images, "ndim", 0) == 4 else [images]
 

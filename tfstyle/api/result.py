@@ -16,6 +16,7 @@ from tfstyle.experiment import provenance
 from tfstyle.images.resize import resize
 from tfstyle.images.saving import check_side
 from tfstyle.images.saving import write_image
+from tfstyle.system.paths import expand_path
 
 
 class Source(NamedTuple):
@@ -92,7 +93,7 @@ class Picture:
         alpha = self._source.alpha
         if alpha is not None:
             alpha = resize(alpha, self.height, self.width)
-        path = os.fspath(path)
+        path = expand_path(os.fspath(path))
         check_side(path, self.height, self.width)
         write_image(path, self.pixels, alpha, self._text())
 

@@ -6,13 +6,12 @@ the comparison of runs follow from these fields. Options of a run with files
 and a directory are in `run_config`.
 """
 
-import csv
 import dataclasses
-import io
 import os
 from collections.abc import Sequence
 from typing import Any
 
+from tfstyle.config import lines
 from tfstyle.config import validation
 from tfstyle.config.fields import convert
 from tfstyle.config.fields import option
@@ -366,14 +365,14 @@ class Config:
         Args:
             only_pixels: leave out options that do not affect the pixels.
         """
-        lines = []
+        written = []
         for field in ordered_fields(self):
             value = getattr(self, field.name)
             if value is None or value == ():
                 continue
             if field.metadata["scope"] != "run" or not only_pixels:
-                lines.append(f"--{field.name}={_to_text(value)}")
-        return lines
+                written.append(f"--{field.name}={_to_text(value)}")
+        return written
 
 
 def _equal_weights(names: Sequence[str]) -> tuple[float, ...]:
@@ -381,9 +380,7 @@ def _equal_weights(names: Sequence[str]) -> tuple[float, ...]:
 
 
 def _to_text(value: Any) -> str:
-    """Writes a value as absl's flags read it; commas in names are quoted."""
+    """Writes a value as a flag takes it."""
     if isinstance(value, tuple):
-        line = io.StringIO()
-        csv.writer(line, lineterminator="").writerow(value)
-        return line.getvalue()
+        return lines.write_list([str(item) for item in value])
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tfstyle.config.validation import ConfigError
+from tfstyle.system import paths
 
 GROUPS = (
     "Files",
@@ -140,8 +141,8 @@ _WRONG = object()
 def _convert(kind: type, value: Any, is_path: bool) -> Any:
     if getattr(value, "ndim", 1) == 0 and hasattr(value, "item"):
         value = value.item()  # a scalar of NumPy
-    if is_path and kind is str and isinstance(value, os.PathLike):
-        value = os.fspath(value)
+    if is_path and kind is str and isinstance(value, str | os.PathLike):
+        value = paths.expand_path(os.fspath(value))
     if kind is float and type(value) is int:
         try:
             return float(value)

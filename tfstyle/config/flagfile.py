@@ -4,10 +4,13 @@ import contextlib
 import functools
 import importlib
 import importlib.resources
+import re
 from importlib import metadata
 
 from tfstyle import __version__
+from tfstyle.config import lines
 from tfstyle.config.validation import ConfigError
+from tfstyle.config.values import FIELDS
 
 FIRST_LINE = "# Made by tfstyle; as a --flagfile it makes the picture again."
 
@@ -38,9 +41,10 @@ def make_text(flag_lines: list[str], facts: dict[str, str]) -> str:
         facts: such as hashes and final losses, one line each.
     """
     named = [f"{name} {version}" for name, version in versions().items()]
-    lines = [FIRST_LINE, f"# versions: {', '.join(named)}"]
-    lines += [f"# {name}: {value}" for name, value in facts.items()]
-    return "\n".join(lines + flag_lines) + "\n"
+    comments = [FIRST_LINE, f"# versions: {', '.join(named)}"]
+    comments += [f"# {name}: {value}" for name, value in facts.items()]
+    written = [lines.write_line(flag, FIELDS) for flag in flag_lines]
+    return "\n".join(comments + written) + "\n"
 
 
 def parse_text(text: str) -> tuple[dict[str, str], dict[str, str]]:
@@ -50,8 +54,10 @@ def parse_text(text: str) -> tuple[dict[str, str], dict[str, str]]:
         text: of a picture. What is not a flag or a fact is left out.
     """
     flags, facts = {}, {}
-    for line in text.removeprefix(FIRST_LINE).splitlines():
-        if line.startswith("--"):
+    for line in re.split(r"\r\n|\r|\n", text.removeprefix(FIRST_LINE)):
+        if line.startswith("--") and "=" in line:
+            with contextlib.suppress(ConfigError):
+                line = lines.read_line(line, FIELDS)
             name, _, value = line[2:].partition("=")
             flags[name] = value
         elif line.startswith("# "):
@@ -112,9 +118,9 @@ def read_preset(name: str) -> list[str]:
             f" Received: preset={name!r:.80}."
         )
     text = (_PACKAGE / "presets" / f"{name}.cfg").read_text(encoding="utf-8")
-    lines = [line for line in text.splitlines() if line.startswith("--")]
+    flags = [line for line in text.splitlines() if line.startswith("--")]
     samples = f"{_PACKAGE}/samples/"
-    return [line.replace("tfstyle/samples/", samples) for line in lines]
+    return [flag.replace("tfstyle/samples/", samples) for flag in flags]
 
 
 def versions() -> dict[str, str]:

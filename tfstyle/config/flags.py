@@ -1,21 +1,22 @@
 """The command line: one flag per RunConfig field, read here only."""
 
 import dataclasses
-import itertools
 import os
-import re
 import sys
 from typing import Any
 
 from absl import flags
 
 from tfstyle import __version__
-from tfstyle.config import flagfile
+from tfstyle.config import lines
+from tfstyle.config.arguments import expand
+from tfstyle.config.arguments import explain_leftover
 from tfstyle.config.config import Config
 from tfstyle.config.fields import kind_of
 from tfstyle.config.help_text import make_help
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
+from tfstyle.config.values import FIELDS
 from tfstyle.config.values import describe_kind
 from tfstyle.config.values import to_tuple
 from tfstyle.errors import one_line
@@ -88,7 +89,8 @@ def parse(
         )
         raise SystemExit(2) from error
     if flag_values["print_flags"].value:
-        _print("\n".join(config.to_flags(only_pixels=True)) + "\n")
+        for flag in config.to_flags(only_pixels=True):
+            _print(lines.write_line(flag, FIELDS) + "\n")
         raise SystemExit(0)
     return config
 
@@ -115,15 +117,10 @@ def read_arguments(
         ConfigError: if a value is wrong.
         ValueError: or absl's `flags.Error`, if a flag is.
     """
-    arguments = flag_values.read_flags_from_files(arguments)
-    arguments = _expand_presets(arguments)
-    arguments = _insert_picture_flags(_drop_retired(arguments))
-    leftover = flag_values(["tfstyle", *arguments])[1:]
+    expanded = expand(arguments)
+    leftover = flag_values(["tfstyle", *expanded])[1:]
     if leftover:
-        raise ConfigError(
-            f"Flags begin with --. Received: {' '.join(leftover)!r}. In a"
-            " flagfile, comments begin with # in the first column."
-        )
+        raise ConfigError(explain_leftover(leftover, expanded))
     return to_config(flag_values)
 
 
@@ -152,86 +149,6 @@ def read_options(arguments: list[str]) -> dict[str, Any]:
         for name in names
         if flag_values[name].present
     }
-
-
-def read_picture_flags(path: str) -> list[str]:
-    """Returns the flags that a picture says it was made with.
-
-    What a picture says is data: only lines of the form `--name=value` are
-    taken, whose name is that of a field that decides pixels. Nothing else is
-    read for it, no flagfile and no output path. A picture that is older than a
-    flag gets that flag's former default.
-
-    Raises:
-        ConfigError: if the picture cannot be read or says nothing.
-    """
-    from tfstyle.images import files as image_files
-
-    try:
-        text = image_files.read_text(path) or ""
-    except image_files.ImageError as error:
-        raise ConfigError(f"`flags_from`: {error}") from error
-    if not text.startswith(flagfile.FIRST_LINE):
-        raise ConfigError(
-            "`flags_from` must be a picture that tfstyle made. Received:"
-            f" {path!r}, which does not say how it was made."
-        )
-    known = {
-        field.name
-        for field in dataclasses.fields(RunConfig)
-        if field.metadata["scope"] != "run"
-    }
-    known |= flagfile.RETIRED.keys()
-    said = {}
-    for line in text.splitlines():
-        flag = re.fullmatch(r"--(\w+)=(.*)", line)
-        if flag and flag[1] in known:
-            said[flag[1]] = flag[2]
-    said = flagfile.modernize(said)
-    return [f"--{name}={value}" for name, value in said.items()]
-
-
-def _expand_presets(arguments: list[str]) -> list[str]:
-    """Puts a preset's flags where it is named; later ones win over them."""
-    expanded, is_name = [], False
-    for argument in arguments:
-        name, is_joined, value = argument.partition("=")
-        if is_name:
-            expanded += flagfile.read_preset(argument)
-            is_name = False
-        elif name not in ("--preset", "-preset"):
-            expanded.append(argument)
-        elif is_joined:
-            expanded += flagfile.read_preset(value)
-        else:
-            is_name = True
-    return expanded
-
-
-def _drop_retired(arguments: list[str]) -> list[str]:
-    """Leaves out flags of former releases.
-
-    Raises:
-        ConfigError: if one of them would change something.
-    """
-    kept = []
-    for argument in arguments:
-        name, _, value = argument.lstrip("-").partition("=")
-        if argument.startswith("-") and name in flagfile.RETIRED:
-            flagfile.check_retired(name, value)
-        else:
-            kept.append(argument)
-    return kept
-
-
-def _insert_picture_flags(arguments: list[str]) -> list[str]:
-    """Puts a picture's flags before the others, which win over them."""
-    inserted = []
-    for argument, following in itertools.pairwise([*arguments, ""]):
-        name, is_joined, path = argument.partition("=")
-        if name in ("--flags_from", "-flags_from"):
-            inserted += read_picture_flags(path if is_joined else following)
-    return [*inserted, *arguments]
 
 
 def to_config(flag_values: flags.FlagValues) -> RunConfig:
@@ -263,6 +180,4 @@ def _explain(error: Exception) -> str:
         )
     if isinstance(error, RecursionError):  # absl seeks one that is alike
         return "A flag's name is too long. In a flagfile, each has its line."
-    if isinstance(error, UnicodeError):
-        return f"The flagfile is not a text file ({text})."
     return text.removeprefix("ERROR:: ")

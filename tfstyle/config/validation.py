@@ -114,15 +114,16 @@ def _check_path(name: str, path: str) -> None:
             f"`{name}` must be a path of this machine. Received: {path!r}."
             " Copy it from there, or to there afterwards, or mount it."
         )
-    if path != path.strip() and path.isprintable():
+    is_held = path.encode(errors="replace").decode() == path
+    if not path or not is_held or re.search(r"[\n\r\0]", path):
+        raise ConfigError(
+            f"`{name}` must be a name in UTF-8, without line breaks."
+            f" Received: {path!r}. Rename the file."
+        )
+    if path != path.strip():
         raise ConfigError(
             f"`{name}` must be a name without spaces at its ends."
             f" Received: {path!r}. Rename the file."
-        )
-    if not path or not path.isprintable():
-        raise ConfigError(
-            f"`{name}` must be a name without line breaks or control"
-            f" characters. Received: {path!r}. Rename the file."
         )
 
 

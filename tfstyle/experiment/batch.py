@@ -21,6 +21,7 @@ from tfstyle.distributed import environment
 from tfstyle.errors import TfstyleError
 from tfstyle.errors import one_line
 from tfstyle.errors import raising_out_of_memory_errors
+from tfstyle.experiment import inputs
 from tfstyle.experiment import resume
 from tfstyle.experiment import run
 from tfstyle.experiment import run_directory
@@ -217,6 +218,7 @@ class _Batch:
         config = job.to_config(
             self._config, workdir_of(self._folder, job.output)
         )
+        config = inputs.expand_image_names(config)
         run.check_images(config)
         config, images = run.read_images(config)
         if self._is_finished(config, images):

@@ -12,6 +12,7 @@ from tfstyle.config.validation import INITS
 from tfstyle.images import files as image_files
 from tfstyle.images.image_list import ImageList
 from tfstyle.images.masks import read_mask
+from tfstyle.images.names import expand_names
 from tfstyle.images.transparency import show
 from tfstyle.images.transparency import weights_of
 from tfstyle.system.loop_progress import LoopProgress
@@ -64,6 +65,17 @@ class ImageFiles:
             for number, mask in enumerate(masks, start=1):
                 described[f"{field} {number}"] = describe_image(mask)
         return described
+
+
+def expand_image_names(config: RunConfig) -> RunConfig:
+    """Returns a config that names the files of folders and patterns.
+
+    Raises:
+        ImageError: if there are none.
+    """
+    fields = ("style_images", "content_masks", "style_masks")
+    named = {name: expand_names(getattr(config, name)) for name in fields}
+    return dataclasses.replace(config, **named)
 
 
 def read_image_files(config: RunConfig) -> ImageFiles:

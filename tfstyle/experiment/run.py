@@ -43,6 +43,7 @@ def run_picture(config: RunConfig, session: Session) -> int:
     Returns:
         The number of the signal that ended the run, or 0.
     """
+    config = inputs.expand_image_names(config)
     check_images(config)
     place = environment.find_cluster(config.strategy)
     if place.index:

@@ -1,0 +1,102 @@
+"""Lines of a flagfile: a flag each, as people write them.
+
+A value may stand in quotes, have spaces around its `=`, and be followed by a
+comment. What `write_line` writes, `read_line` reads as it was.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+
+from tfstyle.config.fields import kind_of
+from tfstyle.config.validation import ConfigError
+
+_FLAG = re.compile(r"--?(\w+)(?:\s*=\s*|\s+)(.*)", re.DOTALL)
+_QUOTED = re.compile(r"""(["'])(.*?)\1(?:\s+#.*)?""", re.DOTALL)
+_COMMENT = re.compile(r"\s#")
+_SECOND_FLAG = re.compile(r"\s--\w+=")
+
+
+def read_line(line: str, fields: dict) -> str | None:
+    """Returns a line's flag as on the command line, `--name=value`.
+
+    Args:
+        line: of a flagfile.
+        fields: of a RunConfig, by name.
+
+    Returns:
+        None if there is no flag in it.
+
+    Raises:
+        ConfigError: if there are two.
+    """
+    line = line.strip()
+    if not line or line.startswith(("#", "//")):
+        return None
+    flag = _FLAG.fullmatch(line)
+    if flag is None:
+        return line
+    name, text = flag.groups()
+    is_list = _is_list(name, fields)
+    quoted = _QUOTED.fullmatch(text)
+    if quoted and (not is_list or quoted[1] == "'"):
+        return f"--{name}={quoted[2]}"
+    comment = _find(_COMMENT, text, is_list)
+    if comment:
+        text = text[: comment.start()]
+    text = re.sub(r"\s+\\$", "", text.rstrip())  # a line of a shell's command
+    if _find(_SECOND_FLAG, text, is_list):
+        raise ConfigError(
+            f"A line may have one flag. Received: {line!r:.200}. Give each its"
+            " own line."
+        )
+    return f"--{name}={text}"
+
+
+def write_line(flag: str, fields: dict) -> str:
+    """Writes a flag so that `read_line` gives it back.
+
+    Args:
+        flag: `--name=value`.
+        fields: of a RunConfig, by name.
+    """
+    name, _, text = flag.partition("=")
+    if _is_list(name.lstrip("-"), fields) or not _is_special(text):
+        return flag
+    quote = "'" if '" #' in text else '"'
+    return f"{name}={quote}{text}{quote}"
+
+
+def write_list(texts: Sequence[str]) -> str:
+    """Writes texts as the value of a list, to be read as CSV."""
+    quoting = csv.QUOTE_MINIMAL
+    if any(_is_special(text) or "'" in text[:1] for text in texts):
+        quoting = csv.QUOTE_ALL
+    line = io.StringIO()
+    csv.writer(line, lineterminator="", quoting=quoting).writerow(texts)
+    return line.getvalue()
+
+
+def _is_list(name: str, fields: dict) -> bool:
+    return name in fields and kind_of(fields[name]) is tuple
+
+
+def _is_special(text: str) -> bool:
+    """Returns whether `read_line` would take a text for something else."""
+    return bool(
+        _QUOTED.fullmatch(text)
+        or _COMMENT.search(text)
+        or _SECOND_FLAG.search(text)
+        or re.search(r"\s\\$", text)
+    )
+
+
+def _find(
+    pattern: re.Pattern[str], text: str, is_list: bool
+) -> re.Match[str] | None:
+    """Finds a pattern; in a list not within an item's quotes."""
+    for found in pattern.finditer(text):
+        if not is_list or text.count('"', 0, found.start()) % 2 == 0:
+            return found
+    return None

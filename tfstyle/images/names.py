@@ -1,0 +1,53 @@
+"""Names of pictures: folders and patterns to the files that they stand for."""
+
+import glob
+import os
+import re
+from collections.abc import Sequence
+
+from absl import logging
+
+from tfstyle.images.files import ImageError
+
+READ_ENDINGS = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff"),
+    *(".bmp", ".gif", ".avif", ".heic", ".heif", ".jp2", ".j2k"),
+    *(".ppm", ".pgm", ".pbm", ".pnm"),
+)
+"""Of the files that count as pictures in a folder."""
+
+
+def expand_names(names: Sequence[str]) -> list[str]:
+    """Puts the pictures of folders, and the files of patterns, in their place.
+
+    They are sorted as people count: `2.jpg` comes before `10.jpg`. A pattern,
+    such as `styles/*.jpg`, is one only if there is no file of that very name.
+
+    Args:
+        names: paths of files or folders, or patterns.
+
+    Raises:
+        ImageError: if a folder has no picture, or a pattern no file.
+    """
+    expanded = []
+    for name in names:
+        is_pattern = glob.has_magic(name) and not os.path.lexists(name)
+        if not is_pattern and not os.path.isdir(name):
+            expanded.append(name)
+            continue
+        pattern = name if is_pattern else os.path.join(glob.escape(name), "*")
+        files = [path for path in glob.glob(pattern) if os.path.isfile(path)]
+        if not is_pattern:
+            files = [p for p in files if p.lower().endswith(READ_ENDINGS)]
+        if not files:
+            what = "No file is named like" if is_pattern else "No picture is in"
+            raise ImageError(f"{what} {name!r}. Name others.")
+        logging.info("%d pictures of %r", len(files), name)
+        expanded += sorted(files, key=_sort_key)
+    return expanded
+
+
+def _sort_key(path: str) -> tuple:
+    """Returns a path's parts, with the numbers in it as numbers."""
+    parts = re.split(r"([0-9]+)", path.casefold())
+    return ([(p.zfill(20) if p.isdigit() else p) for p in parts], path)

@@ -1,0 +1,17 @@
+"""Paths as people and file managers write them."""
+
+import os
+import re
+import urllib.parse
+
+
+def expand_path(path: str) -> str:
+    """Returns a path with its home folder in place of `~`.
+
+    An address of this machine, such as `file:///home/me/a%20b.jpg`, which file
+    managers give, becomes its path.
+    """
+    if re.match("file://(localhost)?/", path, re.IGNORECASE):
+        address = urllib.parse.urlsplit(path)
+        return urllib.parse.unquote(address.path)
+    return os.path.expanduser(path)
