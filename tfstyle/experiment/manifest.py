@@ -181,7 +181,7 @@ def _read_objects(path: str, text: str) -> Iterator[Job]:
             yield Job(row.line, {}, row.error)
             continue
         if not isinstance(row.value, tables.Pairs):
-            yield Job(row.line, {}, "The line must be a JSON object.")
+            yield Job(row.line, {}, tables.NO_OBJECT)
             continue
         pairs = [(_find_name(name), value) for name, value in row.value]
         _check_names(path, row.line, [name for name, _ in pairs])

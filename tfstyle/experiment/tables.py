@@ -20,6 +20,7 @@ from tfstyle.errors import one_line
 
 DELIMITERS = ",;\t|"
 CURLY_QUOTES = "“”„‟"
+NO_OBJECT = 'Each must be a JSON object, such as {"output_image": "x.png"}.'
 MAX_LINE = 1_000_000
 """Characters; a longer line is a mistake rather than a picture."""
 
@@ -148,7 +149,7 @@ def read_json(path: str, text: str) -> list[Row]:
     if any(isinstance(row.value, Pairs) for row in by_line):
         return by_line
     wrong = next(row for row in rows if not isinstance(row.value, Pairs))
-    reason = wrong.error or "Each picture must be a JSON object."
+    reason = wrong.error or NO_OBJECT
     raise ConfigError(f"`manifest` {path!r}, line {wrong.line}: {reason}")
 
 
@@ -186,7 +187,11 @@ def _read_values(text: str, first: int = 1) -> Iterator[Row]:
         except (ValueError, RecursionError) as error:
             if isinstance(error, json.JSONDecodeError):
                 line = first + error.lineno - 1
-            yield Row(line, text, f"The line is no JSON ({_explain(error)}).")
+            yield Row(
+                line,
+                text,
+                f"The line is no JSON ({_explain(error)}). Correct it there.",
+            )
             return
         yield Row(line, value)
         line += text.count("\n", begin, position)
