@@ -172,3 +172,13 @@ def test_wrong_object_of_an_array_takes_no_other(read):
         "The line is no JSON (Expecting ':' delimiter, column 9). Correct it"
         " there."
     )
+
+
+def test_sign_of_comments_within_a_quoted_cell_is_of_its_value(read):
+    (job,) = read('style_images,output_image\n"a.jpg\n#b.jpg",x.png\n')
+    assert job.values["style_images"] == ("a.jpg", "#b.jpg")
+
+
+def test_first_cell_before_a_tab_may_be_empty(read):
+    (job,) = read("seed\toutput_image\n\tx.png\n")
+    assert job.values == {"output_image": "x.png"}
