@@ -165,9 +165,9 @@ MUTATIONS = {
         "system/test_atomic_file.py",
     ),
     "manifest_line": Mutation(
-        "experiment/manifest.py",
-        "        elif any(cells):\n",
-        "        elif any(cells) and line != 3:\n",
+        "experiment/tables.py",
+        "        if any(cells):\n",
+        "        if any(cells) and started[0] != 3:\n",
         "experiment/test_manifest.py",
     ),
     "flag_of_the_text": Mutation(

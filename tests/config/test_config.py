@@ -448,14 +448,17 @@ def test_resolved_keeps_what_is_given():
     assert config.resolved() == config
 
 
-@pytest.mark.parametrize("name", ["a.csv", "b/a.JSONL", "a b.jsonl"])
+@pytest.mark.parametrize("name", ["a.csv", "b/a.JSONL", "a b.json", "a.tsv"])
 def test_config_takes_a_manifest(name):
     assert RunConfig(manifest=name, seed=1, init="a.jpg").manifest == name
 
 
-@pytest.mark.parametrize("name", ["a.json", "a.txt", "csv", "a.csv.gz"])
+@pytest.mark.parametrize("name", ["a.xlsx", "a.ods", "csv", "a.csv.gz"])
 def test_config_refuses_a_manifest_of_another_ending(name):
-    text = f"`manifest` must end in .csv or .jsonl. Received: {name!r}."
+    text = (
+        "`manifest` must end in one of .csv, .tsv, .txt, .json, .jsonl,"
+        f" .ndjson. Received: {name!r}. Save a spreadsheet as CSV."
+    )
     with pytest.raises(ConfigError, match=exactly(text)):
         RunConfig(manifest=name)
 

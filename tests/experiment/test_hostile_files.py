@@ -36,6 +36,7 @@ from tfstyle.experiment import inputs
 from tfstyle.experiment import resume
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.inputs import ImageFiles
+from tfstyle.experiment.manifest import read_manifest
 from tfstyle.experiment.resume import OtherRunError
 from tfstyle.images import files as image_files
 from tfstyle.images.files import ImageError
@@ -196,6 +197,73 @@ def test_parse_refuses_name_of_flag_that_is_too_long(tmp_path):
     path = save_bytes(tmp_path / "a.cfg", b"--" + b"seed" * 1000)
     assert not check_flagfile(path)
     assert "A flag's name is too long." in parse_file(path)[1]
+
+
+# Manifests.
+
+
+def check_manifest(path):
+    """Returns how many of the first pictures of a manifest can be painted."""
+    found = outcome(ConfigError, read_manifest, path)
+    if isinstance(found, ConfigError):
+        assert repr(path) in str(found)
+        return 0
+    base = RunConfig(manifest=path)
+    configs = [
+        outcome(ConfigError, job.to_config, base, "w") for job in found[:99]
+    ]
+    return sum(isinstance(config, RunConfig) for config in configs)
+
+
+TABLE = """sep=;
+# jobs
+output_image;Style Images;seed;content_weight;;
+x.png;"a.jpg,
+b.jpg";5;0,5;;
+y.png;c.jpg
+"""
+OBJECTS = """[{"output_image": "x.png", "style_images": ["a.jpg"], "seed": 5},
+{"output_image": "y.png", "content_image": "ü.jpg", "report": true}]
+"""
+
+
+@often
+def test_read_manifest_raises_config_errors_only(tmp_path, factor):
+    rng = random.Random("manifests")
+    lines = OBJECTS.strip("[]\n")
+    contents = [
+        text.encode(encoding)
+        for text in (TABLE, TABLE.replace(";", "\t"), OBJECTS, lines)
+        for encoding in ("utf-8", "utf-16", "cp1252")
+    ]
+    num_taken = 0
+    for number in range(600 * factor):
+        content = contents[number % len(contents)]
+        content = hostile.mutate(content, rng.choice(contents), rng)
+        path = save_bytes(tmp_path / rng.choice(["a.csv", "a.jsonl"]), content)
+        num_taken += check_manifest(path) > 0
+    assert 0.1 < num_taken / (600 * factor) < 0.9
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "output_image\n" + 'b","\n' * 20_000,
+        'output_image\na,"\n' + '""\n' * 20_000,
+        "output_image\n" + '"a\n' * 20_000,
+        "#\n" * 50_000,
+        '{"a": [1,\n' * 900 + "1,\n" * 20_000,
+        "{" + "\n{" * 20_000,
+        "[" + '{"seed": 1},' * 20_000 + "}]",
+        '{"a": ' + "[" * 500_000,
+        " " * 900_000 + "x",
+        '{"seed":' + "1" * 900_000 + "}",
+        "output_image,num_steps\nx.png," + "1.0" * 40_000,
+        'output_image,style_images\nx.png,"' + " \n" * 60_000 + '"',
+    ],
+)
+def test_time_of_read_manifest_grows_no_faster_than_file(tmp_path, content):
+    check_manifest(save_bytes(tmp_path / "a.csv", content.encode()))
 
 
 # Names.

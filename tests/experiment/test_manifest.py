@@ -9,9 +9,9 @@ import pytest
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.config.values import FIELDS
-from tfstyle.experiment.manifest import MAX_LINE
 from tfstyle.experiment.manifest import Job
 from tfstyle.experiment.manifest import read_manifest
+from tfstyle.experiment.tables import MAX_LINE
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_lines_override_flags_and_defaults_depend_on_both(read):
     assert (config.manifest, config.workdir) == (None, "w")
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_marks_line_ends_and_blank_lines_change_nothing(read, end):
     text = end.join(
         ["", "output_image , seed", "", "x.png, 1", ",", "  ", 'y.png,"2"', ""]
@@ -101,7 +101,6 @@ def test_marks_line_ends_and_blank_lines_change_nothing(read, end):
             "The line must have 2 cells, as the first has. Received: 3. A list"
             " goes in double quotes.",
         ),
-        ("x.png", "The line must have 2 cells, as the first has. Received: 1."),
         ('x.png,"5', "The line is no CSV ("),
         ("x.png,-1", "`seed` must be at least 0. Received: seed=-1."),
         ("a\x1bb.png,1", "`output_image` must be a name without line breaks"),
@@ -119,10 +118,10 @@ def test_wrong_csv_line_is_its_own_failure(read, row, text):
     ("line", "text"),
     [
         ('{"output_image": ', "The line is no JSON (Expecting value"),
-        ("[" * 100_000, "The line is no JSON ("),
+        ('{"seed": ' + "[" * 100_000, "The line is no JSON ("),
         ('{"output_image": "x.png", "seed": NaN}', "The line is no JSON (NaN"),
-        ('["x.png"]', "The line must be a JSON object."),
-        ("7", "The line must be a JSON object."),
+        ('"x.png"', "Each must be a JSON object"),
+        ("7", "Each must be a JSON object"),
         ('{"seed": 1}', "`output_image` is missing."),
         (
             '{"output_image": ["x.png"]}',
@@ -166,7 +165,7 @@ def test_wrong_jsonl_line_is_its_own_failure(read, line, text):
     ("name", "content", "text"),
     [
         ("a.csv", "", "'a.csv' names no picture"),
-        ("a.csv", "\n" * 1_000_000, "names no picture"),
+        ("a.csv", "\n" * 200_000, "names no picture"),
         ("a.csv", "output_image\n", "names no picture"),
         ("a.jsonl", "\n\n", "names no picture"),
         ("a.csv", "seed\n1\n", "must have a column `output_image`"),
@@ -176,9 +175,9 @@ def test_wrong_jsonl_line_is_its_own_failure(read, line, text):
             "line 2: columns must be named as flags are. Received: 'sede'. Did"
             " you mean: seed ?",
         ),
-        ("a.csv", "output_image;seed\n", "Received: 'output_image;seed'"),
+        ("a.csv", "output_image seed\n", "Received: 'output_image seed'"),
         ("a.csv", "output_image,seed,seed\n", "column must be named once"),
-        ("a.csv", '"output_image\n', "must begin with the names"),
+        ("a.csv", '"output_image\n', "must name the columns, such as"),
         ("a.csv", "output_image,flagfile\n", "Received: 'flagfile'"),
         (
             "a.jsonl",
@@ -196,9 +195,13 @@ def test_wrong_jsonl_line_is_its_own_failure(read, line, text):
             "must name every `output_image` once. Received: './x.png' in lines"
             " 2 and 4.",
         ),
-        ("a.csv", b"\x89PNG\r\n\x1a\n", "line 1: must be text in UTF-8"),
-        ("a.csv", "output_image\n".encode("utf-16"), "must be text in UTF-8"),
-        ("a.csv", bytes(1000), "columns must be named as flags are"),
+        ("a.csv", "a.jpg,b.jpg,x.png\n", "line 1: must name the columns"),
+        (
+            "a.csv",
+            ",output_image\n0,x.png\n",
+            "line 2: each column must have a name. Received: '0' in column 1.",
+        ),
+        ("a.json", '{"jobs": []}', "line 1: columns must be named as flags"),
         ("a.csv", "x" * (MAX_LINE + 1), "line 1: a line may have at most"),
         ("a.jsonl", "\n" + "x" * (MAX_LINE + 1), "line 2: a line may have"),
     ],

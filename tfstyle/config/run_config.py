@@ -8,7 +8,7 @@ from tfstyle.config.config import Config
 from tfstyle.config.fields import option
 from tfstyle.config.validation import ConfigError
 
-MANIFEST_ENDINGS = (".csv", ".jsonl")
+MANIFEST_ENDINGS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,8 +59,8 @@ class RunConfig(Config):
     manifest: str | None = option(
         None,
         "Files",
-        "many pictures: a .csv or .jsonl file with one line per picture, whose"
-        " columns are flags",
+        "many pictures: a .csv, .tsv or .jsonl file with one line per picture,"
+        " whose columns are flags",
         scope="run",
         is_path=True,
         of_batch=True,
@@ -182,8 +182,8 @@ def _check_manifest(config: RunConfig) -> None:
         return
     if not config.manifest.lower().endswith(MANIFEST_ENDINGS):
         raise ConfigError(
-            f"`manifest` must end in {' or '.join(MANIFEST_ENDINGS)}."
-            f" Received: {config.manifest!r}."
+            f"`manifest` must end in one of {', '.join(MANIFEST_ENDINGS)}."
+            f" Received: {config.manifest!r}. Save a spreadsheet as CSV."
         )
     for name in (
         "content_image",

@@ -73,5 +73,5 @@ def to_tuple(field: dataclasses.Field, values: list[str]) -> tuple:
     except ValueError as error:
         raise ConfigError(
             f"`{field.name}` must be {describe(field)}."
-            f" Received: {field.name}={','.join(values)!r}."
+            f" Received: {field.name}={','.join(values)!r:.200}."
         ) from error

@@ -5,23 +5,25 @@ anything is painted. What is wrong with one picture's values is kept with its
 line, and is that picture's failure only.
 """
 
-import csv
 import dataclasses
 import difflib
-import json
 import os
+import re
 from collections.abc import Iterator
 from typing import Any
 
+from absl import logging
+
+from tfstyle.config.fields import item_kind_of
+from tfstyle.config.fields import kind_of
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.config.values import FIELDS
 from tfstyle.config.values import parse_json
 from tfstyle.config.values import parse_text
 from tfstyle.errors import one_line
-
-MAX_LINE = 1_000_000
-"""Bytes; a longer line is a mistake rather than a picture."""
+from tfstyle.experiment import tables
+from tfstyle.experiment.text_files import read_text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,19 +62,27 @@ class Job:
 
 
 def read_manifest(path: str) -> list[Job]:
-    """Reads the lines of a manifest; empty ones are none.
+    """Reads the rows of a manifest.
 
     Args:
-        path: of a file in UTF-8. In a `.csv` the first line names the columns;
-            cells read as flags do, an empty one leaves the flag as it is. In a
-            `.jsonl` every line is an object; null leaves the flag as it is.
+        path: of a text file. If its name ends as JSON does, or it begins with a
+            brace or bracket, it is JSON: objects, in lines or in an array;
+            null leaves the flag as it is. Else it is a table, whose first row
+            names the columns; cells read as flags do, an empty one leaves the
+            flag as it is. In both, lines that begin with # are comments.
 
     Raises:
-        ConfigError: if it cannot be read, has no line, names what is no flag
+        ConfigError: if it cannot be read, has no row, names what is no flag
             or belongs to the whole batch, or an output twice.
     """
-    rows = _read_csv if path.lower().endswith(".csv") else _read_jsonl
-    jobs = list(rows(path))
+    text = read_text(path)
+    if num_comments := len(re.findall(r"(?m)^[ \t]*#", text)):
+        logging.info("%r: comments (lines with #): %d", path, num_comments)
+    is_json = path.lower().endswith((".json", ".jsonl", ".ndjson"))
+    is_json = is_json or re.match(r"\s*[\[{]", text) is not None
+    jobs = list(
+        _read_objects(path, text) if is_json else _read_cells(path, text)
+    )
     if not jobs:
         raise ConfigError(
             f"`manifest` {path!r} names no picture. Give each a line."
@@ -85,74 +95,98 @@ def read_manifest(path: str) -> list[Job]:
             output = os.path.realpath(job.output)
         except ValueError:
             continue  # no name of a file; the job's own failure
-        first = first_lines.setdefault(output, job.line)
-        if first != job.line:
+        first = first_lines.setdefault(output, job)
+        if first is not job:
             raise ConfigError(
                 f"`manifest` {path!r} must name every `output_image` once."
-                f" Received: {job.output!r:.200} in lines {first} and"
+                f" Received: {job.output!r:.200} in lines {first.line} and"
                 f" {job.line}."
             )
     return jobs
 
 
-def _read_csv(path: str) -> Iterator[Job]:
-    names = None
-    for line, text in _read_lines(path):
-        try:
-            (cells,) = csv.reader([text], strict=True, skipinitialspace=True)
-        except csv.Error as error:
-            if names is None:
-                raise ConfigError(
-                    f"`manifest` {path!r} must begin with the names of its"
-                    f" columns. Received: line {line}, {one_line(text, 80)!r}."
-                ) from error
-            yield Job(line, {}, f"The line is no CSV ({error}).")
+def _read_cells(path: str, text: str) -> Iterator[Job]:
+    """Yields the jobs of a table."""
+    delimiter, text = tables.find_delimiter(
+        path, text, lambda cell: _find_name(cell) in FIELDS
+    )
+    rows = tables.read_table(path, text, delimiter)
+    header = next(rows, None)
+    if header is None:
+        return
+    names = [] if header.error else list(map(_find_name, header.value))
+    if not any(name in FIELDS for name in names):
+        received = header.value if header.error else ", ".join(header.value)
+        raise ConfigError(
+            f"`manifest` {path!r}, line {header.line}: must name the columns,"
+            " such as content_image,style_images,output_image. Received:"
+            f" {one_line(received, 80)!r}."
+        )
+    _check_names(path, header.line, list(filter(None, names)))
+    if "output_image" not in names:
+        raise ConfigError(
+            f"`manifest` {path!r} must have a column `output_image`."
+            f" Received: {one_line(', '.join(names))}."
+        )
+    while not names[-1]:
+        names.pop()
+    for row in rows:
+        error = row.error or _check_cells(row.value, len(names), delimiter)
+        if error:
+            yield Job(row.line, {}, error)
             continue
-        cells = [cell.strip() for cell in cells]
-        if names is None:
-            names = cells
-            _check_names(path, line, names)
-            if "output_image" not in names:
+        given = {}
+        for column, cell in enumerate(row.value[: len(names)]):
+            if cell and not names[column]:
                 raise ConfigError(
-                    f"`manifest` {path!r} must have a column `output_image`."
-                    f" Received: {one_line(', '.join(names))}."
+                    f"`manifest` {path!r}, line {row.line}: each column must"
+                    f" have a name. Received: {one_line(cell, 80)!r} in column"
+                    f" {column + 1}. Name it as a flag, or leave it out."
                 )
-        elif len(cells) != len(names):
-            error = (
-                f"The line must have {len(names)} cells, as the first has."
-                f" Received: {len(cells)}. A list goes in double quotes."
-            )
-            yield Job(line, {}, error)
-        elif any(cells):
-            texts = dict(zip(names, cells, strict=True))
-            given = {name: text for name, text in texts.items() if text}
-            yield _make_job(line, given, parse_text)
+            if cell:
+                given[names[column]] = cell
+        yield _make_job(row.line, given, _parse_cell)
 
 
-def _read_jsonl(path: str) -> Iterator[Job]:
-    for line, text in _read_lines(path):
-        try:
-            pairs = json.loads(
-                text, object_pairs_hook=_Pairs, parse_constant=_refuse_constant
+def _check_cells(cells: list[str], num_names: int, delimiter: str) -> str:
+    """Returns why the cells of a row are wrong, or nothing.
+
+    Fewer cells than names are right: spreadsheets leave out empty ones at the
+    end, or add some.
+    """
+    for cell in cells:
+        quotes = {cell[:1], cell[-1:]} & set(tables.CURLY_QUOTES)
+        if quotes and not os.path.exists(cell):
+            return (
+                f"{quotes.pop()} is a curly quote, which would be part of the"
+                f" value. Received: {one_line(cell, 80)}. Type straight quotes."
             )
-        except (ValueError, RecursionError) as error:
-            reason = one_line(str(error))
-            yield Job(line, {}, f"The line is no JSON ({reason}).")
+    if not any(cells[num_names:]):
+        return ""
+    hint = (
+        "A list goes in double quotes."
+        if delimiter == ","
+        else "The items of a list have commas between them."
+    )
+    return (
+        f"The line must have {num_names} cells, as the first has."
+        f" Received: {len(cells)}. {hint}"
+    )
+
+
+def _read_objects(path: str, text: str) -> Iterator[Job]:
+    """Yields the jobs of JSON."""
+    for row in tables.read_json(path, text):
+        if row.error:
+            yield Job(row.line, {}, row.error)
             continue
-        if not isinstance(pairs, _Pairs):
-            yield Job(line, {}, "The line must be a JSON object.")
+        if not isinstance(row.value, tables.Pairs):
+            yield Job(row.line, {}, tables.NO_OBJECT)
             continue
-        _check_names(path, line, [name for name, _ in pairs])
+        pairs = [(_find_name(name), value) for name, value in row.value]
+        _check_names(path, row.line, [name for name, _ in pairs])
         given = {name: value for name, value in pairs if value is not None}
-        yield _make_job(line, given, parse_json)
-
-
-class _Pairs(list):
-    """The names and values of a JSON object; a name may come twice."""
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number")
+        yield _make_job(row.line, given, parse_json)
 
 
 def _make_job(line: int, given: dict[str, Any], read) -> Job:
@@ -166,6 +200,45 @@ def _make_job(line: int, given: dict[str, Any], read) -> Job:
     if "output_image" not in values:
         return Job(line, values, "`output_image` is missing. Give each one.")
     return Job(line, values)
+
+
+def _parse_cell(name: str, text: str) -> Any:
+    """Reads a cell as a flag is read, and numbers as spreadsheets write them.
+
+    Line breaks separate items of a list too. An integer may be `5.0`; a number
+    by itself may have a decimal comma, unless it looks like thousands (1,000).
+
+    Raises:
+        ConfigError: if it is not of the field's kind.
+    """
+    kind = item = kind_of(FIELDS[name])
+    if kind is tuple:
+        item = item_kind_of(FIELDS[name])
+        parts = [part.strip().removesuffix(",") for part in text.split("\n")]
+        text = ",".join(filter(None, parts))
+    if item is int:
+        text = re.sub(r"(?<=\d)\.0(?=,|$)", "", text)
+    is_thousands = re.fullmatch(r"[-+]?[1-9]\d{0,2},\d{3}", text)
+    if kind is float and not is_thousands:
+        text = re.sub(r"^([-+]?\d+),(\d+(?:[eE][-+]?\d+)?)$", r"\1.\2", text)
+    try:
+        return parse_text(name, text)
+    except ConfigError as error:
+        if item in (int, float) and "," in text:
+            hint = "Decimals have a point; a comma separates items of a list."
+            raise ConfigError(f"{error} {hint}") from error
+        raise
+
+
+_NAMES = {re.sub(r"[\W_]", "", name): name for name in FIELDS}
+
+
+def _find_name(column: str) -> str:
+    """Returns the flag that a column is of; the column itself if of none.
+
+    Capitals, spaces, dashes and other signs make no difference.
+    """
+    return _NAMES.get(re.sub(r"[\W_]", "", column).lower(), column)
 
 
 def _check_names(path: str, line: int, names: list[str]) -> None:
@@ -189,37 +262,3 @@ def _check_names(path: str, line: int, names: list[str]) -> None:
             f"{where} each column must be named once. Received:"
             f" {one_line(', '.join(names))}."
         )
-
-
-def _read_lines(path: str) -> Iterator[tuple[int, str]]:
-    """Yields number and text of every line that is not blank.
-
-    Raises:
-        ConfigError: if the file cannot be read or is no text.
-    """
-    try:
-        if os.path.exists(path) and not os.path.isfile(path):
-            raise OSError("not a regular file")
-        with open(path, "rb") as file:
-            number = 0
-            while data := file.readline(MAX_LINE + 1):
-                number += 1
-                if len(data) > MAX_LINE:
-                    raise ConfigError(
-                        f"`manifest` {path!r}, line {number}: a line may have"
-                        f" at most {MAX_LINE} bytes. Give each picture its own."
-                    )
-                text = data.decode("utf-8-sig" if number == 1 else "utf-8")
-                if text.strip():
-                    yield number, text.strip()
-    except OSError as error:
-        reason = error.strerror or error
-        raise ConfigError(
-            f"`manifest` {path!r} cannot be read ({reason}). Check the path;"
-            " it is taken from the current folder."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"`manifest` {path!r}, line {number}: must be text in UTF-8"
-            f" ({error.reason}). Save it anew."
-        ) from error
