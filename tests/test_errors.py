@@ -75,3 +75,10 @@ def test_every_message_is_made_of_sentences():
         assert text.endswith((".", "{}")), place
         assert not set("!\n") & set(text), place
         assert "please" not in text.lower(), place
+
+
+def test_escape_controls_leaves_letters_of_all_kinds():
+    text = "a\u202fb\u00a0\u65b0\u3000\u200d\u00ad \U0001f468\n\tend"
+    assert errors.escape_controls(text) == text
+    hostile = errors.escape_controls("a\x1b[2J\x9b\r\u202eb\u2067\0")
+    assert hostile == r"a\x1b[2J\x9b\r\u202eb\u2067\x00"

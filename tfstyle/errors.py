@@ -1,10 +1,14 @@
 """Errors that are expected, and how they are printed."""
 
 import contextlib
+import re
 import sys
 from collections.abc import Iterator
 
 LONGEST = 200
+_CONTROLS = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
 
 
 class TfstyleError(Exception):
@@ -62,6 +66,15 @@ def raising_out_of_memory_errors() -> Iterator[None]:
             f"There is not enough memory ({one_line(str(error))}). Give"
             " --tile_size=auto, a smaller --image_size or --optimizer=adam."
         ) from error
+
+
+def escape_controls(text: str) -> str:
+    """Escapes what moves a terminal's cursor or turns the writing around.
+
+    Args:
+        text: of any origin; its line breaks and tabs stay.
+    """
+    return _CONTROLS.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def one_line(text: str, longest: int = LONGEST) -> str:

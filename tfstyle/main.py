@@ -13,6 +13,7 @@ from absl import logging
 from tfstyle.config import flags as config_flags
 from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import TfstyleError
+from tfstyle.errors import escape_controls
 from tfstyle.errors import one_line
 from tfstyle.errors import raising_out_of_memory_errors
 
@@ -20,6 +21,14 @@ FLAGS = flags.FlagValues()
 """Not absl's global ones: other programs may import this module."""
 config_flags.define_flags(FLAGS)
 flags.DEFINE_integer("verbosity", 0, "", short_name="v", flag_values=FLAGS)
+
+
+class _Formatter(standard_logging.Formatter):
+    """Writes messages alone; names of files in them cannot steer a terminal."""
+
+    def format(self, record: standard_logging.LogRecord) -> str:
+        """Returns the line of a record."""
+        return escape_controls(super().format(record))
 
 
 def main(config: RunConfig) -> int:
@@ -30,7 +39,7 @@ def main(config: RunConfig) -> int:
 def run_expecting_errors(work: Callable[[], int]) -> int:
     """Returns the status of some work; expected errors are one line."""
     handler = logging.get_absl_handler()
-    handler.setFormatter(standard_logging.Formatter("%(message)s"))
+    handler.setFormatter(_Formatter("%(message)s"))
     try:
         with raising_out_of_memory_errors():
             return work()

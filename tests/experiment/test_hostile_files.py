@@ -28,6 +28,7 @@ from hypothesis import strategies as st
 
 from tests import ROOT
 from tests import hostile
+from tfstyle.config import flagfile
 from tfstyle.config import flags as config_flags
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
@@ -271,7 +272,14 @@ def test_time_of_read_manifest_grows_no_faster_than_file(tmp_path, content):
 
 @pytest.mark.parametrize(
     "name",
-    ["a b.png", "a, b.png", 'the "a".png', "ä猫\U0001f600.png", "-a=#'.png"],
+    [
+        "a b.png",
+        "a, b.png",
+        'the "a".png',
+        "ä猫\U0001f600.png",
+        "-a=#'.png",
+        "a #1.png",
+    ],
 )
 def test_pictures_of_any_name_are_read_as_a_flagfile_says(
     tmp_path, monkeypatch, name
@@ -280,8 +288,8 @@ def test_pictures_of_any_name_are_read_as_a_flagfile_says(
     write_image(name, np.zeros((16, 17, 3), np.uint8))
     fields = ("style_images", "content_masks", "style_masks")
     config = RunConfig(content_image=name, **{key: [name] for key in fields})
-    lines = "\n".join(config.to_flags())
-    path = save_bytes(tmp_path / "flags.cfg", lines.encode())
+    text = flagfile.make_text(config.to_flags(), {})
+    path = save_bytes(tmp_path / "flags.cfg", text.encode())
     assert parse_file(path) == config
     images = inputs.read_image_files(config)
     assert images.content.shape == (16, 17, 3)
@@ -291,7 +299,9 @@ def test_pictures_of_any_name_are_read_as_a_flagfile_says(
 @pytest.mark.parametrize("field", ["content_masks", "style_masks"])
 def test_name_of_two_lines_is_refused_by_its_field(field):
     name = "a\n--seed=1"
-    with pytest.raises(ConfigError, match=f"`{field}` must be a name without"):
+    with pytest.raises(
+        ConfigError, match=f"`{field}` must be a name in UTF-8, without"
+    ):
         RunConfig(**{field: [name]})
 
 

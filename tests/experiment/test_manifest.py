@@ -103,7 +103,7 @@ def test_marks_line_ends_and_blank_lines_change_nothing(read, end):
         ),
         ('x.png,"5', "The line is no CSV ("),
         ("x.png,-1", "`seed` must be at least 0. Received: seed=-1."),
-        ("a\x1bb.png,1", "`output_image` must be a name without line breaks"),
+        ("a\x85b.png,x", "`seed` must be an integer."),
     ],
 )
 def test_wrong_csv_line_is_its_own_failure(read, row, text):

@@ -83,14 +83,14 @@ def _check_typing(argument: str) -> None:
         plain = argument.lstrip(_DASHES + "-")
         raise ConfigError(
             f"Flags begin with two hyphens. Received: {argument!r:.200}, with a"
-            f" dash as in print. Type --{plain:.100}"
+            f" dash as in print. Type --{plain:.100}."
         )
     value = argument.partition("=")[2]
     is_quoted = value[:1] in _QUOTES and value[-1:] in _QUOTES
     if len(value) > 1 and is_quoted and not os.path.lexists(value):
         raise ConfigError(
             f"A value stands in straight quotes. Received: {argument!r:.200},"
-            ' with quotes as in print. Type "'
+            ' with quotes as in print. Type ".'
         )
 
 
@@ -128,7 +128,7 @@ def _check_twice(arguments: list[str], where: str) -> None:
         if count > 1 and name in FIELDS and kind_of(FIELDS[name]) is tuple:
             raise ConfigError(
                 f"`{name}` is given {count} times{where}. Give it once, its"
-                f" values separated by commas: --{name}=first,second"
+                f" values separated by commas: --{name}=first,second."
             )
 
 

@@ -97,6 +97,7 @@ def parse(
 
 def _print(text: str) -> None:
     """Writes to stdout, whose reader may have enough, such as `head`."""
+    sys.stdout.reconfigure(encoding="utf-8")  # as flagfiles are
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
