@@ -39,6 +39,7 @@ from tfstyle.config import flags as config_flags
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.images import files as image_files
+from tfstyle.images import records
 from tfstyle.images.saving import write_image
 from tfstyle.main import run_expecting_errors
 from tfstyle.system import atomic_file
@@ -257,7 +258,7 @@ def _add_errors(cells, found: list[dict]) -> None:
 
 def _read_result(path: str) -> dict[str, Any]:
     """Reads from a picture what its run came to."""
-    _, facts = flagfile.parse_text(image_files.read_text(path) or "")
+    _, facts = flagfile.parse_text(records.read_text(path) or "")
     values = dict(pair.split("=") for pair in facts["result"].split())
     counts = {n: int(values.pop(n)) for n in ("step", "evaluations")}
     return counts | {"losses": {n: float(v) for n, v in values.items()}}

@@ -17,6 +17,7 @@ from PIL import Image
 import tfstyle
 from tfstyle.errors import TfstyleError
 from tfstyle.images import files as image_files
+from tfstyle.images import records
 
 SMALL = {"weights": "random", "image_size": 32, "num_steps": 3}
 SCENE, STROKES = tfstyle.sample("scene"), tfstyle.sample("strokes")
@@ -63,10 +64,19 @@ def test_files_give_the_same_and_are_named_in_the_picture(
 ):
     found = stylizer(str(paths[0]), paths[1])
     np.testing.assert_array_equal(found.pixels, result.pixels)
-    found.save(tmp_path / "out.png")
-    text = image_files.read_text(str(tmp_path / "out.png"))
-    assert f"--content_image={paths[0]}\n" in text
-    assert f"--style_images={paths[1]}\n" in text
+    for metadata, names in (
+        ("full", paths),
+        ("names", [path.name for path in paths]),
+    ):
+        found.save(tmp_path / "out.png", metadata=metadata)
+        text = records.read_text(str(tmp_path / "out.png"))
+        assert f"--content_image={names[0]}\n" in text
+        assert f"--style_images={names[1]}\n" in text
+    found.save(tmp_path / "out.png", metadata="none")
+    assert image_files.read_text(str(tmp_path / "out.png")) is None
+    assert records.read_text(str(tmp_path / "out.png")).startswith(text)
+    with pytest.raises(tfstyle.ConfigError, match=r"`metadata`.*'some'"):
+        found.save(tmp_path / "out.png", metadata="some")
     result.save(tmp_path / "arrays.jpg")
     text = image_files.read_text(str(tmp_path / "arrays.jpg"))
     assert "--content_image" not in text
@@ -80,7 +90,7 @@ def test_program_makes_the_picture_of_a_result_again(paths, tmp_path):
     command = [sys.executable, "-m", "tfstyle.main"]
     flags = [f"--flags_from={saved}", f"--output_image={again}"]
     workdir = f"--workdir={tmp_path / 'run'}"
-    subprocess.run([*command, *flags, workdir], check=True)
+    subprocess.run([*command, *flags, workdir], check=True, cwd=tmp_path)
     assert again.read_bytes() == saved.read_bytes()
 
 

@@ -19,6 +19,7 @@ from tfstyle.config.validation import ConfigError
 
 FIELDS = {field.name: field for field in dataclasses.fields(RunConfig)}
 NOT_OF_THE_PICTURE = {
+    "metadata",
     "shard",
     "output_image",
     "max_image_pixels",
@@ -507,6 +508,7 @@ def test_to_flags_writes_every_field_that_has_a_value():
         "--num_levels=auto",
         "--seed=0",
         "--overwrite=false",
+        "--metadata=names",
         "--log_every_steps=10",
         "--image_every_steps=0",
         "--checkpoint_every_steps=50",

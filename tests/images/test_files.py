@@ -934,8 +934,8 @@ def test_write_image_leaves_the_previous_file_when_the_disk_is_full(
 
 @pytest.mark.parametrize(
     ("ending", "width", "text"),
-    [(".webp", 16384, ""), (".jpg", 65501, ""), (".jpg", 16, "a" * 70000)],
-    ids=["webp's side", "jpeg's side", "jpeg's exif"],
+    [(".webp", 16384, ""), (".jpg", 65501, "")],
+    ids=["webp's side", "jpeg's side"],
 )
 def test_write_image_refuses_what_the_format_cannot_hold(
     tmp_path, ending, width, text

@@ -11,7 +11,9 @@ from PIL import Image
 
 from tfstyle.api.options import values_of
 from tfstyle.config.config import Config
+from tfstyle.config.run_config import METADATA
 from tfstyle.config.run_config import RunConfig
+from tfstyle.config.validation import ConfigError
 from tfstyle.experiment import provenance
 from tfstyle.images.resize import resize
 from tfstyle.images.saving import check_side
@@ -77,7 +79,9 @@ class Picture:
         """Of the picture, pixels."""
         return self.pixels.shape[1]
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(
+        self, path: str | os.PathLike[str], *, metadata: str = "names"
+    ) -> None:
         """Writes the picture with its flags, hashes and losses inside.
 
         `tfstyle --flags_from=PICTURE` and `Config.from_picture` read them. The
@@ -86,25 +90,34 @@ class Picture:
         Args:
             path: ends in .png, .jpg, .webp or .tif. A file that is there is
                 replaced, atomically.
+            metadata: `full`: with the paths of files inside; `names`: with
+                their names only; `none`: nothing inside, and the names in a
+                file beside it, whose name has `.cfg` added.
 
         Raises:
+            ConfigError: if `metadata` is none of these.
             ImageError: if the ending is unknown or the file cannot be written.
         """
         alpha = self._source.alpha
         if alpha is not None:
             alpha = resize(alpha, self.height, self.width)
+        if metadata not in METADATA:
+            raise ConfigError(
+                f"`metadata` must be one of {', '.join(METADATA)}. Received:"
+                f" {metadata!r:.80}."
+            )
         path = expand_path(os.fspath(path))
         check_side(path, self.height, self.width)
-        write_image(path, self.pixels, alpha, self._text())
+        write_image(path, self.pixels, alpha, *self._texts(metadata))
 
-    def _text(self) -> str:
+    def _texts(self, metadata: str) -> tuple[str, str]:
         facts = self._source.facts | provenance.describe_result(
             self.losses, self.step, self.evaluations
         )
         config = self._repeating_config()
         if self._source.files:
             config = RunConfig(**values_of(config) | self._source.files)
-        return provenance.make_text(config, facts)
+        return provenance.make_published_texts(config, facts, metadata)
 
     def _repeating_config(self) -> Config:
         """Returns the config of a run that ends with this picture."""

@@ -50,12 +50,13 @@ def read_picture_flags(path: str) -> list[str]:
     Raises:
         ConfigError: if the picture cannot be read or says nothing.
     """
-    from tfstyle.images import files as image_files
+    from tfstyle.images import records
+    from tfstyle.images.files import ImageError
 
     path = expand_path(path)
     try:
-        text = image_files.read_text(path) or ""
-    except image_files.ImageError as error:
+        text = records.read_text(path) or ""
+    except ImageError as error:
         raise ConfigError(f"`flags_from`: {error}") from error
     if not text.startswith(flagfile.FIRST_LINE):
         raise ConfigError(

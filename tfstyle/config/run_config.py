@@ -8,6 +8,7 @@ from tfstyle.config.config import Config
 from tfstyle.config.fields import option
 from tfstyle.config.validation import ConfigError
 
+METADATA = ("full", "names", "none")
 MANIFEST_ENDINGS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson")
 
 
@@ -86,6 +87,15 @@ class RunConfig(Config):
         "Output",
         "replace an output that another run made",
         scope="run",
+    )
+    metadata: str = option(
+        "names",
+        "Output",
+        "what a picture says of how it was made; full: flags with the paths of"
+        " files; names: only their names; none: nothing, and a file beside it"
+        " does",
+        scope="run",
+        choices=METADATA,
     )
     log_every_steps: int = option(
         10,

@@ -15,7 +15,7 @@ from tfstyle.config.values import FIELDS
 from tfstyle.config.values import parse_text
 from tfstyle.experiment.inputs import ImageFiles
 
-NOT_OF_IMAGES = {"versions", "weights", "result", "replicas"}
+NOT_OF_IMAGES = {"versions", "weights", "result", "replicas", "picture"}
 """Facts in a picture's text that are not hashes of its images."""
 
 

@@ -99,13 +99,15 @@ class Outputs(contextlib.ExitStack):
         config = self._config
         if not result.is_complete:
             config = provenance.repeat_steps(config, result.steps)
-        text = provenance.make_text(config, facts)
+        text, record = provenance.make_published_texts(
+            config, facts, self._config.metadata
+        )
         path = self._config.output_image
         path = path or os.path.join(self._folder, "output.png")
-        self._write_picture(path, result.pixels, text)
-        self._write_flags(text)
+        self._write_picture(path, result.pixels, text, record)
+        self._write_flags(provenance.make_text(config, facts))
         if self._config.report:
-            self._write_report(result, facts, text)
+            self._write_report(result, facts, text or record)
         return path
 
     def _add_events(self) -> None:
@@ -123,7 +125,9 @@ class Outputs(contextlib.ExitStack):
                 EverySteps(config.image_every_steps, write_image)
             )
 
-    def _write_picture(self, path: str, pixels: np.ndarray, text: str) -> None:
+    def _write_picture(
+        self, path: str, pixels: np.ndarray, text: str, record: str
+    ) -> None:
         """Writes the picture, elsewhere if it must be.
 
         Raises:
@@ -133,23 +137,25 @@ class Outputs(contextlib.ExitStack):
         if alpha is not None:
             alpha = resize(alpha, *pixels.shape[:2])
         try:
-            write_image(path, pixels, alpha, text)
+            write_image(path, pixels, alpha, text, record)
         except image_files.ImageError as error:
-            other = self._save_elsewhere(pixels, alpha, text)
+            other = self._save_elsewhere(pixels, alpha, text, record)
             if other is None:
                 raise
             raise WriteError(
                 f"{error} It was saved as {other!r} instead."
             ) from error
 
-    def _save_elsewhere(self, pixels, alpha, text: str) -> str | None:
+    def _save_elsewhere(
+        self, pixels, alpha, text: str, record: str
+    ) -> str | None:
         """Writes the picture where it can be; returns its path, if there is."""
         name = f"tfstyle-{secrets.token_hex(4)}.png"
         for find_folder in (lambda: self._folder, tempfile.gettempdir):
             # There may be no folder for temporary files either.
             with contextlib.suppress(OSError, image_files.ImageError):
                 path = os.path.join(find_folder(), name)
-                write_image(path, pixels, alpha, text)
+                write_image(path, pixels, alpha, text, record)
                 return path
         return None
 

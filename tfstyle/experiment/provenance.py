@@ -1,6 +1,7 @@
 """Provenance: the text in a picture that says how it was made."""
 
 import dataclasses
+import os
 from collections.abc import Sequence
 
 from tfstyle.config import flagfile
@@ -36,3 +37,32 @@ def repeat_steps(config: Config, steps: Sequence[int]) -> Config:
 def make_text(config: Config, facts: dict[str, str]) -> str:
     """Returns a flagfile that makes a picture again, with facts as comments."""
     return flagfile.make_text(config.to_flags(only_pixels=True), facts)
+
+
+def make_published_texts(
+    config: Config, facts: dict[str, str], metadata: str
+) -> tuple[str, str]:
+    """Returns the text inside a picture, and that of the record beside it.
+
+    Args:
+        config: of the run.
+        facts: by name.
+        metadata: `full`: inside, with the paths of files; `names`: inside,
+            with their names only; `none`: beside, with their names only.
+    """
+    if metadata == "full":
+        return make_text(config, facts), ""
+    named, changes = dict(facts), {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if not field.metadata["is_path"] or field.metadata["scope"] == "run":
+            continue
+        if isinstance(value, str):
+            changes[field.name] = os.path.basename(value)
+            if field.name == "weights" and "weights" in named:
+                fact = named["weights"].replace(value, changes["weights"])
+                named["weights"] = fact
+        elif value:
+            changes[field.name] = [os.path.basename(path) for path in value]
+    text = make_text(dataclasses.replace(config, **changes), named)
+    return (text, "") if metadata == "names" else ("", text)

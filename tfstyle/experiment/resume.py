@@ -13,7 +13,8 @@ from tfstyle.experiment.checkpoint import Checkpoint
 from tfstyle.experiment.checkpoint import read_latest
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.inputs import ImageFiles
-from tfstyle.images import files as image_files
+from tfstyle.images import records
+from tfstyle.images.files import ImageError
 from tfstyle.training.state import CheckpointError
 
 FOLDER = "checkpoints"
@@ -128,8 +129,8 @@ def is_finished(
         hash_weights: gives the SHA-256 of the weights; asked last.
     """
     try:
-        made = RunIdentity.from_text(image_files.read_text(config.output_image))
-    except image_files.ImageError:
+        made = RunIdentity.from_text(records.read_text(config.output_image))
+    except ImageError:
         return False
     asked = RunIdentity.of_run(config, images)
     return (

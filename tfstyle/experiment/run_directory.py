@@ -12,7 +12,8 @@ from tfstyle.config.validation import ConfigError
 from tfstyle.errors import WriteError
 from tfstyle.errors import raising_write_errors
 from tfstyle.experiment.identity import RunIdentity
-from tfstyle.images import files as image_files
+from tfstyle.images import records
+from tfstyle.images.files import ImageError
 from tfstyle.images.saving import WRITE_ENDINGS
 from tfstyle.system import atomic_file
 from tfstyle.system import file_lock
@@ -177,8 +178,8 @@ def _check_writable(folder: str) -> None:
 def _check_replaceable(path: str, workdir: str | None) -> None:
     """Lets only a picture be replaced that the same workdir's run made."""
     try:
-        made_by = RunIdentity.from_text(image_files.read_text(path))
-    except image_files.ImageError:
+        made_by = RunIdentity.from_text(records.read_text(path))
+    except ImageError:
         made_by = None
     if workdir is not None and made_by is not None:
         for flags in _flags_of_runs(workdir):

@@ -7,6 +7,7 @@ from absl import logging
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from tfstyle.images import records
 from tfstyle.images.files import CHARSETS
 from tfstyle.images.files import EXIF_IFD
 from tfstyle.images.files import MAX_SIDE
@@ -18,7 +19,10 @@ from tfstyle.system import atomic_file
 
 WRITE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 ALPHA_ENDINGS = (".png", ".webp", ".tif", ".tiff")
+JPEG_ENDINGS = (".jpg", ".jpeg")
 MAX_WEBP_SIDE = 16383
+MAX_JPEG_EXIF = 65533
+"""Bytes; the longest segment of a JPEG."""
 
 
 def write_image(
@@ -26,6 +30,7 @@ def write_image(
     pixels: np.ndarray,
     alpha: np.ndarray | None = None,
     text: str = "",
+    record: str = "",
 ) -> None:
     """Writes an image file, atomically; missing folders are made.
 
@@ -37,6 +42,9 @@ def write_image(
         alpha: uint8 `[H, W]`; where the format cannot hold it the picture is
             laid on white, with a warning.
         text: kept as iTXt `tfstyle` in a PNG, as EXIF UserComment elsewhere.
+            One that is too long for a JPEG becomes the record.
+        record: a text that is kept in a file beside the picture; without one,
+            a former picture's record is removed.
 
     Raises:
         ImageError: if the ending is unknown or the file cannot be written.
@@ -57,10 +65,21 @@ def write_image(
         pixels = np.dstack([pixels, alpha])
     image = Image.fromarray(pixels)
     options = _save_options(ending, text)
+    if ending in JPEG_ENDINGS and len(options.get("exif", b"")) > MAX_JPEG_EXIF:
+        logging.warning(
+            "The text of %r is too long for a JPEG; it is in %r.",
+            path,
+            path + records.ENDING,
+        )
+        options, record = _save_options(ending, ""), text
     try:
         os.makedirs(os.path.dirname(os.path.realpath(path)), exist_ok=True)
         with atomic_file.replacing(path) as temporary:
             image.save(temporary, **options)
+            if record:
+                records.write_record(path, record, temporary)
+        if not record:
+            records.remove_record(path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ImageError(
@@ -95,10 +114,10 @@ def _save_options(ending: str, text: str) -> dict:
         comment = charset + text.encode(CHARSETS[charset])
         exif[EXIF_IFD] = exif.get_ifd(EXIF_IFD)  # TIFF wants it said twice
         exif[EXIF_IFD][USER_COMMENT] = comment
-    if ending in (".jpg", ".jpeg"):
+    if ending in JPEG_ENDINGS:
         options = {"format": "JPEG", "quality": 95, "subsampling": 0}
     elif ending == ".webp":
         options = {"format": "WEBP", "lossless": True, "exact": True}
     else:
         options = {"format": "TIFF"}  # libtiff's compressors drop the EXIF
-    return options | ({"exif": exif} if text else {})
+    return options | ({"exif": exif.tobytes()} if text else {})

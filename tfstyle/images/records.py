@@ -1,0 +1,75 @@
+"""Records: how a picture was made, in a file beside it.
+
+A record stands where the picture's own file holds no text. It names the hash
+of that file, and is believed beside no other.
+"""
+
+import contextlib
+import hashlib
+import os
+import re
+
+from tfstyle.images.files import read_text as read_inner_text
+from tfstyle.system import atomic_file
+
+ENDING = ".cfg"
+MAX_RECORD = 10**7
+"""Bytes; a longer file is none."""
+_PICTURE = re.compile(r"(?m)^# picture: sha256=([0-9a-f]{64})$")
+
+
+def read_text(path: str) -> str | None:
+    """Returns the text of a picture, from its file or else its record.
+
+    Raises:
+        ImageError: if the picture cannot be read.
+    """
+    text = read_inner_text(path)
+    if text is not None:
+        return text
+    record = _read(path)
+    if record is None:
+        return None
+    return record if _PICTURE.search(record)[1] == _hash(path) else None
+
+
+def write_record(path: str, text: str, data_path: str) -> None:
+    """Writes the record of a picture, atomically.
+
+    Args:
+        path: of the picture; `.cfg` is added to it.
+        text: that says how it was made.
+        data_path: of the file that will be the picture.
+
+    Raises:
+        OSError: if it cannot be written, or a file that is no record is there.
+    """
+    if os.path.lexists(path + ENDING) and _read(path) is None:
+        raise FileExistsError(f"{path + ENDING!r} is there and is no record")
+    end = "" if text.endswith("\n") else "\n"
+    line = f"# picture: sha256={_hash(data_path)}\n"
+    atomic_file.write_text(path + ENDING, text + end + line)
+
+
+def remove_record(path: str) -> None:
+    """Removes the record of a picture, if there is one."""
+    if _read(path) is not None:
+        with contextlib.suppress(OSError):
+            os.unlink(path + ENDING)
+
+
+def _read(path: str) -> str | None:
+    """Returns the record of a picture, or None if there is none."""
+    try:
+        if not os.path.isfile(path + ENDING):
+            return None
+        with open(path + ENDING, "rb") as file:
+            text = file.read(MAX_RECORD).decode()
+    except (OSError, ValueError):
+        return None
+    return text if _PICTURE.search(text) else None
+
+
+def _hash(path: str) -> str:
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
