@@ -99,7 +99,7 @@ def test_read_image_raises_image_errors_only(tmp_path, capfd, factor):
             height, width, channels = found.pixels.shape
             assert found.pixels.dtype == np.uint8
             assert channels == 3
-            assert 16 * 16 <= height * width <= MAX_PIXELS
+            assert 1 <= height * width <= MAX_PIXELS
             if found.alpha is not None:
                 assert found.alpha.dtype == np.uint8
                 assert found.alpha.shape == (height, width)
@@ -450,5 +450,6 @@ def test_bombs_are_refused_in_little_time_and_memory(
     for (function, path), (name, text, grown) in zip(jobs, found, strict=True):
         assert grown < ROOM, (path, text)
         # Where only the text is asked for, pixels may be as they like.
-        assert name == expected or function == "read_text", (path, text)
+        is_free = function == "read_text" or path.endswith(hostile.READABLE)
+        assert name == expected or is_free, (path, text)
         assert text.isprintable()
