@@ -8,6 +8,7 @@ import zlib
 
 import h5py
 import numpy as np
+import tifffile
 from PIL import Image
 from PIL import ImageCms
 from PIL.PngImagePlugin import PngInfo
@@ -111,12 +112,33 @@ def make_pictures():
         (photo.quantize(200), "BMP", {}),
         (photo.quantize(32), "GIF", {"transparency": 2}),
         (photo, "GIF", {"save_all": True, "append_images": [photo.rotate(9)]}),
+        (photo, "JPEG2000", {}),
+        (photo, "PPM", {}),
+        (photo, "AVIF", meta),
     ]
     contents = []
     for image, kind, options in choices:
         file = io.BytesIO()
         image.save(file, kind, **options)
         contents.append((kind, file.getvalue()))
+    return contents + [("TIFF", content) for content in make_deep_tiffs()]
+
+
+def make_deep_tiffs():
+    """Returns TIFF files that are for tifffile."""
+    floats = np.arange(32 * 40 * 3).reshape(32, 40, 3).astype("f4") / 3840
+    planes = np.moveaxis(floats * 65535, -1, 0).astype("u2")
+    contents = []
+    for values, options in (
+        (floats, {}),
+        (floats, {"compression": "zlib", "rowsperstrip": 5}),
+        (floats[..., 0], {"compression": "zlib", "tile": (16, 16)}),
+        (planes, {"planarconfig": "separate"}),
+    ):
+        file = io.BytesIO()
+        kind = "rgb" if values.ndim == 3 else "minisblack"
+        tifffile.imwrite(file, values, photometric=kind, **options)
+        contents.append(file.getvalue())
     return contents
 
 
@@ -213,15 +235,34 @@ def put(data, place, *numbers, form="<H"):
     return data[:place] + new + data[place + len(new) :]
 
 
+READABLE = ("png profile", "png comment")
+"""Bombs that are left out while the pixels are read."""
+
+
+def make_tiff_bomb(packed):
+    """Returns a deflated TIFF of floats whose one strip is another."""
+    file = io.BytesIO()
+    floats = np.random.default_rng(0).random((520, 520, 3), np.float32)
+    tifffile.imwrite(
+        file, floats, photometric="rgb", compression="zlib", rowsperstrip=520
+    )
+    file.seek(0)
+    with tifffile.TiffFile(file) as tiff:
+        page = tiff.pages.first
+        place = page.dataoffsets[0]
+        assert len(packed) <= page.databytecounts[0]
+    return put(file.getvalue(), place, *packed, form="<B")
+
+
 def make_image_bombs():
     zeros = zlib.compress(bytes(SIZE), 1)
     pixels = png_chunk(b"IDAT", zeros)
     made = {}
-    for kind in ("GIF", "BMP", "JPEG", "TIFF"):
+    for kind in ("GIF", "BMP", "JPEG", "TIFF", "JPEG2000"):
         file = io.BytesIO()
         Image.new("L", (32, 32)).save(file, kind)
         made[kind] = file.getvalue()
-    jpeg, tiff = made["JPEG"], made["TIFF"]
+    jpeg, tiff, jp2 = made["JPEG"], made["TIFF"], made["JPEG2000"]
     width = tiff.index(struct.pack("<HHI", 256, 4, 1))
     return {
         "png size": make_png(60000, 60000, pixels),
@@ -231,6 +272,15 @@ def make_image_bombs():
         "png text": make_png(
             32, 32, png_chunk(b"iTXt", b"tfstyle\0\1\0\0\0" + zeros), pixels
         ),
+        "png comment": make_png(
+            32, 32, png_chunk(b"zTXt", b"a\0\0" + zeros), pixels
+        ),
+        "tiff floats": make_tiff_bomb(zeros),
+        "jp2 size": put(
+            jp2, jp2.index(b"\xff\x4f\xff\x51") + 8, 65000, 65000, form=">I"
+        ),
+        "ppm size": b"P6 65000 65000 255\n" + bytes(999),
+        "plain ppm size": b"P3 65000 65000 255\n" + b"1 " * 999,
         "gif size": put(made["GIF"], 6, 65000, 65000),
         "bmp size": put(made["BMP"], 18, 65000, 65000, form="<I"),
         "jpeg size": put(

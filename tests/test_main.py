@@ -300,7 +300,7 @@ BAD = {
     ),
     "missing": (["--content_image=none.jpg"], 1, r"none\.jpg.*No such file"),
     "folder": (["--content_image=configs"], 1, r"'configs'.*directory"),
-    "text": (["--content_image=README.md"], 1, r"README\.md.*not a JPEG"),
+    "text": (["--content_image=README.md"], 1, r"README\.md.*is a text file"),
     "backend": (
         ["--content_image=tfstyle/samples/scene.jpg"],
         1,

@@ -18,7 +18,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Config": "tfstyle.config.config",
     "ConfigError": "tfstyle.config.validation",
-    "ImageError": "tfstyle.images.files",
+    "ImageError": "tfstyle.images.errors",
     "Objective": "tfstyle.api.research",
     "Result": "tfstyle.api.result",
     "Step": "tfstyle.api.result",
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from tfstyle.config.config import Config
     from tfstyle.config.validation import ConfigError
     from tfstyle.errors import TfstyleError
-    from tfstyle.images.files import ImageError
+    from tfstyle.images.errors import ImageError
     from tfstyle.images.files import read_image
     from tfstyle.images.preprocessing import deprocess
     from tfstyle.images.preprocessing import preprocess

@@ -40,7 +40,7 @@ from tfstyle.experiment.inputs import ImageFiles
 from tfstyle.experiment.manifest import read_manifest
 from tfstyle.experiment.resume import OtherRunError
 from tfstyle.images import files as image_files
-from tfstyle.images.files import ImageError
+from tfstyle.images.errors import ImageError
 from tfstyle.images.masks import read_mask
 from tfstyle.images.saving import write_image
 from tfstyle.network import weight_files
@@ -102,7 +102,7 @@ def test_read_image_raises_image_errors_only(tmp_path, capfd, factor):
             height, width, channels = found.pixels.shape
             assert found.pixels.dtype == np.uint8
             assert channels == 3
-            assert 16 * 16 <= height * width <= MAX_PIXELS
+            assert 1 <= height * width <= MAX_PIXELS
             if found.alpha is not None:
                 assert found.alpha.dtype == np.uint8
                 assert found.alpha.shape == (height, width)
@@ -531,5 +531,6 @@ def test_bombs_are_refused_in_little_time_and_memory(
     for (function, path), (name, text, grown) in zip(jobs, found, strict=True):
         assert grown < ROOM, (path, text)
         # Where only the text is asked for, pixels may be as they like.
-        assert name == expected or function == "read_text", (path, text)
+        is_free = function == "read_text" or path.endswith(hostile.READABLE)
+        assert name == expected or is_free, (path, text)
         assert text.isprintable()

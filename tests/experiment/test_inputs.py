@@ -7,7 +7,7 @@ from PIL import Image
 from tfstyle.config.run_config import RunConfig
 from tfstyle.experiment.inputs import describe_image
 from tfstyle.experiment.inputs import read_image_files
-from tfstyle.images.files import ImageError
+from tfstyle.images.errors import ImageError
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ from PIL import ImageFile
 from PIL import JpegImagePlugin
 from PIL.PngImagePlugin import PngInfo
 
-from tfstyle.images.files import READ_FORMATS
-from tfstyle.images.files import ImageError
+from tfstyle.images import kinds
+from tfstyle.images.errors import ImageError
 from tfstyle.images.files import read_image
 from tfstyle.images.files import read_text
 from tfstyle.images.resize import fit_size
@@ -49,6 +49,9 @@ SAVE_OPTIONS = {
     "TIFF": {},
     "BMP": {},
     "GIF": {},
+    "JPEG2000": {},
+    "PPM": {},
+    "AVIF": {"quality": 100, "subsampling": "4:4:4"},
 }
 MODES = {
     "JPEG": ("L", "RGB", "CMYK"),
@@ -60,6 +63,9 @@ MODES = {
     ),
     "BMP": ("1", "L", "P", "RGB"),
     "GIF": ("1", "L", "P"),
+    "JPEG2000": ("L", "LA", "RGB", "RGBA", "I;16"),
+    "PPM": ("1", "L", "RGB", "I;16"),
+    "AVIF": ("RGB", "RGBA"),
 }
 TOLERANCES = {"CMYK": ROUNDING, "YCbCr": COLOR, "LAB": COLOR}
 
@@ -262,7 +268,7 @@ def assert_within(actual, expected, tolerance):
 
 
 def test_modes_are_listed_for_every_read_format():
-    assert tuple(MODES) == READ_FORMATS
+    assert (*MODES, "HEIC") == tuple(kinds.READ)
 
 
 @pytest.mark.parametrize(
@@ -275,7 +281,8 @@ def test_read_image_shows_every_mode_of_every_format(
     image, expected, alpha = make_picture(mode)
     path = save(image, tmp_path / "picture", picture_format)
     picture = read_image(path)
-    tolerance = JPEG if picture_format == "JPEG" else TOLERANCES.get(mode, 0)
+    is_lossy = picture_format in ("JPEG", "AVIF")
+    tolerance = JPEG if is_lossy else TOLERANCES.get(mode, 0)
     assert_within(picture.pixels, np.clip(expected, 0, 255), tolerance)
     if alpha is None:
         assert picture.alpha is None
@@ -299,15 +306,6 @@ def test_read_image_narrows_16_bit_rgb(tmp_path):
     data = b"".join(b"\0" + row.astype(">u2").tobytes() for row in wide)
     path = save_bytes(tmp_path / "a.png", make_png(16, 16, 16, 2, data))
     assert_within(read_image(path).pixels, wide / 257, ROUNDING)
-
-
-@pytest.mark.parametrize("levels", [[-1, 0], [0, 65536], [0.0, 1.0]])
-def test_read_image_refuses_greys_of_neither_8_nor_16_bits(tmp_path, levels):
-    dtype = np.float32 if isinstance(levels[0], float) else np.int32
-    image = Image.fromarray(np.array([levels] * 16, dtype).repeat(8, 1))
-    path = save(image, tmp_path / "a.tif", "TIFF")
-    with pytest.raises(ImageError, match="neither 8 nor 16 bits"):
-        read_image(path)
 
 
 def test_read_image_keeps_a_palettes_transparency(tmp_path):
@@ -389,7 +387,9 @@ def test_read_image_takes_the_format_from_the_content(tmp_path):
 # Reading: orientation and colour.
 
 
-@pytest.mark.parametrize("picture_format", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize(
+    "picture_format", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF"]
+)
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 def test_read_image_turns_upright(tmp_path, picture_format, orientation):
     image, _, _ = make_picture("RGB")
@@ -550,58 +550,44 @@ def test_read_image_refuses_a_pipe_without_waiting_for_a_writer(tmp_path):
     assert not waits
 
 
-def test_read_image_refuses_text_named_png(tmp_path):
-    path = save_bytes(tmp_path / "a.png", b"This is no picture.\n" * 99)
-    expected = (
-        f"Image {path!r} is not a JPEG, PNG, WEBP, TIFF, BMP, GIF file. Save it"
-        " anew as PNG or JPEG."
-    )
-    with pytest.raises(ImageError, match=f"^{re.escape(expected)}$"):
-        read_image(path)
-
-
-@pytest.mark.parametrize("other_format", ["PPM", "EPS", "ICO", "TGA", "PCX"])
+@pytest.mark.parametrize("other_format", ["EPS", "ICO", "TGA", "PCX"])
 def test_read_image_refuses_other_formats(tmp_path, other_format):
     path = tmp_path / "a.png"
     make_picture("RGB")[0].save(path, format=other_format)
-    with pytest.raises(ImageError, match="is not a JPEG, PNG, WEBP, TIFF"):
+    with pytest.raises(
+        ImageError, match=r"is (not a JPEG, PNG|an icon|a Post)"
+    ):
         read_image(str(path))
 
 
-@pytest.mark.parametrize("picture_format", READ_FORMATS)
-def test_read_image_refuses_a_truncated_file(tmp_path, picture_format):
+@pytest.mark.parametrize("picture_format", MODES)
+@pytest.mark.parametrize("share", [0.01, 0.25, 0.4])
+def test_read_image_refuses_a_truncated_file(tmp_path, picture_format, share):
     content = make_bytes(picture_format)
-    path = save_bytes(tmp_path / "a", content[: len(content) * 3 // 4])
-    with pytest.raises(ImageError, match=r"cannot be decoded|is not a JPEG"):
+    path = save_bytes(tmp_path / "a", content[: 16 + int(len(content) * share)])
+    with pytest.raises(ImageError, match=r"Fetch it again(\.|, or save it)"):
         read_image(path)
 
 
-@pytest.mark.parametrize("picture_format", ["JPEG", "PNG"])
-def test_read_image_tells_what_is_wrong_with_a_truncated_file(
-    tmp_path, picture_format
+@pytest.mark.parametrize("size", [(1, 1), (1, 30), (15, 16)])
+def test_read_image_takes_a_tiny_picture(tmp_path, size):
+    path = save(Image.new("RGB", size, "red"), tmp_path / "a.png", "PNG")
+    picture = read_image(path)
+    assert_within(picture.pixels, np.full((*size[::-1], 3), (255, 0, 0)), 0)
+
+
+@pytest.mark.parametrize(("width", "is_taken"), [(4094, True), (4095, False)])
+def test_read_image_refuses_a_picture_too_long_for_its_width(
+    tmp_path, width, is_taken
 ):
-    content = make_bytes(picture_format)
-    path = save_bytes(tmp_path / "a", content[: len(content) * 3 // 4])
-    with pytest.raises(
-        ImageError, match=r"decoded \(.*truncated.*\)\. Save it anew as PNG"
-    ):
-        read_image(path)
-
-
-@pytest.mark.parametrize("size", [(1, 1), (15, 16), (16, 15)])
-def test_read_image_refuses_a_tiny_picture(tmp_path, size):
-    path = save(Image.new("RGB", size), tmp_path / "a.png", "PNG")
-    expected = (
-        f"Image {path!r} must be 16 to 65500 pixels high and wide. Received:"
-        f" {size[0]}x{size[1]}. Give another picture."
-    )
-    with pytest.raises(ImageError, match=f"^{re.escape(expected)}$"):
-        read_image(path)
-
-
-def test_read_image_takes_the_least_side(tmp_path):
-    path = save(Image.new("RGB", (16, 16)), tmp_path / "a.png", "PNG")
-    assert read_image(path).pixels.shape == (16, 16, 3)
+    path = save(Image.new("L", (width, 1)), tmp_path / "a.png", "PNG")
+    if is_taken:
+        assert read_image(path).pixels.shape == (1, width, 3)
+    else:
+        with pytest.raises(
+            ImageError, match=r"4094 times the other.*Cut a part"
+        ):
+            read_image(path)
 
 
 @pytest.mark.parametrize(("width", "is_taken"), [(65500, True), (65501, False)])
@@ -655,7 +641,7 @@ def test_read_image_has_its_own_limit_and_restores_pillows(
         assert Image.MAX_IMAGE_PIXELS == 7
 
 
-@pytest.mark.parametrize("picture_format", READ_FORMATS)
+@pytest.mark.parametrize("picture_format", MODES)
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_read_image_raises_nothing_but_image_errors_when_bytes_are_damaged(
@@ -822,7 +808,7 @@ def test_read_text_is_none_when_no_text_was_written(tmp_path, ending):
     assert read_text(path) is None
 
 
-@pytest.mark.parametrize("picture_format", READ_FORMATS)
+@pytest.mark.parametrize("picture_format", MODES)
 def test_read_text_is_none_for_a_foreign_picture(tmp_path, picture_format):
     path = save_bytes(tmp_path / "a", make_bytes(picture_format))
     assert read_text(path) is None

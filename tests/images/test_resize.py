@@ -13,6 +13,7 @@ from tfstyle.images.resize import level_sizes
         ((384, 512, 1), [(384, 512)]),
         ((384, 512, 3), [(96, 128), (192, 256), (384, 512)]),
         ((75, 101, 2), [(38, 50), (75, 101)]),
+        ((2, 64, 3), [(1, 16), (1, 32), (2, 64)]),
     ],
 )
 def test_level_sizes_halve(arguments, expected):

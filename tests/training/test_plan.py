@@ -43,6 +43,37 @@ def test_levels_follow_the_picture_s_own_size():
     assert config.num_levels == 3
 
 
+@pytest.mark.parametrize(
+    ("height", "num_levels"), [(64, 3), (63, 2), (32, 2), (31, 1), (8, 1)]
+)
+def test_levels_of_a_panorama_have_a_position_of_the_deepest_layer(
+    height, num_levels
+):
+    config = resolve(picture(height, 512), [picture(9, 9)], image_size=512)
+    assert config.num_levels == num_levels
+
+
+@pytest.mark.parametrize("padding", ["replicate", "zero"])
+def test_plan_of_a_panorama_has_whole_positions(padding, caplog):
+    asked = Config(image_size=512, num_levels=5, padding=padding)
+    frames = [
+        level.frame
+        for level in make_plan(asked, picture(60, 4000), [picture(9, 9)]).levels
+    ]
+    assert [frame.height for frame in frames] == [1, 1, 2, 4, 8]
+    assert [frame.size[0] for frame in frames] == [16] * 5
+    (record,) = caplog.records
+    assert "output has 512x8 pixels" in record.getMessage()
+    remedy = int(re.search("--image_size to ([0-9]+)", record.getMessage())[1])
+    caplog.clear()
+    make_plan(
+        dataclasses.replace(asked, image_size=remedy, num_levels="auto"),
+        picture(60, 4000),
+        [picture(9, 9)],
+    )
+    assert not caplog.records
+
+
 def test_what_is_given_stays():
     given = {"init": "noise", "num_levels": 2, "num_steps": (7,)}
     config = resolve(picture(90, 120), [picture(9, 9)], **given)

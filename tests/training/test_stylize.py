@@ -14,6 +14,7 @@ from tfstyle.images.resize import resize
 from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.training import problem
 from tfstyle.training.extractor import make_extractor
+from tfstyle.training.frames import frame_of
 from tfstyle.training.plan import output_size
 from tfstyle.training.plan import weigh_level
 from tfstyle.training.stylize import stylize
@@ -199,12 +200,12 @@ def test_output_size_keeps_the_content_s_aspect(samples, size, expected):
     assert output_size(samples[0], [], config) == expected
 
 
-def test_output_size_less_than_one_position_is_refused():
+@pytest.mark.parametrize("padding", ["replicate", "zero"])
+def test_output_thinner_than_one_position_is_framed(padding):
+    config = Config(image_size=160, padding=padding)
     content = np.zeros((20, 400, 3), np.uint8)
-    with pytest.raises(ConfigError, match=r"160x8 pixels.*block5_conv1"):
-        output_size(content, [], Config(image_size=160, padding="zero"))
-    # Replicated, the image is extended to a position.
-    assert output_size(content, [], Config(image_size=160)) == (8, 160)
+    assert output_size(content, [], config) == (8, 160)
+    assert frame_of(8, 160, config).size == (16, 160)
 
 
 @pytest.mark.parametrize(
@@ -227,10 +228,16 @@ def test_style_has_whole_positions_as_the_frame_has(padding, expected):
     assert style.shape == (*expected, 3)
 
 
-def test_style_less_than_one_position_is_refused():
-    config = Config(style_scale=0)
-    with pytest.raises(ConfigError, match=r"a style image 64x15 pixels"):
-        problem._resize_style(np.zeros((15, 64, 3), np.uint8), 512, 1.0, config)
+@pytest.mark.parametrize("padding", ["replicate", "zero"])
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [((8, 64), (16, 128)), ((1, 1), (16, 16)), ((300, 30), (160, 16))],
+)
+def test_style_thinner_than_one_position_is_enlarged(padding, size, expected):
+    config = Config(padding=padding)
+    style = np.zeros((*size, 3), np.uint8)
+    style = problem._resize_style(style, 12, 1.0, config)
+    assert style.shape == (*expected, 3)
 
 
 def test_style_of_its_own_size_shrinks_with_the_level(samples):

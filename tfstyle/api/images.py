@@ -12,8 +12,8 @@ from PIL import Image
 from tfstyle.config.validation import ConfigError
 from tfstyle.images import files as image_files
 from tfstyle.images import srgb
+from tfstyle.images.errors import ImageError
 from tfstyle.images.files import MAX_PIXELS
-from tfstyle.images.files import ImageError
 from tfstyle.images.files import ImageFile
 from tfstyle.images.masks import to_mask
 from tfstyle.images.names import expand_names

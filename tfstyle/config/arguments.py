@@ -51,7 +51,7 @@ def read_picture_flags(path: str) -> list[str]:
         ConfigError: if the picture cannot be read or says nothing.
     """
     from tfstyle.images import records
-    from tfstyle.images.files import ImageError
+    from tfstyle.images.errors import ImageError
 
     path = expand_path(path)
     try:

@@ -57,7 +57,7 @@ def parse_text(text: str) -> tuple[dict[str, str], dict[str, str]]:
     for line in re.split(r"\r\n|\r|\n", text.removeprefix(FIRST_LINE)):
         if line.startswith("--") and "=" in line:
             with contextlib.suppress(ConfigError):
-                line = lines.read_line(line, FIELDS)
+                line = lines.read_line(line, FIELDS) or line
             name, _, value = line[2:].partition("=")
             flags[name] = value
         elif line.startswith("# "):

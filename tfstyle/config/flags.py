@@ -1,6 +1,7 @@
 """The command line: one flag per RunConfig field, read here only."""
 
 import dataclasses
+import io
 import os
 import sys
 from typing import Any
@@ -97,7 +98,8 @@ def parse(
 
 def _print(text: str) -> None:
     """Writes to stdout, whose reader may have enough, such as `head`."""
-    sys.stdout.reconfigure(encoding="utf-8")  # as flagfiles are
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # as flagfiles are
     try:
         sys.stdout.write(text)
         sys.stdout.flush()

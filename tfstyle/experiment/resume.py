@@ -14,7 +14,7 @@ from tfstyle.experiment.checkpoint import read_latest
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.inputs import ImageFiles
 from tfstyle.images import records
-from tfstyle.images.files import ImageError
+from tfstyle.images.errors import ImageError
 from tfstyle.training.state import CheckpointError
 
 FOLDER = "checkpoints"

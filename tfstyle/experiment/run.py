@@ -26,7 +26,7 @@ from tfstyle.experiment.checkpoint import Checkpoints
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.session import Session
 from tfstyle.experiment.session import quietly
-from tfstyle.images.files import ImageError
+from tfstyle.images.errors import ImageError
 from tfstyle.images.saving import check_side
 from tfstyle.system.signals import StopSignals
 from tfstyle.training.plan import make_plan

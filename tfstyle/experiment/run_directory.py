@@ -13,7 +13,7 @@ from tfstyle.errors import WriteError
 from tfstyle.errors import raising_write_errors
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.images import records
-from tfstyle.images.files import ImageError
+from tfstyle.images.errors import ImageError
 from tfstyle.images.saving import WRITE_ENDINGS
 from tfstyle.system import atomic_file
 from tfstyle.system import file_lock

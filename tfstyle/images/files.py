@@ -1,8 +1,8 @@
 """Image files to uint8 arrays.
 
-Only the six formats below are opened, so that no decoder runs that the
-program does not mean to run. Pixels come out upright, in sRGB, 8 bits a
-channel, the alpha channel kept aside.
+Only pictures of the kinds that `kinds.READ` lists are decoded, so that no
+decoder runs that the program does not mean to run. Pixels come out upright, in
+sRGB, 8 bits a channel, the alpha channel kept aside.
 """
 
 import contextlib
@@ -12,19 +12,20 @@ import stat
 import threading
 import warnings
 from collections.abc import Iterator
+from typing import BinaryIO
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from tfstyle.errors import TfstyleError
+from tfstyle.images import decoding
 from tfstyle.images import srgb
+from tfstyle.images.errors import ImageError
 
-READ_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
-MIN_SIDE = 16
-"""Pixels; a smaller picture is a mistake rather than a picture."""
 MAX_SIDE = 65500
 """Pixels; the longest side of a picture, JPEG's own limit."""
+MAX_RATIO = 4094
+"""Of the longer side to the shorter one."""
 MAX_PIXELS = 178956970
 """Of a file, unless more are allowed."""
 
@@ -35,10 +36,6 @@ CHARSETS = {b"ASCII\0\0\0": "ascii", b"UNICODE\0": "utf-16-be"}
 
 _PILLOW = threading.RLock()
 """Held while Pillow's settings, which are the process', are ours."""
-
-
-class ImageError(TfstyleError, ValueError):
-    """An image file cannot be read or written."""
 
 
 class ImageFile(NamedTuple):
@@ -57,22 +54,27 @@ def read_image(path: str, max_pixels: int = MAX_PIXELS) -> ImageFile:
     """Reads an image file: upright, sRGB, alpha aside, first frame.
 
     Args:
-        path: a JPEG, PNG, WebP, TIFF, BMP or GIF file.
+        path: a file of one of the kinds of `kinds.READ`.
         max_pixels: a picture of more pixels is refused before it is decoded.
 
     Raises:
-        ImageError: if the file is missing, empty, damaged, too small, too
-            large or of another format; the message names file and remedy.
+        ImageError: if the file is missing, empty, damaged, too large or of
+            another format; the message names file and remedy.
     """
-    with _open(path) as image:
-        _check_size(path, image.size, max_pixels)
-        image.load()
+
+    def check_size(size):
+        _check_size(path, size, max_pixels)
+
+    with _open(path) as file:
+        image = decoding.decode(path, file, check_size)
+        check_size(image.size)  # the header of some formats may lie
         return ImageFile(*srgb.to_srgb(path, image))
 
 
 def read_text(path: str) -> str | None:
     """Returns the text that `write_image` put into a picture, or None."""
-    with _open(path) as image:
+    with _open(path) as file:
+        _, image = decoding.open_picture(path, file)
         if image.format == "PNG":
             text = image.info.get("tfstyle")
             return text if isinstance(text, str) else None
@@ -84,8 +86,8 @@ def read_text(path: str) -> str | None:
 
 
 @contextlib.contextmanager
-def _open(path: str) -> Iterator[Image.Image]:
-    """Opens a picture without decoding it; its size is checked by us.
+def _open(path: str) -> Iterator[BinaryIO]:
+    """Opens a file, and lets the block decode it; its size is checked by us.
 
     Raises:
         ImageError: whatever goes wrong in opening, or in the block.
@@ -112,20 +114,15 @@ def _open(path: str) -> Iterator[Image.Image]:
             if mode.st_size == 0:
                 raise ImageError(f"Image {path!r} is empty. Save it anew.")
             Image.MAX_IMAGE_PIXELS = None
-            with Image.open(file, formats=READ_FORMATS) as image:
-                yield image
+            yield file
     except ImageError:
         raise
-    except Image.UnidentifiedImageError as error:
-        raise ImageError(
-            f"Image {path!r} is not a {', '.join(READ_FORMATS)} file. Save it"
-            " anew as PNG or JPEG."
-        ) from error
     # Pillow's decoders meet damaged files with errors of many types.
     except Exception as error:
+        reason = " ".join(str(error).split()) or repr(error)
         raise ImageError(
-            f"Image {path!r} cannot be decoded ({str(error) or repr(error)})."
-            " Save it anew as PNG or JPEG."
+            f"Image {path!r} cannot be decoded ({reason})."
+            " Fetch it again, or save it anew as PNG or JPEG."
         ) from error
     finally:
         Image.MAX_IMAGE_PIXELS = limit
@@ -134,10 +131,11 @@ def _open(path: str) -> Iterator[Image.Image]:
 
 def _check_size(path: str, size: tuple[int, int], max_pixels: int) -> None:
     width, height = size
-    if min(size) < MIN_SIDE or max(size) > MAX_SIDE:
+    if max(size) > min(MAX_SIDE, MAX_RATIO * min(size)):
         raise ImageError(
-            f"Image {path!r} must be {MIN_SIDE} to {MAX_SIDE} pixels high and"
-            f" wide. Received: {width}x{height}. Give another picture."
+            f"Image {path!r} may have sides of at most {MAX_SIDE} pixels, one"
+            f" {MAX_RATIO} times the other. Received: {width}x{height}. Cut a"
+            " part out."
         )
     if width * height > max_pixels:
         raise ImageError(

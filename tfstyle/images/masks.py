@@ -4,8 +4,8 @@ import numpy as np
 from absl import logging
 from PIL import Image
 
+from tfstyle.images.errors import ImageError
 from tfstyle.images.files import MAX_PIXELS
-from tfstyle.images.files import ImageError
 from tfstyle.images.files import read_image
 
 NEAR_BLACK, NEAR_WHITE = 16, 239

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from absl import logging
 
-from tfstyle.images.files import ImageError
+from tfstyle.images.errors import ImageError
 
 READ_ENDINGS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff"),

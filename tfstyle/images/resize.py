@@ -19,10 +19,12 @@ def level_sizes(
     """Returns the height and width of every level in pixels, coarsest first.
 
     The last is the output's; the others are it divided by powers of `FACTOR`,
-    rounded half to even.
+    rounded half to even, and have a pixel at least.
     """
     scales = [FACTOR**level for level in reversed(range(num_levels))]
-    return [(round(height / s), round(width / s)) for s in scales]
+    return [
+        (max(1, round(height / s)), max(1, round(width / s))) for s in scales
+    ]
 
 
 def enlarge(image: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -8,11 +8,11 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from tfstyle.images import records
+from tfstyle.images.errors import ImageError
 from tfstyle.images.files import CHARSETS
 from tfstyle.images.files import EXIF_IFD
 from tfstyle.images.files import MAX_SIDE
 from tfstyle.images.files import USER_COMMENT
-from tfstyle.images.files import ImageError
 from tfstyle.images.transparency import lay_on_white
 from tfstyle.images.transparency import weights_of
 from tfstyle.system import atomic_file

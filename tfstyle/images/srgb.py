@@ -9,6 +9,8 @@ from PIL import Image
 from PIL import ImageCms
 from PIL import ImageOps
 
+from tfstyle.images.levels import to_8_bits
+
 
 def to_srgb(
     path: str, image: Image.Image
@@ -23,7 +25,7 @@ def to_srgb(
         uint8 `[H, W, 3]`, and alpha uint8 `[H, W]` or None.
 
     Raises:
-        ValueError: if its pixels are neither 8 nor 16 bits.
+        ValueError: if its levels are floats, and none of them a number.
     """
     profile = image.info.get("icc_profile")
     # A picture whose EXIF is damaged is shown as it lies.
@@ -31,7 +33,7 @@ def to_srgb(
         image = ImageOps.exif_transpose(image)
     alpha = None
     if image.mode.startswith("I") or image.mode == "F":
-        image, alpha = _narrow(image)
+        image, alpha = _narrow(path, image)
     elif image.has_transparency_data:
         image = image.convert("LA" if image.mode == "LA" else "RGBA")
         alpha = np.array(image.getchannel("A"))
@@ -43,19 +45,19 @@ def to_srgb(
     return np.array(image.convert("RGB")), alpha
 
 
-def _narrow(image: Image.Image) -> tuple[Image.Image, np.ndarray | None]:
-    """Brings 16-bit grey levels to 8 bits; other wide pixels are refused.
+def _narrow(
+    path: str, image: Image.Image
+) -> tuple[Image.Image, np.ndarray | None]:
+    """Brings grey levels of more than 8 bits to 8 bits.
 
     Returns:
         The picture of mode L, and uint8 `[H, W]`, 0 where its level is the
         one that the file calls transparent, or None.
     """
-    values = np.array(image).astype(np.float64)
-    if image.mode == "F" or values.min() < 0 or values.max() > 65535:
-        raise ValueError("its grey levels are neither 8 nor 16 bits")
+    values = np.array(image)
     level = image.info.get("transparency")
     alpha = None if level is None else np.where(values == level, 0, 255)
-    narrow = Image.fromarray(np.rint(values / 257).astype(np.uint8))
+    narrow = Image.fromarray(to_8_bits(path, values))
     return narrow, None if alpha is None else alpha.astype(np.uint8)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfstyle.images.files import ImageError
+from tfstyle.images.errors import ImageError
 from tfstyle.images.files import ImageFile
 from tfstyle.images.resize import enlarge
 

@@ -1,7 +1,6 @@
 """Sizes: the frame of a picture, the size of a scaled style image."""
 
 from tfstyle.config.config import Config
-from tfstyle.config.validation import ConfigError
 from tfstyle.images.frame import Frame
 from tfstyle.images.frame import make_frame
 from tfstyle.network.layers import Layer
@@ -9,10 +8,15 @@ from tfstyle.network.layers import deepest
 
 
 def frame_of(height: int, width: int, config: Config) -> Frame:
-    """Returns the frame of a picture, by the config's padding and layers."""
-    if config.padding == "zero":
+    """Returns the frame of a picture, by the config's padding and layers.
+
+    A picture that is thinner than one position has a border with any padding,
+    for else the deepest layer would see none of it.
+    """
+    stride = deepest_layer(config).stride
+    if config.padding == "zero" and min(height, width) >= stride:
         return Frame(height, width)
-    return make_frame(height, width, deepest_layer(config).stride)
+    return make_frame(height, width, stride)
 
 
 def style_size(height: int, width: int, config: Config) -> tuple[int, int]:
@@ -37,23 +41,3 @@ def style_size(height: int, width: int, config: Config) -> tuple[int, int]:
 def deepest_layer(config: Config) -> Layer:
     """Returns the deepest of the content and style layers."""
     return deepest((*config.content_layers, *config.style_layers))
-
-
-def check_short_edge(size: tuple[int, int], what: str, config: Config) -> None:
-    """Checks that an image has a position of the deepest layer.
-
-    Args:
-        size: height and width, pixels.
-        what: names the image in the message.
-        config: gives the layers.
-
-    Raises:
-        ConfigError: if it is smaller.
-    """
-    layer = deepest_layer(config)
-    if min(size) < layer.stride:
-        raise ConfigError(
-            f"`image_size` makes {what} {size[1]}x{size[0]} pixels, less than"
-            f" one position of {layer.name}, which is {layer.stride} pixels."
-            " Raise it, take fewer levels, or ask for earlier layers."
-        )

@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from absl import logging
 
 from tfstyle.config import validation
 from tfstyle.config.config import Config
@@ -15,7 +16,7 @@ from tfstyle.images.resize import level_sizes
 from tfstyle.network.layers import num_positions
 from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.system.tensorflow_setup import SetupError
-from tfstyle.training.frames import check_short_edge
+from tfstyle.training.frames import deepest_layer
 from tfstyle.training.frames import frame_of
 from tfstyle.training.memory import choose_tile_size
 
@@ -82,12 +83,12 @@ def make_plan(
         num_replicas: that share the work.
 
     Raises:
-        ConfigError: if a level is less than one position of the deepest layer.
         SetupError: if the machine cannot run it.
     """
     config = resolve_for_images(config.resolved(), content, styles)
     config = resolve_for_machine(config)
     size = output_size(content, styles, config)
+    _warn_if_thin((styles[0] if content is None else content).shape, config)
     config = choose_tile_size(config, *size, num_replicas)
     options = ObjectiveOptions.of(config)
     frames = [
@@ -111,8 +112,9 @@ def resolve_for_images(
     """Returns a config whose `init`, levels and steps are resolved.
 
     With content and style the optimisation starts at the content, else at
-    noise. Levels are added while the coarsest has COARSEST pixels; several
-    `num_steps` are of as many levels.
+    noise. Levels are added while the coarsest has COARSEST pixels and is no
+    thinner than one position of the deepest layer; several `num_steps` are of
+    as many levels.
 
     Args:
         config: a resolved one.
@@ -126,11 +128,12 @@ def resolve_for_images(
     num_levels = config.num_levels
     if num_levels == "auto":
         shape = (styles[0] if content is None else content).shape
-        long_edge = max(fit_size(*shape[:2], config.image_size))
+        short, long = sorted(fit_size(*shape[:2], config.image_size))
+        least = deepest_layer(config).stride
         num_levels = max(1, len(config.num_steps))
         if num_levels == 1:
-            while long_edge >= FACTOR * COARSEST:
-                long_edge /= FACTOR
+            while long >= FACTOR * COARSEST and short >= FACTOR * least:
+                short, long = short / FACTOR, long / FACTOR
                 num_levels += 1
         changes["num_levels"] = num_levels
     if not config.num_steps:
@@ -179,18 +182,25 @@ def output_size(
     """Returns the output's height and width in pixels.
 
     The aspect ratio is the content's or, without one, the first style's.
-
-    Raises:
-        ConfigError: if the short edge is less than one position of the
-            deepest layer.
     """
-    config = resolve_for_images(config, content, styles)
     shape = (styles[0] if content is None else content).shape
-    size = fit_size(shape[0], shape[1], config.image_size)
-    coarsest = level_sizes(*size, config.num_levels)[0]
-    what = "the output" if coarsest == size else "the coarsest level"
-    check_short_edge(frame_of(*coarsest, config).size, what, config)
-    return size
+    return fit_size(shape[0], shape[1], config.image_size)
+
+
+def _warn_if_thin(shape: tuple[int, ...], config: Config) -> None:
+    """Names the size from which on the deepest layer sees no more border."""
+    height, width = fit_size(shape[0], shape[1], config.image_size)
+    layer = deepest_layer(config)
+    if min(height, width) < layer.stride:
+        logging.warning(
+            "The output has %dx%d pixels, of which %s needs %d each way to see"
+            " it well. Raise --image_size to %d.",
+            width,
+            height,
+            layer.alias,
+            layer.stride,
+            math.ceil(layer.stride * max(shape[:2]) / min(shape[:2])),
+        )
 
 
 def weigh_level(

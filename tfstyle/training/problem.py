@@ -26,7 +26,7 @@ from tfstyle.objective.readers import WholeFrameReader
 from tfstyle.objective.targets import compute_targets
 from tfstyle.objective.tiled_objective import TiledReader
 from tfstyle.system.loop_progress import LoopProgress
-from tfstyle.training.frames import check_short_edge
+from tfstyle.training.frames import deepest_layer
 from tfstyle.training.frames import style_size
 from tfstyle.training.plan import Plan
 
@@ -219,6 +219,9 @@ def _resize_style(
 ) -> np.ndarray:
     """Resizes a style image by `style_scale` to a level's size.
 
+    One that would be thinner than a position of the deepest layer is made
+    larger, until it has one.
+
     Args:
         style: uint8 `[H, W, 3]`.
         long_edge: of the level's picture, pixels.
@@ -229,5 +232,8 @@ def _resize_style(
     long_edge = long_edge * config.style_scale or max(size) * share
     if long_edge != max(size):
         size = fit_size(*size, max(1, round(long_edge)))
-    check_short_edge(size, "a style image", config)
+    stride = deepest_layer(config).stride
+    if min(size) < stride:
+        ratio = max(style.shape[:2]) / min(style.shape[:2])
+        size = fit_size(*style.shape[:2], round(stride * ratio))
     return resize(style, *style_size(*size, config))

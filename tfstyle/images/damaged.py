@@ -1,0 +1,146 @@
+"""Pictures that are cut off or damaged: what is left of them, if nearly all.
+
+Viewers show what they can decode. So do we, with a warning, while no more than
+`MOST` of the picture is missing. How much that is, two decodings tell: pixels
+that no data reach differ between them.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import numpy as np
+from absl import logging
+from PIL import Image
+from PIL import ImageFile
+
+from tfstyle.images.errors import ImageError
+
+MOST = 0.1
+"""Share of a picture that may be missing."""
+FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "PPM", "TIFF")
+"""That Pillow decodes row by row; the others are whole or not at all."""
+PROGRESSIVE = 0xC2
+SCAN = 0xDA
+
+
+def load(path: str, file: BinaryIO, image: ImageFile.ImageFile) -> Image.Image:
+    """Decodes a picture, or what is left of it.
+
+    The caller holds the lock of Pillow's settings.
+
+    Args:
+        path: named in the warning.
+        file: that the picture was opened from.
+        image: the picture, not yet decoded.
+
+    Raises:
+        ImageError: if more than `MOST` of the picture is missing.
+        Exception: Pillow's, if nothing can be decoded.
+    """
+    try:
+        image.load()
+        return image
+    except Exception:
+        if image.format not in FORMATS:
+            raise
+        rest, share = _decode_rest(file, image)
+        missing = "less than 1%" if share else "some detail"
+        missing = f"{share:.0%}" if share >= 0.01 else missing
+        problem = f"Image {path!r} is cut off or damaged: {missing} of it"
+        if share > MOST:
+            raise ImageError(
+                f"{problem} is missing, more than a tenth. Fetch it again."
+            ) from None
+        if share or _is_jpeg(image):
+            logging.warning("%s is missing. Fetch it again.", problem)
+        return rest
+
+
+def _decode_rest(
+    file: BinaryIO, image: ImageFile.ImageFile
+) -> tuple[Image.Image, float]:
+    """Returns what can be decoded, and the share that is missing."""
+    image.tile = []  # no decoding; the pixels that were reached are there
+    image.load()
+    reached = np.asarray(image)
+    is_jpeg = _is_jpeg(image)
+    with _decoding_on(), _open_again(file, image.format) as other:
+        if not is_jpeg:
+            _begin_white(other)
+        other.load()
+        differs = _any_channel(np.asarray(other) != reached)
+        if not is_jpeg:
+            return image, float(differs.mean())
+        # To the end of a JPEG libjpeg adds pixels of one grey.
+        if "progressive" in other.info:
+            file.seek(0)
+            return other.copy(), float(_lacks_scans(file.read()))
+        pixels = np.asarray(other)
+        is_grey = ~_any_channel(pixels != pixels[-1, -1])
+        return other.copy(), float((is_grey & differs.any(1)[:, None]).mean())
+
+
+def _is_jpeg(image: ImageFile.ImageFile) -> bool:
+    return image.format in ("JPEG", "MPO")
+
+
+@contextlib.contextmanager
+def _decoding_on() -> Iterator[None]:
+    """Lets Pillow go on to the end of a file that ends too soon."""
+    before = ImageFile.LOAD_TRUNCATED_IMAGES
+    ImageFile.LOAD_TRUNCATED_IMAGES = True
+    try:
+        yield
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+def _open_again(file: BinaryIO, name: str) -> ImageFile.ImageFile:
+    file.seek(0)
+    return Image.open(file, formats=["JPEG" if name == "MPO" else name])
+
+
+def _begin_white(image: ImageFile.ImageFile) -> None:
+    """Lets a picture's memory be white, not black, before it is decoded."""
+    prepare = image.load_prepare
+
+    def prepare_white():
+        prepare()
+        num_bands = len(image.getbands())
+        white = 255 if num_bands == 1 else (255,) * num_bands
+        image.im.paste(white, (0, 0, *image.size))
+
+    image.load_prepare = prepare_white
+
+
+def _any_channel(is_true: np.ndarray) -> np.ndarray:
+    return is_true if is_true.ndim == 2 else is_true.any(-1)
+
+
+def _lacks_scans(data: bytes) -> bool:
+    """Whether a progressive JPEG ends before its last scan begins.
+
+    The last scan adds the last bit of what is there already, so that nothing
+    is seen to miss if it is cut. A scan's header says which coefficients of
+    which components it brings, and how many bits of them come later.
+    """
+    missing, place = set(), 2
+    while 0 <= (place := data.find(b"\xff", place)) < len(data) - 3:
+        marker = data[place + 1]
+        if marker in (0, 0xFF) or 0xD0 <= marker <= 0xD9:
+            place += 1  # pixels, or a marker without a segment
+            continue
+        end = place + 2 + int.from_bytes(data[place + 2 : place + 4])
+        segment = data[place + 4 : end]
+        if marker == PROGRESSIVE:
+            components = segment[6::3]
+            missing = {(c, k) for c in components for k in range(64)}
+        elif marker == SCAN:
+            components = segment[1 : 1 + 2 * segment[0] : 2]
+            first, last, bits = segment[-3:]
+            if not bits & 15:
+                brought = range(first, last + 1)
+                missing -= {(c, k) for c in components for k in brought}
+        place = end
+    return bool(missing)

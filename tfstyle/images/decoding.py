@@ -1,0 +1,169 @@
+"""Picture files to Pillow's images: which decoder, and what is left to do.
+
+The caller holds the lock of Pillow's settings and has put away its limit of
+pixels; sizes are checked here before anything is decoded.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import BinaryIO
+
+import numpy as np
+from absl import logging
+from PIL import Image
+from PIL import ImageFile
+from PIL import features
+
+from tfstyle.images import damaged
+from tfstyle.images import kinds
+from tfstyle.images import png
+from tfstyle.images import tiff
+from tfstyle.images.errors import ImageError
+from tfstyle.images.levels import BITS
+from tfstyle.images.levels import to_8_bits
+
+_NATIVE = "LB" if sys.byteorder == "little" else "BL"
+LOWER_BYTES = {
+    f"{mode};16{order}": f"{mode};16{other}"
+    for mode in ("RGB", "RGBA", "RGBX")
+    for order, other in ("BL", "LB", f"N{_NATIVE[1]}")
+}
+"""Pillow keeps the upper bytes of 16-bit colours, by the order of a file's
+bytes; by the other order it keeps the lower ones."""
+
+CheckSize = Callable[[tuple[int, int]], None]
+
+
+def decode(path: str, file: BinaryIO, check_size: CheckSize) -> Image.Image:
+    """Decodes a picture file.
+
+    Args:
+        path: named in messages.
+        file: its content.
+        check_size: is called with width and height before the decoding.
+
+    Raises:
+        ImageError: if the file is not of a kind that is read here.
+        Exception: of many types, if it is damaged.
+    """
+    if _find_kind(path, file) == "TIFF":
+        tiff.check_is_developed(path, file)
+        if tiff.is_for_tifffile(file):
+            return tiff.read(path, file, check_size)
+    file, image = open_picture(path, file)
+    check_size(image.size)
+    lower = _lower_bytes(image)
+    image = damaged.load(path, file, image)
+    if lower is None or not _is_dark(image):
+        return image
+    return _join_bytes(path, file, image, lower)
+
+
+def open_picture(
+    path: str, file: BinaryIO
+) -> tuple[BinaryIO, ImageFile.ImageFile]:
+    """Opens a picture without decoding it.
+
+    Returns:
+        The file that the picture was opened from, in memory if parts were
+        left out of it, and the picture.
+
+    Raises:
+        ImageError: if the file is not of a kind that is read here.
+        Exception: of many types, if it is damaged.
+    """
+    kind = _find_kind(path, file)
+    if kind == "HEIC":
+        return file, _open_heic(path, file)
+    if kind == "AVIF" and not features.check("avif"):
+        raise ImageError(
+            f"Image {path!r} is an AVIF picture. pip install 'pillow>=11.3'"
+            " reads it, or save it as PNG or JPEG."
+        )
+    try:
+        return file, Image.open(file, formats=[kind])
+    except ValueError as error:
+        if kind != "PNG" or "MAX_TEXT" not in str(error):
+            raise
+        file, profile = png.strip(file)
+        image = Image.open(file, formats=["PNG"])
+        if profile:
+            image.info["icc_profile"] = profile
+        elif profile is not None:
+            logging.warning(
+                "Image %r: its colour profile is damaged or larger than %d MB;"
+                " read as sRGB.",
+                path,
+                png.MAX_PROFILE >> 20,
+            )
+        return file, image
+    except OSError as error:
+        raise ImageError(
+            f"Image {path!r} is a {kind} file that is damaged or cut off."
+            " Fetch it again, or save it anew as PNG or JPEG."
+        ) from error
+
+
+def _find_kind(path: str, file: BinaryIO) -> str:
+    """Returns a file's kind, one of `kinds.READ`, and rewinds the file.
+
+    Raises:
+        ImageError: if it is of another.
+    """
+    file.seek(0)
+    head = file.read(kinds.HEAD)
+    file.seek(0)
+    kind = kinds.find_kind(head)
+    if kind is None:
+        raise ImageError(f"Image {path!r} {kinds.describe_other(head)}")
+    return kind
+
+
+def _open_heic(path: str, file: BinaryIO) -> ImageFile.ImageFile:
+    """Opens a HEIC picture without making pillow-heif a plugin of Pillow."""
+    try:
+        from pillow_heif import HeifImageFile
+    except ImportError as error:
+        raise ImageError(
+            f"Image {path!r} is a HEIC picture. pip install 'tfstyle[heic]'"
+            " reads it, or save it as PNG or JPEG."
+        ) from error
+    return HeifImageFile(file)
+
+
+def _lower_bytes(image: ImageFile.ImageFile) -> list | None:
+    """Returns the tiles that decode the lower bytes of 16-bit colours.
+
+    None if a picture has none.
+    """
+    tiles = []
+    for tile in image.tile:
+        args = tile.args if isinstance(tile.args, tuple) else (tile.args,)
+        if not args or args[0] not in LOWER_BYTES:
+            return None
+        lower = (LOWER_BYTES[args[0]], *args[1:])
+        is_tuple = isinstance(tile.args, tuple)
+        tiles.append(tile._replace(args=lower if is_tuple else lower[0]))
+    return tiles or None
+
+
+def _is_dark(image: Image.Image) -> bool:
+    """Whether the upper bytes of 16-bit colours are nearly empty."""
+    tops = [top for _, top in image.getextrema()[:3]]
+    return max(tops) < 2 ** (BITS - 8)
+
+
+def _join_bytes(
+    path: str, file: BinaryIO, upper: Image.Image, lower_tiles: list
+) -> Image.Image:
+    """Narrows dark 16-bit colours from both of their bytes."""
+    _, image = open_picture(path, file)
+    image.tile = lower_tiles
+    image.load()
+    levels = np.asarray(upper).astype(np.uint16) << 8
+    levels |= np.asarray(image)
+    alpha = upper.getchannel("A") if upper.mode == "RGBA" else None
+    upper.paste(Image.fromarray(to_8_bits(path, levels[..., :3])))
+    if alpha is not None:
+        upper.putalpha(alpha)
+    return upper

@@ -1,0 +1,91 @@
+"""What a file is, by its first bytes, whatever its name says.
+
+A file that is no picture, or one of a kind that is not read, is refused in one
+sentence that names what it is and what helps.
+"""
+
+import re
+
+HEAD = 512
+"""Bytes of a file that tell what it is."""
+
+READ = {
+    "JPEG": rb"\xff\xd8\xff",
+    "PNG": rb"\x89PNG\r\n\x1a\n",
+    "WEBP": rb"RIFF.{4}WEBP",
+    "TIFF": rb"II[*+]\0|MM\0[*+]",
+    "BMP": rb"BM",
+    "GIF": rb"GIF8[79]a",
+    "JPEG2000": rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51",
+    "PPM": rb"P[1-6f]\s",
+    "AVIF": rb".{4}ftyp(.{4}){0,15}?avi[fs]",
+    "HEIC": rb".{4}ftyp(.{4}){0,15}?(he[iv][cxms]|mif1|msf1)",
+}
+"""Patterns of the kinds that are read; the first that matches is it."""
+
+RAW = (
+    "is a raw photograph. Develop it, in darktable for example, and save it as"
+    " TIFF or JPEG."
+)
+_EXPORT = "Export it as PNG or JPEG."
+_PROLOGUE = rb"(?i)(\xef\xbb\xbf)?(\s|<\?xml[^>]*>|<!--.*?-->)*"
+
+OTHERS = {
+    rb"II\x1a\0.{4}HEAPCCDR|.{4}ftypcrx |FUJIFILMCCD-RAW|FOVb": RAW,
+    rb"II(RO|RS|U\0)|MMOR|\0MRM": RAW,
+    rb"8BP[SB]": f"is a Photoshop document. {_EXPORT}",
+    rb"gimp xcf": f"is a GIMP document. {_EXPORT}",
+    rb"\0\0\x01\0.\0|icns": f"is an icon. {_EXPORT}",
+    rb"%PDF": "is a PDF document. Save its page as PNG or JPEG.",
+    rb"%!PS|\xc5\xd0\xd3\xc6": f"is a PostScript document. {_EXPORT}",
+    rb"\0\0\0\x0cJXL |\xff\x0a": f"is a JPEG XL picture. {_EXPORT}",
+    rb"v/1\x01|#\?R(ADIANCE|GBE)": f"is an HDR picture. {_EXPORT}",
+    (
+        rb".{4}(ftyp|moov|mdat|wide)|RIFF.{4}AVI |\x1aE\xdf\xa3|OggS|FLV"
+        rb"|\0\0\x01[\xba\xb3]"
+    ): "is a film. Save one of its frames as PNG or JPEG.",
+    rb"PK[\x03\x05]|7z\xbc\xaf|Rar!|\x1f\x8b": "is an archive. Unpack it.",
+    rb"version https://git-lfs": (
+        "is a pointer of Git LFS, not the picture. Run git lfs pull."
+    ),
+    _PROLOGUE + rb"(<!DOCTYPE svg[^>]*>\s*)?<svg": (
+        f"is a vector drawing (SVG). {_EXPORT}"
+    ),
+    _PROLOGUE + rb"<(!doctype html|html|head|body)": (
+        "is a web page, not a picture. Fetch the picture itself."
+    ),
+}
+"""Patterns of what is not read, and what to say."""
+
+
+def find_kind(head: bytes) -> str | None:
+    """Returns the kind of a picture, of those in `READ`, or None.
+
+    Args:
+        head: the file's first `HEAD` bytes.
+    """
+    return next((k for k, p in READ.items() if _matches(p, head)), None)
+
+
+def describe_other(head: bytes) -> str:
+    """Returns what a file is that is none of `READ`, and what helps.
+
+    Args:
+        head: the file's first `HEAD` bytes.
+    """
+    for pattern, sentence in OTHERS.items():
+        if _matches(pattern, head):
+            return sentence
+    if _is_text(head):
+        return "is a text file, not a picture. Give the path of a picture."
+    return f"is not a {', '.join(READ)} file. Save it anew as PNG or JPEG."
+
+
+def _matches(pattern: bytes, head: bytes) -> bool:
+    return re.match(pattern, head, re.DOTALL) is not None
+
+
+def _is_text(head: bytes) -> bool:
+    """Whether bytes are text: of UTF-16, or without control characters."""
+    is_utf_16 = head[:2] in (b"\xff\xfe", b"\xfe\xff")
+    return is_utf_16 or not re.search(rb"[\0-\x08\x0e-\x1f\x7f]", head)
