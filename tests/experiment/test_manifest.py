@@ -196,6 +196,12 @@ def test_wrong_jsonl_line_is_its_own_failure(read, line, text):
             "must name every `output_image` once. Received: './x.png' in lines"
             " 2 and 4.",
         ),
+        (
+            "a.csv",
+            "output_image,film\nx.png,a.gif\ny.png,\nz.png,./a.gif\n",
+            "must name every `film` once. Received: './a.gif' in lines 2 and"
+            " 4.",
+        ),
         ("a.csv", b"\x89PNG\r\n\x1a\n", "line 1: must be text in UTF-8"),
         ("a.csv", "output_image\n".encode("utf-16"), "must be text in UTF-8"),
         ("a.csv", bytes(1000), "columns must be named as flags are"),

@@ -11,10 +11,12 @@ from absl import logging
 from tfstyle.config import flagfile
 from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import WriteError
+from tfstyle.experiment import film
 from tfstyle.experiment import metric_writers
 from tfstyle.experiment import progress
 from tfstyle.experiment import provenance
 from tfstyle.experiment import report
+from tfstyle.experiment import run_directory
 from tfstyle.experiment.inputs import ImageFiles
 from tfstyle.images import files as image_files
 from tfstyle.images.resize import resize
@@ -35,6 +37,7 @@ class Outputs(contextlib.ExitStack):
     Args:
         config: of the run, resolved.
         images: read from the config's files.
+        size: height and width of the output, pixels.
         folder: the workdir.
         device: a line that names the device.
         facts: by name; written into the picture's text beside flags and
@@ -49,6 +52,7 @@ class Outputs(contextlib.ExitStack):
         self,
         config: RunConfig,
         images: ImageFiles,
+        size: tuple[int, int],
         folder: str,
         device: str,
         facts: dict[str, str],
@@ -73,17 +77,12 @@ class Outputs(contextlib.ExitStack):
             EverySteps(config.log_every_steps, self._metrics),
             bar,
         ]
-        if config.image_every_steps:
-            first_step = sum(state.numbers["steps"]) if state else 0
-            pictures = metric_writers.ImageWriter(
-                f"{folder}/images", first_step
-            )
-            self._picture_paths = pictures.paths
-            self.actions.append(EverySteps(config.image_every_steps, pictures))
+        if config.image_every_steps or config.film:
+            self._add_pictures(size, state)
         self._add_events()
 
     def write(self, result: Result) -> str:
-        """Writes the picture, its flags and the report.
+        """Writes the picture, its flags, the report and the film.
 
         Returns:
             The picture's path.
@@ -104,7 +103,34 @@ class Outputs(contextlib.ExitStack):
         self._write_flags(text)
         if self._config.report:
             self._write_report(result, facts, text)
+        if self._config.film and self._picture_paths:
+            self._write_film(path)
         return path
+
+    def _add_pictures(self, size: tuple[int, int], state: State | None) -> None:
+        """Adds the writing of pictures to the actions."""
+        config = self._config
+        first_step = sum(state.numbers["steps"]) if state else 0
+        folder = os.path.join(self._folder, run_directory.IMAGES)
+        pictures = metric_writers.ImageWriter(
+            folder, size, self._images.alpha, first_step
+        )
+        self._picture_paths = pictures.paths
+        interval = config.image_every_steps
+        if not interval:
+            interval = film.choose_interval(sum(config.steps_by_level))
+            logging.info(
+                "Pictures for the film, of every %s, are written to %s",
+                "step" if interval == 1 else f"{interval} steps",
+                folder,
+            )
+        if config.film and min(pictures.paths, default=first_step):
+            logging.warning(
+                "warning: the film begins at step %d, as there are no earlier"
+                " pictures. --resume=restart makes them",
+                min(pictures.paths, default=first_step),
+            )
+        self.actions.append(EverySteps(interval, pictures))
 
     def _add_events(self) -> None:
         """Adds TensorBoard's events to the actions, if it is installed."""
@@ -155,6 +181,22 @@ class Outputs(contextlib.ExitStack):
         path = os.path.join(self._folder, "flags.cfg")
         atomic_file.write_text(path, text)
 
+    def _write_film(self, output: str) -> None:
+        """Writes the film of the pictures, in the order of their steps.
+
+        Raises:
+            WriteError: if it cannot be written; names the output, which is.
+        """
+        path = self._config.film
+        pictures = [self._picture_paths[x] for x in sorted(self._picture_paths)]
+        try:
+            film.write_film(path, pictures, self._folder)
+        except (image_files.ImageError, WriteError) as error:
+            raise WriteError(
+                f"{error} The picture is written: {output!r}."
+            ) from error
+        logging.info("Wrote %s", path)
+
     def _write_report(
         self, result: Result, facts: dict[str, str], flags: str
     ) -> None:
@@ -176,8 +218,9 @@ class Outputs(contextlib.ExitStack):
         steps = sorted(self._picture_paths)
         stride = max(1, -(-len(steps) // MAX_REPORT_IMAGES))
         for step in steps[::stride]:
-            picture = image_files.read_image(self._picture_paths[step])
-            shown.append((f"Step {step}", picture.pixels))
+            picture = metric_writers.read_picture(self._picture_paths[step])
+            pixels = np.asarray(picture.convert("RGB"))
+            shown.append((f"Step {step}", pixels))
         page = report.make_report(
             title=title,
             images=shown,
