@@ -164,8 +164,8 @@ def test_events_hold_the_losses_and_pictures(tmp_path):
     )
     assert [event.step for event in events.Tensors("image")] == [0, 1, 2]
     names = sorted(path.name for path in (tmp_path / "images").iterdir())
-    assert names == [f"step_00000{step}.png" for step in range(3)]
-    last = read_image(str(tmp_path / "images" / "step_000002.png")).pixels
+    assert names == ["000001.png", "000002.png", "000003.png"]
+    last = read_image(str(tmp_path / "images" / "000003.png")).pixels
     final = read_image(str(tmp_path / "output.png")).pixels
     np.testing.assert_array_equal(last, final)
 
@@ -202,8 +202,15 @@ def test_report_shows_the_run(tmp_path):
     )
     assert status == 0, lines
     page = (tmp_path / "report.html").read_text()
-    assert page.count("<img") == 3 + 5  # result, content, style and steps
-    for text in ("block4_conv2", "--seed=0", "sha256=", "CPU"):
+    # Result, content, style and steps; the step between levels counts once.
+    assert page.count("<img") == 3 + 5
+    for text in (
+        *(f"Step {step}<" for step in range(5)),
+        "block4_conv2",
+        "--seed=0",
+        "sha256=",
+        "CPU",
+    ):
         assert text in page
 
 
@@ -292,6 +299,11 @@ BAD = {
         ["--style_images=x.jpg", "--output_image=a.doc"],
         2,
         r"`output_image` must end in.*a\.doc",
+    ),
+    "film": (
+        ["--style_images=x.jpg", "--film=a.avi"],
+        2,
+        r"`film` must end in.*\.mp4.*a\.avi",
     ),
     "blend": (
         ["--style_images=x.jpg", "--style_blend_weights=1,2"],

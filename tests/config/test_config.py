@@ -29,6 +29,7 @@ NOT_OF_THE_PICTURE = {
     "log_every_steps",
     "report",
     "export_dir",
+    "film",
     "checkpoint_every_steps",
     "resume",
     "manifest",
@@ -692,10 +693,19 @@ def test_cluster_timeout_is_at_most_some_days():
         RunConfig(cluster_timeout=1e7)
 
 
-@pytest.mark.parametrize("name", ["export_dir", "output_image", "workdir"])
+@pytest.mark.parametrize(
+    "name", ["export_dir", "film", "output_image", "workdir"]
+)
 def test_addresses_are_refused_by_name(name):
     with pytest.raises(ConfigError, match=f"`{name}` must be a path of this"):
         RunConfig(**{name: "gs://bucket/folder/a.png"})
+
+
+def test_film_is_of_one_picture():
+    with pytest.raises(ConfigError, match="lines a column `film`"):
+        RunConfig(manifest="jobs.csv", film="a.gif")
+    with pytest.raises(ConfigError, match="`export_dir` paints none"):
+        RunConfig(export_dir="model", film="a.gif")
 
 
 @pytest.mark.parametrize("shard", ["0/3", "4/3", "3", "a/b", "-1/3", "1/3/3"])

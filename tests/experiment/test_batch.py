@@ -186,6 +186,33 @@ def test_changed_job_and_mended_one_are_done(twenty):
     assert "--content_weight=0.06\n" in (kept / "flags.cfg").read_text()
 
 
+@pytest.mark.slow
+def test_each_line_has_its_own_film(tmp_path):
+    (tmp_path / "out").mkdir()
+    rows = [
+        {
+            "style_images": STROKES,
+            "output_image": str(tmp_path / "out" / f"{name}.png"),
+            "film": str(tmp_path / "out" / f"{name}.{ending}"),
+        }
+        for name, ending in (("a", "gif"), ("b", "webp"), ("c", "avi"))
+    ]
+    write_csv(tmp_path / "jobs.csv", rows)
+    status, lines = run(tmp_path, *SMALL)
+    assert status == 1
+    assert "line 4" in lines[-1]
+    assert "`film` must end in one of .mp4, .gif, .webp" in lines[-1]
+    made = written(tmp_path)
+    assert list(made) == ["a.gif", "a.png", "b.png", "b.webp"]
+    assert not list(tmp_path.glob("run/jobs/*/images"))
+    (tmp_path / "out" / "a.gif").unlink()
+    status, lines = run(tmp_path, *SMALL)
+    assert lines[-2] == "1 done, 1 finished before, 1 failed"
+    assert bytes_of(tmp_path) == {
+        name: data for name, (_, data) in made.items()
+    }
+
+
 # Long jobs, stopped and killed.
 
 

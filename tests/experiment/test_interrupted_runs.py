@@ -45,7 +45,7 @@ def straight(tmp_path_factory):
     def make(kind):
         if kind not in made:
             made[kind] = tmp_path_factory.mktemp("runs") / "straight"
-            status, stderr = run(*RUN, *KINDS[kind], f"--workdir={made[kind]}")
+            status, stderr = run(*flags_of(kind, made[kind]))
             assert status == 0, stderr
         return made[kind]
 
@@ -91,25 +91,40 @@ def kill_somewhere(process, workdir, place, generator):
     process.communicate()
 
 
+def flags_of(kind, workdir):
+    """Returns the flags of a run, whose film lies beside its workdir."""
+    film = f"--film={workdir}.gif"
+    return [*RUN, *KINDS[kind], film, f"--workdir={workdir}"]
+
+
+def check_pictures(workdir, expected):
+    """Checks that a run has the pictures and the film of another."""
+    names = sorted(os.listdir(workdir / "images"))
+    assert names == [f"{n:06}.png" for n in range(1, len(names) + 1)]
+    assert names == sorted(os.listdir(expected / "images"))
+    for name in names:
+        picture = (workdir / "images" / name).read_bytes()
+        assert picture == (expected / "images" / name).read_bytes()
+    film = workdir.with_suffix(".gif").read_bytes()
+    assert film == expected.with_suffix(".gif").read_bytes()
+
+
 def check_interrupted(straight, workdir, kind, places, seed):
     generator = random.Random(seed)
     for place in places:
-        process = start(*RUN, *KINDS[kind], f"--workdir={workdir}")
+        process = start(*flags_of(kind, workdir))
         kill_somewhere(process, workdir, place, generator)
         for line in (workdir / "metrics.jsonl").read_text().splitlines():
             json.loads(line)
-    status, stderr = run(*RUN, *KINDS[kind], f"--workdir={workdir}")
+    status, stderr = run(*flags_of(kind, workdir))
     assert status == 0, stderr
     expected = straight(kind)
     for name in ("output.png", "flags.cfg"):
         assert (workdir / name).read_bytes() == (expected / name).read_bytes()
     assert read_metrics(workdir) == read_metrics(expected)
-    for folder in ("images", "checkpoints"):
-        names = sorted(os.listdir(workdir / folder))
-        assert names == sorted(os.listdir(expected / folder))
-    for name in os.listdir(workdir / "images"):
-        picture = (workdir / "images" / name).read_bytes()
-        assert picture == (expected / "images" / name).read_bytes()
+    names = sorted(os.listdir(workdir / "checkpoints"))
+    assert names == sorted(os.listdir(expected / "checkpoints"))
+    check_pictures(workdir, expected)
 
 
 @pytest.mark.parametrize(
@@ -137,12 +152,13 @@ def test_often_killed_run_ends_as_if_left_alone(straight, tmp_path, kind, seed):
 )
 def test_stopped_run_ends_as_if_left_alone(straight, tmp_path, number, status):
     workdir = tmp_path / "stopped"
-    process = start(*RUN, *KINDS["lbfgs"], f"--workdir={workdir}")
-    wait_for(lambda: (workdir / "images" / "step_000008.png").exists(), process)
+    process = start(*flags_of("lbfgs", workdir))
+    wait_for(lambda: (workdir / "images" / "000003.png").exists(), process)
     process.send_signal(number)
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == status, stderr
     assert (workdir / "output.png").exists()
+    assert workdir.with_suffix(".gif").exists()  # of what there is
     made = read_metrics(workdir)[-1]
     (newest, *_) = sorted(os.listdir(workdir / "checkpoints"))[::-1]
     found = re.fullmatch(r"step_0*(\d+)_evaluation_0*(\d+).npz", newest)
@@ -150,23 +166,27 @@ def test_stopped_run_ends_as_if_left_alone(straight, tmp_path, number, status):
         made["step"],
         made["evaluations"],
     ]
-    status, stderr = run(*RUN, *KINDS["lbfgs"], f"--workdir={workdir}")
+    status, stderr = run(*flags_of("lbfgs", workdir))
     assert status == 0, stderr
     assert f"Resumed at step {made['step']}\n" in stderr
     expected = straight("lbfgs")
     for name in ("output.png", "flags.cfg"):
         assert (workdir / name).read_bytes() == (expected / name).read_bytes()
     assert read_metrics(workdir) == read_metrics(expected)
+    check_pictures(workdir, expected)
 
 
 def test_finished_run_is_finished_the_second_time(straight):
     workdir = straight("lbfgs")
+    film = workdir.with_suffix(".gif")
     before = (workdir / "output.png").read_bytes(), read_metrics(workdir)
-    status, stderr = run(*RUN, *KINDS["lbfgs"], f"--workdir={workdir}")
+    shown = film.read_bytes()
+    status, stderr = run(*flags_of("lbfgs", workdir))
     assert status == 0, stderr
     assert "Resumed at step 70" in stderr
     assert (workdir / "output.png").read_bytes() == before[0]
     assert read_metrics(workdir) == before[1]
+    assert film.read_bytes() == shown
 
 
 def test_second_run_on_a_workdir_is_refused(tmp_path):

@@ -202,6 +202,12 @@ def test_wrong_jsonl_line_is_its_own_failure(read, line, text):
             "line 2: each column must have a name. Received: '0' in column 1.",
         ),
         ("a.json", '{"jobs": []}', "line 1: columns must be named as flags"),
+        (
+            "a.csv",
+            "output_image,film\nx.png,a.gif\ny.png,\nz.png,./a.gif\n",
+            "must name every `film` once. Received: './a.gif' in lines 2 and"
+            " 4.",
+        ),
         ("a.csv", "x" * (MAX_LINE + 1), "line 1: a line may have at most"),
         ("a.jsonl", "\n" + "x" * (MAX_LINE + 1), "line 2: a line may have"),
     ],

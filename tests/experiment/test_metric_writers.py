@@ -1,9 +1,15 @@
-"""Lines of metrics.jsonl."""
+"""Lines of metrics.jsonl, and the numbered pictures."""
 
 import json
+import os
+
+import numpy as np
+from PIL import Image
 
 from tests.training.test_callbacks import make_record
+from tfstyle.experiment.metric_writers import ImageWriter
 from tfstyle.experiment.metric_writers import JsonLinesWriter
+from tfstyle.images.files import read_text
 
 
 def test_writer_writes_a_whole_line_a_record(tmp_path):
@@ -33,3 +39,69 @@ def test_writer_empties_the_file_of_an_earlier_run(tmp_path):
     path.write_text("old\n")
     JsonLinesWriter(str(path)).close()
     assert path.read_text() == ""
+
+
+def write_steps(folder, steps, first_step=0):
+    """Writes pictures of steps; returns the names of all, and the writer."""
+    writer = ImageWriter(str(folder), (4, 6), first_step=first_step)
+    for step in steps:
+        writer(make_record(step))
+    return sorted(os.listdir(folder)), writer
+
+
+def test_pictures_are_numbered_from_1_and_say_their_step(tmp_path):
+    names, writer = write_steps(tmp_path, [0, 20, 40, 47])
+    assert names == [f"00000{number}.png" for number in range(1, 5)]
+    texts = [read_text(str(tmp_path / name)) for name in names]
+    assert texts == ["step: 0", "step: 20", "step: 40", "step: 47"]
+    assert writer.paths == {
+        step: str(tmp_path / name)
+        for step, name in zip([0, 20, 40, 47], names, strict=True)
+    }
+    with Image.open(tmp_path / names[0]) as image:
+        assert (image.size, image.mode) == ((6, 4), "RGB")
+
+
+def test_pictures_of_one_step_are_the_last_of_them(tmp_path):
+    writer = ImageWriter(str(tmp_path), (2, 3))
+    writer(make_record(0))
+    writer(make_record(5, finish=lambda _: np.zeros((2, 3, 3), np.uint8)))
+    writer(make_record(5, level=1))
+    assert sorted(os.listdir(tmp_path)) == ["000001.png", "000002.png"]
+    with Image.open(tmp_path / "000002.png") as image:
+        assert image.getpixel((0, 0)) == (124, 117, 104)
+
+
+def test_pictures_go_on_where_the_run_does(tmp_path):
+    straight, _ = write_steps(tmp_path / "straight", range(0, 100, 10))
+    # Stopped at 57, whose picture a run that is left alone does not have.
+    write_steps(tmp_path / "resumed", [0, 10, 20, 30, 40, 50, 57])
+    resumed, writer = write_steps(
+        tmp_path / "resumed", range(40, 100, 10), first_step=40
+    )
+    assert resumed == straight
+    for name in straight:
+        expected = (tmp_path / "straight" / name).read_bytes()
+        assert (tmp_path / "resumed" / name).read_bytes() == expected
+    assert list(writer.paths) == list(range(0, 100, 10))
+
+
+def test_later_pictures_go_at_once_and_foreign_ones_stay(tmp_path):
+    write_steps(tmp_path, [0, 10, 20])
+    Image.new("RGB", (6, 4)).save(tmp_path / "000009.png")
+    (tmp_path / "000010.png").write_bytes(b"no picture")
+    (tmp_path / "mine.png").write_bytes(b"")
+    names, _ = write_steps(tmp_path, [], first_step=10)
+    assert names == ["000001.png", "000009.png", "000010.png", "mine.png"]
+    names, _ = write_steps(tmp_path, [])
+    assert names == ["000009.png", "000010.png", "mine.png"]
+
+
+def test_pictures_are_transparent_where_the_output_is(tmp_path):
+    alpha = np.array([[0, 255]], np.uint8)
+    ImageWriter(str(tmp_path), (4, 6), alpha)(make_record(0))
+    with Image.open(tmp_path / "000001.png") as image:
+        found = np.asarray(image)[..., 3]
+    assert found.shape == (4, 6)
+    assert (found[:, 0] < 20).all()
+    assert (found[:, -1] > 235).all()

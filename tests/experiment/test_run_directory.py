@@ -12,6 +12,7 @@ import pytest
 from tfstyle.config import flagfile
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
+from tfstyle.experiment import film
 from tfstyle.experiment import run_directory
 from tfstyle.experiment.run_directory import WorkdirError
 from tfstyle.images.saving import WRITE_ENDINGS
@@ -282,6 +283,65 @@ def test_check_output_refuses_a_folder_as_the_output(current_folder, overwrite):
     (current_folder / "w" / "output.png").mkdir(parents=True)
     with refuses("The output 'w/output.png' is a folder. Name a file."):
         check(workdir="w", overwrite=overwrite)
+
+
+# check_output: films.
+
+
+def exists_film(path):
+    return refuses(
+        f"{path!r} already exists and was not created by this run. Choose"
+        " another --film or add --overwrite."
+    )
+
+
+@pytest.mark.parametrize("name", ["a.gif", "b/a.webp", "A.GIF"])
+def test_check_output_takes_films(current_folder, name):
+    check(film=name)
+    assert os.listdir(current_folder) == []
+
+
+@pytest.mark.parametrize("name", ["a.avi", "a.png", "a", ".gif"])
+def test_check_output_refuses_other_endings_of_films(name):
+    expected = (
+        f"`film` must end in one of .mp4, .gif, .webp. Received: {name!r}."
+    )
+    with pytest.raises(ConfigError, match=f"^{re.escape(expected)}$"):
+        check(film=name)
+
+
+def test_check_output_refuses_a_film_in_place_of_the_output(current_folder):
+    (current_folder / "link").symlink_to(".")
+    with pytest.raises(ConfigError, match="must be two files"):
+        check(output_image="a.webp", film="link/a.webp")
+
+
+def test_check_output_refuses_a_film_that_cannot_be_placed(
+    current_folder, refuse_writing
+):
+    (current_folder / "out").mkdir()
+    (current_folder / "a.gif").mkdir()
+    with refuses("The output 'a.gif' is a folder. Name a file."):
+        check(film="a.gif", overwrite=True)
+    refuse_writing("out")
+    with refuses("The folder 'out' is not writable."):
+        check(film="out/a.gif")
+
+
+def test_check_output_takes_only_a_film_of_the_workdirs_runs(current_folder):
+    make_run(current_folder / "w")
+    write_picture("1.png")
+    film.write_film("a.gif", ["1.png"], "w")
+    check(film="a.gif", workdir="w")
+    with exists_film("a.gif"):
+        check(film="a.gif")
+    (current_folder / "w").rename("w.1")
+    make_run(current_folder / "w", OTHER)
+    check(film="a.gif", workdir="w")  # of a former run
+    (current_folder / "a.gif").write_bytes(b"mine")
+    with exists_film("a.gif"):
+        check(film="a.gif", workdir="w")
+    check(film="a.gif", workdir="w", overwrite=True)
 
 
 # make_workdir.

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfstyle.images.frame import Frame
+from tfstyle.images.resize import enlarge
 from tfstyle.objective.terms import LossTerms
 from tfstyle.training.callbacks import EverySteps
 from tfstyle.training.callbacks import Record
@@ -64,3 +65,17 @@ def test_pixels_are_the_image_as_it_can_be_written():
     assert pixels.dtype == np.uint8
     # ImageNet's mean, RGB, rounded
     np.testing.assert_array_equal(pixels, np.tile([124, 117, 104], (2, 3, 1)))
+
+
+def test_pixels_of_a_coarse_level_are_enlarged_before_they_are_finished():
+    image = tf.random.Generator.from_seed(0).normal([1, 4, 4, 3], stddev=99.0)
+    record = make_record(
+        0,
+        image=tf.Variable(image),
+        frame=Frame(2, 3, top=1, bottom=1, left=1),
+        finish=lambda values: values,
+    )
+    np.testing.assert_array_equal(
+        record.pixels((5, 7)), enlarge(image.numpy()[:, 1:3, 1:], 5, 7)
+    )
+    np.testing.assert_array_equal(record.pixels((2, 3)), image[:, 1:3, 1:])

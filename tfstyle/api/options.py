@@ -14,6 +14,7 @@ _REMEDIES = {
     "style_images": "Give the images themselves as `styles`.",
     "output_image": "Save the result: result.save(path).",
     "image_every_steps": "Take Stylizer.iterate, or a callback.",
+    "film": "Save the pictures of Stylizer.iterate as its frames.",
     "log_every_steps": "The result's `history` has every step.",
     "export_dir": "Run tfstyle --preset=export --export_dir=FOLDER.",
 }

@@ -70,11 +70,13 @@ def write_line(flag: str, fields: dict) -> str:
 
 def write_list(texts: Sequence[str]) -> str:
     """Writes texts as the value of a list, to be read as CSV."""
-    quoting = csv.QUOTE_MINIMAL
-    if any(_is_special(text) or "'" in text[:1] for text in texts):
-        quoting = csv.QUOTE_ALL
+    is_special = any(_is_special(t) or t.startswith("'") for t in texts)
     line = io.StringIO()
-    csv.writer(line, lineterminator="", quoting=quoting).writerow(texts)
+    csv.writer(
+        line,
+        lineterminator="",
+        quoting=csv.QUOTE_ALL if is_special else csv.QUOTE_MINIMAL,
+    ).writerow(texts)
     return line.getvalue()
 
 

@@ -111,6 +111,14 @@ class RunConfig(Config):
         scope="run",
         least=0,
     )
+    film: str | None = option(
+        None,
+        "Output",
+        "film of the iterations, .mp4, .gif or .webp; takes the pictures in"
+        " images/, about 120 if --image_every_steps is 0",
+        scope="run",
+        is_path=True,
+    )
     checkpoint_every_steps: int = option(
         50,
         "Output",
@@ -168,6 +176,7 @@ class RunConfig(Config):
     def __post_init__(self):
         super().__post_init__()
         _check_export(self)
+        _check_film(self)
         _check_manifest(self)
         _check_shard(self)
 
@@ -183,6 +192,22 @@ def _check_export(config: RunConfig) -> None:
         raise ConfigError(
             "`export_dir` exports the network and paints nothing. Leave out"
             " `content_image` and `style_images`."
+        )
+
+
+def _check_film(config: RunConfig) -> None:
+    """Refuses a film of no run, and one for many."""
+    if config.film is None:
+        return
+    if config.export_dir:
+        raise ConfigError(
+            "`film` shows how a picture is painted, and `export_dir` paints"
+            " none. Leave out one of them."
+        )
+    if config.manifest:
+        raise ConfigError(
+            "`film` is one file, and a `manifest` has many pictures. Give its"
+            " lines a column `film`."
         )
 
 

@@ -7,6 +7,7 @@ line, and is that picture's failure only.
 
 import dataclasses
 import difflib
+import itertools
 import os
 import re
 from collections.abc import Iterator
@@ -88,18 +89,19 @@ def read_manifest(path: str) -> list[Job]:
             f"`manifest` {path!r} names no picture. Give each a line."
         )
     first_lines = {}
-    for job in jobs:
-        if not job.output:
+    for job, name in itertools.product(jobs, ("output_image", "film")):
+        value = job.values.get(name)
+        if not value:
             continue
         try:
-            output = os.path.realpath(job.output)
+            written = os.path.realpath(value)
         except ValueError:
             continue  # no name of a file; the job's own failure
-        first = first_lines.setdefault(output, job)
+        first = first_lines.setdefault(written, job)
         if first is not job:
             raise ConfigError(
-                f"`manifest` {path!r} must name every `output_image` once."
-                f" Received: {job.output!r:.200} in lines {first.line} and"
+                f"`manifest` {path!r} must name every `{name}` once."
+                f" Received: {value!r:.200} in lines {first.line} and"
                 f" {job.line}."
             )
     return jobs

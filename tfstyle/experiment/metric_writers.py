@@ -8,8 +8,16 @@ import os
 import re
 from collections.abc import Iterator
 
+import numpy as np
+from PIL import Image
+from PIL import PngImagePlugin
+
 from tfstyle.errors import WriteError
+from tfstyle.errors import one_line
 from tfstyle.errors import raising_write_errors
+from tfstyle.images.errors import ImageError
+from tfstyle.images.files import read_text
+from tfstyle.images.resize import resize
 from tfstyle.images.saving import write_image
 from tfstyle.system import atomic_file
 from tfstyle.training.callbacks import Record
@@ -86,33 +94,97 @@ def _read_lines(path: str, evaluations: int) -> list[dict]:
 
 
 class ImageWriter:
-    """Writes each record's picture into a folder, `step_000100.png`.
+    """Writes records' pictures, `000001.png` and on, as video tools read them.
+
+    All have the size of the output. Their text says which step they are of.
+    Two pictures of one step, at the end of a level and at the start of the
+    next, are one: the second.
 
     Args:
         folder: made if it is not there.
-        first_step: of a run that goes on; earlier pictures that are there
-            belong to it.
+        size: height and width of the output, pixels.
+        alpha: of the output, uint8 `[H, W]` of any size, or None.
+        first_step: of a run that goes on. Pictures of earlier steps are kept,
+            later ones removed: they are written again, or are not of this run.
 
     Attributes:
         paths: of the run's pictures, by step.
     """
 
-    def __init__(self, folder: str, first_step: int = 0):
+    def __init__(
+        self,
+        folder: str,
+        size: tuple[int, int],
+        alpha: np.ndarray | None = None,
+        first_step: int = 0,
+    ):
+        self._folder = folder
+        self._size = size
+        self._alpha = None if alpha is None else resize(alpha, *size)
+        self._last_number = 0
+        self.paths: dict[int, str] = {}
         with raising_write_errors(f"The folder {folder!r}"):
             os.makedirs(folder, exist_ok=True)
-        self._folder = folder
-        self.paths: dict[int, str] = {}
-        for name in os.listdir(folder):
-            match = re.fullmatch(r"step_(\d{6,})\.png", name, re.ASCII)
-            if match and int(match[1]) < first_step:
-                self.paths[int(match[1])] = os.path.join(folder, name)
+            for number, path in _numbered_pictures(folder):
+                step = _read_step(path)
+                if step is None:
+                    continue
+                if step < first_step:
+                    self.paths[step] = path
+                    self._last_number = number
+                else:
+                    os.unlink(path)
 
     def __call__(self, record: Record) -> None:
         """Writes the record's picture, atomically."""
-        name = f"step_{record.step:06}.png"
-        path = os.path.join(self._folder, name)
-        write_image(path, record.pixels())
-        self.paths[record.step] = path
+        if record.step not in self.paths:
+            self._last_number += 1
+            name = f"{self._last_number:06}.png"
+            self.paths[record.step] = os.path.join(self._folder, name)
+        write_image(
+            self.paths[record.step],
+            record.pixels(self._size),
+            self._alpha,
+            f"step: {record.step}",
+        )
+
+
+def read_picture(path: str) -> Image.Image:
+    """Reads a picture that an ImageWriter wrote, of any size.
+
+    Raises:
+        ImageError: if it cannot be read.
+    """
+    try:
+        # Image.open would refuse the largest.
+        with PngImagePlugin.PngImageFile(path) as image:
+            image.load()
+            return image
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ImageError(
+            f"Image {path!r} cannot be read ({one_line(str(error))})."
+        ) from error
+
+
+def _numbered_pictures(folder: str) -> list[tuple[int, str]]:
+    """Returns number and path of the pictures in a folder, in order."""
+    names = (
+        re.fullmatch(r"(\d{6,})\.png", name, re.ASCII)
+        for name in os.listdir(folder)
+    )
+    return sorted(
+        (int(name[1]), os.path.join(folder, name[0])) for name in names if name
+    )
+
+
+def _read_step(path: str) -> int | None:
+    """Returns the step that a picture is of, or None if it is not ours."""
+    try:
+        text = read_text(path) or ""
+    except ImageError:
+        return None
+    match = re.fullmatch(r"step: (\d{1,15})", text, re.ASCII)
+    return int(match[1]) if match else None
 
 
 class EventWriter:

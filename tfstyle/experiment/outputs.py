@@ -11,12 +11,14 @@ from absl import logging
 from tfstyle.config import flagfile
 from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import WriteError
+from tfstyle.experiment import film
 from tfstyle.experiment import metric_writers
 from tfstyle.experiment import progress
 from tfstyle.experiment import provenance
 from tfstyle.experiment import report
+from tfstyle.experiment import run_directory
 from tfstyle.experiment.inputs import ImageFiles
-from tfstyle.images import files as image_files
+from tfstyle.images.errors import ImageError
 from tfstyle.images.resize import resize
 from tfstyle.images.saving import write_image
 from tfstyle.images.transparency import lay_on_white
@@ -37,6 +39,7 @@ class Outputs(contextlib.ExitStack):
     Args:
         config: of the run, resolved.
         images: read from the config's files.
+        size: height and width of the output, pixels.
         folder: the workdir.
         device: a line that names the device.
         facts: by name; written into the picture's text beside flags and
@@ -51,6 +54,7 @@ class Outputs(contextlib.ExitStack):
         self,
         config: RunConfig,
         images: ImageFiles,
+        size: tuple[int, int],
         folder: str,
         device: str,
         facts: dict[str, str],
@@ -75,17 +79,12 @@ class Outputs(contextlib.ExitStack):
             EverySteps(config.log_every_steps, self._metrics),
             bar,
         ]
-        if config.image_every_steps:
-            first_step = sum(state.numbers["steps"]) if state else 0
-            pictures = metric_writers.ImageWriter(
-                f"{folder}/images", first_step
-            )
-            self._picture_paths = pictures.paths
-            self.actions.append(EverySteps(config.image_every_steps, pictures))
+        if config.image_every_steps or config.film:
+            self._add_pictures(size, state)
         self._add_events()
 
     def write(self, result: Result) -> str:
-        """Writes the picture, its flags and the report.
+        """Writes the picture, its flags, the report and the film.
 
         Returns:
             The picture's path.
@@ -108,7 +107,34 @@ class Outputs(contextlib.ExitStack):
         self._write_flags(provenance.make_text(config, facts))
         if self._config.report:
             self._write_report(result, facts, text or record)
+        if self._config.film and self._picture_paths:
+            self._write_film(path)
         return path
+
+    def _add_pictures(self, size: tuple[int, int], state: State | None) -> None:
+        """Adds the writing of pictures to the actions."""
+        config = self._config
+        first_step = sum(state.numbers["steps"]) if state else 0
+        folder = os.path.join(self._folder, run_directory.IMAGES)
+        pictures = metric_writers.ImageWriter(
+            folder, size, self._images.alpha, first_step
+        )
+        self._picture_paths = pictures.paths
+        interval = config.image_every_steps
+        if not interval:
+            interval = film.choose_interval(sum(config.steps_by_level))
+            logging.info(
+                "Pictures for the film, of every %s, are written to %s",
+                "step" if interval == 1 else f"{interval} steps",
+                folder,
+            )
+        if config.film and min(pictures.paths, default=first_step):
+            logging.warning(
+                "warning: the film begins at step %d, as there are no earlier"
+                " pictures. --resume=restart makes them",
+                min(pictures.paths, default=first_step),
+            )
+        self.actions.append(EverySteps(interval, pictures))
 
     def _add_events(self) -> None:
         """Adds TensorBoard's events to the actions, if it is installed."""
@@ -138,7 +164,7 @@ class Outputs(contextlib.ExitStack):
             alpha = resize(alpha, *pixels.shape[:2])
         try:
             write_image(path, pixels, alpha, text, record)
-        except image_files.ImageError as error:
+        except ImageError as error:
             other = self._save_elsewhere(pixels, alpha, text, record)
             if other is None:
                 raise
@@ -153,7 +179,7 @@ class Outputs(contextlib.ExitStack):
         name = f"tfstyle-{secrets.token_hex(4)}.png"
         for find_folder in (lambda: self._folder, tempfile.gettempdir):
             # There may be no folder for temporary files either.
-            with contextlib.suppress(OSError, image_files.ImageError):
+            with contextlib.suppress(OSError, ImageError):
                 path = os.path.join(find_folder(), name)
                 write_image(path, pixels, alpha, text, record)
                 return path
@@ -163,10 +189,28 @@ class Outputs(contextlib.ExitStack):
         path = os.path.join(self._folder, "flags.cfg")
         atomic_file.write_text(path, text)
 
+    def _write_film(self, output: str) -> None:
+        """Writes the film of the pictures, in the order of their steps.
+
+        Raises:
+            WriteError: if it cannot be written; names the output, which is.
+        """
+        path = self._config.film
+        pictures = [self._picture_paths[x] for x in sorted(self._picture_paths)]
+        try:
+            film.write_film(path, pictures, self._folder)
+        except (ImageError, WriteError) as error:
+            raise WriteError(
+                f"{error} The picture is written: {output!r}."
+            ) from error
+        logging.info("Wrote %s", path)
+
     def _write_report(
         self, result: Result, facts: dict[str, str], flags: str
     ) -> None:
-        """Writes report.html."""
+        """Writes report.html, which names files as the picture does."""
+        published = flagfile.parse_text(flags)[1]
+        facts = facts | {"weights": published["weights"]}
         device = {"device": self._device, "seconds": f"{result.seconds:.1f}"}
         config, images = self._config, self._images
         styles = [os.path.basename(path) for path in config.style_images]
@@ -197,8 +241,9 @@ class Outputs(contextlib.ExitStack):
         steps = sorted(self._picture_paths)
         stride = max(1, -(-len(steps) // MAX_REPORT_IMAGES))
         for step in steps[::stride]:
-            picture = image_files.read_image(self._picture_paths[step])
-            shown.append((f"Step {step}", picture.pixels))
+            picture = metric_writers.read_picture(self._picture_paths[step])
+            pixels = np.asarray(picture.convert("RGB"))
+            shown.append((f"Step {step}", pixels))
         page = report.make_report(
             title=title,
             images=shown,

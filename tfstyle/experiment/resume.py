@@ -120,6 +120,8 @@ def is_finished(
 ) -> bool:
     """Returns whether the output is the picture that the config asks for.
 
+    Its film must be there as well, if one is asked for.
+
     A picture that was cut short says how many steps it has, and so is none. A
     `time_limit` that it kept within does not matter.
 
@@ -128,6 +130,8 @@ def is_finished(
         images: read from the config's files.
         hash_weights: gives the SHA-256 of the weights; asked last.
     """
+    if config.film is not None and not os.path.exists(config.film):
+        return False
     try:
         made = RunIdentity.from_text(records.read_text(config.output_image))
     except ImageError:

@@ -92,8 +92,8 @@ def run_with_images(
         images: read from the config's files.
         session: TensorFlow and the networks.
         signals: of the batch that the picture is part of. If given, only
-            warnings are logged, and checkpoints are removed once the picture
-            is complete.
+            warnings are logged, and once the picture is complete, checkpoints
+            and pictures that only its film needed are removed.
         place: of this process, the first, in the cluster.
 
     Returns:
@@ -134,8 +134,12 @@ def run_with_images(
             plan, images, extractor, session, folder, checkpoint, signals
         )
         if is_one_of_many and result.is_complete:
-            path = os.path.join(folder, resume.FOLDER)
-            shutil.rmtree(path, ignore_errors=True)
+            names = [resume.FOLDER]
+            if config.film and not config.image_every_steps:
+                names.append(run_directory.IMAGES)
+            for name in names:
+                path = os.path.join(folder, name)
+                shutil.rmtree(path, ignore_errors=True)
         number = signals.number or (replicas and replicas.stop_number)
         return result, number or 0
 
@@ -171,7 +175,15 @@ def _paint_and_write(
     every = config.checkpoint_every_steps
     with (
         _naming_last_checkpoint(checkpoints),
-        Outputs(config, images, folder, device, facts, state) as outputs,
+        Outputs(
+            config,
+            images,
+            (frame.height, frame.width),
+            folder,
+            device,
+            facts,
+            state,
+        ) as outputs,
     ):
         result = stylize(
             images.content,

@@ -11,6 +11,7 @@ from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.errors import WriteError
 from tfstyle.errors import raising_write_errors
+from tfstyle.experiment import film
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.images import records
 from tfstyle.images.errors import ImageError
@@ -19,6 +20,8 @@ from tfstyle.system import atomic_file
 from tfstyle.system import file_lock
 
 LOCK = ".lock"
+IMAGES = "images"
+"""Folder of a workdir: the pictures on the way."""
 
 
 class WorkdirError(WriteError):
@@ -33,27 +36,53 @@ def check_output(config: RunConfig) -> None:
     """Finds out before the work whether its result can be written.
 
     Raises:
-        ConfigError: if the output's ending is none that can be written.
-        WorkdirError: if its folder cannot be written, or if it exists and was
-            not made by the run of this workdir.
+        ConfigError: if the ending of output or film is none that can be
+            written, or both are one file.
+        FilmError: if a film cannot be written on this machine.
+        WorkdirError: if their folder cannot be written, or if one exists and
+            was not made by the run of this workdir.
     """
     path = config.output_image
     if path is not None:
-        ending = os.path.splitext(path)[1].lower()
-        if ending not in WRITE_ENDINGS:
-            raise ConfigError(
-                "`output_image` must end in one of"
-                f" {', '.join(WRITE_ENDINGS)}. Received: {path!r}."
-            )
-        target = os.path.realpath(path) if os.path.islink(path) else path
-        _check_writable(_nearest_folder(os.path.dirname(target) or "."))
+        _check_target("output_image", path, WRITE_ENDINGS)
     elif config.workdir is not None:
         path = os.path.join(config.workdir, "output.png")
+    if config.film is not None:
+        _check_target("film", config.film, film.ENDINGS)
+        if path and os.path.realpath(path) == os.path.realpath(config.film):
+            raise ConfigError(
+                "`film` and `output_image` must be two files. Received:"
+                f" {path!r} for both."
+            )
+        film.check_encoder(config.film)
     _check_writable(_nearest_folder(config.workdir or "runs"))
-    if path is not None and os.path.isdir(path):
-        raise WorkdirError(f"The output {path!r} is a folder. Name a file.")
-    if path is not None and os.path.exists(path) and not config.overwrite:
-        _check_replaceable(path, config.workdir)
+    checks = {path: _is_output_of, config.film: _is_film_of}
+    for target, is_ours in checks.items():
+        if target is None:
+            continue
+        if os.path.isdir(target):
+            raise WorkdirError(
+                f"The output {target!r} is a folder. Name a file."
+            )
+        if not os.path.exists(target) or config.overwrite:
+            continue
+        if not config.workdir or not is_ours(target, config.workdir):
+            flag = "film" if target == config.film else "output_image"
+            raise WorkdirError(
+                f"{target!r} already exists and was not created by this run."
+                f" Choose another --{flag} or add --overwrite."
+            )
+
+
+def _check_target(flag: str, path: str, endings: tuple[str, ...]) -> None:
+    """Refuses a file of another ending or in a folder that is not writable."""
+    if os.path.splitext(path)[1].lower() not in endings:
+        raise ConfigError(
+            f"`{flag}` must end in one of {', '.join(endings)}."
+            f" Received: {path!r}."
+        )
+    target = os.path.realpath(path) if os.path.islink(path) else path
+    _check_writable(_nearest_folder(os.path.dirname(target) or "."))
 
 
 @contextlib.contextmanager
@@ -77,11 +106,11 @@ def open_workdir(config: RunConfig) -> Iterator[str]:
     try:
         with _locked(folder):
             with raising_write_errors(f"The workdir {folder!r}"):
-                for path in (".", "images", "checkpoints"):
+                for path in (".", IMAGES, "checkpoints"):
                     atomic_file.remove_partial(os.path.join(folder, path))
-                if config.output_image:
-                    output = os.path.realpath(config.output_image)
-                    atomic_file.remove_partial(*os.path.split(output))
+                for path in filter(None, (config.output_image, config.film)):
+                    path = os.path.realpath(path)
+                    atomic_file.remove_partial(*os.path.split(path))
             yield folder
     finally:
         if is_new and os.path.isdir(folder):
@@ -111,13 +140,11 @@ def _locked(folder: str) -> Iterator[None]:
         yield
 
 
-def _flags_of_runs(workdir: str) -> Iterator[str]:
-    """Yields the flagfiles of a workdir's present and former runs."""
+def _folders_of_runs(workdir: str) -> Iterator[str]:
+    """Yields a workdir and the folders of its former runs."""
     number, folder = 0, os.path.normpath(workdir)
     while os.path.isdir(folder):
-        path = os.path.join(folder, "flags.cfg")
-        if os.path.isfile(path):
-            yield path
+        yield folder
         number += 1
         folder = f"{os.path.normpath(workdir)}.{number}"
 
@@ -175,23 +202,30 @@ def _check_writable(folder: str) -> None:
         raise WorkdirError(f"The folder {folder!r} is not writable.")
 
 
-def _check_replaceable(path: str, workdir: str | None) -> None:
-    """Lets only a picture be replaced that the same workdir's run made."""
+def _is_output_of(path: str, workdir: str) -> bool:
+    """Returns whether a run of a workdir made a picture."""
     try:
         made_by = RunIdentity.from_text(records.read_text(path))
     except ImageError:
-        made_by = None
-    if workdir is not None and made_by is not None:
-        for flags in _flags_of_runs(workdir):
-            if _is_workdir(os.path.dirname(path), workdir):
-                return
-            with open(flags, encoding="utf-8", errors="replace") as file:
-                run = RunIdentity.from_text(file.read())
-            if run is None or run.weights != made_by.weights:
-                continue
-            if not run.differences(made_by):
-                return
-    raise WorkdirError(
-        f"{path!r} already exists and was not created by this run. Choose"
-        " another --output_image or add --overwrite."
-    )
+        return False
+    if made_by is None:
+        return False
+    for folder in _folders_of_runs(workdir):
+        flags = os.path.join(folder, "flags.cfg")
+        if not os.path.isfile(flags):
+            continue
+        if _is_workdir(os.path.dirname(path), workdir):
+            return True
+        with open(flags, encoding="utf-8", errors="replace") as file:
+            run = RunIdentity.from_text(file.read())
+        if run is None or run.weights != made_by.weights:
+            continue
+        if not run.differences(made_by):
+            return True
+    return False
+
+
+def _is_film_of(path: str, workdir: str) -> bool:
+    """Returns whether a run of a workdir made a film."""
+    folders = _folders_of_runs(workdir)
+    return any(film.was_written_by(folder, path) for folder in folders)

@@ -9,6 +9,7 @@ import numpy as np
 
 from tfstyle.images.frame import Frame
 from tfstyle.images.preprocessing import deprocess
+from tfstyle.images.resize import enlarge
 
 Finish = Callable[[np.ndarray], np.ndarray]
 
@@ -64,9 +65,17 @@ class Record:
         """Of the picture, pixels."""
         return self.frame.width
 
-    def pixels(self) -> np.ndarray:
-        """Returns the picture, uint8 `[H, W, 3]`, RGB."""
-        return self.finish(self.frame.crop(self.image.numpy()))
+    def pixels(self, size: tuple[int, int] | None = None) -> np.ndarray:
+        """Returns the picture, uint8 `[H, W, 3]`, RGB.
+
+        Args:
+            size: height and width, pixels. A picture of another size is
+                resized as one that the next level starts from.
+        """
+        image = self.frame.crop(self.image.numpy())
+        if size not in (None, image.shape[1:3]):
+            image = enlarge(image, *size)
+        return self.finish(image)
 
 
 Action = Callable[[Record], str | None]
