@@ -124,7 +124,7 @@ def _open(path: str) -> Iterator[Image.Image]:
             Image.MAX_IMAGE_PIXELS = None
             with Image.open(file, formats=READ_FORMATS) as image:
                 yield image
-    except ImageError:
+    except (ImageError, MemoryError):
         raise
     except Image.UnidentifiedImageError as error:
         raise ImageError(
