@@ -36,6 +36,11 @@ def test_every_error_of_ours_is_an_expected_one():
         (errors.WriteError(28, "No space left on device", "a.png"), 1),
         (MemoryError("so many bytes"), 1),
         (tf.errors.ResourceExhaustedError(None, None, "so many bytes"), 1),
+        (tf.errors.InternalError(None, None, "CUDA_ERROR_OUT_OF_MEMORY"), 1),
+        (ImportError("a.so: failed to map segment from shared object"), 1),
+        (ImportError("a.so: cannot allocate memory in static TLS block"), 1),
+        (OSError(12, "Cannot allocate memory"), 1),
+        (RuntimeError("can't start new thread"), 1),
     ],
 )
 def test_expected_error_is_one_line_and_a_status(error, status, capsys):
@@ -49,7 +54,14 @@ def test_expected_error_is_one_line_and_a_status(error, status, capsys):
 
 @pytest.mark.parametrize(
     "error",
-    [OSError(2, "No such file"), KeyError(""), ValueError(""), RuntimeError()],
+    [
+        OSError(2, "No such file"),
+        KeyError(""),
+        ValueError("out of memory"),
+        RuntimeError(),
+        ImportError("No module named 'a'"),
+        tf.errors.InternalError(None, None, "no such kernel"),
+    ],
 )
 def test_any_other_error_keeps_its_traceback(error):
     def fail():
@@ -57,6 +69,20 @@ def test_any_other_error_keeps_its_traceback(error):
 
     with pytest.raises(type(error)):
         main.run_expecting_errors(fail)
+
+
+def test_lack_of_memory_says_what_was_refused_and_a_remedy():
+    text = "In WinogradConv2D OOM when allocating tensor with shape[9,9] and"
+    error = tf.errors.ResourceExhaustedError(None, None, text)
+    with (
+        pytest.raises(
+            errors.OutOfMemoryError,
+            match=r"^There is not enough memory \(OOM when allocating tensor"
+            r" with shape\[9,9\]\)\. Give less\.$",
+        ),
+        errors.raising_out_of_memory_errors("Give less."),
+    ):
+        raise error
 
 
 def test_one_line_cannot_steer_a_terminal():

@@ -377,6 +377,37 @@ def wait_for_step(process):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("limit", [2 * 10**8, 10**9, 2 * 10**9, 23 * 10**8])
+def test_lack_of_memory_is_one_line(tmp_path, limit):
+    command = start_limited(
+        limit,
+        "--flagfile=configs/smoke.cfg",
+        "--image_size=1024",
+        f"--workdir={tmp_path}",
+    )
+    _, stderr = command.communicate()
+    others = [x for x in stderr.splitlines() if not OURS.fullmatch(x)]
+    errors = [x for x in others if x.startswith("error: ")]
+    assert command.returncode == 1
+    assert len(errors) == 1
+    assert re.search("not enough memory|Memory ran out", errors[0])
+    assert "Traceback" not in stderr
+
+
+def start_limited(limit, *arguments):
+    """Starts a run whose addresses are limited, as by `ulimit -v`."""
+    return subprocess.Popen(
+        [
+            *("prlimit", f"--as={limit}"),
+            *(sys.executable, "-m", "tfstyle.main", *arguments),
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 )

@@ -1,11 +1,22 @@
 """Errors that are expected, and how they are printed."""
 
 import contextlib
+import errno
 import re
 import sys
 from collections.abc import Iterator
 
 LONGEST = 200
+END_OTHERS = "End other programs, or give smaller images."
+_SIGNS = re.compile(
+    "failed to map|cannot allocate memory|out.of.memory|ALLOC_FAILED", re.I
+)
+"""Of errors of the loader, of CUDA and of its libraries."""
+_REFUSED = re.compile(
+    r"OOM when allocating tensor with shape\[[\d,]*\]|[Oo]ut of memory while"
+    r" trying to allocate [\w.]+( bytes)?"
+)
+"""Within the texts of TensorFlow, which also tell where in the program."""
 _CONTROLS = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
@@ -48,23 +59,21 @@ def raising_write_errors(what: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def raising_out_of_memory_errors() -> Iterator[None]:
-    """Raises an `OutOfMemoryError` where Python or TensorFlow lack memory."""
+def raising_out_of_memory_errors(remedy: str = END_OTHERS) -> Iterator[None]:
+    """Raises an `OutOfMemoryError` where Python or TensorFlow lack memory.
+
+    Args:
+        remedy: what needs less memory, one sentence.
+    """
     try:
         yield
     except TfstyleError:
         raise
     except Exception as error:
-        is_memory = isinstance(error, MemoryError)
-        # TensorFlow may not be loaded yet.
-        if tensorflow := sys.modules.get("tensorflow"):
-            kind = tensorflow.errors.ResourceExhaustedError
-            is_memory = is_memory or isinstance(error, kind)
-        if not is_memory:
+        if not _is_out_of_memory(error):
             raise
         raise OutOfMemoryError(
-            f"There is not enough memory ({one_line(str(error))}). Give"
-            " --tile_size=auto, a smaller --image_size or --optimizer=adam."
+            f"There is not enough memory ({_describe(error)}). {remedy}"
         ) from error
 
 
@@ -75,6 +84,31 @@ def escape_controls(text: str) -> str:
         text: of any origin; its line breaks and tabs stay.
     """
     return _CONTROLS.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    if isinstance(error, MemoryError):
+        return True
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return True
+    kinds: tuple[type, ...] = (ImportError,)
+    # TensorFlow may not be loaded yet, or only in part.
+    errors = getattr(sys.modules.get("tensorflow"), "errors", None)
+    if errors is not None:
+        if isinstance(error, errors.ResourceExhaustedError):
+            return True
+        kinds += (errors.OpError,)
+    is_of_system = isinstance(error, kinds)
+    is_thread = str(error) == "can't start new thread"  # it has no stack
+    return is_thread or (is_of_system and bool(_SIGNS.search(str(error))))
+
+
+def _describe(error: Exception) -> str:
+    """Returns what was refused, without the place in the program."""
+    text = str(error) or type(error).__name__
+    if found := _REFUSED.search(text):
+        text = found[0]
+    return one_line(text)
 
 
 def one_line(text: str, longest: int = LONGEST) -> str:

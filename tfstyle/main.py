@@ -16,6 +16,8 @@ from tfstyle.errors import TfstyleError
 from tfstyle.errors import escape_controls
 from tfstyle.errors import one_line
 from tfstyle.errors import raising_out_of_memory_errors
+from tfstyle.system.memory import check_program_fits
+from tfstyle.system.out_of_memory import speaking_of_native_failures
 
 FLAGS = flags.FlagValues()
 """Not absl's global ones: other programs may import this module."""
@@ -52,17 +54,20 @@ def run_expecting_errors(work: Callable[[], int]) -> int:
 
 def _run(config: RunConfig) -> int:
     """Paints or exports; returns the exit status."""
+    check_program_fits()
+
     from tfstyle.experiment import batch
     from tfstyle.experiment.run import run_picture
     from tfstyle.experiment.session import Session
 
     session = Session(verbose=logging.get_verbosity() > 0)
-    if config.manifest:
-        return batch.run_batch(config, session)
-    if config.export_dir:
-        _export(config.resolved(), session)
-        return 0
-    number = run_picture(config.resolved(), session)
+    with speaking_of_native_failures():
+        if config.manifest:
+            return batch.run_batch(config, session)
+        if config.export_dir:
+            _export(config.resolved(), session)
+            return 0
+        number = run_picture(config.resolved(), session)
     return 128 + number if number else 0
 
 

@@ -13,6 +13,7 @@ import tensorflow as tf
 import tfstyle
 from tests import ROOT
 from tests import references
+from tfstyle.training import memory
 
 SCENE, STROKES = tfstyle.sample("scene"), tfstyle.sample("strokes")
 SMALL = {"weights": "random", "image_size": 32}
@@ -109,6 +110,20 @@ def test_extra_losses_are_minimised_too():
             convolution="direct",
             extra_losses={"red": redness},
         )
+
+
+def test_extra_losses_see_the_whole_frame_where_memory_is_scarce(monkeypatch):
+    monkeypatch.setattr(memory, "free_for_run", lambda enough: 0)
+    losses = {"red": lambda image, features: tf.reduce_mean(image)}
+    options = SMALL | {"num_steps": 1}
+    made = tfstyle.stylize(SCENE, STROKES, **options, extra_losses=losses)
+    assert made.config.tile_size == 0
+    assert tfstyle.stylize(SCENE, STROKES, **options).config.tile_size > 0
+    for _ in tfstyle.Stylizer(**SMALL).iterate(
+        SCENE, STROKES, num_steps=1, extra_losses=losses
+    ):
+        pass
+    tfstyle.make_objective(SCENE, STROKES, **SMALL, extra_losses=losses)
 
 
 @pytest.mark.parametrize("options", [{"image_size": 3}, {"poling": "max"}])

@@ -42,7 +42,6 @@ AT_LEAST = (
     ("style_weight", 0),
     ("tv_weight", 0),
     ("max_image_pixels", 1),
-    ("num_correction_pairs", 1),
     ("range_weight", 0),
     ("image_every_steps", 0),
     ("checkpoint_every_steps", 0),
@@ -504,7 +503,7 @@ def test_to_flags_writes_every_field_that_has_a_value():
         "--weights=auto",
         "--init=auto",
         "--optimizer=lbfgs",
-        "--num_correction_pairs=20",
+        "--num_correction_pairs=auto",
         "--preconditioner=auto",
         "--num_levels=auto",
         "--seed=0",
@@ -522,7 +521,7 @@ def test_to_flags_writes_every_field_that_has_a_value():
         "--jit_compile=auto",
         "--tf32=true",
         "--deterministic=false",
-        "--tile_size=0",
+        "--tile_size=auto",
         "--strategy=auto",
         "--cluster_timeout=300.0",
     ]
@@ -644,10 +643,11 @@ def test_config_refuses_steps_for_other_levels(num_steps, text):
 
 
 @pytest.mark.parametrize("given", [0, -1, "many", "", 1.5])
-def test_config_refuses_num_levels_that_are_none(given):
-    with pytest.raises(ConfigError, match=r"^`num_levels` must be auto or "):
-        RunConfig(num_levels=given)
-    assert RunConfig(num_levels="3") == RunConfig(num_levels=3)
+@pytest.mark.parametrize("name", ["num_levels", "num_correction_pairs"])
+def test_config_refuses_counts_that_are_none(name, given):
+    with pytest.raises(ConfigError, match=rf"^`{name}` must be auto or "):
+        RunConfig(**{name: given})
+    assert RunConfig(**{name: "3"}) == RunConfig(**{name: 3})
 
 
 def test_masks_and_blend_weights_are_refused_together():

@@ -233,6 +233,7 @@ def workdir(tmp_path):
         {"num_steps": (10, 2)},
         {"time_limit": 5.0},
         {"convolution": "auto"},
+        {"num_correction_pairs": "auto", "tile_size": "auto"},
         {"weights": "moved.h5"},
     ],
 )
@@ -240,7 +241,10 @@ def test_same_run_goes_on(workdir, changes):
     config = dataclasses.replace(RUN, **changes)
     found = resume.find_checkpoint(config, IMAGES, workdir)
     assert found.state.numbers["steps"] == [10, 2]
-    assert resume.resolve_by_checkpoint(config, found).convolution == "direct"
+    resolved = resume.resolve_by_checkpoint(config, found)
+    assert resolved.convolution == "direct"
+    for name in ("num_correction_pairs", "tile_size"):
+        assert str(getattr(resolved, name)) == found.job["flags"][name]
 
 
 @pytest.mark.parametrize(

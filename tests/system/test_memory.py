@@ -7,6 +7,9 @@ import re
 import psutil
 import pytest
 
+from tests.processes import end_python
+from tests.processes import start_python
+from tfstyle.errors import OutOfMemoryError
 from tfstyle.system import control_groups
 from tfstyle.system import memory
 from tfstyle.system import processors
@@ -28,7 +31,9 @@ def test_free_memory_is_what_the_machine_has_at_most():
 def test_limit_of_a_control_group_counts(monkeypatch, tmp_path, limit, used):
     (tmp_path / limit).write_text("700000\n")
     (tmp_path / used).write_text("400000\n")
-    (tmp_path / "memory.stat").write_text("anon 1\ninactive_file 50000\n")
+    (tmp_path / "memory.stat").write_text(
+        "anon 1\nactive_file 20000\ninactive_file 30000\n"
+    )
     groups = [str(tmp_path), str(tmp_path / "absent")]
     monkeypatch.setattr(control_groups, "folders", lambda _: groups)
     assert memory.free_memory() == 350_000
@@ -43,6 +48,39 @@ def test_free_memory_that_is_not_told_is_unlimited(monkeypatch):
     monkeypatch.setattr(psutil, "virtual_memory", fail)
     monkeypatch.setattr(control_groups, "folders", lambda _: [])
     assert memory.free_memory() == math.inf
+
+
+LIMITED = """
+import resource
+from tfstyle.system import memory
+
+limit = {limit}
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+print(memory.free_memory())
+memory.check_program_fits()
+"""
+
+
+@pytest.mark.parametrize(("limit", "fits"), [(10**9, False), (3 * 10**9, True)])
+def test_limit_of_the_address_space_counts(limit, fits):
+    status, out, err = end_python(start_python(LIMITED.format(limit=limit)))
+    assert 0.5 * limit < float(out) < limit
+    assert (status == 0) == fits
+    assert ("(ulimit -v)" in err) == (not fits)
+
+
+def test_program_is_refused_where_the_machine_has_no_memory(monkeypatch):
+    monkeypatch.setattr(memory, "free_memory", lambda with_swap: 3e8)
+    with pytest.raises(OutOfMemoryError, match=r"0\.30 GB are free"):
+        memory.check_program_fits()
+
+
+def test_swap_counts_only_where_it_is_asked_for(monkeypatch):
+    swap = psutil.swap_memory()._replace(free=10**12)
+    monkeypatch.setattr(psutil, "swap_memory", lambda: swap)
+    monkeypatch.setattr(control_groups, "folders", lambda _: [])
+    assert memory.free_memory() < 10**12
+    assert memory.free_memory(with_swap=True) > 10**12
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ import pytest
 
 from tfstyle.config.config import Config
 from tfstyle.system.tensorflow_setup import SetupError
+from tfstyle.training import memory
+from tfstyle.training import plan as training_plan
 from tfstyle.training.plan import make_plan
 from tfstyle.training.plan import resolve_for_images
 from tfstyle.training.plan import resolve_for_machine
@@ -130,9 +132,49 @@ def test_resolve_for_machine_on_a_gpu(monkeypatch):
         resolve_for_machine(Config(convolution="winograd"))
 
 
+def scarce(monkeypatch):
+    """Leaves no free memory."""
+    monkeypatch.setattr(memory, "free_for_run", lambda enough: 0)
+
+
+def test_plan_cuts_what_the_free_memory_does_not_hold(monkeypatch):
+    content, style = picture(96, 128), picture(64, 64)
+    whole = make_plan(Config(image_size=512), content, [style]).config
+    assert (whole.tile_size, whole.convolution) == (0, "winograd")
+    assert whole.num_correction_pairs == 20
+    scarce(monkeypatch)
+    cut = make_plan(Config(image_size=512), content, [style]).config
+    assert (cut.tile_size, cut.convolution) == (256, "direct")
+    assert cut.num_correction_pairs == 3
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_whole"),
+    [
+        ({}, True),
+        ({"convolution": "winograd"}, False),
+        ({"precision": "mixed_float16"}, False),
+    ],
+)
+def test_plan_never_cuts_what_must_be_whole(monkeypatch, fields, is_whole):
+    scarce(monkeypatch)
+    asked = Config(image_size=512, **fields)
+    content, style = picture(96, 128), picture(64, 64)
+    plan = make_plan(asked, content, [style], is_whole=is_whole)
+    assert plan.config.tile_size == 0
+
+
+def test_plan_does_not_take_the_machine_s_memory_for_a_gpu_s(monkeypatch):
+    scarce(monkeypatch)
+    monkeypatch.setattr(training_plan, "has_gpu", lambda: True)
+    content, style = picture(96, 128), picture(64, 64)
+    config = make_plan(Config(image_size=512), content, [style]).config
+    assert (config.tile_size, config.num_correction_pairs) == (0, 20)
+
+
 def test_plan_leaves_nothing_open():
     content, style = picture(96, 128), picture(64, 64)
-    asked = Config(image_size=512, tile_size="auto")
+    asked = Config(image_size=512)
     plan = make_plan(asked, content, [style])
     config = plan.config
     for field in dataclasses.fields(config):

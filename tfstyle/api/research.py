@@ -241,7 +241,12 @@ def make_objective(
     """
     stylizer = Stylizer(config, preset=preset, **options)
     run = stylizer.prepare(
-        content, styles, content_masks, style_masks, initial_image
+        content,
+        styles,
+        content_masks,
+        style_masks,
+        initial_image,
+        is_whole=bool(extra_losses),
     )
     return Objective(*run.make_problem(extra_losses))
 

@@ -52,6 +52,8 @@ def prepare(
     content_masks: ImageLike | Sequence[ImageLike] | None,
     style_masks: ImageLike | Sequence[ImageLike] | None,
     initial_image: ImageLike | None,
+    *,
+    is_whole: bool = False,
 ) -> "Run":
     """Reads the images of a run, and resolves its options.
 
@@ -63,6 +65,7 @@ def prepare(
         content_masks: the same.
         style_masks: the same.
         initial_image: the same.
+        is_whole: whether there are losses that must see the whole frame.
     """
     config = session.start(config)
     given = {
@@ -102,7 +105,7 @@ def prepare(
         style_masks=read_masks("style_masks"),
         initial_image=initial_file and initial_file.pixels,
     )
-    return Run(config, files, session, _name_files(given))
+    return Run(config, files, session, _name_files(given), is_whole)
 
 
 class Run:
@@ -114,7 +117,9 @@ class Run:
         images: ImageFiles,
         session: Session,
         files: dict[str, Any],
+        is_whole: bool,
     ):
+        from tfstyle.training import memory_advice
         from tfstyle.training.plan import make_plan
 
         config.check_images(
@@ -125,7 +130,17 @@ class Run:
         )
         replicas = session.replicas
         number = replicas.num_replicas if replicas else 1
-        plan = make_plan(config, images.content, images.styles, number)
+        plan = make_plan(
+            config, images.content, images.styles, number, is_whole=is_whole
+        )
+        frame = plan.levels[-1].frame
+        memory_advice.check_memory(
+            plan.config,
+            frame.height,
+            frame.width,
+            number,
+            can_cut=not is_whole,
+        )
         self._last: tuple[int, int] | None = None
         self._plan = plan
         self._config = plan.config
@@ -180,10 +195,26 @@ class Run:
             replicas=self._replicas,
         )
 
+    def naming_flags_that_fit(self, extra_losses):
+        """Returns the context in which the run's records are computed."""
+        from tfstyle.training import memory_advice
+
+        frame, replicas = self._plan.levels[-1].frame, self._replicas
+        return memory_advice.naming_flags_that_fit(
+            self._config,
+            frame.height,
+            frame.width,
+            replicas.num_replicas if replicas else 1,
+            can_cut=not extra_losses,
+        )
+
     def iterate(self, every: int, extra_losses) -> Iterator[Step]:
         """Yields a step when it is time to."""
         records = self.records(extra_losses, lambda: None)
-        with contextlib.closing(records):
+        with (
+            self.naming_flags_that_fit(extra_losses),
+            contextlib.closing(records),
+        ):
             for record in records:
                 is_time = record.step % every == 0 or record.is_last
                 if is_time and self.is_new(record):

@@ -21,7 +21,6 @@ from tfstyle.api.run import prepare
 from tfstyle.api.run import start_session
 from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
-from tfstyle.errors import raising_out_of_memory_errors
 
 Callback = Callable[[Step], object]
 """Called with the `Step` of every step. A text that it returns ends the run,
@@ -124,11 +123,12 @@ class Stylizer:
             content_masks,
             style_masks,
             initial_image,
+            is_whole=bool(extra_losses),
             **options,
         )
         history: list[dict[str, Any]] = []
         with contextlib.ExitStack() as stack:
-            stack.enter_context(raising_out_of_memory_errors())
+            stack.enter_context(run.naming_flags_that_fit(extra_losses))
             should_stop = stack.enter_context(catching_interrupt())
             show = stack.enter_context(_showing_progress(progress))
             records = run.records(extra_losses, should_stop)
@@ -187,17 +187,20 @@ class Stylizer:
             content_masks,
             style_masks,
             initial_image,
+            is_whole=bool(extra_losses),
             **options,
         )
         return run.iterate(int(every), extra_losses)
 
-    def prepare(self, *images: Any, **options: Any) -> Run:
+    def prepare(
+        self, *images: Any, is_whole: bool = False, **options: Any
+    ) -> Run:
         """Returns a run of some images, as `run.prepare` takes them."""
         session, config = self._session, self._resolved
         if options:
             config = make_config(self.config, None, options)
             session, config = start_session(config.resolved())
-        return prepare(config, session, *images)
+        return prepare(config, session, *images, is_whole=is_whole)
 
 
 def stylize(

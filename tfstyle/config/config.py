@@ -158,8 +158,11 @@ class Config:
         "default: 1 for lbfgs, 5 (grey levels) for adam",
         above=0,
     )
-    num_correction_pairs: int = option(
-        20, "Optimization", "memory of lbfgs", least=1
+    num_correction_pairs: str | int = option(
+        "auto",
+        "Optimization",
+        "memory of lbfgs; auto: 20, or as many of 10, 5 and 3 as the free"
+        " memory suffices for",
     )
     preconditioner: str = option(
         "auto",
@@ -246,10 +249,10 @@ class Config:
         of_batch=True,
     )
     tile_size: str | int = option(
-        "0",
+        "auto",
         "Machine",
         "0: the whole frame at once; else exact tiles of this many pixels, in"
-        " little memory; auto: 0 if the free memory suffices",
+        " little memory; auto: 0 if the free memory suffices, and on a GPU",
     )
     strategy: str = option(
         "auto",
@@ -265,7 +268,7 @@ class Config:
         for field in dataclasses.fields(self):
             value = convert(field, getattr(self, field.name))
             object.__setattr__(self, field.name, value)
-        for name in ("num_levels", "tile_size"):
+        for name in ("num_correction_pairs", "num_levels", "tile_size"):
             value = getattr(self, name)
             if str(value).isdecimal():
                 object.__setattr__(self, name, int(value))

@@ -194,13 +194,13 @@ def check_numbers(config) -> None:
             "`num_steps` must be one number of at least 0, or one for each"
             f" level. Received: num_steps={str(list(config.num_steps))[:40]}."
         )
-    if config.num_levels != "auto" and (
-        not isinstance(config.num_levels, int) or config.num_levels < 1
-    ):
-        raise ConfigError(
-            "`num_levels` must be auto or an integer of at least 1."
-            f" Received: num_levels={config.num_levels!s:.40}."
-        )
+    for name in ("num_correction_pairs", "num_levels"):
+        value = getattr(config, name)
+        if value != "auto" and (not isinstance(value, int) or value < 1):
+            raise ConfigError(
+                f"`{name}` must be auto or an integer of at least 1."
+                f" Received: {name}={value!s:.40}."
+            )
     if config.num_levels != "auto" and (
         len(config.num_steps) not in (0, 1, config.num_levels)
     ):

@@ -83,7 +83,12 @@ def adopt_choices(config: RunConfig, flags: dict[str, str]) -> RunConfig:
     """Resolves `auto` options to their values in a job's flags."""
     choices = {
         name: flags.get(name, "auto")
-        for name in ("convolution", "jit_compile", "tile_size")
+        for name in (
+            "convolution",
+            "jit_compile",
+            "num_correction_pairs",
+            "tile_size",
+        )
     }
     changes = {n: v for n, v in choices.items() if getattr(config, n) == "auto"}
     return dataclasses.replace(config, **changes)

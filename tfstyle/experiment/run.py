@@ -17,6 +17,7 @@ from tfstyle.distributed import environment
 from tfstyle.distributed.environment import ALONE
 from tfstyle.distributed.environment import Cluster
 from tfstyle.distributed.environment import ClusterError
+from tfstyle.errors import OutOfMemoryError
 from tfstyle.errors import WriteError
 from tfstyle.experiment import inputs
 from tfstyle.experiment import provenance
@@ -112,6 +113,7 @@ def run_with_images(
         config = session.start(config, place)
 
         from tfstyle.experiment import worker
+        from tfstyle.training import memory_advice
 
         replicas = session.replicas
         number = replicas.num_replicas if replicas else 1
@@ -119,6 +121,7 @@ def run_with_images(
         config, frame = plan.config, plan.levels[-1].frame
         if config.output_image:
             check_side(config.output_image, frame.height, frame.width)
+        memory_advice.check_memory(config, frame.height, frame.width, number)
         extractor = session.make_extractor(config)
         worker.check_same_run(config, images, extractor.sha256, replicas)
         if signals is not None:
@@ -149,7 +152,7 @@ def _paint_and_write(
 ):
     """Optimises the image and writes everything that a run leaves."""
     from tfstyle.experiment.outputs import Outputs
-    from tfstyle.training import memory
+    from tfstyle.training import memory_advice
     from tfstyle.training.stylize import stylize
 
     config, frame = plan.config, plan.levels[-1].frame
@@ -159,9 +162,10 @@ def _paint_and_write(
         device += f", {replicas.describe()}"
     logging.info("%s; weights: %s", device, extractor.origin)
     logging.info("%dx%d pixels, workdir %s", frame.height, frame.width, folder)
+    sizes = frame.height, frame.width
+    number = replicas.num_replicas if replicas else 1
     if " on CPU" in device:
-        number = replicas.num_replicas if replicas else 1
-        memory.log_needs(config, frame.height, frame.width, folder, number)
+        memory_advice.log_needs(config, *sizes, folder, number)
     facts = provenance.describe_weights(extractor.origin, extractor.sha256)
     facts |= images.describe()
     if replicas is not None:
@@ -175,10 +179,11 @@ def _paint_and_write(
     every = config.checkpoint_every_steps
     with (
         _naming_last_checkpoint(checkpoints),
+        memory_advice.naming_flags_that_fit(config, *sizes, number),
         Outputs(
             config,
             images,
-            (frame.height, frame.width),
+            sizes,
             folder,
             device,
             facts,
@@ -229,7 +234,13 @@ def _naming_last_checkpoint(checkpoints: Checkpoints) -> Iterator[None]:
 
     try:
         yield
-    except (ClusterError, NotFiniteError, ImageError, WriteError) as error:
+    except (
+        ClusterError,
+        ImageError,
+        NotFiniteError,
+        OutOfMemoryError,
+        WriteError,
+    ) as error:
         path = checkpoints.path
         if path is None or not os.path.exists(path):
             raise
@@ -240,6 +251,11 @@ def _naming_last_checkpoint(checkpoints: Checkpoints) -> Iterator[None]:
         if isinstance(error, NotFiniteError):
             raise NotFiniteError(
                 f"{error} The last good checkpoint is {path!r}."
+            ) from error
+        if isinstance(error, OutOfMemoryError):
+            raise OutOfMemoryError(
+                f"{error} The checkpoint {path!r} is intact; other flags need"
+                " --resume=restart."
             ) from error
         raise WriteError(
             f"{str(error).rstrip('.')}. The checkpoint {path!r} is intact:"

@@ -115,7 +115,7 @@ def _open(path: str) -> Iterator[BinaryIO]:
                 raise ImageError(f"Image {path!r} is empty. Save it anew.")
             Image.MAX_IMAGE_PIXELS = None
             yield file
-    except ImageError:
+    except (ImageError, MemoryError):
         raise
     # Pillow's decoders meet damaged files with errors of many types.
     except Exception as error:

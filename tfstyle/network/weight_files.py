@@ -64,6 +64,8 @@ def read_weights(path: str) -> dict[str, LayerWeights]:
         else:
             layers = _read_h5(path)
         check_shapes(layers)
+    except MemoryError:
+        raise
     except WeightsError as error:
         raise WeightsError(f"Weight file {path!r}: {error}") from error
     # h5py and zipfile meet a damaged file with errors of many types.

@@ -1,20 +1,53 @@
-"""Free memory of the machine, and of the control groups of this process."""
+"""Free memory of the machine, and of the limits of this process."""
 
 import math
+import resource
 
 import psutil
 
+from tfstyle.errors import OutOfMemoryError
 from tfstyle.system import control_groups
 
+LOADED = 0.5e9
+"""Bytes of TensorFlow's and other libraries, before anything is computed."""
+ADDRESSES = 1.7e9
+"""Bytes of addresses that they and their threads reserve (`ulimit -v`)."""
 
-def free_memory() -> float:
+
+def check_program_fits() -> None:
+    """Checks that there is memory for the program's libraries.
+
+    They end the process by signals, or after pages of messages, if there is
+    not.
+
+    Raises:
+        OutOfMemoryError: if there is not.
+    """
+    left, free = free_addresses(), free_memory(with_swap=True)
+    remedy = "End other programs, or raise the container's limit."
+    need = LOADED
+    if left < ADDRESSES:
+        free, need = left, ADDRESSES
+        remedy = "Raise the limit (ulimit -v)."
+    if free < need:
+        raise OutOfMemoryError(
+            f"There is not enough memory to start: {free / 1e9:.2f} GB are"
+            f" free, and TensorFlow alone takes {need / 1e9:.1f} GB. {remedy}"
+        )
+
+
+def free_memory(*, with_swap: bool = False) -> float:
     """Returns the bytes that this process may still take.
 
-    That is the machine's free memory, or less if control groups limit it;
-    infinity if the system does not tell.
+    That is the machine's free memory, or less if control groups or a limit of
+    the address space leave less; infinity if the system does not tell.
+
+    Args:
+        with_swap: whether disk space that serves as memory counts.
     """
     try:
         free = psutil.virtual_memory().available
+        free += psutil.swap_memory().free if with_swap else 0
     except (OSError, RuntimeError, psutil.Error):
         free = math.inf
     for folder in control_groups.folders("memory"):
@@ -26,11 +59,26 @@ def free_memory() -> float:
         )
         if limit is not None and used is not None:
             free = min(free, max(0, limit - used + _reclaimable(folder)))
-    return float(free)
+    return float(min(free, free_addresses()))
+
+
+def free_addresses() -> float:
+    """Returns the bytes of addresses that `ulimit -v` leaves this process."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return math.inf
+    return float(max(0, limit - psutil.Process().memory_info().vms))
+
+
+def used_memory() -> float:
+    """Returns the bytes that this process has, without those of files."""
+    info = psutil.Process().memory_info()
+    return float(info.rss - getattr(info, "shared", 0))
 
 
 def _reclaimable(folder: str) -> int:
     """Returns the bytes of files that a group gives back when asked."""
     text = control_groups.read_text(folder, "memory.stat") or ""
     fields = dict(line.split() for line in text.splitlines())
-    return int(fields.get("inactive_file", 0))
+    names = ("active_file", "inactive_file")
+    return sum(int(fields.get(name, 0)) for name in names)

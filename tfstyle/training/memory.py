@@ -1,4 +1,4 @@
-"""Estimates of memory and disk space, logged before a run starts.
+"""Estimates of memory and disk space, and the options that follow from them.
 
 The numbers were measured as peaks of resident memory on the CPU (TensorFlow
 2.21, x86-64, VGG19's layers to conv5_1) and are meant to be right to a fifth.
@@ -6,9 +6,6 @@ The numbers were measured as peaks of resident memory on the CPU (TensorFlow
 
 import dataclasses
 import math
-import shutil
-
-from absl import logging
 
 from tfstyle.config.config import Config
 from tfstyle.config.run_config import RunConfig
@@ -16,14 +13,20 @@ from tfstyle.network.layers import BY_NAME
 from tfstyle.objective.tiles import halo_of
 from tfstyle.objective.tiles import share_frame
 from tfstyle.system.memory import free_memory
+from tfstyle.system.memory import used_memory
+from tfstyle.system.tensorflow_setup import return_freed_memory
 from tfstyle.training.frames import frame_of
 
-PROGRAM = 0.75e9
+PROGRAM = 0.9e9
 """Bytes of TensorFlow, its kernels and the weights."""
 TRANSFORMED_WEIGHTS = 0.2e9
 """Bytes of the weights as Winograd's convolution takes them."""
-ACTIVATIONS = {"direct": 1850, "winograd": 2600}
-"""Bytes a pixel that an evaluation needs at once."""
+ACTIVATIONS = {"direct": 3500, "winograd": 2600}
+"""Bytes a pixel that an evaluation needs at once.
+
+Direct convolution takes so much on processors where TensorFlow does not use
+oneDNN by itself (those without AVX-512), and with it down to half as much.
+"""
 IMAGE = 12
 """Bytes a pixel of an image in float32."""
 WORK_IMAGES = 6
@@ -33,6 +36,8 @@ ADAM_IMAGES = 3
 SHARE = 0.8
 """Of the free memory, which a run may take before it is warned."""
 TILE_SIZES = (2048, 1024, 512, 256)
+CORRECTION_PAIRS = (20, 10, 5, 3)
+"""What `num_correction_pairs` auto chooses from, the default first."""
 
 
 def estimate_memory(
@@ -41,7 +46,7 @@ def estimate_memory(
     """Estimates the memory of a run at its peak, in process 0, bytes.
 
     Args:
-        config: a resolved one, also in `tile_size` and `convolution`.
+        config: a resolved one, with no `auto` that a plan resolves.
         height: of the output, pixels.
         width: likewise.
         num_replicas: that share the work.
@@ -89,90 +94,65 @@ def estimate_disk(config: RunConfig, height: int, width: int) -> float:
     return disk
 
 
-def choose_tile_size(
-    config: Config, height: int, width: int, num_replicas: int = 1
-) -> Config:
-    """Returns a config whose `tile_size` is resolved.
-
-    `tile_size` auto is 0 if the whole frame fits the free memory, else the
-    largest that fits.
-    """
-    if config.tile_size != "auto":
-        return config
-    free = free_memory()
-    chosen = dataclasses.replace(config, tile_size=0)
-    for tiles in _tile_changes(config):
-        needed = estimate_memory(chosen, height, width, num_replicas)
-        if needed <= SHARE * free:
-            break
-        chosen = dataclasses.replace(config, **tiles)
-    return chosen
-
-
-def log_needs(
-    config: RunConfig,
+def fit_to_memory(
+    config: Config,
     height: int,
     width: int,
-    folder: str,
     num_replicas: int = 1,
-) -> None:
-    """Logs the memory and disk space a run needs; warns if there is less.
+    *,
+    can_cut: bool = True,
+    free: float | None = None,
+) -> Config:
+    """Returns a config whose memory is resolved to what fits.
+
+    `tile_size` auto is 0 if the whole frame fits, else the largest that does.
+    `num_correction_pairs` auto is 20 unless no tiles are small enough; then
+    the picture differs a little, as L-BFGS finds another way.
 
     Args:
-        config: a resolved one.
+        config: a resolved one, also in `convolution`.
         height: of the output, pixels.
         width: likewise.
-        folder: the workdir.
         num_replicas: that share the work.
+        can_cut: whether the frame may be cut into tiles.
+        free: bytes that the run may have, infinity if that is unknown; None:
+            what the machine has.
     """
-    need = estimate_memory(config, height, width, num_replicas)
-    need_of_disk = estimate_disk(config, height, width)
-    memory, disk = free_memory(), _free_disk(folder)
-    logging.info(
-        "Needs about %.1f GB of memory, %s; %.2g GB of disk, %s",
-        need / 1e9,
-        _describe(memory, ".1f"),
-        need_of_disk / 1e9,
-        _describe(disk, ".3g"),
-    )
-    if need > SHARE * memory:
-        logging.warning(
-            "warning: memory may not suffice.%s",
-            _advise(config, height, width, num_replicas, memory),
-        )
-    if need_of_disk > disk:
-        logging.warning(
-            "warning: the disk may not suffice. --checkpoint_every_steps=0"
-            " leaves out the checkpoints, --optimizer=adam makes them small"
-        )
+    pairs = [{"num_correction_pairs": config.num_correction_pairs}]
+    if config.num_correction_pairs == "auto":
+        is_lbfgs = config.optimizer == "lbfgs"
+        numbers = CORRECTION_PAIRS if is_lbfgs else CORRECTION_PAIRS[:1]
+        pairs = [{"num_correction_pairs": number} for number in numbers]
+    tiles: list[dict[str, object]] = [{}]
+    if config.tile_size == "auto":
+        tiles = [{"tile_size": 0}, *(tile_changes(config) if can_cut else [])]
+    choices = [
+        dataclasses.replace(config, **few, **cut)
+        for few in pairs
+        for cut in tiles
+    ]
+    if len(choices) == 1:
+        return choices[0]
+    needs = [
+        estimate_memory(choice, height, width, num_replicas)
+        for choice in choices
+    ]
+    free = free_for_run(needs[0] / SHARE) if free is None else free
+    fitting = (number for number, n in enumerate(needs) if n <= SHARE * free)
+    return choices[next(fitting, needs.index(min(needs)))]
 
 
-def _advise(
-    config: Config, height: int, width: int, num_replicas: int, free: float
-) -> str:
-    """Returns the first change of flags that makes a run fit."""
-    fewer = {"num_correction_pairs": 5}
-    adam = {
-        "optimizer": "adam",
-        "learning_rate": None,
-        "preconditioner": "none",
-    }
-    for tiles in _tile_changes(config):
-        for change in (tiles, tiles | fewer, tiles | adam):
-            changed = dataclasses.replace(config, **change)
-            need = estimate_memory(changed, height, width, num_replicas)
-            if need <= SHARE * free:
-                flags = " ".join(
-                    f"--{name}={str(value).lower()}"
-                    for name, value in change.items()
-                    if name in ("tile_size", *fewer, "optimizer")
-                    and value != getattr(config, name)
-                )
-                return f" {flags} needs about {need / 1e9:.1f} GB"
-    return " A smaller --image_size needs less"
+def can_cut_frames(config: Config) -> bool:
+    """Returns whether a config's frames may be cut into tiles.
+
+    Args:
+        config: one whose `convolution` is still `auto` if it was not given.
+    """
+    is_winograd = config.convolution == "winograd"
+    return not is_winograd and config.precision != "mixed_float16"
 
 
-def _tile_changes(config: Config) -> list[dict[str, object]]:
+def tile_changes(config: Config) -> list[dict[str, object]]:
     """Returns changes of fields that make tiles, largest tiles first."""
     if config.precision == "mixed_float16":
         return []
@@ -182,14 +162,17 @@ def _tile_changes(config: Config) -> list[dict[str, object]]:
     ]
 
 
-def _free_disk(folder: str) -> float:
-    """Returns the free bytes of a folder's disk; infinity if it is unknown."""
-    try:
-        return shutil.disk_usage(folder).free
-    except OSError:
-        return math.inf
+def free_for_run(enough: float, *, with_swap: bool = False) -> float:
+    """Returns the bytes that a run may have, with those of the program.
 
-
-def _describe(free: float, form: str) -> str:
-    known = free < math.inf
-    return f"{free / 1e9:{form}} GB are free" if known else "free: unknown"
+    Args:
+        enough: bytes; if there are fewer, freed memory is given back to the
+            system first, which takes a while.
+        with_swap: whether disk space that serves as memory counts.
+    """
+    own = min(used_memory(), PROGRAM)
+    free = free_memory(with_swap=with_swap) + own
+    if free < enough:
+        return_freed_memory()
+        free = free_memory(with_swap=with_swap) + own
+    return free

@@ -18,7 +18,8 @@ from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.system.tensorflow_setup import SetupError
 from tfstyle.training.frames import deepest_layer
 from tfstyle.training.frames import frame_of
-from tfstyle.training.memory import choose_tile_size
+from tfstyle.training.memory import can_cut_frames
+from tfstyle.training.memory import fit_to_memory
 
 COARSEST = 128
 """Least long edge of the coarsest level, pixels.
@@ -73,6 +74,8 @@ def make_plan(
     content: np.ndarray | None,
     styles: Sequence[np.ndarray],
     num_replicas: int = 1,
+    *,
+    is_whole: bool = False,
 ) -> Plan:
     """Resolves everything that a run's options leave open.
 
@@ -81,15 +84,24 @@ def make_plan(
         content: uint8 `[H, W, 3]`, or None.
         styles: the same; may be empty.
         num_replicas: that share the work.
+        is_whole: whether there are losses that must see the whole frame.
 
     Raises:
         SetupError: if the machine cannot run it.
     """
     config = resolve_for_images(config.resolved(), content, styles)
+    can_cut = can_cut_frames(config) and not is_whole
     config = resolve_for_machine(config)
     size = output_size(content, styles, config)
     _warn_if_thin((styles[0] if content is None else content).shape, config)
-    config = choose_tile_size(config, *size, num_replicas)
+    config = fit_to_memory(
+        config,
+        *size,
+        num_replicas,
+        can_cut=can_cut,
+        # The memory of a GPU is not the machine's.
+        free=math.inf if has_gpu() else None,
+    )
     options = ObjectiveOptions.of(config)
     frames = [
         frame_of(*level_size, config)
@@ -153,10 +165,8 @@ def resolve_for_machine(config: Config) -> Config:
     Raises:
         SetupError: if the machine cannot run it.
     """
-    import tensorflow as tf
-
-    has_gpu = bool(tf.config.list_physical_devices("GPU"))
-    if has_gpu and config.convolution == "winograd":
+    is_gpu = has_gpu()
+    if is_gpu and config.convolution == "winograd":
         raise SetupError(
             "`convolution` is winograd, which is for the CPU, but a GPU runs."
             " Give convolution=direct, or hide it: CUDA_VISIBLE_DEVICES=''."
@@ -165,15 +175,22 @@ def resolve_for_machine(config: Config) -> Config:
         config.tile_size not in (0, "auto")
         or config.strategy in validation.REPLICATED
     )
-    is_direct = has_gpu or config.precision != "float32" or is_cut
+    is_direct = is_gpu or config.precision != "float32" or is_cut
     choices = {
         "convolution": "direct" if is_direct else "winograd",
-        "jit_compile": "true" if has_gpu else "false",
+        "jit_compile": "true" if is_gpu else "false",
     }
     return dataclasses.replace(
         config,
         **{n: v for n, v in choices.items() if getattr(config, n) == "auto"},
     )
+
+
+def has_gpu() -> bool:
+    """Returns whether TensorFlow sees a GPU."""
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def output_size(

@@ -132,7 +132,11 @@ def iterate(
         content is not None, len(styles), len(content_masks), len(style_masks)
     )
     plan = make_plan(
-        config, content, styles, replicas.num_replicas if replicas else 1
+        config,
+        content,
+        styles,
+        replicas.num_replicas if replicas else 1,
+        is_whole=bool(extra_losses),
     )
     config = plan.config
     if extractor is None:
