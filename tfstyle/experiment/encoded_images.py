@@ -23,8 +23,9 @@ DIFFERENCES = (
     "WebP: still pictures, if the TensorFlow that runs the model decodes WebP"
     " (2.21 does, 2.16 does not).",
     "AVIF, HEIC and TIFF are not read, nor is a file that is cut off.",
-    "encoded_resized: Lanczos' filter (a = 3) as in the program, up to 1 grey"
-    " level off; sides differ by the centre crop.",
+    "encoded_resized: pixels are those of Pillow's Lanczos filter or 1 grey"
+    " level off; in crops of very wide shape, for which Pillow may resize rows"
+    " before columns, single pixels up to 12, 0.25 in the mean.",
 )
 """Between these signatures and what the program reads."""
 _WEBP_ANIMATION = 2  # of the flags of VP8X
