@@ -7,15 +7,18 @@ import re
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from tests import ROOT
 from tests import references
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.experiment import saved_model
+from tfstyle.images.files import read_image
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.saving import write_image
 from tfstyle.objective.gram import gram_sum
@@ -34,12 +37,14 @@ found = {}
 for name in given.files:
     endpoint = model.signatures[name.split("-")[0]]
     _, signature = endpoint.structured_input_signature
-    (argument,) = signature
     value = tf.constant(given[name])
     if value.dtype == tf.string:
         value = tf.constant([file for file in given[name].tolist()])
+    arguments = {argument: value for argument in signature}
+    if "size" in signature:
+        arguments["size"] = tf.constant([16, 21])
     try:
-        outputs = endpoint(**{argument: value})
+        outputs = endpoint(**arguments)
     except tf.errors.InvalidArgumentError as error:
         outputs = {"error": np.array(str(error))}
     for key, output in outputs.items():
@@ -182,17 +187,44 @@ def test_encoded_decodes_in_the_graph(ask, batches, tmp_path):
         serve_uint8=pixels,
         encoded_at_cut=np.array([files[0][:60]]),
         encoded_at_else=np.array([b"not a picture"]),
-        encoded_at_jpeg=np.array([sample[:3000]]),
         encoded_at_sizes=np.array([files[0], sample]),
+        encoded_resized=np.array([files[0], sample]),
     )
     for name in ("block1_conv1", "block5_conv1"):
-        np.testing.assert_array_equal(
-            found[f"encoded/{name}"], found[f"serve_uint8/{name}"]
-        )
-    assert "PNG" in str(found["encoded-cut/error"])
-    assert "Invalid JPEG data" in str(found["encoded-jpeg/error"])
-    assert "[576,768,3]" in str(found["encoded-sizes/error"])
-    assert "Unknown image file format" in str(found["encoded-else/error"])
+        expected = found[f"serve_uint8/{name}"]
+        np.testing.assert_array_equal(found[f"encoded/{name}"], expected)
+        resized = found[f"encoded_resized/{name}"]
+        assert resized.shape == expected.shape
+        assert relative_error(resized[0], expected[0]) < ROUNDING
+    assert "is cut off" in str(found["encoded-cut/error"])
+    assert "[576 768 3]" in str(found["encoded-sizes/error"])
+    assert "must hold JPEG, PNG" in str(found["encoded-else/error"])
+
+
+def test_turned_photograph_has_the_features_of_the_program(
+    ask, extractor, tmp_path
+):
+    path = tmp_path / "turned.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    sample = Image.open(ROOT / "tfstyle" / "samples" / "scene.jpg")
+    sample.crop((0, 0, 61, 40)).save(path, exif=exif)
+    pixels = read_image(str(path)).pixels
+    assert pixels.shape == (61, 40, 3)
+    found = ask(encoded=np.array([path.read_bytes()]))
+    features = extractor(tf.constant(preprocess(pixels)))
+    for name, expected in features.items():
+        assert relative_error(found[f"encoded/{name}"], expected) < ROUNDING
+
+
+def test_keras_layer_runs_a_signature(exported, batches):
+    layer = keras.layers.TFSMLayer(exported, call_endpoint="serve")
+    images = tf.constant(batches[1], tf.float32)
+    found = layer(images)
+    expected = tf.saved_model.load(exported).signatures["serve"](images=images)
+    assert found.keys() == expected.keys()
+    for name, features in expected.items():
+        assert relative_error(found[name], features) < ROUNDING
 
 
 def test_too_small_an_image_is_told_so(ask):
@@ -242,6 +274,8 @@ def test_asset_describes_the_export(exported, config, extractor):
     assert facts["weights_sha256"] == extractor.sha256
     assert facts["versions"]["tensorflow"] == tf.__version__
     assert facts["smallest_side"] == 16
+    assert "WebP" in facts["input"]["encoded_formats"]
+    assert "sRGB" in facts["input"]["encoded_differs_from_tfstyle"][0]
 
 
 @pytest.mark.slow

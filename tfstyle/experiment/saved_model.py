@@ -15,6 +15,7 @@ import tensorflow as tf
 from tfstyle.config import flagfile
 from tfstyle.config.config import Config
 from tfstyle.errors import raising_write_errors
+from tfstyle.experiment import encoded_images
 from tfstyle.images.preprocessing import IMAGENET_MEAN_BGR
 from tfstyle.network import layers as vgg19_layers
 from tfstyle.network.extractor import Extractor
@@ -30,18 +31,23 @@ INPUT = {
     "serve_uint8": "images in uint8",
     "gram": "images in float32",
     "style_descriptor": "images in float32",
-    "encoded": "encoded_images [B], bytes of JPEG or PNG files of one size",
+    "encoded": "encoded_images [B], image files of one size",
+    "encoded_resized": "encoded_images [B], image files of any sizes; size [2],"
+    " height and width in int32, which the centres of the pictures fill",
+    "encoded_formats": encoded_images.FORMATS,
+    "encoded_differs_from_tfstyle": encoded_images.DIFFERENCES,
 }
 
 
 def export_extractor(extractor: Extractor, config: Config, folder: str) -> str:
     """Writes the extractor as the next version in a folder.
 
-    Every endpoint takes and gives a batch. `serve` (the default), `serve_uint8`
-    and `encoded` give the features of content and style layers by name, float32
-    `[B, H_l, W_l, N_l]`; `gram` gives those of the style layers as normalised
-    Gram matrices `[B, C, C]`; `style_descriptor` gives the upper triangles of
-    these, one layer after the other, `[B, D]`.
+    Every endpoint takes and gives a batch. `serve` (the default),
+    `serve_uint8`, `encoded` and `encoded_resized` give the features of content
+    and style layers by name, float32 `[B, H_l, W_l, N_l]`; `gram` gives those
+    of the style layers as normalised Gram matrices `[B, C, C]`;
+    `style_descriptor` gives the upper triangles of these, one layer after the
+    other, `[B, D]`.
 
     Args:
         extractor: in float32 and of direct convolutions, so that it runs
@@ -94,9 +100,12 @@ def _write_model(extractor: Extractor, config: Config, path: str) -> None:
     def serve_uint8(images):
         return serve(tf.cast(images, tf.float32))
 
-    def encoded(encoded_images):
+    def encoded(files):
+        return serve_uint8(encoded_images.decode_batch(files))
+
+    def encoded_resized(files, size):
         return serve_uint8(
-            tf.map_fn(_decode, encoded_images, fn_output_signature=tf.uint8)
+            encoded_images.decode_and_resize_batch(files, size, smallest_side)
         )
 
     def images_of(dtype):
@@ -111,6 +120,8 @@ def _write_model(extractor: Extractor, config: Config, path: str) -> None:
     )
     files = tf.TensorSpec([None], tf.string, name="encoded_images")
     archive.add_endpoint("encoded", encoded, [files])
+    size = tf.TensorSpec([2], tf.int32, name="size")
+    archive.add_endpoint("encoded_resized", encoded_resized, [files, size])
     with contextlib.redirect_stdout(io.StringIO()):  # Keras lists all of it
         archive.write_out(path)
 
@@ -132,11 +143,6 @@ def _extract(
         bgr = tf.reverse(images, axis=[-1])
     image = bgr - tf.constant(IMAGENET_MEAN_BGR, tf.float32)
     return extractor.model(image, training=False)
-
-
-def _decode(file: tf.Tensor) -> tf.Tensor:
-    """Decodes a JPEG or PNG as most programs do, to uint8 RGB."""
-    return tf.io.decode_jpeg(file, channels=3, dct_method="INTEGER_ACCURATE")
 
 
 def _upper_triangle(matrices: tf.Tensor) -> tf.Tensor:
