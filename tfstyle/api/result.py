@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import os
+from collections.abc import Callable
 from typing import Any
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from PIL import Image
 from tfstyle.api.options import values_of
 from tfstyle.config.config import Config
 from tfstyle.config.run_config import RunConfig
+from tfstyle.config.validation import ConfigError
 from tfstyle.experiment import provenance
 from tfstyle.images.resize import resize
 from tfstyle.images.saving import check_side
@@ -89,12 +91,15 @@ class Picture:
         Raises:
             ImageError: if the ending is unknown or the file cannot be written.
         """
+        self._write(path, self.pixels)
+
+    def _write(self, path: str | os.PathLike[str], pixels: np.ndarray) -> None:
         alpha = self._source.alpha
         if alpha is not None:
             alpha = resize(alpha, self.height, self.width)
         path = os.fspath(path)
         check_side(path, self.height, self.width)
-        write_image(path, self.pixels, alpha, self._text())
+        write_image(path, pixels, alpha, self._text())
 
     def _text(self) -> str:
         facts = self._source.facts | provenance.describe_result(
@@ -165,6 +170,28 @@ class Result(Picture):
     reason: str
     unclipped: np.ndarray
     _is_complete: bool
+    _to_pixels: Callable[[int], np.ndarray]
+
+    def save(self, path: str | os.PathLike[str], bits: int = 8) -> None:
+        """Writes the picture with its flags, hashes and losses inside.
+
+        `tfstyle --flags_from=PICTURE` and `Config.from_picture` read them. The
+        content's alpha channel is kept where the format has one.
+
+        Args:
+            path: ends in .png, .jpg, .webp or .tif. A file that is there is
+                replaced, atomically.
+            bits: of a channel, 8 or, in a .png or .tif for print and grading,
+                16, made of `unclipped` and not of `pixels`.
+
+        Raises:
+            ConfigError: if `bits` is neither 8 nor 16.
+            ImageError: if the ending is unknown, or cannot hold the bits, or
+                the file cannot be written.
+        """
+        if bits not in (8, 16):
+            raise ConfigError(f"`bits` must be 8 or 16. Received: {bits!r}.")
+        self._write(path, self._to_pixels(bits))
 
     def _repeating_config(self) -> Config:
         return self.config if self._is_complete else super()._repeating_config()

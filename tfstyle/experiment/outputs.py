@@ -100,7 +100,8 @@ class Outputs(contextlib.ExitStack):
         text = provenance.make_text(config, facts)
         path = self._config.output_image
         path = path or os.path.join(self._folder, "output.png")
-        self._write_picture(path, result.pixels, text)
+        pixels = result.to_pixels(self._config.output_bits)
+        self._write_picture(path, pixels, text)
         self._write_flags(text)
         if self._config.report:
             self._write_report(result, facts, text)

@@ -129,11 +129,13 @@ def is_finished(
     """
     try:
         made = RunIdentity.from_text(image_files.read_text(config.output_image))
+        bits = image_files.read_bits(config.output_image)
     except image_files.ImageError:
         return False
     asked = RunIdentity.of_run(config, images)
     return (
         made is not None
+        and bits == config.output_bits
         and asked.steps == made.steps
         and not asked.differences(made)
         and made.weights == hash_weights()

@@ -13,6 +13,7 @@ from tfstyle.errors import WriteError
 from tfstyle.errors import raising_write_errors
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.images import files as image_files
+from tfstyle.images.saving import DEEP_ENDINGS
 from tfstyle.images.saving import WRITE_ENDINGS
 from tfstyle.system import atomic_file
 from tfstyle.system import file_lock
@@ -32,7 +33,8 @@ def check_output(config: RunConfig) -> None:
     """Finds out before the work whether its result can be written.
 
     Raises:
-        ConfigError: if the output's ending is none that can be written.
+        ConfigError: if the output's ending is none that can be written, or of
+            a format that cannot hold `output_bits`.
         WorkdirError: if its folder cannot be written, or if it exists and was
             not made by the run of this workdir.
     """
@@ -43,6 +45,12 @@ def check_output(config: RunConfig) -> None:
             raise ConfigError(
                 "`output_image` must end in one of"
                 f" {', '.join(WRITE_ENDINGS)}. Received: {path!r}."
+            )
+        if config.output_bits == 16 and ending not in DEEP_ENDINGS:
+            raise ConfigError(
+                f"`output_bits` is 16, but a {ending} holds 8. Received:"
+                f" output_image={path!r}. Name a .png or .tif, or leave out"
+                " `output_bits`."
             )
         target = os.path.realpath(path) if os.path.islink(path) else path
         _check_writable(_nearest_folder(os.path.dirname(target) or "."))

@@ -10,7 +10,8 @@ import numpy as np
 from tfstyle.images.frame import Frame
 from tfstyle.images.preprocessing import deprocess
 
-Finish = Callable[[np.ndarray], np.ndarray]
+Finish = Callable[..., np.ndarray]
+"""Takes an image and `bits`, 8 or 16, and returns pixels, as `deprocess`."""
 
 
 @dataclasses.dataclass(frozen=True)
