@@ -13,6 +13,8 @@ import time
 
 import numpy as np
 import pytest
+import tensorflow as tf
+import tifffile
 from PIL import Image
 
 from tests import ROOT
@@ -247,6 +249,30 @@ def test_keras_json_of_another_layout_changes_nothing(first_run, tmp_path):
     assert status == 0, lines
     again = (tmp_path / "run" / "output.png").read_bytes()
     assert again == (workdir / "output.png").read_bytes()
+
+
+@pytest.mark.slow
+def test_16_bit_picture_repeats_itself_and_is_the_one_of_8(first_run, tmp_path):
+    workdir, _ = first_run
+    run_of = {}
+    for name, source in (("a.png", SMOKE), ("b.tif", None)):
+        source = source or [f"--flags_from={tmp_path / 'a.png'}"]
+        status, _, lines = run(
+            *source,
+            "--output_bits=16",
+            f"--workdir={tmp_path / name}.run",
+            f"--output_image={tmp_path / name}",
+        )
+        assert status == 0, lines
+        run_of[name] = read_text(str(tmp_path / name))
+    assert run_of["a.png"] == run_of["b.tif"]
+    deep = tifffile.imread(tmp_path / "b.tif")
+    data = (tmp_path / "a.png").read_bytes()
+    png = tf.io.decode_png(data, dtype=tf.uint16).numpy()
+    np.testing.assert_array_equal(deep, png, strict=True)
+    pixels = read_image(str(workdir / "output.png")).pixels
+    assert np.abs(deep / 257 - pixels).max() <= 0.5 + 1 / 257
+    assert len(np.unique(deep)) > 256
 
 
 @pytest.mark.slow

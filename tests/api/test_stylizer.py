@@ -12,6 +12,7 @@ import threading
 import numpy as np
 import pytest
 import tensorflow as tf
+import tifffile
 from PIL import Image
 
 import tfstyle
@@ -378,3 +379,28 @@ def test_memory_is_flat_over_two_hundred_sizes():
     )
     used = [int(line) for line in done.stdout.split()]
     assert max(used[100:]) < 1.1 * max(used[:100])
+
+
+@pytest.mark.parametrize("ending", [".png", ".tif"])
+def test_result_saves_16_bits_of_its_floats(result, tmp_path, ending):
+    path = tmp_path / f"deep{ending}"
+    result.save(path, bits=16)
+    if ending == ".png":
+        data = tf.io.read_file(str(path))
+        pixels = tf.io.decode_png(data, dtype=tf.uint16).numpy()
+    else:
+        pixels = tifffile.imread(path)
+    levels = result.unclipped[0, ..., ::-1] + [123.68, 116.779, 103.939]
+    exact = np.clip(levels, 0, 255) * 257
+    assert np.abs(pixels - exact).max() <= 0.5 + 257 * 1e-4
+    assert (
+        tfstyle.Config.from_picture(path).num_steps == result.config.num_steps
+    )
+
+
+def test_result_refuses_other_bits_and_formats_of_8(result, tmp_path):
+    with pytest.raises(TfstyleError, match=r"`bits` must be 8 or 16.*12"):
+        result.save(tmp_path / "out.png", bits=12)
+    with pytest.raises(TfstyleError, match=r"out\.jpg' of 16 bits must end"):
+        result.save(tmp_path / "out.jpg", bits=16)
+    assert not list(tmp_path.iterdir())

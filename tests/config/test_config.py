@@ -22,6 +22,7 @@ NOT_OF_THE_PICTURE = {
     "metadata",
     "shard",
     "output_image",
+    "output_bits",
     "max_image_pixels",
     "workdir",
     "overwrite",
@@ -202,6 +203,12 @@ def test_config_prints_choices(name, value, choices):
         RunConfig(**{name: value})
     for choice in choices.split(", "):
         assert getattr(RunConfig(**{name: choice}), name) == choice
+
+
+def test_config_prints_choices_that_are_numbers():
+    text = "`output_bits` must be one of 8, 16. Received: output_bits=12."
+    with pytest.raises(ConfigError, match=exactly(text)):
+        RunConfig(output_bits=12)
 
 
 def test_config_prints_choices_of_content_reduction():
@@ -486,6 +493,7 @@ def test_config_refuses_beside_a_manifest_what_its_lines_name(name):
 
 def test_to_flags_writes_every_field_that_has_a_value():
     assert RunConfig().to_flags() == [
+        "--output_bits=8",
         "--shard=auto",
         "--preserve_colors=none",
         "--image_size=512",

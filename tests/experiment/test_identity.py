@@ -11,6 +11,7 @@ from tfstyle.config.validation import ConfigError
 from tfstyle.experiment import resume
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.inputs import ImageFiles
+from tfstyle.images import files as image_files
 from tfstyle.images.saving import write_image
 
 WEIGHTS = "ab" * 32
@@ -167,3 +168,13 @@ def test_flag_of_a_later_release_makes_another_run(config):
         read(config, hue="3")
     )
     assert found == ["hue was 3, now not given"]
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_picture_of_other_bits_is_not(config, bits):
+    asked = dataclasses.replace(config, output_bits=bits)
+    text = image_files.read_text(config.output_image)
+    for there in (8, 16):
+        pixels = np.zeros((16, 16, 3), f"uint{there}")
+        write_image(config.output_image, pixels, text=text)
+        assert is_done(asked) == (there == bits)

@@ -78,6 +78,18 @@ def test_check_output_takes_every_ending_that_can_be_written(name):
     check(output_image=name)
 
 
+@pytest.mark.parametrize("name", ["a.jpg", "b.JPEG", "c.webp"])
+def test_check_output_refuses_16_bits_where_the_format_holds_8(name):
+    text = rf"`output_bits` is 16.* holds 8.*'{name}'\. Name a \.png or \.tif"
+    with pytest.raises(ConfigError, match=text):
+        check(output_image=name, output_bits=16)
+
+
+@pytest.mark.parametrize("name", [None, "a.png", "b.TIF", "c.tiff"])
+def test_check_output_takes_16_bits_where_they_fit(name):
+    check(output_image=name, output_bits=16)
+
+
 @pytest.mark.parametrize("name", ["a.gif", "a.bmp", "a", "png", ".png"])
 def test_check_output_refuses_other_endings(name):
     expected = (

@@ -7,6 +7,7 @@ import pytest
 from tfstyle.images.preprocessing import IMAGENET_MEAN_BGR
 from tfstyle.images.preprocessing import deprocess
 from tfstyle.images.preprocessing import preprocess
+from tfstyle.images.preprocessing import to_pixels
 
 FLOAT32 = 1e-5  # grey levels; the last place of a difference below 256
 
@@ -129,3 +130,31 @@ def test_deprocess_returns_the_samples(samples):
         np.testing.assert_array_equal(
             deprocess(preprocess(pixels)), pixels, strict=True
         )
+
+
+def test_deprocess_to_16_bits_rounds_the_floats_once(generator):
+    image = generator.uniform(-160, 180, (1, 9, 11, 3)).astype(np.float32)
+    before = image.copy()
+    levels = image[0].astype(np.float64) + IMAGENET_MEAN_BGR
+    exact = np.clip(levels, 0, 255)[..., ::-1] * 65535 / 255
+    pixels = deprocess(image, bits=16)
+    assert pixels.dtype == np.uint16
+    assert pixels.flags.c_contiguous
+    # Half a level of 16 bits, and the floats' last place.
+    assert np.abs(pixels - exact).max() <= 0.5 + 257 * 2e-5
+    assert {pixels.min(), pixels.max()} == {0, 65535}
+    np.testing.assert_array_equal(image, before)
+
+
+def test_deprocess_to_16_bits_rounds_half_to_even():
+    levels = np.array([[[0.5, 1.5, 2.5]]]) / 257
+    np.testing.assert_array_equal(to_pixels(levels, 16), [[[0, 2, 2]]])
+
+
+def test_deprocess_to_16_bits_is_the_picture_of_8(generator):
+    image = generator.uniform(-160, 180, (1, 64, 64, 3)).astype(np.float32)
+    pixels, deep = deprocess(image), deprocess(image, bits=16)
+    difference = np.abs(deep / 257 - pixels)
+    assert difference.max() <= 0.5 + 0.5 / 257 + 2e-5
+    assert (np.rint(deep / 257) == pixels).mean() > 0.99
+    assert len(np.unique(deep)) > 256

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tfstyle.images.resize import enlarge
 from tfstyle.images.resize import level_sizes
+from tfstyle.images.resize import resize_floats
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ def test_level_sizes_halve(arguments, expected):
 
 def test_enlarge_keeps_a_constant_and_its_range(generator):
     image = np.full((1, 12, 17, 3), -310.5, np.float32)
-    np.testing.assert_allclose(enlarge(image, 25, 33), -310.5, rtol=1e-6)
+    np.testing.assert_allclose(resize_floats(image, 25, 33), -310.5, rtol=1e-6)
 
 
 def test_enlarge_keeps_a_ramp():
@@ -30,7 +30,7 @@ def test_enlarge_keeps_a_ramp():
     ramp = np.broadcast_to(
         np.arange(40, dtype=np.float32)[:, None, None], (1, 40, 8, 3)
     )
-    fine = enlarge(ramp, 80, 16)
+    fine = resize_floats(ramp, 80, 16)
     expected = (np.arange(80) + 0.5) / 2 - 0.5
     # The edges bend; Lanczos' weights are not quite a partition of unity.
     np.testing.assert_allclose(
@@ -40,9 +40,9 @@ def test_enlarge_keeps_a_ramp():
 
 def test_enlarge_keeps_channels_apart(generator):
     image = generator.normal(size=(1, 9, 7, 3)).astype(np.float32)
-    fine = enlarge(image, 18, 14)
+    fine = resize_floats(image, 18, 14)
     assert fine.shape == (1, 18, 14, 3)
     assert fine.dtype == np.float32
     for channel in range(3):
-        alone = enlarge(image[..., channel : channel + 1], 18, 14)
+        alone = resize_floats(image[..., channel : channel + 1], 18, 14)
         np.testing.assert_array_equal(fine[..., channel], alone[..., 0])

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfstyle.images.frame import Frame
-from tfstyle.images.resize import enlarge
+from tfstyle.images.resize import resize_floats
 from tfstyle.objective.terms import LossTerms
 from tfstyle.training.callbacks import EverySteps
 from tfstyle.training.callbacks import Record
@@ -76,6 +76,6 @@ def test_pixels_of_a_coarse_level_are_enlarged_before_they_are_finished():
         finish=lambda values: values,
     )
     np.testing.assert_array_equal(
-        record.pixels((5, 7)), enlarge(image.numpy()[:, 1:3, 1:], 5, 7)
+        record.pixels((5, 7)), resize_floats(image.numpy()[:, 1:3, 1:], 5, 7)
     )
     np.testing.assert_array_equal(record.pixels((2, 3)), image[:, 1:3, 1:])

@@ -4,9 +4,11 @@ import dataclasses
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
+from tfstyle.images.color_transfer import RGB_TO_YIQ
 from tfstyle.images.frame import make_frame
 from tfstyle.images.preprocessing import deprocess
 from tfstyle.images.preprocessing import preprocess
@@ -426,7 +428,7 @@ def test_levels_go_from_coarse_to_fine(samples, extractor):
 
 
 def test_finer_level_starts_from_the_coarser_enlarged(samples, extractor):
-    from tfstyle.images.resize import enlarge
+    from tfstyle.images.resize import resize_floats
 
     images = {}
 
@@ -439,7 +441,9 @@ def test_finer_level_starts_from_the_coarser_enlarged(samples, extractor):
         small(num_levels=2, num_steps=(2, 1)),
         actions=[keep],
     )
-    np.testing.assert_array_equal(images[1, 2], enlarge(images[0, 2], 36, 48))
+    np.testing.assert_array_equal(
+        images[1, 2], resize_floats(images[0, 2], 36, 48)
+    )
 
 
 def test_summed_losses_weigh_alike_at_every_level(samples):
@@ -514,6 +518,41 @@ def test_luminance_keeps_the_content_s_colours(samples, extractor):
     inside = ((result.pixels > 0) & (result.pixels < 255)).all(-1)
     np.testing.assert_allclose(
         result.pixels[inside] @ chroma.T, content[inside] @ chroma.T, atol=1.5
+    )
+
+
+def test_luminance_of_16_bits_is_made_of_floats_alone(samples, extractor):
+    result = paint(samples, extractor, small(preserve_colors="luminance"))
+    deep = result.to_pixels(16)
+    assert deep.dtype == np.uint16
+    content = np.stack(
+        [
+            np.asarray(
+                Image.fromarray(channel.astype(np.float32)).resize(
+                    (48, 36), Image.Resampling.LANCZOS
+                )
+            )
+            for channel in np.moveaxis(samples[0], -1, 0)
+        ],
+        axis=-1,
+    )
+    painted = result.image[0, ..., ::-1] + [123.68, 116.779, 103.939]
+    yiq = np.clip(content, 0, 255) @ RGB_TO_YIQ.T
+    yiq[..., 0] = np.clip(painted, 0, 255) @ RGB_TO_YIQ[0]
+    levels = np.clip(yiq @ np.linalg.inv(RGB_TO_YIQ).T, 0, 255)
+    np.testing.assert_allclose(deep, levels * 257, atol=0.5 + 257 * 1e-4)
+    # Of the 8 bits, both painting and content were rounded on the way.
+    np.testing.assert_allclose(result.to_pixels(8), levels, atol=2.5)
+    assert result.to_pixels(8) is result.pixels
+
+
+def test_result_of_16_bits_is_its_clipped_image(samples, extractor):
+    result = paint(samples, extractor, small())
+    painted = result.image[0, ..., ::-1] + [123.68, 116.779, 103.939]
+    np.testing.assert_allclose(
+        result.to_pixels(16),
+        np.clip(painted, 0, 255) * 257,
+        atol=0.5 + 257 * 1e-4,
     )
 
 

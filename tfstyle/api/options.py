@@ -13,6 +13,7 @@ _REMEDIES = {
     "content_image": "Give the image itself as `content`.",
     "style_images": "Give the images themselves as `styles`.",
     "output_image": "Save the result: result.save(path).",
+    "output_bits": "Save the result: result.save(path, bits=16).",
     "image_every_steps": "Take Stylizer.iterate, or a callback.",
     "film": "Save the pictures of Stylizer.iterate as its frames.",
     "log_every_steps": "The result's `history` has every step.",

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import os
+from collections.abc import Callable
 from typing import Any
 from typing import NamedTuple
 
@@ -98,6 +99,14 @@ class Picture:
             ConfigError: if `metadata` is none of these.
             ImageError: if the ending is unknown or the file cannot be written.
         """
+        self._write(path, self.pixels, metadata)
+
+    def _write(
+        self,
+        path: str | os.PathLike[str],
+        pixels: np.ndarray,
+        metadata: str,
+    ) -> None:
         alpha = self._source.alpha
         if alpha is not None:
             alpha = resize(alpha, self.height, self.width)
@@ -108,7 +117,7 @@ class Picture:
             )
         path = expand_path(os.fspath(path))
         check_side(path, self.height, self.width)
-        write_image(path, self.pixels, alpha, *self._texts(metadata))
+        write_image(path, pixels, alpha, *self._texts(metadata))
 
     def _texts(self, metadata: str) -> tuple[str, str]:
         facts = self._source.facts | provenance.describe_result(
@@ -179,6 +188,35 @@ class Result(Picture):
     reason: str
     unclipped: np.ndarray
     _is_complete: bool
+    _to_pixels: Callable[[int], np.ndarray]
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        metadata: str = "names",
+        bits: int = 8,
+    ) -> None:
+        """Writes the picture with its flags, hashes and losses inside.
+
+        `tfstyle --flags_from=PICTURE` and `Config.from_picture` read them. The
+        content's alpha channel is kept where the format has one.
+
+        Args:
+            path: ends in .png, .jpg, .webp or .tif. A file that is there is
+                replaced, atomically.
+            metadata: `full`, `names` or `none`, as a `Step` is saved.
+            bits: of a channel, 8 or, in a .png or .tif for print and grading,
+                16, made of `unclipped` and not of `pixels`.
+
+        Raises:
+            ConfigError: if `bits` is neither 8 nor 16, or `metadata` unknown.
+            ImageError: if the ending is unknown, or cannot hold the bits, or
+                the file cannot be written.
+        """
+        if bits not in (8, 16):
+            raise ConfigError(f"`bits` must be 8 or 16. Received: {bits!r}.")
+        self._write(path, self._to_pixels(bits), metadata)
 
     def _repeating_config(self) -> Config:
         return self.config if self._is_complete else super()._repeating_config()

@@ -257,6 +257,7 @@ class Run:
             reason=made.reason,
             unclipped=made.image,
             _is_complete=made.is_complete,
+            _to_pixels=made.to_pixels,
         )
 
 

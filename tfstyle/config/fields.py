@@ -36,7 +36,7 @@ def option(
     text: str,
     *,
     scope: str = "picture",
-    choices: tuple[str, ...] = (),
+    choices: tuple[str | int, ...] = (),
     least: float | None = None,
     most: float | None = None,
     above: float | None = None,
@@ -50,7 +50,7 @@ def option(
         group: one of GROUPS.
         text: its line in `--help`.
         scope: one of SCOPES.
-        choices: the only values, of a string.
+        choices: the only values, of a string or an integer.
         least: the smallest value, of a number.
         most: the largest value, of a number.
         above: a bound that a number must exceed.

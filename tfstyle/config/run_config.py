@@ -57,6 +57,14 @@ class RunConfig(Config):
         scope="run",
         is_path=True,
     )
+    output_bits: int = option(
+        8,
+        "Files",
+        "8, or 16 for print and grading: bits a channel of output_image, .png"
+        " or .tif",
+        scope="run",
+        choices=(8, 16),
+    )
     manifest: str | None = option(
         None,
         "Files",

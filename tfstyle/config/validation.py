@@ -101,7 +101,7 @@ def check_fields(config) -> None:
         choices = field.metadata["choices"]
         if choices and value not in choices:
             raise ConfigError(
-                f"`{field.name}` must be one of {', '.join(choices)}."
+                f"`{field.name}` must be one of {', '.join(map(str, choices))}."
                 f" Received: {field.name}={value!r:.80}."
             )
         _check_bounds(field, value)

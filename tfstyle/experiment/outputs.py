@@ -103,7 +103,8 @@ class Outputs(contextlib.ExitStack):
         )
         path = self._config.output_image
         path = path or os.path.join(self._folder, "output.png")
-        self._write_picture(path, result.pixels, text, record)
+        pixels = result.to_pixels(config.output_bits)
+        self._write_picture(path, pixels, text, record)
         self._write_flags(provenance.make_text(config, facts))
         if self._config.report:
             self._write_report(result, facts, text or record)

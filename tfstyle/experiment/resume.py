@@ -15,6 +15,7 @@ from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.inputs import ImageFiles
 from tfstyle.images import records
 from tfstyle.images.errors import ImageError
+from tfstyle.images.files import read_bits
 from tfstyle.training.state import CheckpointError
 
 FOLDER = "checkpoints"
@@ -139,11 +140,13 @@ def is_finished(
         return False
     try:
         made = RunIdentity.from_text(records.read_text(config.output_image))
+        bits = read_bits(config.output_image)
     except ImageError:
         return False
     asked = RunIdentity.of_run(config, images)
     return (
         made is not None
+        and bits == config.output_bits
         and asked.steps == made.steps
         and not asked.differences(made)
         and made.weights == hash_weights()

@@ -15,6 +15,7 @@ from tfstyle.experiment import film
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.images import records
 from tfstyle.images.errors import ImageError
+from tfstyle.images.saving import DEEP_ENDINGS
 from tfstyle.images.saving import WRITE_ENDINGS
 from tfstyle.system import atomic_file
 from tfstyle.system import file_lock
@@ -37,7 +38,8 @@ def check_output(config: RunConfig) -> None:
 
     Raises:
         ConfigError: if the ending of output or film is none that can be
-            written, or both are one file.
+            written, or of a format that cannot hold `output_bits`, or both are
+            one file.
         FilmError: if a film cannot be written on this machine.
         WorkdirError: if their folder cannot be written, or if one exists and
             was not made by the run of this workdir.
@@ -45,6 +47,13 @@ def check_output(config: RunConfig) -> None:
     path = config.output_image
     if path is not None:
         _check_target("output_image", path, WRITE_ENDINGS)
+        ending = os.path.splitext(path)[1].lower()
+        if config.output_bits == 16 and ending not in DEEP_ENDINGS:
+            raise ConfigError(
+                f"`output_bits` is 16, but a {ending} holds 8. Received:"
+                f" output_image={path!r}. Name a .png or .tif, or leave out"
+                " `output_bits`."
+            )
     elif config.workdir is not None:
         path = os.path.join(config.workdir, "output.png")
     if config.film is not None:

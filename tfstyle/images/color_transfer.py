@@ -8,6 +8,8 @@ transferred (`luminance`). All work on sRGB levels of 0..255 as they are.
 
 import numpy as np
 
+from tfstyle.images.preprocessing import to_pixels
+
 EIGENVALUE_FLOOR = 1e-5
 """Of the largest: a colour that does not vary must not be blown up."""
 
@@ -96,19 +98,27 @@ def match_luminance(
     )
 
 
-def restore_colors(painted: np.ndarray, content: np.ndarray) -> np.ndarray:
+def restore_colors(
+    painted: np.ndarray, content: np.ndarray, bits: int = 8
+) -> np.ndarray:
     """Puts the content's I and Q back under the painted luminance.
 
     Args:
-        painted: uint8 `[H, W, 3]`, RGB.
-        content: uint8 `[H, W, 3]`, RGB, of the same size.
+        painted: uint8 or float32 `[H, W, 3]`, RGB, levels of 0..255.
+        content: the same, of the same size.
+        bits: 8 or 16, of what is returned.
 
     Returns:
-        uint8 `[H, W, 3]`, clipped to 0..255.
+        uint8 or uint16 `[H, W, 3]`, clipped.
     """
-    chroma = content.astype(np.float64) @ RGB_TO_YIQ.T
-    chroma[..., 0] = _luminance(painted)
-    return _to_pixels(chroma @ np.linalg.inv(RGB_TO_YIQ).T)
+    restored = np.empty(painted.shape, f"uint{bits}")
+    yiq_to_rgb = np.linalg.inv(RGB_TO_YIQ)
+    for start in range(0, len(painted), ROWS):
+        rows = slice(start, start + ROWS)
+        chroma = content[rows].astype(np.float64) @ RGB_TO_YIQ.T
+        chroma[..., 0] = _luminance(painted[rows])
+        restored[rows] = to_pixels(chroma @ yiq_to_rgb.T, bits)
+    return restored
 
 
 def _moments(
@@ -137,7 +147,7 @@ def _by_rows(change, pixels: np.ndarray) -> np.ndarray:
     changed = np.empty_like(pixels)
     for start in range(0, len(pixels), ROWS):
         rows = pixels[start : start + ROWS].astype(np.float64)
-        changed[start : start + ROWS] = _to_pixels(change(rows))
+        changed[start : start + ROWS] = to_pixels(change(rows))
     return changed
 
 
@@ -150,7 +160,3 @@ def _root(covariance: np.ndarray, power: float) -> np.ndarray:
 
 def _luminance(pixels: np.ndarray) -> np.ndarray:
     return pixels.astype(np.float64) @ RGB_TO_YIQ[0]
-
-
-def _to_pixels(values: np.ndarray) -> np.ndarray:
-    return np.rint(np.clip(values, 0, 255)).astype(np.uint8)

@@ -78,11 +78,21 @@ def read_text(path: str) -> str | None:
         if image.format == "PNG":
             text = image.info.get("tfstyle")
             return text if isinstance(text, str) else None
-        comment = image.getexif().get_ifd(EXIF_IFD).get(USER_COMMENT)
+        exif = image.getexif()
+        comment = exif.get_ifd(EXIF_IFD).get(USER_COMMENT)
+        comment = comment or exif.get(USER_COMMENT)  # of 16 bits
     if not isinstance(comment, bytes):
         return None
     charset = CHARSETS.get(comment[:8])
     return comment[8:].decode(charset, "replace") if charset else None
+
+
+def read_bits(path: str) -> int:
+    """Returns how many bits a channel has in a picture by `write_image`."""
+    with _open(path) as file:
+        _, image = decoding.open_picture(path, file)
+        # Of a PNG and a TIFF, the pixels' layout ends in 16B or 16L.
+        return 16 if any(";16" in str(tile.args) for tile in image.tile) else 8
 
 
 @contextlib.contextmanager

@@ -24,7 +24,7 @@ def preprocess(pixels: np.ndarray) -> np.ndarray:
     return bgr[np.newaxis]
 
 
-def deprocess(image: np.ndarray) -> np.ndarray:
+def deprocess(image: np.ndarray, bits: int = 8) -> np.ndarray:
     """Turns an image in VGG19's input space into pixels.
 
     Example:
@@ -34,11 +34,43 @@ def deprocess(image: np.ndarray) -> np.ndarray:
     Args:
         image: float32 `[1, H, W, 3]`, BGR with ImageNet's mean removed, of any
             range. Never written into.
+        bits: as `to_pixels` takes it.
 
     Returns:
-        uint8 `[H, W, 3]`, RGB, clipped to 0..255 and rounded half to even.
+        uint8 or uint16 `[H, W, 3]`, RGB, clipped and rounded half to even.
+    """
+    return to_pixels(to_levels(image), bits).copy()
+
+
+def to_levels(image: np.ndarray) -> np.ndarray:
+    """Turns an image in VGG19's input space into grey levels, RGB.
+
+    Args:
+        image: as `deprocess` takes it.
+
+    Returns:
+        float32 `[H, W, 3]`, a new array, 0..255 unless out of range.
     """
     bgr = np.asarray(image)[0] + np.float32(IMAGENET_MEAN_BGR)
-    np.clip(bgr, 0, 255, out=bgr)  # in place: an image may have 200 MB
-    np.rint(bgr, out=bgr)
-    return bgr.astype(np.uint8)[..., ::-1].copy()
+    return bgr[..., ::-1]
+
+
+def to_pixels(levels: np.ndarray, bits: int = 8) -> np.ndarray:
+    """Clips grey levels to 0..255 and rounds them half to even.
+
+    Example:
+        >>> to_pixels(np.array([0.5, 127.5, 300.0]), bits=16)
+        array([  128, 32768, 65535], dtype=uint16)
+
+    Args:
+        levels: of floats. Overwritten: they may have 200 MB.
+        bits: 8, or 16, where level 255 is 65535.
+
+    Returns:
+        uint8 or uint16, of the same shape.
+    """
+    dtype = np.dtype(f"uint{bits}")
+    np.clip(levels, 0, 255, out=levels)
+    levels *= np.iinfo(dtype).max // 255
+    np.rint(levels, out=levels)
+    return levels.astype(dtype)

@@ -27,8 +27,8 @@ def level_sizes(
     ]
 
 
-def enlarge(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Carries an image up to the next level's size by Lanczos' filter.
+def resize_floats(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Resizes as `resize` does, but neither clips nor rounds.
 
     Args:
         image: float32 `[1, H, W, C]`, of any range. Never written into.

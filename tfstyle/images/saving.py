@@ -1,4 +1,4 @@
-"""uint8 arrays to image files."""
+"""Arrays to image files."""
 
 import os
 
@@ -7,6 +7,7 @@ from absl import logging
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from tfstyle.images import deep
 from tfstyle.images import records
 from tfstyle.images.errors import ImageError
 from tfstyle.images.files import CHARSETS
@@ -18,6 +19,8 @@ from tfstyle.images.transparency import weights_of
 from tfstyle.system import atomic_file
 
 WRITE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
+DEEP_ENDINGS = (".png", ".tif", ".tiff")
+"""Of formats that hold 16 bits a channel."""
 ALPHA_ENDINGS = (".png", ".webp", ".tif", ".tiff")
 JPEG_ENDINGS = (".jpg", ".jpeg")
 MAX_WEBP_SIDE = 16383
@@ -38,7 +41,8 @@ def write_image(
         path: its ending, one of `WRITE_ENDINGS`, chooses the format. JPEG is
             written at quality 95 without chroma subsampling, the others
             without loss.
-        pixels: uint8 `[H, W, 3]`, sRGB.
+        pixels: uint8 `[H, W, 3]`, sRGB, or uint16 for a PNG or TIFF of 16
+            bits a channel.
         alpha: uint8 `[H, W]`; where the format cannot hold it the picture is
             laid on white, with a warning.
         text: kept as iTXt `tfstyle` in a PNG, as EXIF UserComment elsewhere.
@@ -47,12 +51,19 @@ def write_image(
             a former picture's record is removed.
 
     Raises:
-        ImageError: if the ending is unknown or the file cannot be written.
+        ImageError: if the ending is unknown or cannot hold the pixels, or the
+            file cannot be written.
     """
     ending = os.path.splitext(path)[1].lower()
     if ending not in WRITE_ENDINGS:
         raise ImageError(
             f"Image {path!r} must end in one of {', '.join(WRITE_ENDINGS)}."
+        )
+    is_deep = pixels.dtype == np.uint16
+    if is_deep and ending not in DEEP_ENDINGS:
+        raise ImageError(
+            f"Image {path!r} of 16 bits must end in one of"
+            f" {', '.join(DEEP_ENDINGS)}."
         )
     if weights_of(alpha) is not None and ending not in ALPHA_ENDINGS:
         logging.warning(
@@ -62,20 +73,27 @@ def write_image(
         )
         pixels = lay_on_white(pixels, alpha)
     elif alpha is not None and ending in ALPHA_ENDINGS:
+        if is_deep:
+            alpha = alpha.astype(np.uint16) * 257
         pixels = np.dstack([pixels, alpha])
-    image = Image.fromarray(pixels)
-    options = _save_options(ending, text)
-    if ending in JPEG_ENDINGS and len(options.get("exif", b"")) > MAX_JPEG_EXIF:
+    is_long = len(_make_exif(text)) > MAX_JPEG_EXIF
+    if ending in JPEG_ENDINGS and is_long:
         logging.warning(
             "The text of %r is too long for a JPEG; it is in %r.",
             path,
             path + records.ENDING,
         )
-        options, record = _save_options(ending, ""), text
+        text, record = "", text
     try:
         os.makedirs(os.path.dirname(os.path.realpath(path)), exist_ok=True)
         with atomic_file.replacing(path) as temporary:
-            image.save(temporary, **options)
+            if not is_deep:
+                options = _save_options(ending, text)
+                Image.fromarray(pixels).save(temporary, **options)
+            elif ending == ".png":
+                deep.write_png(temporary, pixels, _make_info(text))
+            else:
+                deep.write_tiff(temporary, pixels, _encode_comment(text))
             if record:
                 records.write_record(path, record, temporary)
         if not record:
@@ -105,19 +123,37 @@ def check_side(path: str, height: int, width: int) -> None:
 def _save_options(ending: str, text: str) -> dict:
     """Returns Pillow's arguments for a format, the text included."""
     if ending == ".png":
-        info = PngInfo()
-        info.add_itxt("tfstyle", text, zip=False)
-        return {"format": "PNG", "pnginfo": info if text else None}
-    exif = Image.Exif()
-    if text:
-        charset = b"ASCII\0\0\0" if text.isascii() else b"UNICODE\0"
-        comment = charset + text.encode(CHARSETS[charset])
-        exif[EXIF_IFD] = exif.get_ifd(EXIF_IFD)  # TIFF wants it said twice
-        exif[EXIF_IFD][USER_COMMENT] = comment
+        return {"format": "PNG", "pnginfo": _make_info(text)}
     if ending in JPEG_ENDINGS:
         options = {"format": "JPEG", "quality": 95, "subsampling": 0}
     elif ending == ".webp":
         options = {"format": "WEBP", "lossless": True, "exact": True}
     else:
         options = {"format": "TIFF"}  # libtiff's compressors drop the EXIF
-    return options | ({"exif": exif.tobytes()} if text else {})
+    return options | ({"exif": _make_exif(text)} if text else {})
+
+
+def _make_info(text: str) -> PngInfo:
+    """Returns a PNG's chunks with the text."""
+    info = PngInfo()
+    if text:
+        info.add_itxt("tfstyle", text, zip=False)
+    return info
+
+
+def _make_exif(text: str) -> bytes:
+    """Returns the EXIF with the text; nothing if it is empty."""
+    if not text:
+        return b""
+    exif = Image.Exif()
+    exif[EXIF_IFD] = exif.get_ifd(EXIF_IFD)  # TIFF wants it said twice
+    exif[EXIF_IFD][USER_COMMENT] = _encode_comment(text)
+    return exif.tobytes()
+
+
+def _encode_comment(text: str) -> bytes:
+    """Returns the text as EXIF UserComment; empty if it is."""
+    if not text:
+        return b""
+    charset = b"ASCII\0\0\0" if text.isascii() else b"UNICODE\0"
+    return charset + text.encode(CHARSETS[charset])

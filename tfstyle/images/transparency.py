@@ -4,7 +4,7 @@ import numpy as np
 
 from tfstyle.images.errors import ImageError
 from tfstyle.images.files import ImageFile
-from tfstyle.images.resize import enlarge
+from tfstyle.images.resize import resize_floats
 
 
 def show(image: ImageFile, name: str) -> ImageFile:
@@ -85,7 +85,7 @@ def _fill(sums: np.ndarray, weights: np.ndarray) -> np.ndarray:
     if weights.all() or height == width == 1:
         return means
     coarse = _fill(_halve(sums), _halve(weights))[np.newaxis]
-    near = enlarge(coarse, 2 * coarse.shape[1], 2 * coarse.shape[2])
+    near = resize_floats(coarse, 2 * coarse.shape[1], 2 * coarse.shape[2])
     return np.where(weights > 0, means, near[0, :height, :width])
 
 

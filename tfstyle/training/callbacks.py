@@ -9,9 +9,10 @@ import numpy as np
 
 from tfstyle.images.frame import Frame
 from tfstyle.images.preprocessing import deprocess
-from tfstyle.images.resize import enlarge
+from tfstyle.images.resize import resize_floats
 
-Finish = Callable[[np.ndarray], np.ndarray]
+Finish = Callable[..., np.ndarray]
+"""Takes an image and `bits`, 8 or 16, and returns pixels, as `deprocess`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Record:
         """
         image = self.frame.crop(self.image.numpy())
         if size not in (None, image.shape[1:3]):
-            image = enlarge(image, *size)
+            image = resize_floats(image, *size)
         return self.finish(image)
 
 

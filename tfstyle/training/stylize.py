@@ -1,6 +1,7 @@
 """Style transfer on arrays: images in, an image out."""
 
 import contextlib
+import functools
 from collections.abc import Callable
 from collections.abc import Generator
 from collections.abc import Sequence
@@ -16,8 +17,9 @@ from tfstyle.images import color_transfer
 from tfstyle.images.image_list import ImageList
 from tfstyle.images.preprocessing import deprocess
 from tfstyle.images.preprocessing import preprocess
-from tfstyle.images.resize import enlarge
+from tfstyle.images.preprocessing import to_levels
 from tfstyle.images.resize import resize
+from tfstyle.images.resize import resize_floats
 from tfstyle.network.extractor import Extractor
 from tfstyle.objective.objective import ExtraLosses
 from tfstyle.training.callbacks import Action
@@ -169,7 +171,9 @@ def iterate(
         if stored is not None:
             image = stored
         elif image is not None:
-            picture = enlarge(problem.frames[level - 1].crop(image), *size)
+            picture = resize_floats(
+                problem.frames[level - 1].crop(image), *size
+            )
             image = frame.extend(picture[0])[np.newaxis]
         else:
             image = make_first_image(problem, level, initial_image)
@@ -230,10 +234,24 @@ def make_finish(original: np.ndarray | None, config: Config) -> Finish:
     """Returns the function that makes pixels of an image of any level."""
     if config.preserve_colors != "luminance":
         return deprocess
+    return functools.partial(_finish_in_colors_of, original)
 
-    def finish(image):
-        pixels = deprocess(image)
-        content = resize(original, *pixels.shape[:2])
-        return color_transfer.restore_colors(pixels, content)
 
-    return finish
+def _finish_in_colors_of(
+    original: np.ndarray, image: np.ndarray, bits: int = 8
+) -> np.ndarray:
+    """Returns an image's luminance in the original's colours.
+
+    Nothing is rounded to 8 bits on the way to 16.
+    """
+    height, width = image.shape[1:3]
+    if bits == 8:
+        painted = deprocess(image)
+        content = resize(original, height, width)
+    else:
+        painted = to_levels(image)
+        floats = original[np.newaxis].astype(np.float32)
+        content = resize_floats(floats, height, width)[0]
+        for levels in (painted, content):
+            np.clip(levels, 0, 255, out=levels)
+    return color_transfer.restore_colors(painted, content, bits)

@@ -44,6 +44,7 @@ class Result:
         seconds: since the first step.
         reason: why it ended: `steps`, `converged`, `max_evaluations`,
             `time_limit`, or a text that an action returned or a signal has.
+        finish: made the pixels of the image.
     """
 
     pixels: np.ndarray
@@ -53,6 +54,11 @@ class Result:
     evaluations: int
     seconds: float
     reason: str
+    finish: Finish
+
+    def to_pixels(self, bits: int) -> np.ndarray:
+        """Returns the pixels with 8 or 16 bits, made of the image."""
+        return self.pixels if bits == 8 else self.finish(self.image, bits)
 
     @property
     def step(self) -> int:
@@ -194,6 +200,7 @@ class Trainer:
             self._record.evaluations,
             self._record.seconds,
             self._reason,
+            self._finish,
         )
 
     def _record_step(
