@@ -13,6 +13,16 @@ def describe_weights(origin: str, sha256: str) -> dict[str, str]:
     return {"weights": f"{origin} sha256={sha256}"}
 
 
+def name_weights(origin: str, config: Config) -> str:
+    """Returns weights' origin with the name of their file only, if it is one.
+
+    Args:
+        origin: an extractor's, or a fact that begins with it.
+        config: that the weights were loaded with.
+    """
+    return origin.replace(config.weights, os.path.basename(config.weights))
+
+
 def describe_result(
     losses: dict[str, float], step: int, evaluations: int
 ) -> dict[str, str]:
@@ -53,15 +63,14 @@ def make_published_texts(
     if metadata == "full":
         return make_text(config, facts), ""
     named, changes = dict(facts), {}
+    if "weights" in named:
+        named["weights"] = name_weights(named["weights"], config)
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
         if not field.metadata["is_path"] or field.metadata["scope"] == "run":
             continue
         if isinstance(value, str):
             changes[field.name] = os.path.basename(value)
-            if field.name == "weights" and "weights" in named:
-                fact = named["weights"].replace(value, changes["weights"])
-                named["weights"] = fact
         elif value:
             changes[field.name] = [os.path.basename(path) for path in value]
     text = make_text(dataclasses.replace(config, **changes), named)

@@ -16,6 +16,7 @@ from tfstyle.config import flagfile
 from tfstyle.config.config import Config
 from tfstyle.errors import raising_write_errors
 from tfstyle.experiment import encoded_images
+from tfstyle.experiment import provenance
 from tfstyle.images.preprocessing import IMAGENET_MEAN_BGR
 from tfstyle.network import layers as vgg19_layers
 from tfstyle.network.extractor import Extractor
@@ -167,7 +168,7 @@ def _describe(extractor: Extractor, config: Config) -> dict:
         "pooling": config.pooling,
         "padding": config.padding,
         "filter_means": means,
-        "weights": extractor.origin,
+        "weights": provenance.name_weights(extractor.origin, config),
         "weights_sha256": extractor.sha256,
         "versions": flagfile.versions(),
         "input": INPUT,
