@@ -5,12 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tfstyle.config import flagfile
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.experiment import resume
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.inputs import ImageFiles
+from tfstyle.experiment.provenance import make_published_texts
 from tfstyle.images import files as image_files
 from tfstyle.images.saving import write_image
 
@@ -41,12 +41,12 @@ def config(tmp_path):
     return config
 
 
-def write(config, weights=WEIGHTS, **facts):
+def write(config, weights=WEIGHTS, metadata="full", **facts):
     facts = {"weights": f"from a file sha256={weights}"} | facts
     facts |= IMAGES.describe() | {"result": "step=5 total=7"}
-    text = flagfile.make_text(config.to_flags(only_pixels=True), facts)
+    text, record = make_published_texts(config, facts, metadata)
     pixels = np.zeros((16, 16, 3), np.uint8)
-    write_image(config.output_image, pixels, text=text)
+    write_image(config.output_image, pixels, text=text, record=record)
 
 
 def is_done(config, images=IMAGES, weights=WEIGHTS):
@@ -68,6 +68,19 @@ def is_done(config, images=IMAGES, weights=WEIGHTS):
 )
 def test_picture_of_the_same_choices_is_finished(config, changes):
     assert is_done(dataclasses.replace(config, **changes))
+
+
+@pytest.mark.parametrize("metadata", ["full", "names", "none"])
+def test_picture_is_finished_whatever_it_says_of_names(config, metadata):
+    config = dataclasses.replace(
+        config,
+        content_image="folder/a.png",
+        convolution="direct",
+        jit_compile="true",
+    )
+    write(config, metadata=metadata)
+    assert is_done(config)
+    assert not is_done(dataclasses.replace(config, seed=1))
 
 
 @pytest.mark.parametrize(
