@@ -133,13 +133,18 @@ def fit_to_memory(
     ]
     if len(choices) == 1:
         return choices[0]
-    free = free_for_run() if free is None else free
-    needs = []
-    for choice in choices:
-        need = estimate_memory(choice, height, width, num_replicas)
+    needs = [
+        estimate_memory(choice, height, width, num_replicas)
+        for choice in choices
+    ]
+    if free is None:
+        free = free_for_run()
+        if needs[0] > SHARE * free:  # what earlier runs left may be in the way
+            return_freed_memory()
+            free = free_for_run()
+    for choice, need in zip(choices, needs, strict=True):
         if need <= SHARE * free:
             return choice
-        needs.append(need)
     return choices[needs.index(min(needs))]
 
 
@@ -169,5 +174,4 @@ def free_for_run(*, with_swap: bool = False) -> float:
     Args:
         with_swap: whether disk space that serves as memory counts.
     """
-    return_freed_memory()
     return free_memory(with_swap=with_swap) + min(used_memory(), PROGRAM)
