@@ -209,6 +209,8 @@ RUN = RunConfig(
     init="noise",
     content_weight=0.06,
     convolution="direct",
+    num_correction_pairs=5,
+    tile_size=512,
 )
 
 
