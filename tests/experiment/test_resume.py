@@ -210,7 +210,6 @@ RUN = RunConfig(
     content_weight=0.06,
     convolution="direct",
     num_correction_pairs=5,
-    tile_size=512,
 )
 
 
@@ -234,7 +233,7 @@ def workdir(tmp_path):
         {"num_steps": (10, 2)},
         {"time_limit": 5.0},
         {"convolution": "auto"},
-        {"num_correction_pairs": "auto", "tile_size": "auto"},
+        {"num_correction_pairs": "auto"},
         {"weights": "moved.h5"},
     ],
 )
@@ -244,8 +243,7 @@ def test_same_run_goes_on(workdir, changes):
     assert found.state.numbers["steps"] == [10, 2]
     resolved = resume.resolve_by_checkpoint(config, found)
     assert resolved.convolution == "direct"
-    for name in ("num_correction_pairs", "tile_size"):
-        assert str(getattr(resolved, name)) == found.job["flags"][name]
+    assert resolved.num_correction_pairs == 5
 
 
 @pytest.mark.parametrize(
