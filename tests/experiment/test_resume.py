@@ -210,6 +210,7 @@ RUN = RunConfig(
     init="noise",
     content_weight=0.06,
     convolution="direct",
+    num_correction_pairs=5,
 )
 
 
@@ -233,7 +234,7 @@ def workdir(tmp_path):
         {"num_steps": (10, 2)},
         {"time_limit": 5.0},
         {"convolution": "auto"},
-        {"num_correction_pairs": "auto", "tile_size": "auto"},
+        {"num_correction_pairs": "auto"},
         {"weights": "moved.h5"},
     ],
 )
@@ -243,8 +244,7 @@ def test_same_run_goes_on(workdir, changes):
     assert found.state.numbers["steps"] == [10, 2]
     resolved = resume.resolve_by_checkpoint(config, found)
     assert resolved.convolution == "direct"
-    for name in ("num_correction_pairs", "tile_size"):
-        assert str(getattr(resolved, name)) == found.job["flags"][name]
+    assert resolved.num_correction_pairs == 5
 
 
 @pytest.mark.parametrize(

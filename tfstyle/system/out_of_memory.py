@@ -12,6 +12,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+from tfstyle.errors import END_OTHERS
+
 _BAD_ALLOCATIONS = (b"St9bad_alloc", b"St20bad_array_new_length")
 """`std::bad_alloc` and its kinds, as the compiler names them."""
 _WATCH = """
@@ -30,7 +32,7 @@ text = sys.stdin.buffer.read()  # until the process ends
 if not text.endswith(b"\\0") and count_kills() > before:
     sys.stderr.buffer.write(text.rpartition(b"\\0")[2])
 """
-_message = b"error: There is not enough memory.\n"
+_message = f"error: There is not enough memory. {END_OTHERS}\n".encode()
 _pipe: int | None = None
 
 

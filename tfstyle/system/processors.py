@@ -1,9 +1,17 @@
-"""Cores that this process may use."""
+"""Cores that this process may use, and what they are good at."""
 
+import functools
 import math
 import os
+import re
 
 from tfstyle.system import control_groups
+
+_FOR_NETWORKS = {
+    *("avx512_vnni", "avx512_bf16", "avx_vnni"),
+    *("amx_tile", "amx_int8", "amx_bf16"),
+}
+"""Instructions of x86 processors, as Linux names them."""
 
 
 def count_cores() -> int:
@@ -17,6 +25,20 @@ def count_cores() -> int:
         cores = os.cpu_count() or 1
     quotas = map(_read_quota, control_groups.folders("cpu"))
     return max(1, math.ceil(min([cores, *filter(None, quotas)])))
+
+
+@functools.cache
+def has_onednn() -> bool:
+    """Returns whether TensorFlow's convolutions on the CPU are oneDNN's.
+
+    They are where the processor has instructions for networks, unless the
+    environment says otherwise.
+    """
+    if said := os.environ.get("TF_ENABLE_ONEDNN_OPTS"):
+        return said.lower() in ("1", "true")
+    text = control_groups.read_text("/proc", "cpuinfo") or ""
+    found = re.search(r"(?m)^flags\s*:(.*)", text)
+    return bool(found and _FOR_NETWORKS & set(found[1].split()))
 
 
 def _read_quota(folder: str) -> float | None:

@@ -14,6 +14,7 @@ from tfstyle.objective.tiles import halo_of
 from tfstyle.objective.tiles import share_frame
 from tfstyle.system.memory import free_memory
 from tfstyle.system.memory import used_memory
+from tfstyle.system.processors import has_onednn
 from tfstyle.system.tensorflow_setup import return_freed_memory
 from tfstyle.training.frames import frame_of
 
@@ -22,11 +23,9 @@ PROGRAM = 0.9e9
 TRANSFORMED_WEIGHTS = 0.2e9
 """Bytes of the weights as Winograd's convolution takes them."""
 ACTIVATIONS = {"direct": 3500, "winograd": 2600}
-"""Bytes a pixel that an evaluation needs at once.
-
-Direct convolution takes so much on processors where TensorFlow does not use
-oneDNN by itself (those without AVX-512), and with it down to half as much.
-"""
+"""Bytes a pixel that an evaluation needs at once."""
+ACTIVATIONS_OF_ONEDNN = 1850
+"""The same of direct convolutions by oneDNN."""
 IMAGE = 12
 """Bytes a pixel of an image in float32."""
 WORK_IMAGES = 6
@@ -63,7 +62,10 @@ def estimate_memory(
         at_once = min(at_once, min(side, height) * min(side, width))
     is_winograd = config.convolution == "winograd"
     memory = PROGRAM + TRANSFORMED_WEIGHTS * is_winograd
-    memory += at_once * ACTIVATIONS[config.convolution]
+    activations = ACTIVATIONS[config.convolution]
+    if config.convolution == "direct" and has_onednn():
+        activations = ACTIVATIONS_OF_ONEDNN
+    memory += at_once * activations
     images = WORK_IMAGES + ADAM_IMAGES
     if config.optimizer == "lbfgs":
         images = WORK_IMAGES + 2 * config.num_correction_pairs
