@@ -152,6 +152,30 @@ MUTATIONS = {
         "alpha = alpha[: pixels.shape[0], : pixels.shape[1]]",
         "test_main.py",
     ),
+    "hidden_colors": Mutation(
+        "images/transparency.py",
+        "return np.where(alpha[..., np.newaxis] > 0, pixels, filled)",
+        "return pixels",
+        "images/test_transparency.py",
+    ),
+    "mask_levels": Mutation(
+        "images/masks.py",
+        "if is_plain or (first, last) == (0, 255):",
+        "if True:",
+        "images/test_masks.py",
+    ),
+    "style_alpha": Mutation(
+        "training/problem.py",
+        "_join_masks(style_masks, seen_styles)",
+        "_join_masks(style_masks, [None] * len(styles))",
+        "training/test_stylize.py",
+    ),
+    "record_hash": Mutation(
+        "images/records.py",
+        "return record if _PICTURE.search(record)[1] == _hash(path) else None",
+        "return record",
+        "images/test_records.py",
+    ),
     "weights_hash": Mutation(
         "network/weight_files.py",
         'digest.update(np.ascontiguousarray(array, "<f4").data)',
