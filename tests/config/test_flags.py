@@ -276,7 +276,7 @@ def test_parse_refuses_binary_flagfile(content, refusal, tmp_path):
         ("num_steps=5", "flags begin with --. Received: 'num_steps=5'."),
         ("\u2013seed=5", "Flags begin with two hyphens."),
         ("--seed=5 --num_steps=3", "A line may have one flag."),
-        ("--content_image=\u201ca.jpg\u201d", "A value stands in straight"),
+        ("--content_image=\u201ca.jpg\u201d", "A value needs no quotes"),
     ],
 )
 def test_parse_refuses_line_of_flagfile_that_is_no_flag(
@@ -359,7 +359,9 @@ def test_pattern_that_the_shell_expanded_is_explained(refusal):
 
 def test_dashes_and_quotes_of_print_are_explained(refusal):
     assert "Type --seed=1" in refusal("\u2014seed=1")
-    assert "straight quotes" in refusal("--content_image=\u201ca.jpg\u201d")
+    assert "no quotes as in print" in refusal(
+        "--content_image=\u201ca.jpg\u201d"
+    )
 
 
 def test_home_folder_and_addresses_of_this_machine_are_paths(

@@ -80,18 +80,18 @@ def _check_typing(argument: str) -> None:
     Raises:
         ConfigError: if its hyphens or quotes are of print.
     """
-    if argument[:1] in _DASHES:
+    if argument and argument[0] in _DASHES:
         plain = argument.lstrip(_DASHES + "-")
         raise ConfigError(
             f"Flags begin with two hyphens. Received: {argument!r:.200}, with a"
             f" dash as in print. Type --{plain:.100}."
         )
     value = argument.partition("=")[2]
-    is_quoted = value[:1] in _QUOTES and value[-1:] in _QUOTES
-    if len(value) > 1 and is_quoted and not os.path.lexists(value):
+    is_quoted = len(value) > 1 and {value[0], value[-1]} <= set(_QUOTES)
+    if is_quoted and not os.path.lexists(value):
         raise ConfigError(
-            f"A value stands in straight quotes. Received: {argument!r:.200},"
-            ' with quotes as in print. Type ".'
+            f"A value needs no quotes as in print. Received: {argument!r:.200}."
+            " Take them out."
         )
 
 

@@ -30,21 +30,23 @@ class RunConfig(Config):
     style_images: Sequence[str] = option(
         (),
         "Files",
-        "style image files; without one the content is reconstructed",
+        "style image files, folders or patterns such as 'art/*.jpg'; without"
+        " one the content is reconstructed",
         scope="file",
         is_path=True,
     )
     content_masks: Sequence[str] = option(
         (),
         "Files",
-        "grey mask files, one per region of the output; white is inside",
+        "mask files, one per region of the output; the light side is inside,"
+        " or what is not transparent",
         scope="file",
         is_path=True,
     )
     style_masks: Sequence[str] = option(
         (),
         "Files",
-        "grey mask files, one per style image; white marks the part whose"
+        "mask files, one per style image; the light side marks the part whose"
         " style is used",
         scope="file",
         is_path=True,

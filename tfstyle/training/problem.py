@@ -70,9 +70,8 @@ class Problem:
         self._plan = plan
         self.config = config = plan.config
         seen = weights_of(alpha)
-        seen_styles = [weights_of(a) for a in style_alphas] or [None] * len(
-            styles
-        )
+        style_alphas = style_alphas or [None] * len(styles)
+        seen_styles = [weights_of(a) for a in style_alphas]
         self._content = content
         if config.preserve_colors == "luminance":
             self._content = color_transfer.to_luminance(content)
