@@ -26,6 +26,11 @@ SMOKE = [
     "--image_size=32",
     "--num_steps=2",
 ]
+FILES = [
+    "--content_image=tfstyle/samples/scene.jpg",
+    "--style_images=tfstyle/samples/strokes.jpg",
+]
+"""Of smoke.cfg; a picture tells their names only."""
 OURS = re.compile(
     r"TensorFlow [\d.]+ on (CPU|\d+ GPU).*; weights: .*"
     r"|\d+x\d+ pixels, workdir .*"
@@ -104,7 +109,9 @@ def test_workdir_holds_picture_flags_and_metrics(first_run):
 def test_picture_says_how_it_was_made(first_run):
     workdir, _ = first_run
     text = read_text(str(workdir / "output.png"))
-    assert text == (workdir / "flags.cfg").read_text()
+    flags = (workdir / "flags.cfg").read_text()
+    assert "--content_image=tfstyle/samples/scene.jpg\n" in flags
+    assert text == flags.replace("=tfstyle/samples/", "=")
     assert "--seed=0" in text
     assert "--style_layer_weights=0.2,0.2,0.2,0.2,0.2" in text
     assert re.search(
@@ -134,10 +141,12 @@ def test_picture_s_flags_make_the_same_bytes(first_run, tmp_path):
     output = workdir / "output.png"
     status, stdout, lines = run(f"--flags_from={output}", "--print_flags")
     assert (status, lines) == (0, [])
-    assert "--content_image=tfstyle/samples/scene.jpg\n" in stdout
+    assert "--content_image=scene.jpg\n" in stdout
     (tmp_path / "again.cfg").write_text(stdout)
     status, _, lines = run(
-        f"--flagfile={tmp_path / 'again.cfg'}", f"--workdir={tmp_path / 'run'}"
+        f"--flagfile={tmp_path / 'again.cfg'}",
+        *FILES,
+        f"--workdir={tmp_path / 'run'}",
     )
     assert status == 0, lines
     again = (tmp_path / "run" / "output.png").read_bytes()
@@ -256,7 +265,7 @@ def test_16_bit_picture_repeats_itself_and_is_the_one_of_8(first_run, tmp_path):
     workdir, _ = first_run
     run_of = {}
     for name, source in (("a.png", SMOKE), ("b.tif", None)):
-        source = source or [f"--flags_from={tmp_path / 'a.png'}"]
+        source = source or [f"--flags_from={tmp_path / 'a.png'}", *FILES]
         status, _, lines = run(
             *source,
             "--output_bits=16",
@@ -348,16 +357,6 @@ BAD = {
         ["--content_image=tfstyle/samples/scene.jpg", "--weights=none.h5"],
         1,
         r"none\.h5.*does not exist",
-    ),
-    "thin": (
-        [
-            "--content_image=tfstyle/samples/scene.jpg",
-            "--weights=random",
-            "--image_size=16",
-            "--padding=zero",
-        ],
-        2,
-        r"16x12 pixels.*block5_conv1",
     ),
 }
 

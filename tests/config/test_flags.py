@@ -344,6 +344,7 @@ def test_list_given_twice_is_refused_but_may_override_a_file(refusal, tmp_path):
     path.write_text("--style_images=a.jpg\n")
     config = parse(f"--flagfile={path}", "--style_images=b.jpg")
     assert config.style_images == ("b.jpg",)
+    assert parse("--num_steps=5", "--num_steps=6").num_steps == (6,)
 
 
 def test_flagfile_that_names_itself_is_refused(refusal, tmp_path):

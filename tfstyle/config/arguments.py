@@ -9,6 +9,7 @@ import re
 
 from tfstyle.config import flagfile
 from tfstyle.config import lines
+from tfstyle.config.fields import item_kind_of
 from tfstyle.config.fields import kind_of
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
@@ -115,7 +116,9 @@ def _join_values(arguments: list[str]) -> list[str]:
 
 
 def _check_twice(arguments: list[str], where: str) -> None:
-    """Refuses a list that one source gives twice, as one would be dropped.
+    """Refuses names that one source gives twice, as some would be dropped.
+
+    Of numbers the later win, as of all else.
 
     Raises:
         ConfigError: names it.
@@ -126,7 +129,10 @@ def _check_twice(arguments: list[str], where: str) -> None:
         if not argument.endswith("=")  # an empty list takes back another
     )
     for name, count in names.items():
-        if count > 1 and name in FIELDS and kind_of(FIELDS[name]) is tuple:
+        field = FIELDS.get(name)
+        if field is None or kind_of(field) is not tuple:
+            continue
+        if count > 1 and item_kind_of(field) is str:
             raise ConfigError(
                 f"`{name}` is given {count} times{where}. Give it once, its"
                 f" values separated by commas: --{name}=first,second."
