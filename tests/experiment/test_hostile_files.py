@@ -107,7 +107,10 @@ def test_read_image_raises_image_errors_only(tmp_path, capfd, factor):
                 assert found.alpha.dtype == np.uint8
                 assert found.alpha.shape == (height, width)
         mask = outcome(ImageError, read_mask, name, MAX_PIXELS)
-        assert isinstance(mask, ImageError) == isinstance(found, ImageError)
+        if isinstance(mask, ImageError):  # also of what has many colours
+            assert repr(name) in str(mask)
+        else:
+            assert mask.shape == found.pixels.shape[:2]
         text = outcome(ImageError, image_files.read_text, name)
         assert text is None or isinstance(text, (str, ImageError))
     assert 0.1 < num_read / (4000 * factor) < 0.9
