@@ -527,7 +527,7 @@ def test_read_image_refuses_an_empty_file(tmp_path):
 
 
 def test_read_image_refuses_a_folder(tmp_path):
-    rule = re.escape("cannot be read (Is a directory). Check the path")
+    rule = re.escape("is a folder. Name a picture in it")
     with pytest.raises(ImageError, match=rule):
         read_image(str(tmp_path))
 

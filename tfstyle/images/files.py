@@ -6,7 +6,6 @@ sRGB, 8 bits a channel, the alpha channel kept aside.
 """
 
 import contextlib
-import errno
 import os
 import stat
 import threading
@@ -102,9 +101,12 @@ def _open(path: str) -> Iterator[BinaryIO]:
     Raises:
         ImageError: whatever goes wrong in opening, or in the block.
     """
+    if os.path.isdir(path):
+        raise ImageError(
+            f"Image {path!r} is a folder. Name a picture in it, or many in a"
+            " --manifest."
+        )
     try:
-        if os.path.isdir(path):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         # A pipe must not make us wait for its writer.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
