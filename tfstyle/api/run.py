@@ -134,12 +134,10 @@ class Run:
             config, images.content, images.styles, number, is_whole=is_whole
         )
         frame = plan.levels[-1].frame
+        self._sizes = frame.height, frame.width, number
+        self._can_cut = not is_whole
         memory_advice.check_memory(
-            plan.config,
-            frame.height,
-            frame.width,
-            number,
-            can_cut=not is_whole,
+            plan.config, *self._sizes, can_cut=self._can_cut
         )
         self._last: tuple[int, int] | None = None
         self._plan = plan
@@ -195,24 +193,19 @@ class Run:
             replicas=self._replicas,
         )
 
-    def naming_flags_that_fit(self, extra_losses):
+    def naming_flags_that_fit(self):
         """Returns the context in which the run's records are computed."""
         from tfstyle.training import memory_advice
 
-        frame, replicas = self._plan.levels[-1].frame, self._replicas
         return memory_advice.naming_flags_that_fit(
-            self._config,
-            frame.height,
-            frame.width,
-            replicas.num_replicas if replicas else 1,
-            can_cut=not extra_losses,
+            self._config, *self._sizes, can_cut=self._can_cut
         )
 
     def iterate(self, every: int, extra_losses) -> Iterator[Step]:
         """Yields a step when it is time to."""
         records = self.records(extra_losses, lambda: None)
         with (
-            self.naming_flags_that_fit(extra_losses),
+            self.naming_flags_that_fit(),
             contextlib.closing(records),
         ):
             for record in records:

@@ -128,7 +128,7 @@ class Stylizer:
         )
         history: list[dict[str, Any]] = []
         with contextlib.ExitStack() as stack:
-            stack.enter_context(run.naming_flags_that_fit(extra_losses))
+            stack.enter_context(run.naming_flags_that_fit())
             should_stop = stack.enter_context(catching_interrupt())
             show = stack.enter_context(_showing_progress(progress))
             records = run.records(extra_losses, should_stop)

@@ -11,7 +11,7 @@ from tfstyle.config import flagfile
 from tfstyle.config import lines
 from tfstyle.config.fields import item_kind_of
 from tfstyle.config.fields import kind_of
-from tfstyle.config.run_config import RunConfig
+from tfstyle.config.named_files import read_bytes
 from tfstyle.config.validation import ConfigError
 from tfstyle.config.values import FIELDS
 from tfstyle.errors import one_line
@@ -189,17 +189,7 @@ def _read_flagfile(path: str, opened: list[str]) -> list[str]:
 
 
 def _read_flagfile_text(path: str) -> str:
-    try:
-        if os.path.exists(path) and not os.path.isfile(path):
-            raise OSError("not a regular file")
-        with open(path, "rb") as file:
-            data = file.read(MAX_FLAGFILE + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ConfigError(
-            f"The flagfile {path!r} cannot be read ({reason}). Check the path;"
-            " it is taken from the current folder."
-        ) from error
+    data = read_bytes(path, "The flagfile", MAX_FLAGFILE)
     is_wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     try:
         text = data.decode("utf-16" if is_wide else "utf-8-sig")
@@ -252,7 +242,7 @@ def explain_leftover(leftover: list[str], arguments: list[str]) -> str:
     received = f"Flags begin with --. Received: {said!r}."
     first = arguments.index(leftover[0]) if leftover[0] in arguments else 0
     name = arguments[first - 1].lstrip("-").partition("=")[0] if first else ""
-    field = RunConfig.__dataclass_fields__.get(name)
+    field = FIELDS.get(name)
     if field is not None and field.metadata["is_path"]:
         return (
             f"{received} If the shell made them of a pattern, put it in"

@@ -1,11 +1,11 @@
 """Text files in the encodings that spreadsheets and editors write."""
 
 import codecs
-import os
 import re
 
 from absl import logging
 
+from tfstyle.config.named_files import read_bytes
 from tfstyle.config.validation import ConfigError
 from tfstyle.errors import one_line
 
@@ -43,7 +43,11 @@ def read_text(path: str) -> str:
     Raises:
         ConfigError: if it cannot be read, is too long or is no text.
     """
-    data = _read_bytes(path)
+    data = read_bytes(path, "`manifest`", MAX_FILE)
+    if len(data) > MAX_FILE:
+        raise ConfigError(
+            f"`manifest` {path!r} must have at most {MAX_FILE} bytes. Split it."
+        )
     start = data[:100].removeprefix(codecs.BOM_UTF8).lstrip()
     for signature, kind in _OTHER_FILES.items():
         if start.startswith(signature):
@@ -78,25 +82,6 @@ def read_text(path: str) -> str:
             one_line(text[before.rfind("\n") + 1 :].partition("\n")[0], 80),
         )
     return text
-
-
-def _read_bytes(path: str) -> bytes:
-    try:
-        if os.path.exists(path) and not os.path.isfile(path):
-            raise OSError("not a regular file")
-        with open(path, "rb") as file:
-            data = file.read(MAX_FILE + 1)
-    except OSError as error:
-        reason = error.strerror or error
-        raise ConfigError(
-            f"`manifest` {path!r} cannot be read ({reason}). Check the path;"
-            " it is taken from the current folder."
-        ) from error
-    if len(data) > MAX_FILE:
-        raise ConfigError(
-            f"`manifest` {path!r} must have at most {MAX_FILE} bytes. Split it."
-        )
-    return data
 
 
 def _find_encoding(data: bytes) -> str:

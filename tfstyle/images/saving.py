@@ -76,8 +76,7 @@ def write_image(
         if is_deep:
             alpha = alpha.astype(np.uint16) * 257
         pixels = np.dstack([pixels, alpha])
-    is_long = len(_make_exif(text)) > MAX_JPEG_EXIF
-    if ending in JPEG_ENDINGS and is_long:
+    if ending in JPEG_ENDINGS and len(_make_exif(text)) > MAX_JPEG_EXIF:
         logging.warning(
             "The text of %r is too long for a JPEG; it is in %r.",
             path,
