@@ -346,7 +346,7 @@ BAD = {
         r"`style_blend_weights`.*2 for 1",
     ),
     "missing": (["--content_image=none.jpg"], 1, r"none\.jpg.*No such file"),
-    "folder": (["--content_image=configs"], 1, r"'configs'.*directory"),
+    "folder": (["--content_image=configs"], 1, r"'configs' is a folder"),
     "text": (["--content_image=README.md"], 1, r"README\.md.*is a text file"),
     "backend": (
         ["--content_image=tfstyle/samples/scene.jpg"],

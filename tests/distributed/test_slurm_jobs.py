@@ -47,14 +47,17 @@ for name in first second; do
 done
 for name in nodes first second; do finish $name; done
 
-# A run that is ended by its time limit, and requeued.
-submit limit --nodes=1 --ntasks-per-node=1 --time=1 --signal=TERM@30 -- \
+# A run that is ended by its time limit, and requeued. The limit is set when
+# there is something to end.
+submit limit --nodes=1 --ntasks-per-node=1 --time=10 --signal=TERM@30 -- \
     $PICTURE --num_steps=1000000 --workdir="$RESULTS/limit"
 
 # The lines of a manifest, one of them bad, by an array and by two tasks.
 submit array --array=0-1 --ntasks-per-node=1 -- $MANIFEST \
     --manifest="$RESULTS/jobs.jsonl" --workdir="$RESULTS/array"
 finish array
+until grep -q "step" "$RESULTS"/limit-*.log; do sleep 0.3; done
+scontrol update jobid="$(< "$RESULTS/limit.job")" timelimit=1
 submit tasks --ntasks-per-node=2 -- $MANIFEST \
     --manifest="$RESULTS/more.jsonl" --workdir="$RESULTS/tasks"
 finish tasks

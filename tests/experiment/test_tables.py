@@ -120,7 +120,7 @@ def test_curly_quotes_are_an_error_unless_they_are_of_a_name(read, tmp_path):
 
 
 def test_comments_are_counted_in_the_log(read, caplog):
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", logger="absl")
     assert len(read('output_image\n#x.png\n"#y.png"\n')) == 1
     assert "'jobs.csv': comments (lines with #): 1" in caplog.text
 
