@@ -8,6 +8,8 @@ OTHERS = {
     b"\n<!DOCTYPE html><html>": "is a web page, not a picture. Fetch",
     b"<?xml version='1.0'?><!-- a --><html xmlns=''>": "is a web page",
     b"\xef\xbb\xbf<HTML>": "is a web page",
+    b"<!-- -- a -> b --><!----><html>": "is a web page",
+    b"<!---->" * (kinds.HEAD // 7): "is a text file",  # without delay
     b"<?xml version='1.0'?>\n<!-- a --><svg>": "a vector drawing (SVG)",
     b'<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN">\n<svg>': "(SVG)",
     b'{"error": "not found"}': "is a text file, not a picture. Give the path",

@@ -28,7 +28,10 @@ RAW = (
     " TIFF or JPEG."
 )
 _EXPORT = "Export it as PNG or JPEG."
-_PROLOGUE = rb"(?i)(\xef\xbb\xbf)?(\s|<\?xml[^>]*>|<!--.*?-->)*"
+# A comment ends at its first -->: more than one way to divide comments would
+# take a time that grows exponentially with their number.
+_COMMENT = rb"<!--((?!-->).)*-->"
+_PROLOGUE = rb"(?i)(\xef\xbb\xbf)?(\s|<\?xml[^>]*>|" + _COMMENT + rb")*"
 
 OTHERS = {
     rb"II\x1a\0.{4}HEAPCCDR|.{4}ftypcrx |FUJIFILMCCD-RAW|FOVb": RAW,
