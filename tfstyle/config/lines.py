@@ -16,6 +16,8 @@ _FLAG = re.compile(r"--?(\w+)(?:\s*=\s*|\s+)(.*)", re.DOTALL)
 _QUOTED = re.compile(r"""(["'])(.*?)\1(?:\s+#.*)?""", re.DOTALL)
 _COMMENT = re.compile(r"\s#")
 _SECOND_FLAG = re.compile(r"\s--\w+=")
+_CONTINUED = re.compile(r"\s\\$")
+"""As a line of a shell's command ends."""
 
 
 def read_line(line: str, fields: dict) -> str | None:
@@ -45,7 +47,9 @@ def read_line(line: str, fields: dict) -> str | None:
     comment = _find(_COMMENT, text, is_list)
     if comment:
         text = text[: comment.start()]
-    text = re.sub(r"\s+\\$", "", text.rstrip())  # a line of a shell's command
+    text = text.rstrip()
+    if _CONTINUED.search(text):
+        text = text[:-1].rstrip()
     if _find(_SECOND_FLAG, text, is_list):
         raise ConfigError(
             f"A line may have one flag. Received: {line!r:.200}. Give each its"
@@ -64,7 +68,7 @@ def write_line(flag: str, fields: dict) -> str:
     name, _, text = flag.partition("=")
     if _is_list(name.lstrip("-"), fields) or not _is_special(text):
         return flag
-    quote = "'" if '" #' in text else '"'
+    quote = "'" if re.search(r'"\s+#', text) else '"'
     return f"{name}={quote}{text}{quote}"
 
 
@@ -87,10 +91,11 @@ def _is_list(name: str, fields: dict) -> bool:
 def _is_special(text: str) -> bool:
     """Returns whether `read_line` would take a text for something else."""
     return bool(
-        _QUOTED.fullmatch(text)
+        text != text.strip()
+        or _QUOTED.fullmatch(text)
         or _COMMENT.search(text)
         or _SECOND_FLAG.search(text)
-        or re.search(r"\s\\$", text)
+        or _CONTINUED.search(text)
     )
 
 
@@ -98,7 +103,10 @@ def _find(
     pattern: re.Pattern[str], text: str, is_list: bool
 ) -> re.Match[str] | None:
     """Finds a pattern; in a list not within an item's quotes."""
+    num_quotes, place = 0, 0
     for found in pattern.finditer(text):
-        if not is_list or text.count('"', 0, found.start()) % 2 == 0:
+        num_quotes += text.count('"', place, found.start())
+        place = found.start()
+        if not is_list or num_quotes % 2 == 0:
             return found
     return None
