@@ -131,7 +131,7 @@ def _lacks_scans(data: bytes) -> bool:
         if marker in (0, 0xFF) or 0xD0 <= marker <= 0xD9:
             place += 1  # pixels, or a marker without a segment
             continue
-        end = place + 2 + int.from_bytes(data[place + 2 : place + 4])
+        end = place + 2 + int.from_bytes(data[place + 2 : place + 4], "big")
         segment = data[place + 4 : end]
         if marker == PROGRESSIVE:
             components = segment[6::3]

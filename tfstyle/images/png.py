@@ -29,7 +29,7 @@ def strip(file: BinaryIO) -> tuple[BinaryIO, bytes | None]:
     stripped, profile = io.BytesIO(), None
     stripped.write(file.read(8))
     while len(header := file.read(8)) == 8:
-        kind, size = header[4:], int.from_bytes(header[:4])
+        kind, size = header[4:], int.from_bytes(header[:4], "big")
         content = file.read(size + 4)  # and its sum
         if kind == b"iCCP":
             profile = _unpack(content[:-4])
