@@ -128,6 +128,27 @@ def test_a_progressive_jpeg_may_lack_the_end_of_its_last_scan(
             read(tmp_path / "a", cut)
 
 
+def test_a_progressive_jpeg_may_end_within_the_header_of_a_scan(
+    tmp_path, photo
+):
+    file = io.BytesIO()
+    photo.save(file, "JPEG", progressive=True)
+    start = file.getvalue().rindex(b"\xff\xda")
+    for place in range(start, start + 10):
+        with pytest.raises(ImageError, match="more than a tenth"):
+            read(tmp_path / "a", file.getvalue()[:place])
+
+
+def test_lack_of_memory_is_not_taken_for_damage(tmp_path, photo, monkeypatch):
+    def load(image):
+        monkeypatch.undo()
+        raise MemoryError
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", load)
+    with pytest.raises(MemoryError):
+        read(tmp_path / "a", encode(photo, "bmp"))
+
+
 def test_a_file_that_lacks_no_pixel_is_read_without_a_word(
     tmp_path, caplog, photo
 ):

@@ -144,6 +144,21 @@ def test_read_image_takes_png_colors_by_the_bits_in_use(
         np.testing.assert_array_equal(picture.alpha, alpha >> 8)
 
 
+def test_read_image_shows_what_is_left_of_dark_png_colors(
+    tmp_path, caplog, generator
+):
+    values = generator.integers(0, 4096, (48, 64, 3))
+    content = make_png(values, 2)
+    path = tmp_path / "a.png"
+    path.write_bytes(content)
+    whole = read_image(str(path)).pixels
+    path.write_bytes(content[: -len(content) // 20])
+    rest = read_image(str(path)).pixels
+    np.testing.assert_array_equal(rest[:44], whole[:44])
+    assert not rest[-1, -1].any()
+    assert "is cut off or damaged" in caplog.records[1].getMessage()
+
+
 def test_read_image_keeps_the_upper_bytes_of_bright_colors(tmp_path, caplog):
     values = np.arange(48 * 64 * 3).reshape(48, 64, 3) * 7
     path = tmp_path / "a.png"

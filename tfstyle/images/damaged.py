@@ -36,11 +36,14 @@ def load(path: str, file: BinaryIO, image: ImageFile.ImageFile) -> Image.Image:
 
     Raises:
         ImageError: if more than `MOST` of the picture is missing.
+        MemoryError: if there is not enough for the picture.
         Exception: Pillow's, if nothing can be decoded.
     """
     try:
         image.load()
         return image
+    except MemoryError:
+        raise
     except Exception:
         if image.format not in FORMATS:
             raise
@@ -65,7 +68,7 @@ def _decode_rest(
     image.load()
     reached = np.asarray(image)
     is_jpeg = _is_jpeg(image)
-    with _decoding_on(), _open_again(file, image.format) as other:
+    with decoding_on(), _open_again(file, image.format) as other:
         if not is_jpeg:
             _begin_white(other)
         other.load()
@@ -86,8 +89,11 @@ def _is_jpeg(image: ImageFile.ImageFile) -> bool:
 
 
 @contextlib.contextmanager
-def _decoding_on() -> Iterator[None]:
-    """Lets Pillow go on to the end of a file that ends too soon."""
+def decoding_on() -> Iterator[None]:
+    """Lets Pillow go on to the end of a file that ends too soon.
+
+    The caller holds the lock of Pillow's settings.
+    """
     before = ImageFile.LOAD_TRUNCATED_IMAGES
     ImageFile.LOAD_TRUNCATED_IMAGES = True
     try:
@@ -132,6 +138,8 @@ def _lacks_scans(data: bytes) -> bool:
             place += 1  # pixels, or a marker without a segment
             continue
         end = place + 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+        if end > len(data):
+            break
         segment = data[place + 4 : end]
         if marker == PROGRESSIVE:
             components = segment[6::3]

@@ -156,10 +156,14 @@ def _is_dark(image: Image.Image) -> bool:
 def _join_bytes(
     path: str, file: BinaryIO, upper: Image.Image, lower_tiles: list
 ) -> Image.Image:
-    """Narrows dark 16-bit colours from both of their bytes."""
+    """Narrows dark 16-bit colours from both of their bytes.
+
+    What is missing of the upper ones may be missing of the lower ones.
+    """
     _, image = open_picture(path, file)
     image.tile = lower_tiles
-    image.load()
+    with damaged.decoding_on():
+        image.load()
     levels = np.asarray(upper).astype(np.uint16) << 8
     levels |= np.asarray(image)
     alpha = upper.getchannel("A") if upper.mode == "RGBA" else None
