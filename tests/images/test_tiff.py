@@ -180,6 +180,43 @@ def test_read_image_refuses_a_part_that_unpacks_to_more(tmp_path):
         read_image(path)
 
 
+@pytest.mark.parametrize("values", [GREY, COLORS], ids=["grey", "color"])
+@pytest.mark.parametrize("dtype", ["u1", "f4"])
+@pytest.mark.parametrize(
+    ("side", "is_taken"), [(2048, True), (2064, False), (65504, False)]
+)
+def test_read_image_refuses_tiles_that_are_larger_than_the_picture(
+    tmp_path, values, dtype, side, is_taken
+):
+    levels = values.astype(dtype)
+    path = write(tmp_path, levels, compression="zlib", tile=(64, 64))
+    tile = zlib.compress(bytes(min(side, 2064) ** 2 * levels[0, 0].nbytes), 1)
+    with tifffile.TiffFile(path, mode="r+") as tiff:
+        tags = tiff.pages.first.tags
+        offset = tiff.filehandle.seek(0, 2)
+        tiff.filehandle.write(tile)
+        for name, value in {
+            "TileWidth": side,
+            "TileLength": side,
+            "TileOffsets": offset,
+            "TileByteCounts": len(tile),
+        }.items():
+            tags[name].overwrite(value, dtype="I")
+    if is_taken:
+        assert read_image(path).pixels.shape == (40, 50, 3)
+    else:
+        with pytest.raises(ImageError, match="tiles are larger than the pic"):
+            read_image(path)
+
+
+def test_read_image_says_that_a_file_without_its_end_is_cut_off(tmp_path):
+    path = tmp_path / "a.tif"
+    Image.fromarray(COLORS.astype(np.uint8)).save(path, compression="tiff_lzw")
+    path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(ImageError, match=r"decoded \(it is cut off\)"):
+        read_image(str(path))
+
+
 def test_read_image_names_a_cut_file_of_deep_colour(tmp_path, capfd):
     path = tmp_path / "a.tif"
     write(tmp_path, (COLORS / 255).astype(np.float32))

@@ -48,6 +48,7 @@ def decode(path: str, file: BinaryIO, check_size: CheckSize) -> Image.Image:
     """
     if _find_kind(path, file) == "TIFF":
         tiff.check_is_developed(path, file)
+        tiff.check_tiles(file)
         if tiff.is_for_tifffile(file):
             return tiff.read(path, file, check_size)
     file, image = open_picture(path, file)

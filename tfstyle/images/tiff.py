@@ -22,6 +22,8 @@ from tfstyle.images import kinds
 from tfstyle.images.errors import ImageError
 from tfstyle.images.levels import to_8_bits
 
+SIZE, TILE_SIZE = (256, 257), (322, 323)
+"""Width and height."""
 SUBFILE_TYPE, BITS, PHOTOMETRIC, ORIENTATION = 254, 258, 262, 274
 PLANAR, SUB_IFDS, SAMPLE_FORMAT, PROFILE, DNG = 284, 330, 339, 34675, 50706
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB = 0, 1, 2
@@ -33,6 +35,8 @@ NONE, LZW, PACK_BITS, DEFLATE = 1, 5, 32773, (8, 32946)
 """Compressions."""
 FLOATS = 3
 """A predictor."""
+MAX_TILE = 2048 * 2048
+"""Pixels of a tile that may be larger than the picture."""
 _INSTALL = ", or pip install imagecodecs"
 
 
@@ -51,6 +55,22 @@ def check_is_developed(path: str, file: BinaryIO) -> None:
         or tags.get(PHOTOMETRIC) in SENSORS
     ):
         raise ImageError(f"Image {path!r} {kinds.RAW}")
+
+
+def check_tiles(file: BinaryIO) -> None:
+    """Checks that tiles are not much larger than the picture.
+
+    A reader has memory for a whole tile, however small the picture is.
+
+    Raises:
+        ValueError: if they are.
+    """
+    _, tags = _read_tags(file)
+    width, height, tile_width, tile_height = (
+        _numbers(tags, tag, 0)[0] for tag in (*SIZE, *TILE_SIZE)
+    )
+    if tile_width * tile_height > max(width * height, MAX_TILE):
+        raise ValueError("its tiles are larger than the picture")
 
 
 def is_for_tifffile(file: BinaryIO) -> bool:
@@ -90,7 +110,7 @@ def read(
         ImageError: if it needs a library that is not installed.
         Exception: of many types, if it is damaged.
     """
-    import tifffile
+    import tifffile  # slow, and seldom needed
 
     file.seek(0)
     with _quiet(), tifffile.TiffFile(file, name=path) as tiff:
@@ -106,13 +126,19 @@ def read(
 
 
 def _read_tags(file: BinaryIO) -> tuple[bytes, dict[int, Any]]:
-    """Returns the first bytes and the tags of the first picture."""
+    """Returns the first bytes and the tags of the first picture.
+
+    Raises:
+        ValueError: if there are none, as they often are a file's end.
+    """
     file.seek(0)
     head = file.read(16)
     is_big = 43 in head[2:4]
     tags = TiffImagePlugin.ImageFileDirectory_v2(head[: 16 if is_big else 8])
     file.seek(tags.next)
     tags.load(file)
+    if not tags:
+        raise ValueError("it is cut off")
     return head, tags
 
 
