@@ -5,7 +5,6 @@ writes MP4.
 """
 
 import contextlib
-import hashlib
 import itertools
 import math
 import os
@@ -24,6 +23,7 @@ from tfstyle.experiment import metric_writers
 from tfstyle.images.errors import ImageError
 from tfstyle.images.resize import fit_size
 from tfstyle.system import atomic_file
+from tfstyle.system.file_hash import hash_file
 
 Item = TypeVar("Item")
 ENDINGS = (".mp4", ".gif", ".webp")
@@ -94,7 +94,7 @@ def was_written_by(folder: str, path: str) -> bool:
     record = os.path.join(folder, RECORD)
     if not os.path.isfile(record):
         return False
-    return _hash(path) in _read_record(record)
+    return hash_file(path) in _read_record(record)
 
 
 def write_film(path: str, pictures: Sequence[str], folder: str) -> None:
@@ -275,7 +275,7 @@ def _write_mp4(
 def _keep_hash(path: str, record: str) -> None:
     """Adds a film to the record, before it has its name: so it always has."""
     known = _read_record(record) if os.path.isfile(record) else []
-    digest = _hash(path)
+    digest = hash_file(path)
     if digest not in known:
         atomic_file.write_text(record, "\n".join([*known, digest]) + "\n")
 
@@ -283,14 +283,6 @@ def _keep_hash(path: str, record: str) -> None:
 def _read_record(record: str) -> list[str]:
     with open(record, encoding="utf-8", errors="replace") as file:
         return file.read().split()
-
-
-def _hash(path: str) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while data := file.read(1 << 20):
-            digest.update(data)
-    return digest.hexdigest()
 
 
 def _ending(path: str) -> str:

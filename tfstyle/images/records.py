@@ -5,12 +5,12 @@ of that file, and is believed beside no other.
 """
 
 import contextlib
-import hashlib
 import os
 import re
 
 from tfstyle.images.files import read_text as read_inner_text
 from tfstyle.system import atomic_file
+from tfstyle.system.file_hash import hash_file
 
 ENDING = ".cfg"
 MAX_RECORD = 10**7
@@ -30,7 +30,7 @@ def read_text(path: str) -> str | None:
     record = _read(path)
     if record is None:
         return None
-    return record if _PICTURE.search(record)[1] == _hash(path) else None
+    return record if _PICTURE.search(record)[1] == hash_file(path) else None
 
 
 def write_record(path: str, text: str, data_path: str) -> None:
@@ -47,7 +47,7 @@ def write_record(path: str, text: str, data_path: str) -> None:
     if os.path.lexists(path + ENDING) and _read(path) is None:
         raise FileExistsError(f"{path + ENDING!r} is there and is no record")
     end = "" if text.endswith("\n") else "\n"
-    line = f"# picture: sha256={_hash(data_path)}\n"
+    line = f"# picture: sha256={hash_file(data_path)}\n"
     atomic_file.write_text(path + ENDING, text + end + line)
 
 
@@ -68,8 +68,3 @@ def _read(path: str) -> str | None:
     except (OSError, ValueError):
         return None
     return text if _PICTURE.search(text) else None
-
-
-def _hash(path: str) -> str:
-    with open(path, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()
