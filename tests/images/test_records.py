@@ -54,6 +54,19 @@ def test_file_that_is_no_record_stays_as_it_is(tmp_path):
     assert (tmp_path / "a.png").read_bytes() == before
 
 
+def test_longer_file_is_no_record(tmp_path, monkeypatch):
+    path = str(tmp_path / "a.png")
+    write_image(path, PIXELS, record=TEXT)
+    size = (tmp_path / "a.png.cfg").stat().st_size
+    monkeypatch.setattr(records, "MAX_RECORD", size)
+    assert records.read_text(path).startswith(TEXT)
+    with open(f"{path}.cfg", "a") as file:
+        file.write("#")
+    assert records.read_text(path) is None
+    records.remove_record(path)
+    assert (tmp_path / "a.png.cfg").exists()
+
+
 @pytest.mark.parametrize("letter", ["a", "\u00fc"])
 def test_text_that_is_too_long_for_a_jpeg_is_beside_it(
     tmp_path, letter, caplog

@@ -64,7 +64,9 @@ def _read(path: str) -> str | None:
         if not os.path.isfile(path + ENDING):
             return None
         with open(path + ENDING, "rb") as file:
-            text = file.read(MAX_RECORD).decode()
+            data = file.read(MAX_RECORD + 1)
+        text = data.decode()
     except (OSError, ValueError):
         return None
-    return text if _PICTURE.search(text) else None
+    is_record = len(data) <= MAX_RECORD and _PICTURE.search(text)
+    return text if is_record else None
