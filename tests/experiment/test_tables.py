@@ -6,21 +6,6 @@ import pytest
 
 from tfstyle.config.validation import ConfigError
 from tfstyle.experiment.manifest import Job
-from tfstyle.experiment.manifest import read_manifest
-
-
-@pytest.fixture
-def read(tmp_path, monkeypatch):
-    """Returns a function that reads a text or bytes as a manifest."""
-    monkeypatch.chdir(tmp_path)
-
-    def read(content, name="jobs.csv"):
-        data = content if isinstance(content, bytes) else content.encode()
-        (tmp_path / name).write_bytes(data)
-        return read_manifest(name)
-
-    return read
-
 
 X = {"output_image": "x.png", "style_images": ("a.jpg", "b.jpg"), "seed": 5}
 
