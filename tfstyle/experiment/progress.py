@@ -12,9 +12,9 @@ from rich.progress import Progress
 from rich.progress import TextColumn
 from rich.progress import TimeRemainingColumn
 
+from tfstyle.system.loop_progress import SECONDS_BETWEEN_LINES
 from tfstyle.training.callbacks import Record
 
-SECONDS_BETWEEN_LINES = 10
 SECONDS_BETWEEN_UPDATES = 0.2
 
 
