@@ -197,22 +197,17 @@ class Result(Picture):
         metadata: str = "names",
         bits: int = 8,
     ) -> None:
-        """Writes the picture with its flags, hashes and losses inside.
-
-        `tfstyle --flags_from=PICTURE` and `Config.from_picture` read them. The
-        content's alpha channel is kept where the format has one.
+        """Writes the picture as `Step.save` does, or with 16 bits a channel.
 
         Args:
-            path: ends in .png, .jpg, .webp or .tif. A file that is there is
-                replaced, atomically.
-            metadata: `full`, `names` or `none`, as a `Step` is saved.
+            path: as there.
+            metadata: as there.
             bits: of a channel, 8 or, in a .png or .tif for print and grading,
                 16, made of `unclipped` and not of `pixels`.
 
         Raises:
-            ConfigError: if `bits` is neither 8 nor 16, or `metadata` unknown.
-            ImageError: if the ending is unknown, or cannot hold the bits, or
-                the file cannot be written.
+            ConfigError: if `bits` is neither 8 nor 16, or as there.
+            ImageError: if the format cannot hold the bits, or as there.
         """
         if bits not in (8, 16):
             raise ConfigError(f"`bits` must be 8 or 16. Received: {bits!r}.")
