@@ -273,6 +273,16 @@ def test_check_output_refuses_a_file_that_is_no_picture(
     assert (current_folder / "a.png").read_bytes() == content
 
 
+def test_check_output_refuses_another_file_as_the_record(current_folder):
+    (current_folder / "a.png.cfg").write_text("mine")
+    check(output_image="a.png")
+    with refuses(
+        "'a.png.cfg' would tell how 'a.png' was made, but another file is"
+        " there. Choose another --output_image."
+    ):
+        check(output_image="a.png", metadata="none", overwrite=True)
+
+
 def test_check_output_takes_a_link_to_what_will_be_made(current_folder):
     (current_folder / "a.png").symlink_to("missing/b.png")
     check(output_image="a.png")

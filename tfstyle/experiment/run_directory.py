@@ -42,7 +42,8 @@ def check_output(config: RunConfig) -> None:
             one file.
         FilmError: if a film cannot be written on this machine.
         WorkdirError: if their folder cannot be written, or if one exists and
-            was not made by the run of this workdir.
+            was not made by the run of this workdir, or if the output's record
+            would replace a file that is none.
     """
     path = config.output_image
     if path is not None:
@@ -64,6 +65,11 @@ def check_output(config: RunConfig) -> None:
                 f" {path!r} for both."
             )
         film.check_encoder(config.film)
+    if path and config.metadata == "none" and records.is_place_taken(path):
+        raise WorkdirError(
+            f"{path + records.ENDING!r} would tell how {path!r} was made, but"
+            " another file is there. Choose another --output_image."
+        )
     _check_writable(_nearest_folder(config.workdir or "runs"))
     checks = {path: _is_output_of, config.film: _is_film_of}
     for target, is_ours in checks.items():

@@ -33,6 +33,11 @@ def read_text(path: str) -> str | None:
     return record if _PICTURE.search(record)[1] == hash_file(path) else None
 
 
+def is_place_taken(path: str) -> bool:
+    """Returns whether a picture's record would replace a file that is none."""
+    return os.path.lexists(path + ENDING) and _read(path) is None
+
+
 def write_record(path: str, text: str, data_path: str) -> None:
     """Writes the record of a picture, atomically.
 
@@ -44,7 +49,7 @@ def write_record(path: str, text: str, data_path: str) -> None:
     Raises:
         OSError: if it cannot be written, or a file that is no record is there.
     """
-    if os.path.lexists(path + ENDING) and _read(path) is None:
+    if is_place_taken(path):
         raise FileExistsError(f"{path + ENDING!r} is there and is no record")
     end = "" if text.endswith("\n") else "\n"
     line = f"# picture: sha256={hash_file(data_path)}\n"
