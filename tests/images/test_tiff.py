@@ -99,6 +99,27 @@ def test_read_image_keeps_the_alpha(tmp_path, dtype, num_colors):
     np.testing.assert_array_equal(picture.pixels, expected)
 
 
+@pytest.mark.parametrize("num_colors", [1, 3])
+def test_read_image_divides_by_an_alpha_that_colours_are_multiplied_with(
+    tmp_path, num_colors
+):
+    alpha = (X * 5 / 255)[..., np.newaxis]
+    colors = COLORS[..., :num_colors] / 255
+    path = write(
+        tmp_path,
+        np.dstack([colors * alpha, alpha]).astype(np.float32),
+        photometric="rgb" if num_colors == 3 else "minisblack",
+        planarconfig="contig",
+        extrasamples=["assocalpha"],
+    )
+    picture = read_image(path)
+    np.testing.assert_array_equal(picture.alpha, X * 5)
+    is_seen = X > 30
+    expected = COLORS if num_colors == 3 else as_rgb(GREY)
+    difference = picture.pixels.astype(int) - expected
+    assert np.abs(difference[is_seen]).max() <= 2  # of 8 bits, divided
+
+
 @pytest.mark.parametrize("dtype", ["u2", "f4"])
 def test_read_image_turns_deep_colour_upright(tmp_path, dtype):
     levels = (COLORS * (257 if dtype == "u2" else 1 / 255)).astype(dtype)

@@ -31,6 +31,8 @@ SENSORS = (32803, 34892)
 """Photometric interpretations of raw photographs."""
 UNSIGNED, SIGNED = 1, 2
 SEPARATE = 2
+ASSOCIATED = 1
+"""Alpha that the colours are multiplied with."""
 NONE, LZW, PACK_BITS, DEFLATE = 1, 5, 32773, (8, 32946)
 """Compressions."""
 FLOATS = 3
@@ -210,7 +212,13 @@ def _to_image(path: str, values: np.ndarray, page: Any) -> Image.Image:
         colors = 255 - colors
     image = Image.fromarray(colors if num_colors == 3 else colors[..., 0])
     if values.shape[-1] > num_colors:
-        image.putalpha(Image.fromarray(_narrow_alpha(values[..., num_colors])))
+        alpha = Image.fromarray(_narrow_alpha(values[..., num_colors]))
+        if page.extrasamples[:1] == (ASSOCIATED,):
+            bands = (*image.split(), alpha)
+            multiplied = Image.merge("RGBa" if num_colors == 3 else "La", bands)
+            image = multiplied.convert("RGBA" if num_colors == 3 else "LA")
+        else:
+            image.putalpha(alpha)
     if PROFILE in page.tags:
         image.info["icc_profile"] = page.tags[PROFILE].value
     if ORIENTATION in page.tags:
