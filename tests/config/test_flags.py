@@ -244,6 +244,13 @@ def test_parse_names_missing_flagfile(refusal, tmp_path):
     assert text.startswith(f"The flagfile {path!r} cannot be read (No such")
 
 
+def test_parse_names_flagfile_that_no_file_can_be_named(refusal):
+    text = refusal("--flagfile=file:///a%00b")
+    assert text.startswith(
+        r"The flagfile '/a\x00b' cannot be read (embedded null"
+    )
+
+
 def test_parse_names_missing_nested_flagfile(refusal, tmp_path):
     path = tmp_path / "run.cfg"
     path.write_text("--flagfile=nowhere.cfg\n")

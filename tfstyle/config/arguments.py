@@ -164,10 +164,10 @@ def _read_flagfile(path: str, opened: list[str]) -> list[str]:
         ConfigError: if it cannot be read.
     """
     path = expand_path(path)
+    text = _read_flagfile_text(path)
     real = os.path.realpath(path)
     if real in opened:
         raise ConfigError(f"The flagfile {path!r} names itself. Take that out.")
-    text = _read_flagfile_text(path)
     arguments = []
     for number, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
         where = f"The flagfile {path!r}, line {number}:"
