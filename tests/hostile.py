@@ -149,7 +149,9 @@ def repair_png(data):
         end = place + 8 + int.from_bytes(data[place : place + 4], "big")
         if end + 4 > len(data):
             break
-        data[end : end + 4] = zlib.crc32(data[place + 4 : end]).to_bytes(4, "big")
+        data[end : end + 4] = zlib.crc32(data[place + 4 : end]).to_bytes(
+            4, "big"
+        )
         place = end + 4
     return bytes(data)
 

@@ -54,6 +54,19 @@ def test_read_image_leaves_out_a_long_text_behind_the_pixels(
     assert not caplog.records
 
 
+def test_strip_unpacks_one_profile(tmp_path, image, monkeypatch):
+    path = tmp_path / "a.png"
+    image.save(path)
+    for name in (b"first", b"second"):
+        add_chunk(path, b"iCCP", b"a\0\0" + zlib.compress(name))
+    unpacked = []
+    real = png._unpack
+    monkeypatch.setattr(png, "_unpack", lambda c: unpacked.append(c) or real(c))
+    with open(path, "rb") as file:
+        assert png.strip(file)[1] == b"first"
+    assert len(unpacked) == 1
+
+
 def test_read_image_converts_from_a_large_profile(tmp_path, image):
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     # The red's place in XYZ takes the green's, so that colours change.

@@ -32,7 +32,8 @@ def strip(file: BinaryIO) -> tuple[BinaryIO, bytes | None]:
         kind, size = header[4:], int.from_bytes(header[:4], "big")
         content = file.read(size + 4)  # and its sum
         if kind == b"iCCP":
-            profile = _unpack(content[:-4])
+            if profile is None:  # a file may have one; more would take long
+                profile = _unpack(content[:-4])
         elif kind not in TEXTS or content.startswith(b"tfstyle\0"):
             stripped.write(header + content)
     stripped.seek(0)
