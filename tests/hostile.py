@@ -266,6 +266,7 @@ def make_image_bombs():
         made[kind] = file.getvalue()
     jpeg, tiff, jp2 = made["JPEG"], made["TIFF"], made["JPEG2000"]
     width = tiff.index(struct.pack("<HHI", 256, 4, 1))
+    box = jp2.index(b"jp2h") - 4
     return {
         "png size": make_png(60000, 60000, pixels),
         "png profile": make_png(
@@ -281,6 +282,9 @@ def make_image_bombs():
         "jp2 size": put(
             jp2, jp2.index(b"\xff\x4f\xff\x51") + 8, 65000, 65000, form=">I"
         ),
+        "jp2 box": jp2[:box]
+        + struct.pack(">I4sQ", 1, b"jp2h", 1 << 40)
+        + jp2[box + 8 :],
         "ppm size": b"P6 65000 65000 255\n" + bytes(999),
         "plain ppm size": b"P3 65000 65000 255\n" + b"1 " * 999,
         "gif size": put(made["GIF"], 6, 65000, 65000),

@@ -4,6 +4,7 @@ The caller holds the lock of Pillow's settings and has put away its limit of
 pixels; sizes are checked here before anything is decoded.
 """
 
+import io
 import sys
 from collections.abc import Callable
 from typing import BinaryIO
@@ -66,8 +67,8 @@ def open_picture(
     """Opens a picture without decoding it.
 
     Returns:
-        The file that the picture was opened from, in memory if parts were
-        left out of it, and the picture.
+        What the picture was opened from, the file or bytes in memory, and the
+        picture.
 
     Raises:
         ImageError: if the file is not of a kind that is read here.
@@ -81,6 +82,11 @@ def open_picture(
             f"Image {path!r} is an AVIF picture. pip install 'pillow>=11.3'"
             " reads it, or save it as PNG or JPEG."
         )
+    if kind == "JPEG2000":
+        # Pillow asks for as many bytes as a box claims to have: a file makes
+        # room for them all, bytes in memory give what is there.
+        file.seek(0)
+        file = io.BytesIO(file.read())
     try:
         return file, Image.open(file, formats=[kind])
     except ValueError as error:
