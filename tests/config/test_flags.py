@@ -277,6 +277,10 @@ def test_parse_refuses_binary_flagfile(content, refusal, tmp_path):
         ("\u2013seed=5", "Flags begin with two hyphens."),
         ("--seed=5 --num_steps=3", "A line may have one flag."),
         ("--content_image=\u201ca.jpg\u201d", "A value needs no quotes"),
+        ("--report --overwrite", "A line may have one flag."),
+        ("--image_size=512px", "`image_size` must be an integer. Received:"),
+        ('--style_images=["a.jpg","b.jpg"]', "`style_images` must be a"),
+        ("--num-steps=3", "'num-steps' is no flag. Did you mean: num_steps ?"),
     ],
 )
 def test_parse_refuses_line_of_flagfile_that_is_no_flag(
@@ -314,6 +318,13 @@ def test_parse_refuses_line_of_flagfile_that_is_no_flag(
         ("--overwrite", {"overwrite": True}),
         ("--overwrite true  # always", {"overwrite": True}),
         ("--nooverwrite", {}),
+        ("--overwrite \\", {"overwrite": True}),
+        ("--overwrite  # always", {"overwrite": True}),
+        ("--nooverwrite  # never", {}),
+        (
+            "--style_images='a, b.jpg', 'c.jpg'  # two",
+            {"style_images": ("a, b.jpg", "c.jpg")},
+        ),
     ],
 )
 def test_parse_reads_a_line_as_people_write_it(line, changes, tmp_path):
