@@ -219,6 +219,16 @@ def test_parse_reads_every_config(path, monkeypatch):
             ["--style_weight=nan"],
             "`style_weight` must be at least 0. Received: style_weight=nan.",
         ),
+        (
+            ["--num_steps=1,000"],
+            "`num_steps` must be a list of integers. Received:"
+            " num_steps='1,000'.",
+        ),
+        (
+            ["--style_images=a.jpg,"],
+            "`style_images` must name a file, and has an empty name. Leave it"
+            " out, or take a comma out.",
+        ),
         (["--num_steps"], "`num_steps` has no value. Give --num_steps=..."),
         (["--flagfile"], "`flagfile` has no value. Give --flagfile=..."),
     ],
