@@ -94,7 +94,7 @@ def read(
 
     file.seek(0)
     with _quiet(), tifffile.TiffFile(file, name=path) as tiff:
-        page = tiff.pages.first
+        page = _first_page(tiff)
         check_size((page.imagewidth, page.imagelength))
         _check_channels(page)
         _check_compression(path, page)
@@ -103,6 +103,18 @@ def read(
         values = np.moveaxis(values[:, 0], 0, -2)
         values = values.reshape(*values.shape[:2], -1)
         return _to_image(path, values, page)
+
+
+def _first_page(tiff: Any) -> Any:
+    """Returns the first page.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    try:
+        return tiff.pages.first
+    except IndexError:
+        raise ValueError("it is cut off, or holds no picture") from None
 
 
 def _read_tags(file: BinaryIO) -> tuple[bytes, dict[int, Any]]:
