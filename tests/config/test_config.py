@@ -162,7 +162,7 @@ def test_config_makes_layer_names_canonical():
 # Rules of one field.
 
 
-@pytest.mark.parametrize("value", ["", "a\nb", "a\rb", "a\x00b", "a\udc80b"])
+@pytest.mark.parametrize("value", ["a\nb", "a\rb", "a\x00b", "a\udc80b"])
 @pytest.mark.parametrize(
     "name",
     [

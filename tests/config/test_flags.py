@@ -219,6 +219,16 @@ def test_parse_reads_every_config(path, monkeypatch):
             ["--style_weight=nan"],
             "`style_weight` must be at least 0. Received: style_weight=nan.",
         ),
+        (
+            ["--num_steps=1,000"],
+            "`num_steps` must be a list of integers. Received:"
+            " num_steps='1,000'.",
+        ),
+        (
+            ["--style_images=a.jpg,"],
+            "`style_images` must name a file, and has an empty name. Leave it"
+            " out, or take a comma out.",
+        ),
         (["--num_steps"], "`num_steps` has no value. Give --num_steps=..."),
         (["--flagfile"], "`flagfile` has no value. Give --flagfile=..."),
     ],
@@ -284,6 +294,10 @@ def test_parse_refuses_binary_flagfile(content, refusal, tmp_path):
         ("\u2013seed=5", "Flags begin with two hyphens."),
         ("--seed=5 --num_steps=3", "A line may have one flag."),
         ("--content_image=\u201ca.jpg\u201d", "A value needs no quotes"),
+        ("--report --overwrite", "A line may have one flag."),
+        ("--image_size=512px", "`image_size` must be an integer. Received:"),
+        ('--style_images=["a.jpg","b.jpg"]', "`style_images` must be a"),
+        ("--num-steps=3", "'num-steps' is no flag. Did you mean: num_steps ?"),
     ],
 )
 def test_parse_refuses_line_of_flagfile_that_is_no_flag(
@@ -321,6 +335,13 @@ def test_parse_refuses_line_of_flagfile_that_is_no_flag(
         ("--overwrite", {"overwrite": True}),
         ("--overwrite true  # always", {"overwrite": True}),
         ("--nooverwrite", {}),
+        ("--overwrite \\", {"overwrite": True}),
+        ("--overwrite  # always", {"overwrite": True}),
+        ("--nooverwrite  # never", {}),
+        (
+            "--style_images='a, b.jpg', 'c.jpg'  # two",
+            {"style_images": ("a, b.jpg", "c.jpg")},
+        ),
     ],
 )
 def test_parse_reads_a_line_as_people_write_it(line, changes, tmp_path):

@@ -35,6 +35,17 @@ def test_published_text_names_files_without_their_folders():
     assert f"# weights: vgg.h5, filters rescaled sha256={'ab' * 32}\n" in text
 
 
+@pytest.mark.parametrize("space", " \u3000")
+def test_published_text_names_a_file_that_begins_with_a_space(space):
+    config = RunConfig(
+        content_image=f"{SECRET}/{space}a.jpg",
+        style_images=[f"{SECRET}/{space}b, c.jpg"],
+    )
+    text, _ = make_published_texts(config, {}, "names")
+    assert f"--content_image=./{space}a.jpg\n" in text
+    assert f'--style_images="./{space}b, c.jpg"\n' in text
+
+
 def test_published_text_is_beside_the_picture_where_it_says_nothing():
     text, record = make_published_texts(CONFIG, FACTS, "none")
     assert text == ""

@@ -24,6 +24,7 @@ X = {"output_image": "x.png", "style_images": ("a.jpg", "b.jpg"), "seed": 5}
         ('--output-image,styleImages,“seed”\nx.png,"a.jpg,b.jpg",5\n', 2),
         ('output_image,style_images,seed\nx.png,"a.jpg\nb.jpg,\n",5\n', 2),
         ('output_image,style_images,seed\nx.png,"a.jpg,b.jpg",5.0\n', 2),
+        ('output_image,style_images,seed\nx.png,"a.jpg,b.jpg",5.00\n', 2),
         (
             '# jobs, "mine\noutput_image,style_images,seed\n\n  # the first\n'
             'x.png,"a.jpg,b.jpg",5\n#y.png,,\n',
@@ -42,6 +43,7 @@ def test_tables_of_every_program_are_read(read, content, line):
         ("[{}, {}]", [1, 1]),
         ("[\n{},\n{}\n]\n", [2, 3]),
         ("# jobs\n\n{},\n# more\n{},\n", [3, 5]),
+        ("// jobs\n{}\n  // more\n\n{}", [2, 5]),
         ("{}{}", [1, 1]),
     ],
 )
@@ -55,7 +57,7 @@ def test_json_of_every_layout_is_read(read, layout, lines, indent):
     more = 3 if indent else 0
     assert [job.line for job in jobs] == [lines[0], lines[1] + more]
     # What it begins with tells JSON too.
-    if not layout.startswith("#"):
+    if not layout.startswith(("#", "//")):
         assert read(layout.format(first, second), "jobs.txt") == jobs
 
 

@@ -34,7 +34,7 @@ def save_heic(path, image, **options):
     return str(path)
 
 
-def make_png(values, color_type):
+def make_png(values, color_type, more=b""):
     """Returns a PNG of 16 bits, put together without Pillow."""
 
     def chunk(kind, content):
@@ -47,6 +47,7 @@ def make_png(values, color_type):
     return (
         b"\x89PNG\r\n\x1a\n"
         + chunk(b"IHDR", shape)
+        + (chunk(b"tRNS", more) if more else b"")
         + chunk(b"IDAT", zlib.compress(rows))
         + chunk(b"IEND", b"")
     )
@@ -115,7 +116,7 @@ def test_read_image_names_the_extra_that_reads_heic(tmp_path, monkeypatch):
 def test_read_image_names_the_pillow_that_reads_avif(tmp_path, monkeypatch):
     path = tmp_path / "a.jpg"
     path.write_bytes(b"\0\0\0\x1cftypavif\0\0\0\0mif1avifmiaf" + bytes(99))
-    with pytest.raises(ImageError, match="is a AVIF file that is damaged"):
+    with pytest.raises(ImageError, match="a file of AVIF, is damaged"):
         read_image(str(path))
     monkeypatch.setattr(features, "check", lambda _: False)
     text = r"is an AVIF picture\. pip install 'pillow>=11\.3' reads it"
@@ -165,3 +166,34 @@ def test_read_image_keeps_the_upper_bytes_of_bright_colors(tmp_path, caplog):
     path.write_bytes(make_png(values, 2))
     np.testing.assert_array_equal(read_image(str(path)).pixels, values >> 8)
     assert not caplog.records
+
+
+@pytest.mark.parametrize("top", [0xFFFF, 0x3FF])
+def test_read_image_hides_the_16_bit_color_that_is_transparent(tmp_path, top):
+    values = np.arange(48 * 64 * 3).reshape(48, 64, 3) % (top + 1)
+    values[8:20, 8:30] = hidden = [0x0123, 0x0102, 0x0311]
+    values[30, 30] = [0x0123, 0x0102, 0x0312]  # nearly
+    path = tmp_path / "a.png"
+    path.write_bytes(make_png(values, 2, np.array(hidden, ">u2").tobytes()))
+    picture = read_image(str(path))
+    expected = np.full((48, 64), 255)
+    expected[8:20, 8:30] = 0
+    np.testing.assert_array_equal(picture.alpha, expected)
+    expected = values >> 8 if top == 0xFFFF else np.rint(values / top * 255)
+    np.testing.assert_array_equal(picture.pixels, expected)
+
+
+@pytest.mark.parametrize("last", [0, 200])
+def test_read_image_takes_an_empty_alpha_of_bmp_for_none(tmp_path, image, last):
+    """As viewers do: most programs that write BMP leave it empty."""
+    rows = np.dstack([np.asarray(image)[::-1, :, ::-1], np.zeros((48, 64))])
+    rows[0, 0, 3] = last
+    masks = (0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    head = struct.pack("<IiiHHI", 124, 64, 48, 1, 32, 3) + bytes(20)
+    head += struct.pack("<4I", *masks) + bytes(68)
+    start = b"BM" + struct.pack("<IHHI", 138 + 4 * 48 * 64, 0, 0, 138)
+    path = tmp_path / "a.bmp"
+    path.write_bytes(start + head + rows.astype(np.uint8).tobytes())
+    picture = read_image(str(path))
+    np.testing.assert_array_equal(picture.pixels, np.asarray(image))
+    assert (picture.alpha is None) == (last == 0)

@@ -354,7 +354,7 @@ def test_read_image_narrows_16_bit_gray_when_a_level_is_transparent(tmp_path):
 
 
 @pytest.mark.parametrize("picture_format", ["GIF", "PNG", "WEBP", "TIFF"])
-def test_read_image_shows_the_first_frame(tmp_path, picture_format):
+def test_read_image_shows_the_first_frame(tmp_path, caplog, picture_format):
     frames = [Image.new("RGB", (16, 16), c) for c in ("red", "blue", "lime")]
     path = save(
         frames[0],
@@ -368,6 +368,8 @@ def test_read_image_shows_the_first_frame(tmp_path, picture_format):
     picture = read_image(path)
     assert_within(picture.pixels, np.full((16, 16, 3), (255, 0, 0)), 0)
     assert picture.alpha is None
+    (record,) = caplog.records
+    assert "several pages or frames; the first" in record.getMessage()
 
 
 def test_read_image_shows_the_first_picture_of_a_phones_mpo(tmp_path):

@@ -6,6 +6,7 @@ from PIL import Image
 
 from tfstyle.images.errors import ImageError
 from tfstyle.images.masks import average_mask
+from tfstyle.images.masks import log_stretched
 from tfstyle.images.masks import read_mask
 
 INSIDE = np.arange(24 * 32).reshape(24, 32) % 32 >= 20
@@ -78,18 +79,27 @@ def test_what_has_no_class_is_outside(tmp_path):
     np.testing.assert_array_equal(read_mask(path), np.where(INSIDE, 255, 0))
 
 
-@pytest.mark.parametrize(
-    ("make", "inside"),
-    [
-        (lambda: of_levels(1, 1), 255),
-        (lambda: of_levels(255, 255), 255),
-        (lambda: of_levels(0, 0), 0),
-    ],
-)
-def test_mask_of_one_level_is_one_side(tmp_path, make, inside):
+@pytest.mark.parametrize("level", [1, 255])
+def test_mask_of_one_level_is_all_inside(tmp_path, level):
     path = str(tmp_path / "mask.png")
-    make().save(path)
-    assert (read_mask(path) == inside).all()
+    of_levels(level, level).save(path)
+    assert (read_mask(path) == 255).all()
+
+
+def test_mask_with_nothing_inside_is_refused(tmp_path):
+    path = str(tmp_path / "mask.png")
+    of_levels(0, 0).save(path)
+    with pytest.raises(ImageError, match=r"mask\.png.*in white"):
+        read_mask(path)
+
+
+@pytest.mark.parametrize(
+    ("size", "is_said"),
+    [((24, 32), False), ((49, 64), False), ((32, 24), True)],
+)
+def test_mask_of_another_shape_than_its_image_is_said(caplog, size, is_said):
+    log_stretched("mask.png", np.zeros(size), np.zeros((240, 320, 3)))
+    assert ("mask.png" in caplog.text) == is_said
 
 
 @pytest.mark.parametrize(("first", "last"), [(0, 255), (3, 251), (40, 200)])

@@ -1,5 +1,6 @@
 """TIFF files of deep colour, which Pillow alone does not read."""
 
+import io
 import itertools
 import zlib
 
@@ -259,3 +260,17 @@ def test_read_text_of_deep_colour_is_an_error_or_none(tmp_path):
     path = write(tmp_path, (COLORS * 257).astype(np.uint16))
     assert read_text(path) is None
     Image.open(path).close()
+
+
+@pytest.mark.parametrize("dtype", ["u1", "u2"])
+def test_read_image_says_that_a_tiff_without_its_table_is_cut_off(
+    tmp_path, dtype
+):
+    file = io.BytesIO()
+    tifffile.imwrite(file, GREY.astype(dtype))
+    content = bytearray(file.getvalue())
+    content[4:8] = len(content).to_bytes(4, "little")  # the table's place
+    path = tmp_path / "a.tif"
+    path.write_bytes(content)
+    with pytest.raises(ImageError, match=r"a\.tif' cannot.*it is cut off"):
+        read_image(str(path))

@@ -4,6 +4,7 @@ What they name is put where it is named, so that later flags win.
 """
 
 import collections
+import difflib
 import os
 import re
 
@@ -14,11 +15,14 @@ from tfstyle.config.fields import kind_of
 from tfstyle.config.named_files import read_bytes
 from tfstyle.config.validation import ConfigError
 from tfstyle.config.values import FIELDS
+from tfstyle.config.values import parse_text
 from tfstyle.errors import one_line
 from tfstyle.system.paths import expand_path
 
 MAX_FLAGFILE = 10**7
 """Bytes; a larger file is a mistake rather than flags."""
+_OTHERS = ("flagfile", "flags_from", "preset", "verbosity", "v", "print_flags")
+"""Flags that are no fields."""
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
 _QUOTES = "\u201c\u201d\u201e\u201f\u2018\u2019"
 
@@ -96,6 +100,22 @@ def _check_typing(argument: str) -> None:
         )
 
 
+def _check_value(argument: str) -> None:
+    """Refuses a flag whose name or value is wrong, while its line is known.
+
+    Raises:
+        ConfigError: if it is.
+    """
+    name, is_given, value = argument.lstrip("-").partition("=")
+    is_known = name in FIELDS or name.removeprefix("no") in FIELDS
+    if not is_known and name not in (*_OTHERS, *flagfile.RETIRED):
+        alike = difflib.get_close_matches(name[:80].lower(), FIELDS, 1)
+        hint = f" Did you mean: {alike[0]} ?" if alike else " See --help."
+        raise ConfigError(f"{one_line(name)!r} is no flag.{hint}")
+    if is_given and name in FIELDS:
+        parse_text(name, value)
+
+
 def _join_values(arguments: list[str]) -> list[str]:
     """Joins `--name value` to `--name=value`, where a value is due."""
     joined = []
@@ -103,7 +123,7 @@ def _join_values(arguments: list[str]) -> list[str]:
     for argument in rest:
         name = argument.lstrip("-")
         field = FIELDS.get(name)
-        takes_value = name in ("flagfile", "flags_from", "preset", "verbosity")
+        takes_value = name in _OTHERS and name != "print_flags"
         if field is not None:
             takes_value = kind_of(field) is not bool
         if argument.startswith("-") and takes_value:
@@ -176,6 +196,8 @@ def _read_flagfile(path: str, opened: list[str]) -> list[str]:
             if argument is None:
                 continue
             _check_typing(argument)
+            if argument.startswith("-"):
+                _check_value(argument)
         except ConfigError as error:
             raise ConfigError(f"{where} {error}") from error
         if not argument.startswith("-"):

@@ -14,6 +14,8 @@ from tfstyle.config.validation import ConfigError
 
 _FLAG = re.compile(r"--?(\w+)(?:\s*=\s*|\s+)(.*)", re.DOTALL)
 _QUOTED = re.compile(r"""(["'])(.*?)\1(?:\s+#.*)?""", re.DOTALL)
+_IN_SINGLE = re.compile(r"('[^']*'(?:\s*,\s*'[^']*')+)(?:\s+#.*)?")
+"""Items of a list, each in single quotes."""
 _COMMENT = re.compile(r"\s#")
 _SECOND_FLAG = re.compile(r"\s--\w+=")
 _CONTINUED = re.compile(r"\s\\$")
@@ -40,7 +42,15 @@ def read_line(line: str, fields: dict) -> str | None:
     if flag is None:
         return line
     name, text = flag.groups()
+    if _is_switch(name, fields):
+        if text.startswith("--"):
+            raise _two_flags(line)
+        if text == "\\" or text.startswith("#"):
+            return f"--{name}"
     is_list = _is_list(name, fields)
+    if is_list and (found := _IN_SINGLE.fullmatch(text)):
+        items = re.findall("'([^']*)'", found[1])
+        return f"--{name}={write_list(items)}"
     quoted = _QUOTED.fullmatch(text)
     if quoted and (not is_list or quoted[1] == "'"):
         return f"--{name}={quoted[2]}"
@@ -51,10 +61,7 @@ def read_line(line: str, fields: dict) -> str | None:
     if _CONTINUED.search(text):
         text = text[:-1].rstrip()
     if _find(_SECOND_FLAG, text, is_list):
-        raise ConfigError(
-            f"A line may have one flag. Received: {line!r:.200}. Give each its"
-            " own line."
-        )
+        raise _two_flags(line)
     return f"--{name}={text}"
 
 
@@ -82,6 +89,19 @@ def write_list(texts: Sequence[str]) -> str:
         quoting=csv.QUOTE_ALL if is_special else csv.QUOTE_MINIMAL,
     ).writerow(texts)
     return line.getvalue()
+
+
+def _two_flags(line: str) -> ConfigError:
+    return ConfigError(
+        f"A line may have one flag. Received: {line!r:.200}. Give each its own"
+        " line."
+    )
+
+
+def _is_switch(name: str, fields: dict) -> bool:
+    """Returns whether a flag needs no value, such as `noreport`."""
+    field = fields.get(name, fields.get(name.removeprefix("no")))
+    return field is not None and kind_of(field) is bool
 
 
 def _is_list(name: str, fields: dict) -> bool:

@@ -114,8 +114,13 @@ def _check_path(name: str, path: str) -> None:
             f"`{name}` must be a path of this machine. Received: {path!r}."
             " Copy it from there, or to there afterwards, or mount it."
         )
+    if not path:
+        raise ConfigError(
+            f"`{name}` must name a file, and has an empty name. Leave it out,"
+            " or take a comma out."
+        )
     is_held = path.encode(errors="replace").decode() == path
-    if not path or not is_held or re.search(r"[\n\r\0]", path):
+    if not is_held or re.search(r"[\n\r\0]", path):
         raise ConfigError(
             f"`{name}` must be a name in UTF-8, without line breaks."
             f" Received: {path!r}. Rename the file."

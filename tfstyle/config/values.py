@@ -1,6 +1,7 @@
 """Values of the options from text and JSON: flags and manifests."""
 
 import dataclasses
+import re
 from typing import Any
 
 from absl import flags
@@ -69,6 +70,8 @@ def to_tuple(field: dataclasses.Field, values: list[str]) -> tuple:
     """
     kind = item_kind_of(field)
     try:
+        if kind is int and any(re.match("0[0-9]", value) for value in values):
+            raise ValueError("1,000 is one number rather than 1 and 0")
         return tuple(kind(value) for value in values)
     except ValueError as error:
         raise ConfigError(

@@ -11,6 +11,7 @@ from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import INITS
 from tfstyle.images import files as image_files
 from tfstyle.images.image_list import ImageList
+from tfstyle.images.masks import log_stretched
 from tfstyle.images.masks import read_mask
 from tfstyle.images.names import expand_names
 from tfstyle.images.transparency import show
@@ -119,7 +120,18 @@ def read_image_files(config: RunConfig) -> ImageFiles:
         ),
     )
     images.describe()  # reads every style once, and with it their alphas
+    _log_stretched_masks(config, images)
     return images
+
+
+def _log_stretched_masks(config: RunConfig, images: ImageFiles) -> None:
+    masks = zip(config.content_masks, images.content_masks, strict=True)
+    if images.content is not None:
+        for path, mask in masks:
+            log_stretched(path, mask, images.content)
+    masks = zip(config.style_masks, images.style_masks, strict=True)
+    for (path, mask), style in zip(masks, images.styles, strict=False):
+        log_stretched(path, mask, style)
 
 
 def describe_image(pixels: np.ndarray, alpha: np.ndarray | None = None) -> str:

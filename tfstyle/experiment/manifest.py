@@ -70,17 +70,19 @@ def read_manifest(path: str) -> list[Job]:
             brace or bracket, it is JSON: objects, in lines or in an array;
             null leaves the flag as it is. Else it is a table, whose first row
             names the columns; cells read as flags do, an empty one leaves the
-            flag as it is. In both, lines that begin with # are comments.
+            flag as it is. In both, lines that begin with # are comments; in
+            JSON, those with // too.
 
     Raises:
         ConfigError: if it cannot be read, has no row, names what is no flag
             or belongs to the whole batch, or an output twice.
     """
     text = read_text(path)
-    if num_comments := len(re.findall(r"(?m)^[ \t]*#", text)):
-        logging.info("%r: comments (lines with #): %d", path, num_comments)
     is_json = path.lower().endswith((".json", ".jsonl", ".ndjson"))
     is_json = is_json or re.match(r"\s*[\[{]", text) is not None
+    mark = tables.JSON_COMMENT if is_json else "#"
+    if num_comments := len(re.findall(rf"(?m)^[ \t]*{mark}", text)):
+        logging.info("%r: comments (lines with #): %d", path, num_comments)
     jobs = list(
         _read_objects(path, text) if is_json else _read_cells(path, text)
     )
@@ -207,8 +209,9 @@ def _make_job(line: int, given: dict[str, Any], read) -> Job:
 def _parse_cell(name: str, text: str) -> Any:
     """Reads a cell as a flag is read, and numbers as spreadsheets write them.
 
-    Line breaks separate items of a list too. An integer may be `5.0`; a number
-    by itself may have a decimal comma, unless it looks like thousands (1,000).
+    Line breaks separate items of a list too. An integer may be `5.0` or
+    `5.00`; a number by itself may have a decimal comma, unless it looks like
+    thousands (1,000).
 
     Raises:
         ConfigError: if it is not of the field's kind.
@@ -219,7 +222,7 @@ def _parse_cell(name: str, text: str) -> Any:
         parts = [part.strip().removesuffix(",") for part in text.split("\n")]
         text = ",".join(filter(None, parts))
     if item is int:
-        text = re.sub(r"(?<=\d)\.0(?=,|$)", "", text)
+        text = re.sub(r"(?<=\d)\.00?(?=,|$)", "", text)
     is_thousands = re.fullmatch(r"[-+]?[1-9]\d{0,2},\d{3}", text)
     if kind is float and not is_thousands:
         text = re.sub(r"^([-+]?\d+),(\d+(?:[eE][-+]?\d+)?)$", r"\1.\2", text)
@@ -254,10 +257,10 @@ def _check_names(path: str, line: int, names: list[str]) -> None:
             )
         if name not in FIELDS:
             alike = difflib.get_close_matches(name, FIELDS, 1)
-            hint = f" Did you mean: {alike[0]} ?" if alike else ""
+            hint = f"Did you mean: {alike[0]} ?" if alike else "Leave it out."
             raise ConfigError(
                 f"{where} columns must be named as flags are. Received:"
-                f" {name!r:.80}.{hint}"
+                f" {name!r:.80}. {hint}"
             )
     if len(set(names)) < len(names):
         raise ConfigError(

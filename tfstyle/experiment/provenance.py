@@ -70,8 +70,14 @@ def make_published_texts(
         if not field.metadata["is_path"] or field.metadata["scope"] == "run":
             continue
         if isinstance(value, str):
-            changes[field.name] = os.path.basename(value)
+            changes[field.name] = _name(value)
         elif value:
-            changes[field.name] = [os.path.basename(path) for path in value]
+            changes[field.name] = [_name(path) for path in value]
     text = make_text(dataclasses.replace(config, **changes), named)
     return (text, "") if metadata == "names" else ("", text)
+
+
+def _name(path: str) -> str:
+    """Returns a path without its folders, as a flag may hold it."""
+    name = os.path.basename(path)
+    return os.path.join(os.curdir, name) if name[:1].isspace() else name

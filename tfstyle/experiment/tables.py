@@ -21,6 +21,7 @@ from tfstyle.errors import one_line
 DELIMITERS = ",;\t|"
 CURLY_QUOTES = "“”„‟"
 NO_OBJECT = 'Each must be a JSON object, such as {"output_image": "x.png"}.'
+JSON_COMMENT = "(?:#|//)"
 MAX_LINE = 1_000_000
 """Characters; a longer line is a mistake rather than a picture."""
 
@@ -131,14 +132,14 @@ def _is_content(line: str) -> bool:
 def read_json(path: str, text: str) -> list[Row]:
     """Reads JSON values: an array's, or those that follow each other.
 
-    Commas between values, and lines that begin with #, are left out. Objects
-    are `Pairs`.
+    Commas between values, and lines that begin with # or //, are left out.
+    Objects are `Pairs`.
 
     Raises:
         ConfigError: if it is no JSON, neither as a whole nor by its lines.
     """
     # No string of JSON has a line break, so none has such a line.
-    text = re.sub(r"(?m)^[ \t]*#.*", "", text)
+    text = re.sub(rf"(?m)^[ \t]*{JSON_COMMENT}.*", "", text)
     rows = _read_array(path, text)
     if not rows or not rows[-1].error:
         return rows
@@ -198,7 +199,7 @@ def _read_values(text: str, first: int = 1) -> Iterator[Row]:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is no number; null leaves a flag as it is")
 
 
 def _explain(error: Exception) -> str:

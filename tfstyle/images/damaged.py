@@ -50,6 +50,8 @@ def load(path: str, file: BinaryIO, image: ImageFile.ImageFile) -> Image.Image:
         rest, share = _decode_rest(file, image)
         missing = "less than 1%" if share else "some detail"
         missing = f"{share:.0%}" if share >= 0.01 else missing
+        if "progressive" in image.info:
+            missing = "much detail" if share else "some detail"
         problem = f"Image {path!r} is cut off or damaged: {missing} of it"
         if share > MOST:
             raise ImageError(

@@ -4,6 +4,7 @@ The caller holds the lock of Pillow's settings and has put away its limit of
 pixels; sizes are checked here before anything is decoded.
 """
 
+import contextlib
 import io
 import sys
 from collections.abc import Callable
@@ -32,6 +33,9 @@ LOWER_BYTES = {
 """Pillow keeps the upper bytes of 16-bit colours, by the order of a file's
 bytes; by the other order it keeps the lower ones."""
 
+MOVING = ("GIF", "PNG", "WEBP", "AVIF", "TIFF")
+"""Formats whose files may hold several pictures, each of its own."""
+
 CheckSize = Callable[[tuple[int, int]], None]
 
 
@@ -54,11 +58,15 @@ def decode(path: str, file: BinaryIO, check_size: CheckSize) -> Image.Image:
             return tiff.read(path, file, check_size)
     file, image = open_picture(path, file)
     check_size(image.size)
+    _log_frames(path, image)
     lower = _lower_bytes(image)
     image = damaged.load(path, file, image)
-    if lower is None or not _is_dark(image):
+    if image.format == "BMP" and _is_all_clear(image):
+        return image.convert("RGB")  # most programs leave alpha empty
+    color = image.info.get("transparency")
+    if lower is None or (color is None and not _is_dark(image)):
         return image
-    return _join_bytes(path, file, image, lower)
+    return _join_bytes(path, file, image, lower, color)
 
 
 def open_picture(
@@ -106,8 +114,8 @@ def open_picture(
         return file, image
     except OSError as error:
         raise ImageError(
-            f"Image {path!r} is a {kind} file that is damaged or cut off."
-            " Fetch it again, or save it anew as PNG or JPEG."
+            f"Image {path!r}, a file of {kind}, is damaged or cut off. Fetch"
+            " it again, or save it anew as PNG or JPEG."
         ) from error
 
 
@@ -138,6 +146,23 @@ def _open_heic(path: str, file: BinaryIO) -> ImageFile.ImageFile:
     return HeifImageFile(file)
 
 
+def _log_frames(path: str, image: ImageFile.ImageFile) -> None:
+    """Logs that a file has several pictures, if they may be meant."""
+    if image.format not in MOVING:
+        return
+    # A damaged file is told of when it is decoded.
+    with contextlib.suppress(Exception):
+        if image.is_animated:
+            logging.warning(
+                "Image %r has several pages or frames; the first is read", path
+            )
+
+
+def _is_all_clear(image: Image.Image) -> bool:
+    """Whether a picture has an alpha channel, and it is 0 throughout."""
+    return image.mode == "RGBA" and image.getchannel("A").getextrema()[1] == 0
+
+
 def _lower_bytes(image: ImageFile.ImageFile) -> list | None:
     """Returns the tiles that decode the lower bytes of 16-bit colours.
 
@@ -161,11 +186,16 @@ def _is_dark(image: Image.Image) -> bool:
 
 
 def _join_bytes(
-    path: str, file: BinaryIO, upper: Image.Image, lower_tiles: list
+    path: str,
+    file: BinaryIO,
+    upper: Image.Image,
+    lower_tiles: list,
+    transparent: tuple[int, ...] | None,
 ) -> Image.Image:
-    """Narrows dark 16-bit colours from both of their bytes.
+    """Reads 16-bit colours from both of their bytes.
 
-    What is missing of the upper ones may be missing of the lower ones.
+    Dark ones are narrowed; the colour that a PNG calls transparent becomes
+    alpha. What is missing of the upper ones may be missing of the lower ones.
     """
     _, image = open_picture(path, file)
     image.tile = lower_tiles
@@ -174,7 +204,12 @@ def _join_bytes(
     levels = np.asarray(upper).astype(np.uint16) << 8
     levels |= np.asarray(image)
     alpha = upper.getchannel("A") if upper.mode == "RGBA" else None
-    upper.paste(Image.fromarray(to_8_bits(path, levels[..., :3])))
+    if transparent is not None:
+        del upper.info["transparency"]
+        is_seen = (levels[..., :3] != transparent).any(-1)
+        alpha = Image.fromarray(np.where(is_seen, 255, 0).astype(np.uint8))
+    if _is_dark(upper):
+        upper.paste(Image.fromarray(to_8_bits(path, levels[..., :3])))
     if alpha is not None:
         upper.putalpha(alpha)
     return upper

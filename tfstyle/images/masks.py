@@ -15,6 +15,8 @@ LAST_CLASS = 32
 """Larger levels are shades of grey rather than numbers of classes."""
 MAX_COLORS = 32
 """Of a picture of classes; one with more is a picture of shades."""
+MOST_STRETCHED = 1.05
+"""In one direction only, without a line."""
 VOID = (224, 224, 192)
 """How PASCAL VOC marks what has no class, RGB."""
 
@@ -23,10 +25,40 @@ def read_mask(path: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Reads an image file as a mask, uint8 `[H, W]`, as `to_mask` does.
 
     Raises:
-        ImageError: if it cannot be read, or shows more than two classes.
+        ImageError: if it cannot be read, shows more than two classes, or has
+            nothing inside.
     """
     image = read_image(path, max_pixels)
-    return to_mask(image.pixels, image.alpha, f"Mask {path!r}")
+    mask = to_mask(image.pixels, image.alpha, f"Mask {path!r}")
+    if not mask.any():
+        raise ImageError(
+            f"Mask {path!r} is black throughout, so that nothing is inside."
+            " Paint its region in white."
+        )
+    return mask
+
+
+def log_stretched(path: str, mask: np.ndarray, image: np.ndarray) -> None:
+    """Logs that a mask is of another shape than its image, if it is.
+
+    Args:
+        path: of the mask.
+        mask: `[H, W]`.
+        image: `[H, W, 3]`, the image that the mask is laid on.
+    """
+    height, width = mask.shape
+    image_height, image_width = image.shape[:2]
+    ratio = width * image_height / (height * image_width)
+    if max(ratio, 1 / ratio) > MOST_STRETCHED:
+        logging.warning(
+            "Mask %r, %dx%d pixels, is stretched to the shape of its image,"
+            " %dx%d",
+            path,
+            width,
+            height,
+            image_width,
+            image_height,
+        )
 
 
 def to_mask(
