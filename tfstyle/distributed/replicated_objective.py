@@ -160,7 +160,7 @@ class ReplicatedReader:
                 gradient = add_up_over_replicas(_place(own, tile, image))
                 if by_image is not None:  # the image's own losses'
                     gradient += by_image
-                return terms, gradient
+                return terms.checked(gradient), gradient
 
             return replicas.first(
                 replicas.strategy.run(run, args=(image, tile, weight, part))
@@ -172,7 +172,7 @@ class ReplicatedReader:
             gradient = self.gradient(image, rounds, parts, by_sums)
             if by_image is not None:
                 gradient += by_image
-            return terms, gradient
+            return terms.checked(gradient), gradient
 
         return evaluate
 

@@ -15,7 +15,7 @@ from rich.progress import TimeRemainingColumn
 from tfstyle.system.loop_progress import SECONDS_BETWEEN_LINES
 from tfstyle.training.callbacks import Record
 
-SECONDS_BETWEEN_UPDATES = 0.2
+SECONDS_BETWEEN_UPDATES = 0.1
 
 
 def make_progress():
@@ -41,9 +41,14 @@ class ProgressBar:
             console=Console(stderr=True),
         )
         self._task = None
+        self._last = -math.inf
 
     def __call__(self, record: Record) -> None:
-        """Moves the bar."""
+        """Moves the bar, if it is time to."""
+        now = time.monotonic()
+        if now - self._last < SECONDS_BETWEEN_UPDATES and not record.is_last:
+            return
+        self._last = now
         with contextlib.suppress(OSError):  # the terminal was closed
             if self._task is None:
                 self._task = self._bar.add_task(

@@ -77,11 +77,15 @@ def _compile(
     @tf.function(autograph=False, jit_compile=options.jit_compile == "true")
     def evaluate(image, targets):
         if extractor.precision == "mixed_float16":
-            return _evaluate_scaled(extractor, image, targets, compute)
-        with tf.GradientTape() as tape:
-            tape.watch(image)
-            terms = compute(image, extractor(image), targets)
-        return terms, tape.gradient(terms.total, image)
+            terms, gradient = _evaluate_scaled(
+                extractor, image, targets, compute
+            )
+        else:
+            with tf.GradientTape() as tape:
+                tape.watch(image)
+                terms = compute(image, extractor(image), targets)
+            gradient = tape.gradient(terms.total, image)
+        return terms.checked(gradient), gradient
 
     return evaluate
 

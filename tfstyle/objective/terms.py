@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from tfstyle.network.layers import BY_NAME
@@ -30,7 +31,8 @@ class LossTerms(NamedTuple):
     """The losses of one image, float32 scalars.
 
     Attributes:
-        total: the weighted sum, which is minimised.
+        total: the weighted sum, which is minimised; of an evaluation NaN if
+            the gradient is not finite.
         raw: `content/<layer>`, `style/<layer>`, `total_variation` and `range`,
             before any weight.
         weighted: `weighted/content`, `weighted/style`,
@@ -45,7 +47,17 @@ class LossTerms(NamedTuple):
     def to_floats(self) -> dict[str, float]:
         """Returns the losses by name, `total` first; waits for them."""
         terms = {"total": self.total, **self.raw, **self.weighted}
-        return {name: float(value) for name, value in terms.items()}
+        values = tf.stack(list(terms.values())).numpy()  # read once
+        return dict(zip(terms, map(float, values), strict=True))
+
+    def checked(self, gradient: tf.Tensor) -> "LossTerms":
+        """Returns them with a total of NaN where the gradient is not finite.
+
+        So whoever reads the total knows of both.
+        """
+        is_right = tf.reduce_all(tf.math.is_finite(gradient))
+        is_right |= ~tf.math.is_finite(self.total)
+        return self._replace(total=tf.where(is_right, self.total, np.nan))
 
 
 class LayerSums(NamedTuple):

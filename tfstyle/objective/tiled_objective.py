@@ -87,7 +87,7 @@ class TiledReader:
             gradient = self.gradient(image, targets, by_sums)
             if by_image is not None:  # the image's own losses'
                 gradient += by_image
-            return terms, gradient
+            return terms.checked(gradient), gradient
 
         return evaluate
 

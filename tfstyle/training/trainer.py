@@ -22,7 +22,6 @@ from tfstyle.errors import TfstyleError
 from tfstyle.images.frame import Frame
 from tfstyle.training.callbacks import Finish
 from tfstyle.training.callbacks import Record
-from tfstyle.training.compiled import compiled
 from tfstyle.training.optimizers.factory import make_optimizer
 from tfstyle.training.state import CheckpointError
 from tfstyle.training.state import State
@@ -168,7 +167,7 @@ class Trainer:
             before -= 1  # the stored image's own is counted already
         while True:
             self._evaluations = before + optimizer.evaluations
-            self._check_finite(level, terms, optimizer.gradient)
+            self._check_finite(level, terms)
             yield from self._record_step(level, frame, terms, image)
             self._reason = self._reason or self._find_reason(level, optimizer)
             if self._is_time_to_save(level):
@@ -235,15 +234,13 @@ class Trainer:
             return "steps"
         return "converged" if optimizer.is_converged else ""
 
-    def _check_finite(self, level: int, terms, gradient) -> None:
+    def _check_finite(self, level: int, terms) -> None:
         total = float(terms.total)
-        what = f"loss is {total}"
         if math.isfinite(total):
-            if _is_finite(gradient):
-                return
-            what = "gradient is not finite"
+            return
+        what = "The loss or its gradient" if math.isnan(total) else "The loss"
         raise NotFiniteError(
-            f"The {what} at step {self._steps[level]} of level {level}:"
+            f"{what} is {total} at step {self._steps[level]} of level {level}:"
             " smaller weights or a smaller `learning_rate` may help."
         )
 
@@ -297,8 +294,3 @@ class Trainer:
                 total,
                 float(terms.total),
             )
-
-
-@compiled
-def _is_finite(tensor):
-    return tf.reduce_all(tf.math.is_finite(tensor))

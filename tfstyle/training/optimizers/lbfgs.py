@@ -69,10 +69,8 @@ class LBFGS:
         self.gradient = None
         self._num_rows = num_correction_pairs
         zeros = tf.zeros([tf.size(image)], image.dtype)
-        self._position_deltas, self._gradient_deltas = (
-            [tf.Variable(zeros, trainable=False) for _ in range(self._num_rows)]
-            for _ in range(2)
-        )
+        self._position_deltas = [zeros] * self._num_rows
+        self._gradient_deltas = [zeros] * self._num_rows
         self._inverse_curvatures = [0.0] * self._num_rows
         self._num_pairs = 0
         self._next_row = 0
@@ -114,10 +112,7 @@ class LBFGS:
         return self._terms
 
     def state(self) -> State:
-        """Returns the state, without the image.
-
-        The arrays are the optimizer's own: they hold until the next step.
-        """
+        """Returns the state, without the image."""
         numbers = {
             "num_pairs": self._num_pairs,
             "next_row": self._next_row,
@@ -140,16 +135,25 @@ class LBFGS:
         self._inverse_curvatures = state.reals(
             "inverse_curvatures", self._num_rows
         )
-        for name, variable in self._pairs().items():
-            state.restore(name, variable)
-
-    def _pairs(self) -> dict[str, tf.Variable]:
-        """Returns the rows of the ring that hold something, by name."""
-        pairs = {}
         for row in self._newest_first()[: self._num_pairs]:
-            pairs[f"position_delta_{row}"] = self._position_deltas[row]
-            pairs[f"gradient_delta_{row}"] = self._gradient_deltas[row]
-        return pairs
+            for name, deltas in self._deltas().items():
+                shape = tuple(deltas[row].shape)
+                deltas[row] = tf.constant(state.array(f"{name}_{row}", shape))
+
+    def _deltas(self) -> dict[str, list[tf.Tensor]]:
+        """Returns both halves of the ring by name."""
+        return {
+            "position_delta": self._position_deltas,
+            "gradient_delta": self._gradient_deltas,
+        }
+
+    def _pairs(self) -> dict[str, tf.Tensor]:
+        """Returns the rows of the ring that hold something, by name."""
+        return {
+            f"{name}_{row}": deltas[row]
+            for row in self._newest_first()[: self._num_pairs]
+            for name, deltas in self._deltas().items()
+        }
 
     def _newest_first(self) -> list[int]:
         """Returns the rows of the ring, the one last written first."""
@@ -235,13 +239,15 @@ class LBFGS:
         curvature = step * slope_rise  # y s
         self._scale = curvature / rise
         row = self._next_row
-        lbfgs_steps.write_pair(
-            self._position_deltas[row],
-            self._gradient_deltas[row],
-            direction,
-            gradient,
-            self.gradient,
-            tf.constant(step, self._image.dtype),
+        # Those that were there go first: there is memory for one ring.
+        self._position_deltas[row] = self._gradient_deltas[row] = None
+        self._position_deltas[row], self._gradient_deltas[row] = (
+            lbfgs_steps.make_pair(
+                direction,
+                gradient,
+                self.gradient,
+                tf.constant(step, self._image.dtype),
+            )
         )
         self._inverse_curvatures[row] = 1 / curvature
         self._next_row = (row + 1) % self._num_rows
@@ -259,8 +265,8 @@ class LBFGS:
         return lbfgs_steps.apply_inverse_hessian(
             self.gradient,
             tf.constant(self._scale, dtype),
-            [self._position_deltas[row].value() for row in newest_first],
-            [self._gradient_deltas[row].value() for row in newest_first],
+            [self._position_deltas[row] for row in newest_first],
+            [self._gradient_deltas[row] for row in newest_first],
             tf.constant(inverse_curvatures, dtype),
             self._precondition,
         )

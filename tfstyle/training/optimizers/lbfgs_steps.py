@@ -6,12 +6,10 @@ from tfstyle.training.compiled import compiled
 
 
 @compiled
-def write_pair(
-    position_delta, gradient_delta, direction, gradient, old_gradient, step
-):
-    """Writes a correction pair into two flat variables of the ring."""
-    position_delta.assign(tf.reshape(step * direction, [-1]))
-    gradient_delta.assign(tf.reshape(gradient - old_gradient, [-1]))
+def make_pair(direction, gradient, old_gradient, step):
+    """Returns a correction pair, flat: of the positions, of the gradients."""
+    position_delta = tf.reshape(step * direction, [-1])
+    return position_delta, tf.reshape(gradient - old_gradient, [-1])
 
 
 @compiled
