@@ -60,6 +60,12 @@ def test_images_of_every_kind_give_the_same(stylizer, result, convert):
     np.testing.assert_array_equal(found.pixels, result.pixels)
 
 
+def test_content_that_is_too_thin_is_said_once(stylizer, caplog):
+    stylizer(SCENE[:40, :200], STROKES, num_steps=1)
+    (record,) = [r for r in caplog.records if "see it well" in r.getMessage()]
+    assert record.getMessage().endswith("Raise --image_size to 80.")
+
+
 def test_files_give_the_same_and_are_named_in_the_picture(
     stylizer, result, paths, tmp_path
 ):

@@ -34,6 +34,14 @@ def test_expand_names_takes_a_pattern_s_files_unless_it_is_a_name(folder):
         assert expand_names(["a*.jpg"]) == ["a*.jpg"]
 
 
+def test_expand_names_looks_into_folders_within_folders(tmp_path):
+    (tmp_path / "one" / "two").mkdir(parents=True)
+    paths = [tmp_path / "a.jpg", tmp_path / "one" / "two" / "b.jpg"]
+    for path in paths:
+        path.touch()
+    assert expand_names([f"{tmp_path}/**/*.jpg"]) == list(map(str, paths))
+
+
 def test_expand_names_leaves_missing_files_to_their_reader(folder):
     assert expand_names(["nowhere.jpg"]) == ["nowhere.jpg"]
 

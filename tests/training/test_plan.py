@@ -14,6 +14,7 @@ from tfstyle.training import plan as training_plan
 from tfstyle.training.plan import make_plan
 from tfstyle.training.plan import resolve_for_images
 from tfstyle.training.plan import resolve_for_machine
+from tfstyle.training.plan import warn_if_thin
 
 
 def picture(height, width):
@@ -56,23 +57,23 @@ def test_levels_of_a_panorama_have_a_position_of_the_deepest_layer(
 
 
 @pytest.mark.parametrize("padding", ["replicate", "zero"])
-def test_plan_of_a_panorama_has_whole_positions(padding, caplog):
-    asked = Config(image_size=512, num_levels=5, padding=padding)
-    frames = [
-        level.frame
-        for level in make_plan(asked, picture(60, 4000), [picture(9, 9)]).levels
-    ]
+def test_plan_of_a_panorama_has_whole_positions(padding):
+    config = Config(image_size=512, num_levels=5, padding=padding)
+    plan = make_plan(config, picture(60, 4000), [picture(9, 9)])
+    frames = [level.frame for level in plan.levels]
     assert [frame.height for frame in frames] == [1, 1, 2, 4, 8]
     assert [frame.size[0] for frame in frames] == [16] * 5
+
+
+def test_warn_if_thin_names_the_size_that_is_not(caplog):
+    asked = Config(image_size=512)
+    warn_if_thin(picture(60, 4000), [], asked)
     (record,) = caplog.records
     assert "output has 512x8 pixels" in record.getMessage()
     remedy = int(re.search("--image_size to ([0-9]+)", record.getMessage())[1])
     caplog.clear()
-    make_plan(
-        dataclasses.replace(asked, image_size=remedy, num_levels="auto"),
-        picture(60, 4000),
-        [picture(9, 9)],
-    )
+    enough = dataclasses.replace(asked, image_size=remedy)
+    warn_if_thin(picture(60, 4000), [], enough)
     assert not caplog.records
 
 

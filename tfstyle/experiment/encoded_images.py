@@ -18,6 +18,7 @@ DIFFERENCES = (
     "Colour profiles are not applied: pixels are taken as sRGB.",
     "Of metadata only the EXIF orientation is used: that of JPEG, of PNG's"
     " chunk eXIf and of WebP; not an orientation in XMP.",
+    "Transparency is left out: colours that it hides are seen.",
     "GIF: a transparent pixel is black, not the colour that it hides.",
     "BMP: 8, 24 or 32 bits, not compressed.",
     "WebP: still pictures, if the TensorFlow that runs the model decodes WebP"

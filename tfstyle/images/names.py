@@ -21,7 +21,8 @@ def expand_names(names: Sequence[str]) -> list[str]:
     """Puts the pictures of folders, and the files of patterns, in their place.
 
     They are sorted as people count: `2.jpg` comes before `10.jpg`. A pattern,
-    such as `styles/*.jpg`, is one only if there is no file of that very name.
+    such as `styles/*.jpg`, is one only if there is no file of that very name;
+    `**` stands for folders within folders.
 
     Args:
         names: paths of files or folders, or patterns.
@@ -36,12 +37,22 @@ def expand_names(names: Sequence[str]) -> list[str]:
             expanded.append(name)
             continue
         pattern = name if is_pattern else os.path.join(glob.escape(name), "*")
-        files = [path for path in glob.glob(pattern) if os.path.isfile(path)]
+        files = [
+            path
+            for path in glob.glob(pattern, recursive=True)
+            if os.path.isfile(path)
+        ]
         if not is_pattern:
             files = [p for p in files if p.lower().endswith(READ_ENDINGS)]
         if not files:
-            what = "No file is named like" if is_pattern else "No picture is in"
-            raise ImageError(f"{what} {name!r}. Name others.")
+            if is_pattern:
+                raise ImageError(
+                    f"No file is named like {name!r}. Name others."
+                )
+            raise ImageError(
+                f"No picture is in {name!r} itself. Name others, or a pattern:"
+                " 'folder/**/*.jpg'."
+            )
         logging.info("%d pictures of %r", len(files), name)
         expanded += sorted(files, key=_sort_key)
     return expanded

@@ -50,7 +50,7 @@ def write_record(path: str, text: str, data_path: str) -> None:
         OSError: if it cannot be written, or a file that is no record is there.
     """
     if is_place_taken(path):
-        raise FileExistsError(f"{path + ENDING!r} is there and is no record")
+        raise FileExistsError(f"{path + ENDING!r} is no record; move it away")
     end = "" if text.endswith("\n") else "\n"
     line = f"# picture: sha256={hash_file(data_path)}\n"
     atomic_file.write_text(path + ENDING, text + end + line)

@@ -93,7 +93,6 @@ def make_plan(
     can_cut = can_cut_frames(config) and not is_whole
     config = resolve_for_machine(config)
     size = output_size(content, styles, config)
-    _warn_if_thin((styles[0] if content is None else content).shape, config)
     config = fit_to_memory(
         config,
         *size,
@@ -204,8 +203,17 @@ def output_size(
     return fit_size(shape[0], shape[1], config.image_size)
 
 
-def _warn_if_thin(shape: tuple[int, ...], config: Config) -> None:
-    """Names the size from which on the deepest layer sees no more border."""
+def warn_if_thin(
+    content: np.ndarray | None, styles: Sequence[np.ndarray], config: Config
+) -> None:
+    """Names the size from which on the deepest layer sees no more border.
+
+    Args:
+        content: uint8 `[H, W, 3]`, or None.
+        styles: the same; may be empty.
+        config: of a plan.
+    """
+    shape = (styles[0] if content is None else content).shape
     height, width = fit_size(shape[0], shape[1], config.image_size)
     layer = deepest_layer(config)
     if min(height, width) < layer.stride:

@@ -29,6 +29,7 @@ from tfstyle.training.extractor import check_extractor
 from tfstyle.training.extractor import make_extractor
 from tfstyle.training.initial_image import make_initial_image
 from tfstyle.training.plan import make_plan
+from tfstyle.training.plan import warn_if_thin
 from tfstyle.training.problem import Problem
 from tfstyle.training.state import State
 from tfstyle.training.trainer import Result
@@ -141,6 +142,7 @@ def iterate(
         is_whole=bool(extra_losses),
     )
     config = plan.config
+    warn_if_thin(content, styles, config)
     if extractor is None:
         extractor = make_extractor(config)
     check_extractor(extractor, config)
