@@ -111,7 +111,7 @@ def _check_value(argument: str) -> None:
     if not is_known and name not in (*_OTHERS, *flagfile.RETIRED):
         alike = difflib.get_close_matches(name[:80].lower(), FIELDS, 1)
         hint = f" Did you mean: {alike[0]} ?" if alike else " See --help."
-        raise ConfigError(f"{one_line(name)!r} is no flag.{hint}")
+        raise ConfigError(f"{one_line(name, 80)!r} is no flag.{hint}")
     if is_given and name in FIELDS:
         parse_text(name, value)
 
