@@ -172,8 +172,8 @@ MUTATIONS = {
     ),
     "record_hash": Mutation(
         "images/records.py",
-        "return record if _PICTURE.search(record)[1] == _hash(path) else None",
-        "return record",
+        "_PICTURE.search(record)[1] == hash_file(path)",
+        "_PICTURE.search(record)",
         "images/test_records.py",
     ),
     "weights_hash": Mutation(
