@@ -19,6 +19,7 @@ from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.objective.readers import WholeFrameReader
 from tfstyle.objective.targets import Targets
 from tfstyle.objective.targets import compute_targets
+from tfstyle.objective.terms import LossTerms
 
 LOSSES = 1e-5  # float32 sums over positions and channels
 GRADIENT = 2e-3  # a few rectifiers sit at zero and switch in float32
@@ -516,3 +517,20 @@ def test_value_has_the_same_bits_in_every_graph(random_weights, images):
         for _ in range(6)
     }
     assert len(totals) == 1
+
+
+@pytest.mark.parametrize(
+    ("total", "gradient", "expected"),
+    [
+        (2.0, [1.0, 0.0], 2.0),
+        (2.0, [1.0, np.nan], np.nan),
+        (2.0, [np.inf, 0.0], np.nan),
+        (np.inf, [np.nan, 0.0], np.inf),
+    ],
+)
+def test_total_tells_of_a_gradient_that_is_not_finite(
+    total, gradient, expected
+):
+    terms = LossTerms(tf.constant(total), {}, {})
+    checked = terms.checked(tf.constant(gradient))
+    np.testing.assert_equal(float(checked.total), expected)
