@@ -4,7 +4,6 @@ What they name is put where it is named, so that later flags win.
 """
 
 import collections
-import difflib
 import os
 import re
 
@@ -16,6 +15,7 @@ from tfstyle.config.named_files import read_bytes
 from tfstyle.config.validation import ConfigError
 from tfstyle.config.values import FIELDS
 from tfstyle.config.values import parse_text
+from tfstyle.config.values import suggest_field
 from tfstyle.errors import one_line
 from tfstyle.system.paths import expand_path
 
@@ -109,9 +109,8 @@ def _check_value(argument: str) -> None:
     name, is_given, value = argument.lstrip("-").partition("=")
     is_known = name in FIELDS or name.removeprefix("no") in FIELDS
     if not is_known and name not in (*_OTHERS, *flagfile.RETIRED):
-        alike = difflib.get_close_matches(name[:80].lower(), FIELDS, 1)
-        hint = f" Did you mean: {alike[0]} ?" if alike else " See --help."
-        raise ConfigError(f"{one_line(name, 80)!r} is no flag.{hint}")
+        hint = suggest_field(name[:80].lower(), "See --help.")
+        raise ConfigError(f"{one_line(name, 80)!r} is no flag. {hint}")
     if is_given and name in FIELDS:
         parse_text(name, value)
 

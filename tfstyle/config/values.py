@@ -1,6 +1,7 @@
 """Values of the options from text and JSON: flags and manifests."""
 
 import dataclasses
+import difflib
 import re
 from typing import Any
 
@@ -23,6 +24,12 @@ _PARSERS = {
     tuple: flags.ListParser(),
 }
 """What absl reads the flags with."""
+
+
+def suggest_field(name: str, otherwise: str) -> str:
+    """Returns a question for the option of almost that name, if there is."""
+    alike = difflib.get_close_matches(name, FIELDS, 1)
+    return f"Did you mean: {alike[0]} ?" if alike else otherwise
 
 
 def describe_kind(name: str) -> str:

@@ -6,7 +6,6 @@ line, and is that picture's failure only.
 """
 
 import dataclasses
-import difflib
 import itertools
 import os
 import re
@@ -22,6 +21,7 @@ from tfstyle.config.validation import ConfigError
 from tfstyle.config.values import FIELDS
 from tfstyle.config.values import parse_json
 from tfstyle.config.values import parse_text
+from tfstyle.config.values import suggest_field
 from tfstyle.errors import one_line
 from tfstyle.experiment import tables
 from tfstyle.experiment.text_files import read_text
@@ -256,8 +256,7 @@ def _check_names(path: str, line: int, names: list[str]) -> None:
                 " flag beside --manifest."
             )
         if name not in FIELDS:
-            alike = difflib.get_close_matches(name, FIELDS, 1)
-            hint = f"Did you mean: {alike[0]} ?" if alike else "Leave it out."
+            hint = suggest_field(name, "Leave it out.")
             raise ConfigError(
                 f"{where} columns must be named as flags are. Received:"
                 f" {name!r:.80}. {hint}"
