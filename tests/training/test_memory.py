@@ -62,10 +62,11 @@ def peak(workdir, *flags):
     return int(number), done.stderr
 
 
-def test_need_grows_with_what_is_kept():
+def test_need_grows_with_what_is_kept(monkeypatch):
     assert needed(tile_size=512) < needed(tile_size=1024) < needed()
     assert needed(num_correction_pairs=5) < needed(num_correction_pairs=20)
     assert needed(optimizer="adam") < needed(num_correction_pairs=5)
+    monkeypatch.setattr(memory, "has_onednn", lambda: False)
     assert needed(convolution="winograd") < needed()
     # 40 images of L-BFGS' pairs, 201 MB each.
     pairs = needed(num_correction_pairs=21) - needed(num_correction_pairs=1)
@@ -97,7 +98,7 @@ def test_checkpoints_need_disk():
 def test_auto_takes_the_largest_tile_that_fits(free, side, tile_size):
     found = fit(side, free, optimizer="adam")
     assert found.tile_size == tile_size
-    assert found.convolution == ("direct" if tile_size else "winograd")
+    assert found.convolution == "winograd"
 
 
 @pytest.mark.parametrize(
@@ -114,16 +115,30 @@ def test_auto_keeps_fewer_pairs_if_no_tile_is_small_enough(free, pairs):
 def test_given_choices_are_kept():
     found = fit(4096, 1, tile_size=48, num_correction_pairs=100)
     assert (found.tile_size, found.num_correction_pairs) == (48, 100)
-    assert found.convolution == "direct"
-    assert fit(4096, 1, tile_size=0).convolution == "winograd"
+    assert found.convolution == "winograd"
+    assert fit(4096, 1, convolution="direct").convolution == "direct"
 
 
 def test_auto_cuts_no_frame_that_must_be_whole():
     found = fit(4096, 1, can_cut=False)
-    assert (found.tile_size, found.convolution) == (0, "winograd")
+    assert found.tile_size == 0
     assert memory.can_cut_frames(RunConfig())
-    assert not memory.can_cut_frames(RunConfig(convolution="winograd"))
     assert not memory.can_cut_frames(RunConfig(precision="mixed_float16"))
+
+
+def test_half_of_the_spare_memory_keeps_tiles(monkeypatch):
+    config = resolved(tile_size=512)
+    need = memory.estimate_memory(config, 4096, 4096)
+
+    def keep(free):
+        monkeypatch.setattr(memory, "free_for_run", lambda enough: free)
+        return memory.kept_pixels(config, 4096, 4096)
+
+    view = keep(0)
+    assert keep(need / memory.SHARE) == view
+    assert 512**2 < view < 672**2  # at most with two halos of 80 pixels
+    spare = 2 * 10 * view * memory.KEPT_ACTIVATIONS
+    assert keep((need + spare) / memory.SHARE) == pytest.approx(11 * view)
 
 
 def test_memory_of_a_run_is_the_free_memory_and_the_program_s(monkeypatch):

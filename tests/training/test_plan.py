@@ -145,7 +145,7 @@ def test_plan_cuts_what_the_free_memory_does_not_hold(monkeypatch):
     assert whole.num_correction_pairs == 20
     scarce(monkeypatch)
     cut = make_plan(Config(image_size=512), content, [style]).config
-    assert (cut.tile_size, cut.convolution) == (256, "direct")
+    assert (cut.tile_size, cut.convolution) == (256, "winograd")
     assert cut.num_correction_pairs == 3
 
 
@@ -153,7 +153,6 @@ def test_plan_cuts_what_the_free_memory_does_not_hold(monkeypatch):
     ("fields", "is_whole"),
     [
         ({}, True),
-        ({"convolution": "winograd"}, False),
         ({"precision": "mixed_float16"}, False),
     ],
 )

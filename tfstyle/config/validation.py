@@ -174,22 +174,21 @@ def check_combinations(config) -> None:
             f" Received: precision={config.precision}. Give"
             " convolution=direct."
         )
-    if config.tile_size not in (0, "auto"):
-        _check_cut_frames(config, f"tile_size={config.tile_size}")
-    if config.strategy in REPLICATED:
-        _check_cut_frames(config, f"strategy={config.strategy}")
-
-
-def _check_cut_frames(config, cause: str) -> None:
-    for name, value in (
-        ("convolution", "winograd"),
-        ("precision", "mixed_float16"),
+    is_replicated = config.strategy in REPLICATED
+    if config.convolution == "winograd" and is_replicated:
+        raise ConfigError(
+            "`convolution` winograd is for one device. Received:"
+            f" strategy={config.strategy}. Leave out one of them."
+        )
+    if config.precision == "mixed_float16" and (
+        is_replicated or config.tile_size not in (0, "auto")
     ):
-        if getattr(config, name) == value:
-            raise ConfigError(
-                f"`{name}` {str(value).lower()} needs the whole frame at once."
-                f" Received: {cause}, which cuts it. Leave out one of them."
-            )
+        cause = "strategy" if is_replicated else "tile_size"
+        raise ConfigError(
+            "`precision` mixed_float16 needs the whole frame at once."
+            f" Received: {cause}={getattr(config, cause)}, which cuts it. Leave"
+            " out one of them."
+        )
 
 
 def check_numbers(config) -> None:

@@ -156,7 +156,7 @@ class ReplicatedReader:
                 total = add_up_over_replicas(weigh_sums(sums, weight))
                 terms, by_image, by_sums = weigh(image, total, whole)
                 by_own = weigh_sums(by_sums, weight)
-                own = gradient_of_sums(tape, sums, view, by_own)
+                own = gradient_of_sums(view, sums, tape, by_own)
                 gradient = add_up_over_replicas(_place(own, tile, image))
                 if by_image is not None:  # the image's own losses'
                     gradient += by_image
@@ -267,7 +267,7 @@ class ReplicatedReader:
                 tape.watch(view)
                 sums = sum_tile(self.extractor, view, tile, part)
             by_own = weigh_sums(by_sums, weight)
-            return gradient_of_sums(tape, sums, view, by_own)
+            return gradient_of_sums(view, sums, tape, by_own)
 
         return self._run(run, image, tile, weight, part, by_sums)
 

@@ -6,9 +6,13 @@ are small, follows from them at once; a second pass takes it through the network
 to each tile's pixels. A tile is computed with a halo as wide as its positions
 see, so that it sees what the whole frame would show it; what it says of the
 halo's pixels is added to its neighbours' own.
+
+The first pass keeps the activations of as many tiles as memory allows, at least
+one; the second computes the others again. The result is the same, bit for bit.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -29,17 +33,37 @@ from tfstyle.objective.tiles import own_of_frame
 from tfstyle.objective.tiles import view_of
 
 
+class Reading(NamedTuple):
+    """A tile that went through the network, with its activations.
+
+    Attributes:
+        view: float32 `[1, h, w, 3]`, the tile with its halo.
+        sums: over the tile's own positions.
+        tape: holds the activations until the gradient is taken.
+    """
+
+    view: tf.Tensor
+    sums: LayerSums
+    tape: tf.GradientTape
+
+
 class TiledReader:
     """Takes images of any size through the network tile by tile.
 
     Args:
         extractor: of at least the layers that are asked for.
         tile_size: pixels.
+        kept_pixels: of tiles with their halos, whose activations the first
+            pass may keep for the second.
     """
 
-    def __init__(self, extractor: Extractor, tile_size: int):
+    def __init__(
+        self, extractor: Extractor, tile_size: int, kept_pixels: float = 0
+    ):
         self._extractor = extractor
         self._tile_size = tile_size
+        self._kept_pixels = kept_pixels
+        self._names = tuple(extractor.model.output_names)
 
     def features(
         self, image: tf.Tensor, names: Sequence[str]
@@ -51,8 +75,8 @@ class TiledReader:
             layer = BY_NAME[name]
             size = height // layer.stride, width // layer.stride
             found[name] = np.empty((1, *size, layer.channels), np.float32)
-        for tile in self._tiles(image, names):
-            parts = self._read(image, tile, tuple(names))
+        for tile in self._cut((height, width)):
+            parts = read_tile(self._extractor, image, tile, names)
             for name, part in parts.items():
                 own_of_frame(found[name], name, tile)[...] = part
         return {name: tf.constant(array) for name, array in found.items()}
@@ -65,7 +89,11 @@ class TiledReader:
     ) -> dict[str, list[GramSum]]:
         """Returns some layers' Gram sums of a whole image, one per mask."""
         targets = Targets({}, dict.fromkeys(names, ()), masks, {})
-        return self.sum_layers(image, targets).style
+        total = None
+        for tile in self._cut(image.shape[1:3]):
+            sums = self._sum_tile(view_of(image, tile), targets, tile)
+            total = _add(total, sums)
+        return total.style
 
     def make_objective(
         self,
@@ -77,62 +105,74 @@ class TiledReader:
 
         An image that is one tile is evaluated as a whole frame.
         """
-        if max(size) <= self._tile_size:
+        tiles = self._cut(size)
+        if len(tiles) == 1:
             return make_value_and_gradient(self._extractor, targets, options)
+        pixels = max(np.prod(tile[:, 3] - tile[:, 2]) for tile in tiles)
+        num_kept = max(1, int(min(self._kept_pixels / pixels, len(tiles))))
         weigh = make_terms_and_gradients(options)
+        gradient = tf.Variable(tf.zeros((1, *size, 3)))
 
         def evaluate(image: tf.Tensor) -> tuple[LossTerms, tf.Tensor]:
-            sums = self.sum_layers(image, targets)
-            terms, by_image, by_sums = weigh(image, sums, targets)
-            gradient = self.gradient(image, targets, by_sums)
-            if by_image is not None:  # the image's own losses'
-                gradient += by_image
-            return terms.checked(gradient), gradient
+            total, kept = None, []
+            for number, tile in enumerate(tiles):
+                reading = self._read(image, targets, tile)
+                total = _add(total, reading.sums)
+                if number >= len(tiles) - num_kept:
+                    kept.append(reading)
+                del reading  # and its activations
+            terms, by_image, by_sums = weigh(image, total, targets)
+            # The image's own losses have their own gradient.
+            gradient.assign(
+                tf.zeros_like(image) if by_image is None else by_image
+            )
+            for tile in reversed(tiles):
+                reading = (
+                    kept.pop() if kept else self._read(image, targets, tile)
+                )
+                place = view_of(gradient, tile)
+                place.assign(place + gradient_of_sums(*reading, by_sums))
+                del reading
+            found = tf.identity(gradient)
+            return terms.checked(found), found
 
         return evaluate
 
-    def sum_layers(self, image: tf.Tensor, targets: Targets) -> LayerSums:
-        """Adds up Gram sums and content losses over all tiles."""
-        names = (*targets.content, *targets.style)
-        total = None
-        for tile in self._tiles(image, names):
-            part = self._sum_tile(image, tile, targets)
-            total = part if total is None else _add(total, part)
-        return total
+    def _cut(self, size: tuple[int, int]) -> list[np.ndarray]:
+        return cut_frame(size, self._tile_size, self._names)
 
-    def gradient(
-        self, image: tf.Tensor, targets: Targets, by_sums: LayerSums
-    ) -> tf.Tensor:
-        """Takes the gradient by the sums to the pixels of the whole image."""
-        names = (*targets.content, *targets.style)
-        total = np.zeros(image.shape, np.float32)
-        for tile in self._tiles(image, names):
-            part = self._gradient_of_tile(image, tile, targets, by_sums)
-            place = view_of(total, tile.numpy())
-            place += part.numpy()
-        return tf.constant(total)
-
-    def _tiles(self, image: tf.Tensor, names: Sequence[str]):
-        """Returns tiles as int32 `[2, 4]`: of rows and columns, a span."""
-        tiles = cut_frame(image.shape[1:3], self._tile_size, names)
-        return map(tf.constant, tiles)
-
-    @tf.function(autograph=False)
-    def _read(self, image, tile, names):
-        return read_tile(self._extractor, image, tile, names)
-
-    @tf.function(autograph=False)
-    def _sum_tile(self, image, tile, targets):
-        parts = parts_of(targets, tile)
-        return sum_tile(self._extractor, view_of(image, tile), tile, parts)
-
-    @tf.function(autograph=False)
-    def _gradient_of_tile(self, image, tile, targets, by_sums):
-        view, parts = view_of(image, tile), parts_of(targets, tile)
+    def _read(
+        self, image: tf.Tensor, targets: Targets, tile: np.ndarray
+    ) -> Reading:
+        view = view_of(image, tile)
         with tf.GradientTape() as tape:
             tape.watch(view)
-            sums = sum_tile(self._extractor, view, tile, parts)
-        return gradient_of_sums(tape, sums, view, by_sums)
+            sums = self._sum_tile(view, targets, tile)
+        return Reading(view, sums, tape)
+
+    def _sum_tile(
+        self, view: tf.Tensor, targets: Targets, tile: np.ndarray
+    ) -> LayerSums:
+        """Runs `sum_tile` by the graph of all tiles with views of this size."""
+        parts = parts_of(targets, tile)._replace(
+            style=dict.fromkeys(targets.style, ()), content_energy={}
+        )
+        specs = tf.nest.map_structure(_of_any_size, parts)
+        run = self._extractor.graphs.get(
+            ("tile", view.shape, str(specs)),
+            lambda: tf.function(
+                lambda view, tile, parts: sum_tile(
+                    self._extractor, view, tile, parts
+                ),
+                autograph=False,
+                input_signature=[
+                    tf.TensorSpec(view.shape),
+                    tf.TensorSpec([2, 4], tf.int32),
+                    specs,
+                ],
+            ),
+        )
+        return run(view, tf.constant(tile), parts)
 
 
 def read_tile(
@@ -189,9 +229,9 @@ def sum_tile(
 
 
 def gradient_of_sums(
-    tape: tf.GradientTape,
-    sums: LayerSums,
     view: tf.Tensor,
+    sums: LayerSums,
+    tape: tf.GradientTape,
     by_sums: LayerSums,
 ) -> tf.Tensor:
     """Takes the gradient by the sums to the pixels of a view.
@@ -231,5 +271,11 @@ def make_terms_and_gradients(options: ObjectiveOptions):
     return weigh
 
 
-def _add(a: LayerSums, b: LayerSums) -> LayerSums:
-    return tf.nest.map_structure(tf.add, a, b)
+def _add(total: LayerSums | None, sums: LayerSums) -> LayerSums:
+    if total is None:
+        return sums
+    return tf.nest.map_structure(tf.add, total, sums)
+
+
+def _of_any_size(part: tf.Tensor) -> tf.TensorSpec:
+    return tf.TensorSpec([1, None, None, part.shape[-1]], part.dtype)

@@ -43,24 +43,25 @@ def halo_of(names: Sequence[str]) -> int:
 
 
 def cut(extent: int, tile_size: int, names: Sequence[str]) -> list[Span]:
-    """Cuts an axis into spans of a size.
+    """Cuts an axis into spans of about a size, as few as possible.
+
+    No span sees more than `tile_size` and a halo on either side; outer spans,
+    which have one on one side only, own that much more.
 
     Args:
         extent: of the axis, pixels.
-        tile_size: pixels, rounded up to a multiple of the deepest stride. A
-            rest of less than one position goes to the span before it.
+        tile_size: pixels, rounded up to a multiple of the deepest stride.
         names: of the layers that the tiles are to give.
     """
-    stride, halo = deepest(names).stride, halo_of(names)
-    size = -(-tile_size // stride) * stride
-    starts = list(range(0, max(extent - stride, 0) + 1, size))
-    return _widen(starts, extent, halo)
+    stride = deepest(names).stride
+    positions, of_tile = extent // stride, -(-tile_size // stride)
+    return _cut_evenly(extent, max(1, -(-positions // of_tile)), names)
 
 
 def cut_frame(
     size: tuple[int, int], tile_size: int, names: Sequence[str]
 ) -> list[np.ndarray]:
-    """Cuts a frame into tiles of a size.
+    """Cuts a frame into tiles of about a size.
 
     Returns:
         int32 `[2, 4]` each: of its rows and its columns, the fields of a span.
@@ -106,16 +107,31 @@ def _cut_evenly(extent: int, number: int, names: Sequence[str]) -> list[Span]:
     if any(b <= a for a, b in itertools.pairwise(bounds)):
         bounds = [0, *even, positions]
     starts = [stride * bound for bound in bounds[:-1]]
-    return _widen(starts, extent, halo)
+    return _widen(starts, extent, halo, stride)
 
 
-def _widen(starts: list[int], extent: int, halo: int) -> list[Span]:
-    """Makes spans of their starts."""
+def _widen(
+    starts: list[int], extent: int, halo: int, stride: int
+) -> list[Span]:
+    """Makes spans of their starts, whose views are alike.
+
+    All see as much as the one that must see most, so that one graph serves
+    them; those that see the end of the axis also see its rest of less than a
+    position.
+    """
     ends = [*starts[1:], extent]
-    return [
-        Span(start, end, max(0, start - halo), min(extent, end + halo))
+    views = [
+        (max(0, start - halo), min(extent, end + halo))
         for start, end in zip(starts, ends, strict=True)
     ]
+    width = max((right - left) // stride for left, right in views) * stride
+    last = extent // stride * stride - width
+    spans = []
+    for start, end, (left, right) in zip(starts, ends, views, strict=True):
+        left = min(left, max(0, last))
+        right = extent if right == extent else left + width
+        spans.append(Span(start, end, left, right))
+    return spans
 
 
 def _cross(rows: list[Span], columns: list[Span]) -> list[np.ndarray]:

@@ -10,7 +10,7 @@ import math
 from tfstyle.config.config import Config
 from tfstyle.config.run_config import RunConfig
 from tfstyle.network.layers import BY_NAME
-from tfstyle.objective.tiles import halo_of
+from tfstyle.objective.tiles import cut_frame
 from tfstyle.objective.tiles import share_frame
 from tfstyle.system.memory import free_memory
 from tfstyle.system.memory import used_memory
@@ -26,6 +26,8 @@ ACTIVATIONS = {"direct": 3500, "winograd": 2600}
 """Bytes a pixel that an evaluation needs at once."""
 ACTIVATIONS_OF_ONEDNN = 1850
 """The same of direct convolutions by oneDNN."""
+KEPT_ACTIVATIONS = 1800
+"""Bytes a pixel of a tile that is kept from the first pass to the second."""
 IMAGE = 12
 """Bytes a pixel of an image in float32."""
 WORK_IMAGES = 6
@@ -57,9 +59,8 @@ def estimate_memory(
         math.prod((tile[:, 3] - tile[:, 2]).tolist())
         for tile in share_frame((height, width), num_replicas, layers)
     )
-    if config.tile_size and max(height, width) > config.tile_size:
-        side = config.tile_size + 2 * halo_of(layers)
-        at_once = min(at_once, min(side, height) * min(side, width))
+    if config.tile_size:
+        at_once = min(at_once, _view_pixels(config, height, width))
     is_winograd = config.convolution == "winograd"
     memory = PROGRAM + TRANSFORMED_WEIGHTS * is_winograd
     activations = ACTIVATIONS[config.convolution]
@@ -145,23 +146,38 @@ def fit_to_memory(
 
 
 def can_cut_frames(config: Config) -> bool:
-    """Returns whether a config's frames may be cut into tiles.
-
-    Args:
-        config: one whose `convolution` is still `auto` if it was not given.
-    """
-    is_winograd = config.convolution == "winograd"
-    return not is_winograd and config.precision != "mixed_float16"
+    """Returns whether a config's frames may be cut into tiles."""
+    return config.precision != "mixed_float16"
 
 
 def tile_changes(config: Config) -> list[dict[str, object]]:
     """Returns changes of fields that make tiles, largest tiles first."""
-    if config.precision == "mixed_float16":
+    if not can_cut_frames(config):
         return []
-    return [
-        {"tile_size": tile_size, "convolution": "direct"}
-        for tile_size in TILE_SIZES
-    ]
+    return [{"tile_size": tile_size} for tile_size in TILE_SIZES]
+
+
+def kept_pixels(config: Config, height: int, width: int) -> float:
+    """Returns the pixels of tiles whose activations may be kept in memory.
+
+    They take half of what a run leaves of the free memory: it may not be alone.
+
+    Args:
+        config: a resolved one, with a tile size.
+        height: of the output, pixels.
+        width: likewise.
+    """
+    need = estimate_memory(config, height, width)
+    spare = (SHARE * free_for_run(need / SHARE) - need) / 2
+    one = _view_pixels(config, *frame_of(height, width, config).size)
+    return one + max(0, spare) / KEPT_ACTIVATIONS  # one is in the estimate
+
+
+def _view_pixels(config: Config, height: int, width: int) -> int:
+    """Returns the pixels of the largest tile with its halo."""
+    layers = (*config.content_layers, *config.style_layers)
+    tiles = cut_frame((height, width), config.tile_size, layers)
+    return max(math.prod((tile[:, 3] - tile[:, 2]).tolist()) for tile in tiles)
 
 
 def free_for_run(enough: float, *, with_swap: bool = False) -> float:

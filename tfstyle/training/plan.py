@@ -170,11 +170,8 @@ def resolve_for_machine(config: Config) -> Config:
             "`convolution` is winograd, which is for the CPU, but a GPU runs."
             " Give convolution=direct, or hide it: CUDA_VISIBLE_DEVICES=''."
         )
-    is_cut = (
-        config.tile_size not in (0, "auto")
-        or config.strategy in validation.REPLICATED
-    )
-    is_direct = is_gpu or config.precision != "float32" or is_cut
+    is_replicated = config.strategy in validation.REPLICATED
+    is_direct = is_gpu or config.precision != "float32" or is_replicated
     choices = {
         "convolution": "direct" if is_direct else "winograd",
         "jit_compile": "true" if is_gpu else "false",

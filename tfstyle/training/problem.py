@@ -28,7 +28,9 @@ from tfstyle.objective.tiled_objective import TiledReader
 from tfstyle.system.loop_progress import LoopProgress
 from tfstyle.training.frames import deepest_layer
 from tfstyle.training.frames import style_size
+from tfstyle.training.memory import kept_pixels
 from tfstyle.training.plan import Plan
+from tfstyle.training.plan import has_gpu
 
 
 class Problem:
@@ -80,7 +82,9 @@ class Problem:
             content_masks, [seen] * max(1, len(content_masks))
         )
         self._style_masks = _join_masks(style_masks, seen_styles)
-        self._reader = make_reader(extractor, config, replicas, extra_losses)
+        self._reader = make_reader(
+            extractor, config, self.frames[-1], replicas, extra_losses
+        )
 
     def content(self, level: int) -> np.ndarray | None:
         """Returns a level's content, uint8 `[H, W, 3]`, RGB, or None.
@@ -134,6 +138,7 @@ class Problem:
 def make_reader(
     extractor: Extractor,
     config: Config,
+    frame: Frame,
     replicas: Replicas | None = None,
     extra_losses: ExtraLosses | None = None,
 ) -> Reader:
@@ -142,6 +147,7 @@ def make_reader(
     Args:
         extractor: of the config's layers.
         config: gives the `tile_size`, which is resolved.
+        frame: of the finest level.
         replicas: that share the work, or None.
         extra_losses: terms of one's own, by name.
 
@@ -156,7 +162,11 @@ def make_reader(
     if replicas is not None:
         return ReplicatedReader(extractor, replicas, config.tile_size)
     if config.tile_size:
-        return TiledReader(extractor, config.tile_size)
+        # The memory of a GPU is not the machine's.
+        kept = (
+            0 if has_gpu() else kept_pixels(config, frame.height, frame.width)
+        )
+        return TiledReader(extractor, config.tile_size, kept)
     return WholeFrameReader(extractor, extra_losses)
 
 
