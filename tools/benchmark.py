@@ -106,13 +106,13 @@ _AGAINST_SIZE = flags.DEFINE_integer(
     "against_size", 512, "edge in pixels in child processes that evaluate"
 )
 _PAIRS = flags.DEFINE_integer(
-    "pairs", 7, "such processes of each program, by turns", 1
+    "pairs", 7, "processes of each program that evaluate", 1
 )
 _PICTURE_SIZE = flags.DEFINE_integer(
     "picture_size", 256, "long edge in pixels of whole pictures", 16
 )
 _PICTURE_PAIRS = flags.DEFINE_integer(
-    "picture_pairs", 2, "whole pictures of each program, by turns", 0
+    "picture_pairs", 2, "whole pictures by each program", 0
 )
 _STYLE_TRANSFER_PYTORCH = flags.DEFINE_string(
     "style_transfer_pytorch",

@@ -400,6 +400,9 @@ def median(rows: list[dict[str, Any]]) -> dict[str, Any]:
 def format_markdown(result: dict[str, Any]) -> str:
     """Formats the README's table: programs below each other, times beside.
 
+    Our evaluations are those of the rounds in one process, the peers' those of
+    processes by turns with ours; `processes` has the ratios.
+
     Args:
         result: `machine`, `evaluations` and `processes`, and `peers` and
             `pictures` if there are any, as benchmark.py prints them as JSON.
