@@ -2,16 +2,27 @@
 
     python tools/benchmark.py
     python tools/benchmark.py --json --against=pastiche > benchmark.json
+    python tools/benchmark.py --against=pastiche,style-transfer-pytorch
     python tools/benchmark.py --winograd_table
+
+It prints tables of all that is measured and at last the README's, in Markdown;
+with --json one object with the same tables. Other programs, `peers`, are in
+benchmark_peers.py.
 
 Machines are noisy: what is compared is measured by turns, and medians are
 reported. `others_cores` tells how many cores other work used meanwhile; it must
 be near 0, as it slows some programs more than others. First, while this process
 is small, come children, whose peak memory is at least what it has then:
 
-- processes that evaluate the objective once to warm up and three times more;
-  with --against, one of another program with each, on the same pixels, layers,
-  pooling and number of threads. Ratios and differences are ours to theirs.
+- processes that evaluate the objective once to warm up and three times more,
+  ours with each convolution; with --against, each peer on the same pixels,
+  layers, pooling and number of threads, but with the peer's own losses.
+  `ratio` is to the first program's time.
+- with --against, whole runs: the seconds from a process's start to its end,
+  when the picture is there, ours with all defaults, each peer with its own.
+  Only the size is given, the long edge of the picture. With the default flags
+  and two peers this takes over an hour on 2 cores; --picture_pairs=0 leaves it
+  out.
 - the program itself, for one step at 256 px: the time from its start until its
   metrics.jsonl shows step 1. The first of these is not counted.
 
@@ -36,10 +47,12 @@ their gradient by the input and in both ways, in frames of square pictures of
 """
 
 import functools
+import importlib.metadata
 import itertools
 import json
 import os
 import pathlib
+import platform
 import statistics
 import subprocess
 import sys
@@ -49,7 +62,21 @@ import time
 import numpy as np
 from absl import app
 from absl import flags
+from benchmark_peers import BOUND
+from benchmark_peers import OURS
+from benchmark_peers import PEERS
+from benchmark_peers import OtherWork
+from benchmark_peers import PeerError
+from benchmark_peers import check_names
+from benchmark_peers import format_markdown
+from benchmark_peers import install
+from benchmark_peers import measure_by_turns
+from benchmark_peers import median
+from benchmark_peers import run_evaluations
+from benchmark_peers import run_picture
+from benchmark_peers import say
 
+import tfstyle
 from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
 from tfstyle.images import files as image_files
@@ -74,18 +101,29 @@ _LBFGS_SIZE = flags.DEFINE_integer("lbfgs_size", 512, "edge in pixels")
 _NUM_CORRECTION_PAIRS = flags.DEFINE_integer(
     "num_correction_pairs", 20, "memory of L-BFGS", 1
 )
-_AGAINST = flags.DEFINE_enum("against", None, ["pastiche"], "another program")
+_AGAINST = flags.DEFINE_list("against", [], f"other programs: {[*PEERS]}")
 _AGAINST_SIZE = flags.DEFINE_integer(
     "against_size", 512, "edge in pixels in child processes that evaluate"
 )
 _PAIRS = flags.DEFINE_integer(
-    "pairs", 7, "such processes of each kind; with --against, pairs", 1
+    "pairs", 7, "processes of each program that evaluate", 1
 )
-_VENV = flags.DEFINE_string(
-    "venv",
+_PICTURE_SIZE = flags.DEFINE_integer(
+    "picture_size", 256, "long edge in pixels of whole pictures", 16
+)
+_PICTURE_PAIRS = flags.DEFINE_integer(
+    "picture_pairs", 2, "whole pictures by each program", 0
+)
+_STYLE_TRANSFER_PYTORCH = flags.DEFINE_string(
+    "style_transfer_pytorch",
     None,
-    "folder of the other program's virtual environment, made if need be;"
-    " default: tfstyle-benchmark-pastiche in the user's cache",
+    "folder with the code of style-transfer-pytorch; default: from its address",
+)
+_VENVS = flags.DEFINE_string(
+    "venvs",
+    None,
+    "folder of the other programs' virtual environments, tfstyle-benchmark-NAME"
+    " each, made if need be; default: the user's cache",
 )
 _JSON = flags.DEFINE_bool("json", False, "print a JSON object, not tables")
 _WINOGRAD_TABLE = flags.DEFINE_bool(
@@ -94,7 +132,13 @@ _WINOGRAD_TABLE = flags.DEFINE_bool(
 _CHILD = flags.DEFINE_string("child", None, "how the tool calls itself")
 
 OPTIMIZERS = ("adam", "lbfgs")
-ERRORS = (ConfigError, SetupError, WeightsError, image_files.ImageError)
+ERRORS = (
+    ConfigError,
+    PeerError,
+    SetupError,
+    WeightsError,
+    image_files.ImageError,
+)
 MATRIX_SIDES = (2048, 4096)
 FIRST_STEP_SIZE = 256  # pixels
 CHILD_EVALUATIONS = 3
@@ -102,32 +146,6 @@ TINY_SIZE = 32  # pixels
 TINY_STEPS = 100
 WORTHWHILE = 1.05
 """Channels for which Winograd's algorithm is never so much faster are left."""
-REQUIREMENTS = ("pastiche==1.6.0", "torch==2.13.0")
-PEER_VERSIONS = """
-import importlib.metadata, pastiche.pastiche, torch
-print("pastiche", importlib.metadata.version("pastiche"), end=", ")
-print("torch", torch.__version__)
-"""
-PEER_CHILD = """
-import json, sys, time, torch
-from pastiche.pastiche import PasticheArtist
-content, style = sys.argv[1:3]
-side, num_threads, num_evaluations = map(int, sys.argv[3:])
-torch.set_num_threads(num_threads)
-artist = PasticheArtist(
-    content, [style], pooling="avg", random_init=True, device="cpu",
-    size=(side, side), style_size=(side, side),
-)
-seconds = []
-for _ in range(num_evaluations):
-    start = time.perf_counter()
-    artist.pastiche.grad = None
-    loss = artist._calc_loss()
-    loss.backward()
-    loss.item()
-    seconds.append(time.perf_counter() - start)
-print(json.dumps(seconds))
-"""
 
 
 def main(argv):
@@ -145,18 +163,21 @@ def main(argv):
         _print_table(title.replace("_", " "), rows)
     if _WINOGRAD_TABLE.value:
         _print_fewest_positions(result["winograd"])
+    else:
+        print(f"\n{format_markdown(result)}")
 
 
 def _measure() -> dict[str, list[dict]]:
     """Returns the rows of every table by title."""
     for convolution in _CONVOLUTIONS.value:
         Config(convolution=convolution)  # raises what is wrong with it
-    others, result = _OtherWork(), {}
+    peers = check_names(_AGAINST.value)
+    others, result = OtherWork(), {}
     if not _WINOGRAD_TABLE.value:
-        with tempfile.TemporaryDirectory() as folder:
-            result |= _measure_children(folder)
+        result |= _measure_children(peers)
         result["first_steps"] = _measure_first_steps()
     machine = {"cpu": _cpu_model(), "device": _start_tensorflow()}
+    machine |= _describe_software()
     if _WINOGRAD_TABLE.value:
         result["winograd"] = _measure_winograd()
     else:
@@ -193,14 +214,23 @@ def _start_tensorflow() -> str:
     return tensorflow_setup.use_devices()
 
 
+def _describe_software() -> dict:
+    """Returns versions, and which convolution runs by default."""
+    from tfstyle.training.plan import resolve_for_machine
+
+    return {
+        "num_cores": len(os.sched_getaffinity(0)),
+        "python": platform.python_version(),
+        "tfstyle": tfstyle.__version__,
+        "tensorflow": importlib.metadata.version("tensorflow"),
+        "default_convolution": resolve_for_machine(Config()).convolution,
+    }
+
+
 def _cpu_model() -> str:
     with open("/proc/cpuinfo", encoding="utf-8") as file:
         names = [line for line in file if line.startswith("model name")]
     return names[0].split(":", 1)[1].strip() if names else "unknown"
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def _time(call) -> float:
@@ -210,90 +240,94 @@ def _time(call) -> float:
     return time.perf_counter() - start
 
 
-class _OtherWork:
-    """Measures how busy other programs keep the machine.
-
-    No child of this process may be running when it is made or read.
-    """
-
-    def __init__(self):
-        self._start = self._read()
-
-    def cores(self) -> float:
-        """Returns how many cores others have used since this was made."""
-        seconds, now = zip(self._start, self._read(), strict=True)
-        return (now[1] - now[0]) / (seconds[1] - seconds[0])
-
-    def _read(self) -> tuple[float, float]:
-        """Returns the time and the CPU time of others, seconds."""
-        with open("/proc/stat", encoding="utf-8") as file:
-            ticks = [int(number) for number in file.readline().split()[1:9]]
-        idle = ticks[3] + ticks[4]
-        busy = (sum(ticks) - idle) / os.sysconf("SC_CLK_TCK")
-        return time.perf_counter(), busy - sum(os.times()[:4])
-
-
-def _median(rows: list[dict]) -> dict:
-    """Returns one row, of the medians of what is a float."""
-    return {
-        name: statistics.median(row[name] for row in rows)
-        if isinstance(value, float)
-        else value
-        for name, value in rows[0].items()
-    }
-
-
 def _read_square(path: str, side: int) -> np.ndarray:
     """Reads uint8 `[side, side, 3]`, RGB."""
     return resize(image_files.read_image(path).pixels, side, side)
 
 
-def _measure_children(folder: str) -> dict[str, list[dict]]:
-    """Runs processes that evaluate: ours, and the peer's by turns.
+def _measure_children(peers: list[str]) -> dict[str, list[dict]]:
+    """Runs processes, ours and the peers': evaluations, then whole pictures."""
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    checkouts = {"style-transfer-pytorch": _STYLE_TRANSFER_PYTORCH.value}
+    pythons, result = {}, {}
+    for name in peers:
+        pythons[name], row = install(
+            name, _VENVS.value or home, checkouts.get(name)
+        )
+        result.setdefault("peers", []).append(row)
+    with tempfile.TemporaryDirectory() as folder:
+        result |= _measure_processes(pythons, folder)
+    if peers and _PICTURE_PAIRS.value:
+        result |= _measure_pictures(pythons)
+    return result
+
+
+def _measure_processes(
+    pythons: dict[str, list[str]], folder: str
+) -> dict[str, list[dict]]:
+    """Measures evaluations of square pictures in processes of their own.
 
     Args:
+        pythons: commands that run Python, by the peer that is installed there.
         folder: an empty one, for the images.
     """
-    side, result, peer, pairs = _AGAINST_SIZE.value, {}, None, []
+    side = _AGAINST_SIZE.value
     paths = [f"{folder}/content.png", f"{folder}/style.png"]
     for path, flag in zip(paths, (_CONTENT, _STYLE), strict=True):
         write_image(path, _read_square(flag.value, side))
     ours = [sys.executable, os.path.abspath(__file__), f"--against_size={side}"]
     ours += [f"--content={paths[0]}", f"--style={paths[1]}"]
-    if _AGAINST.value:
-        peer, result["peer"] = _make_peer()
-        num_threads = len(os.sched_getaffinity(0))
-        peer += [PEER_CHILD, *paths]
-        peer += map(str, (side, num_threads, 1 + CHILD_EVALUATIONS))
-    for number in range(_PAIRS.value):
-        for convolution in _CONVOLUTIONS.value:
-            _say(f"processes {number + 1}/{_PAIRS.value}, {convolution}")
-            command = [*ours, f"--child={convolution}"]
-            row = {"image_size": side, "convolution": convolution}
-            pairs.append(row | _run_pair(command, peer, number % 2 == 1))
-    if peer is not None:
-        result["pairs"] = pairs
-    result["processes"] = [
-        _median([row for row in pairs if row["convolution"] == convolution])
-        for convolution in _CONVOLUTIONS.value
-    ]
-    return result
+    commands = {
+        name: [*ours, f"--child={name}"] for name in _CONVOLUTIONS.value
+    }
+    numbers = (side, len(os.sched_getaffinity(0)), 1 + CHILD_EVALUATIONS)
+    for name, python in pythons.items():
+        script = [*python, "-c", PEERS[name].evaluation]
+        commands[name] = [*script, *paths, *map(str, numbers)]
+    calls = {
+        name: functools.partial(run_evaluations, command)
+        for name, command in commands.items()
+    }
+    rounds, medians = measure_by_turns(calls, _PAIRS.value)
+    size = {"image_size": side}
+    return {
+        "process_rounds": [size | row for row in rounds],
+        "processes": [size | row for row in medians],
+    }
 
 
-def _run_pair(
-    ours: list[str], peer: list[str] | None, is_peer_first: bool
-) -> dict[str, float]:
-    """Runs our process, and the peer's if there is one, and compares them."""
-    others, row = _OtherWork(), {}
-    if peer is not None and is_peer_first:
-        row["peer_seconds"], row["peer_peak_mib"] = _spawn(peer)
-    row["seconds"], row["peak_mib"] = _spawn(ours)
-    if peer is not None and not is_peer_first:
-        row["peer_seconds"], row["peer_peak_mib"] = _spawn(peer)
-    if peer is not None:
-        row["ratio"] = row["seconds"] / row["peer_seconds"]
-        row["extra_mib"] = row["peak_mib"] - row["peer_peak_mib"]
-    return row | {"others_cores": others.cores()}
+def _measure_pictures(pythons: dict[str, list[str]]) -> dict[str, list[dict]]:
+    """Measures whole runs with every program's defaults."""
+    content, style = map(os.path.abspath, (_CONTENT.value, _STYLE.value))
+    size = {"image_size": _PICTURE_SIZE.value}
+
+    def make_our_command(folder):
+        return [
+            *(sys.executable, "-m", "tfstyle.main"),
+            *(f"--content_image={content}", f"--style_images={style}"),
+            *(f"--workdir={folder}", f"--image_size={_PICTURE_SIZE.value}"),
+        ]
+
+    def make_command(name, folder):
+        values = {"content": content, "style": style}
+        values |= {"output": f"{folder}/output.png"}
+        values |= {"size": _PICTURE_SIZE.value}
+        line = [text.format_map(values) for text in PEERS[name].picture]
+        return [*pythons[name], "-m", *line]
+
+    makers = {OURS: make_our_command}
+    makers |= {name: functools.partial(make_command, name) for name in pythons}
+    calls = {
+        name: functools.partial(
+            run_picture, maker, is_started_there=name != OURS
+        )
+        for name, maker in makers.items()
+    }
+    rounds, medians = measure_by_turns(calls, _PICTURE_PAIRS.value)
+    return {
+        "picture_rounds": [size | row for row in rounds],
+        "pictures": [size | row for row in medians],
+    }
 
 
 def _evaluate_as_child() -> list[float]:
@@ -304,51 +338,10 @@ def _evaluate_as_child() -> list[float]:
     return [_time(evaluate) for _ in range(1 + CHILD_EVALUATIONS)]
 
 
-def _spawn(command: list[str]) -> tuple[float, float]:
-    """Runs a process that prints the seconds of its evaluations.
-
-    Returns:
-        Their median without the first, and the process's peak memory, MiB.
-    """
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    with process.stdout:
-        output = process.stdout.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:  # a positive one has told why
-        sys.exit(max(process.returncode, 0) or f"A child got {status=}.")
-    return statistics.median(json.loads(output)[1:]), usage.ru_maxrss / 1024
-
-
-def _make_peer() -> tuple[list[str], list[dict]]:
-    """Makes the peer's virtual environment if it is not there.
-
-    Which build of torch is installed, pip's settings decide.
-
-    Returns:
-        The start of a command that runs a script in it, and a row.
-    """
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    default = os.path.join(home, "tfstyle-benchmark-pastiche")
-    folder = os.path.abspath(_VENV.value or default)
-    python = [f"{folder}/bin/python", "-I", "-W", "ignore", "-c"]
-    ask = functools.partial(
-        subprocess.run, [*python, PEER_VERSIONS], capture_output=True, text=True
-    )
-    if not os.path.exists(python[0]) or ask().returncode:
-        _say(f"Installing {' and '.join(REQUIREMENTS)} in {folder}")
-        venv = [sys.executable, "-m", "venv", folder]
-        pip = [python[0], "-m", "pip", "install", *REQUIREMENTS]
-        for command in (venv, pip):
-            if subprocess.run(command, stdout=sys.stderr).returncode:
-                sys.exit(f"error: {folder!r} cannot be made. Name another.")
-    return python, [{"versions": ask(check=True).stdout.strip()}]
-
-
 def _measure_first_steps() -> list[dict]:
     rows = []
     for convolution in _CONVOLUTIONS.value:
-        _say(f"first steps, {convolution}")
+        say(f"first steps, {convolution}")
         repeats = range(1 + _REPEATS.value)
         seconds = [_time_first_step(convolution) for _ in repeats]
         row = {"image_size": FIRST_STEP_SIZE, "convolution": convolution}
@@ -390,12 +383,12 @@ def _measure_rounds() -> dict[str, list[dict]]:
         evaluations |= _make_evaluations(convolution, sizes)
     rounds = []
     for number in range(_REPEATS.value + 1):
-        _say(f"round {number}/{_REPEATS.value}")
+        say(f"round {number}/{_REPEATS.value}")
         rounds.append(_measure_round(products, step, tiny, evaluations))
     tables = {}
     for title in rounds[0]:
         rows = zip(*(each[title] for each in rounds[1:]), strict=True)
-        tables[title] = [_median(row) for row in rows]
+        tables[title] = [median(row) for row in rows]
     return tables
 
 
@@ -426,7 +419,7 @@ def _measure_round(products, step, tiny, evaluations) -> dict[str, list[dict]]:
         setting = {"image_size": size, "convolution": convolution}
         row = setting | {"gflop": count_flop(size, Config()) / 1e9}
         row["seconds"] = seconds = _time(evaluate)
-        row["share_of_bound"] = row["gflop"] / rate / seconds
+        row[BOUND] = row["gflop"] / rate / seconds
         tables["evaluations"].append(row)
         if size == _LBFGS_SIZE.value:
             row = setting | {
@@ -604,7 +597,7 @@ def _measure_winograd() -> list[dict]:
     for channels, filters, side in sorted(frames):
         if channels < 64:
             continue
-        _say(f"{channels} to {filters} channels, {side}x{side}")
+        say(f"{channels} to {filters} channels, {side}x{side}")
         direct, winograd = _make_convolutions(channels, filters, side)
         repeats = []
         for _ in range(_REPEATS.value):
@@ -613,7 +606,7 @@ def _measure_winograd() -> list[dict]:
             row["winograd_seconds"] = _time(winograd)
             row["gain"] = row["direct_seconds"] / row["winograd_seconds"]
             repeats.append(row)
-        rows.append(_median(repeats))
+        rows.append(median(repeats))
     return rows
 
 

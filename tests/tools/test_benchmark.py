@@ -9,20 +9,40 @@ import pytest
 from tests import ROOT
 
 
-@pytest.mark.slow
-@pytest.mark.weights
-def test_child_tells_the_seconds_of_its_evaluations():
-    done = subprocess.run(
-        [
-            *(sys.executable, "tools/benchmark.py"),
-            *("--child=direct", "--against_size=32"),
-        ],
+def benchmark(*arguments):
+    return subprocess.run(
+        [sys.executable, "tools/benchmark.py", *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=300,
     )
+
+
+@pytest.mark.slow
+@pytest.mark.weights
+def test_child_tells_the_seconds_of_its_evaluations():
+    done = benchmark("--child=direct", "--against_size=32")
     assert done.returncode == 0, done.stderr
     seconds = json.loads(done.stdout)
     assert len(seconds) == 4
     assert min(seconds) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--against=pastiche,neural-style"],
+        [
+            "--against=style-transfer-pytorch",
+            "--style_transfer_pytorch=tests",
+        ],
+    ],
+)
+def test_wrong_peers_are_told_in_one_line(arguments):
+    done = benchmark(*arguments)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: --")
+    assert done.stdout == ""
