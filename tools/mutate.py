@@ -94,8 +94,8 @@ MUTATIONS = {
     ),
     "negative_curvature": Mutation(
         "training/optimizers/lbfgs.py",
-        "if not slope_rise > -start_slope * epsilon:",
-        "if slope_rise == 0:",
+        "if measured.slope_rise > -measured.start_slope * epsilon:",
+        "if measured.slope_rise != 0:",
         "training/optimizers/test_lbfgs.py",
     ),
     "ring_order": Mutation(

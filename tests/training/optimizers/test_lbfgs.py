@@ -1,5 +1,6 @@
 """L-BFGS on known problems, beside SciPy's L-BFGS-B."""
 
+import json
 import types
 
 import numpy as np
@@ -8,6 +9,7 @@ import scipy.optimize
 import tensorflow as tf
 
 from tfstyle.training.optimizers.lbfgs import LBFGS
+from tfstyle.training.state import State
 
 SOLVED = 1e-10  # value; both problems have their minimum at 0
 
@@ -192,7 +194,7 @@ def test_ring_keeps_the_newest_pairs():
         optimizer.update_step()
         positions.append(optimizer._image.numpy())
     deltas = np.diff(positions, axis=0)
-    ring = [row.numpy() for row in optimizer._position_deltas]
+    ring = optimizer._ring.numpy()
     for age in range(3):
         row = (optimizer._next_row - 1 - age) % 3
         np.testing.assert_allclose(ring[row], deltas[-1 - age], rtol=1e-9)
@@ -210,13 +212,47 @@ def test_direction_equals_the_dense_inverse_hessian(num_steps):
     assert optimizer._num_pairs == min(num_steps, 4)
     for age in reversed(range(optimizer._num_pairs)):
         row = (optimizer._next_row - 1 - age) % 4
-        s = optimizer._position_deltas[row].numpy()
-        y = optimizer._gradient_deltas[row].numpy()
+        s, y = optimizer._ring[row].numpy(), optimizer._ring[4 + row].numpy()
         left = np.eye(size) - np.outer(s, y) / (y @ s)
         inverse = left @ inverse @ left.T + np.outer(s, s) / (y @ s)
-    direction = optimizer._apply_inverse_hessian()
+    direction, _ = optimizer._descend(tf.constant(1.0, tf.float64))
     vector = optimizer.gradient.numpy()
     np.testing.assert_allclose(direction, -inverse @ vector, rtol=1e-9)
+
+
+def make_float32_lbfgs(start):
+    x = tf.Variable(start, dtype=tf.float32)
+    function = differentiated(lambda x: rosenbrock(x) + tf.reduce_sum(x**4))
+    return x, LBFGS(x, function, 3)
+
+
+@pytest.mark.parametrize("num_steps", [0, 2, 7])
+def test_restored_lbfgs_goes_on_as_the_one_that_was_left_alone(num_steps):
+    x, straight = make_float32_lbfgs(np.linspace(-1, 1, 5))
+    straight.start()
+    for _ in range(num_steps):
+        straight.update_step()
+    state = straight.state()
+    arrays = {name: np.array(array) for name, array in state.arrays.items()}
+    numbers = json.loads(json.dumps(state.numbers))
+    y, restored = make_float32_lbfgs(x.numpy())
+    restored.start()
+    restored.restore(State(numbers, arrays))
+    for _ in range(5):
+        straight.update_step()
+        restored.update_step()
+        np.testing.assert_array_equal(y, x)
+
+
+def test_checkpoint_of_an_earlier_release_goes_on_without_pairs(caplog):
+    x, optimizer = make_float32_lbfgs(np.linspace(-1, 1, 5))
+    first = float(optimizer.start().total)
+    state = {"num_pairs": 2, "next_row": 2, "is_converged": 0, "scale": [1e-3]}
+    optimizer.restore(State(state | {"inverse_curvatures": [1, 1, 0]}, {}))
+    assert "without its correction pairs" in caplog.text
+    assert optimizer.state().numbers["num_pairs"] == 0
+    assert float(optimizer.update_step().total) < first
+    assert np.isfinite(x.numpy()).all()
 
 
 @pytest.mark.weights

@@ -5,8 +5,11 @@ from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from tfstyle.training.optimizers import lbfgs_steps
+from tfstyle.training.optimizers.lbfgs_products import Measured
+from tfstyle.training.optimizers.lbfgs_products import Products
 from tfstyle.training.optimizers.line_search import LineSearch
 from tfstyle.training.state import State
 
@@ -25,9 +28,10 @@ class LBFGS:
     """Moves an image by L-BFGS with a strong Wolfe line search.
 
     The inverse Hessian is applied by the two-loop recursion over a ring of
-    correction pairs, which begins with a multiple of the preconditioner. The
-    host reads one small vector an evaluation; all that has the image's size
-    stays on the device.
+    correction pairs, which begins with a multiple of the preconditioner. Both
+    loops need only products of vectors: the host has these, reads one small
+    vector an evaluation, and finds what each vector's part in the direction is.
+    All that has the image's size stays on the device.
 
     Args:
         image: floating-point variable of any shape, changed in place.
@@ -47,6 +51,7 @@ class LBFGS:
 
     References:
         Nocedal and Wright, Numerical Optimization, 2006, algorithm 7.4.
+        Chen, Wang and Zhou, Large-scale L-BFGS using MapReduce, 2014.
     """
 
     def __init__(
@@ -67,11 +72,10 @@ class LBFGS:
         self._precondition = precondition
         self._terms = None
         self.gradient = None
-        self._num_rows = num_correction_pairs
-        zeros = tf.zeros([tf.size(image)], image.dtype)
-        self._position_deltas = [zeros] * self._num_rows
-        self._gradient_deltas = [zeros] * self._num_rows
-        self._inverse_curvatures = [0.0] * self._num_rows
+        self._preconditioned_gradient = None
+        self._num_rows = rows = num_correction_pairs
+        self._ring = lbfgs_steps.make_ring(image, rows)
+        self._products = Products(rows)
         self._num_pairs = 0
         self._next_row = 0
         self._scale = 0.0  # of the inverse Hessian; 0: not known yet
@@ -79,6 +83,9 @@ class LBFGS:
     def start(self):
         """Evaluates the image as it is and returns its loss terms."""
         self._terms, self.gradient = self._evaluate(self._image.read_value())
+        self._preconditioned_gradient = lbfgs_steps.precondition(
+            self.gradient, self._precondition
+        )
         return self._terms
 
     def update_step(
@@ -118,9 +125,16 @@ class LBFGS:
             "next_row": self._next_row,
             "is_converged": int(self.is_converged),
             "scale": [self._scale],
-            "inverse_curvatures": self._inverse_curvatures,
+            **self._products.to_numbers(),
         }
-        return State(numbers, self._pairs())
+        ring = np.asarray(self._ring)  # on the CPU no copy
+        arrays = {
+            f"{name}_{row}": ring[place]
+            for row in self._newest_first()[: self._num_pairs]
+            for name, place in self._places(row).items()
+        }
+        arrays["preconditioned_gradient"] = self._preconditioned_gradient
+        return State(numbers, arrays)
 
     def restore(self, state: State) -> None:
         """Takes a state; the image must be the one it was taken with.
@@ -132,27 +146,29 @@ class LBFGS:
         self._next_row = state.integer("next_row", 0, self._num_rows - 1)
         self.is_converged = bool(state.integer("is_converged", 0, 1))
         (self._scale,) = state.reals("scale", 1)
-        self._inverse_curvatures = state.reals(
-            "inverse_curvatures", self._num_rows
+        if "inverse_curvatures" in state.numbers:
+            logging.warning(
+                "warning: an earlier release wrote the checkpoint: L-BFGS goes"
+                " on from its image without its correction pairs."
+            )
+            self._num_pairs = 0
+            return
+        self._products.restore(state)
+        self._preconditioned_gradient = tf.constant(
+            state.array("preconditioned_gradient", tuple(self._image.shape))
         )
         for row in self._newest_first()[: self._num_pairs]:
-            for name, deltas in self._deltas().items():
-                shape = tuple(deltas[row].shape)
-                deltas[row] = tf.constant(state.array(f"{name}_{row}", shape))
+            for name, place in self._places(row).items():
+                delta = state.array(
+                    f"{name}_{row}", tuple(self._ring.shape[1:])
+                )
+                lbfgs_steps.write_rows(self._ring, [place], delta[np.newaxis])
 
-    def _deltas(self) -> dict[str, list[tf.Tensor]]:
-        """Returns both halves of the ring by name."""
+    def _places(self, row: int) -> dict[str, int]:
+        """Returns where the halves of a pair are in the ring, by name."""
         return {
-            "position_delta": self._position_deltas,
-            "gradient_delta": self._gradient_deltas,
-        }
-
-    def _pairs(self) -> dict[str, tf.Tensor]:
-        """Returns the rows of the ring that hold something, by name."""
-        return {
-            f"{name}_{row}": deltas[row]
-            for row in self._newest_first()[: self._num_pairs]
-            for name, deltas in self._deltas().items()
+            "position_delta": row,
+            "preconditioned_gradient_delta": self._num_rows + row,
         }
 
     def _newest_first(self) -> list[int]:
@@ -171,102 +187,85 @@ class LBFGS:
 
         Returns None, and leaves all as it was, if it was stopped.
         """
-        if self._scale:
-            direction = self._apply_inverse_hessian()
-            step = self._learning_rate
-        else:
-            direction = lbfgs_steps.normalize(self.gradient, self._precondition)
-            step = self._first_step
-        search, best = None, None
+        step = self._learning_rate if self._scale else self._first_step
+        search, best, direction = None, None, None
         limit = min(self.evaluations + MAX_SEARCH_EVALUATIONS, budget)
         while self.evaluations < limit:
             if should_stop():
                 return None
-            trial = lbfgs_steps.move(
-                self._image.read_value(),
-                direction,
-                tf.constant(step, self._image.dtype),
-            )
+            length = tf.constant(step, self._image.dtype)
+            if direction is None:
+                direction, trial = self._descend(length)
+            else:
+                trial = lbfgs_steps.move(
+                    self._image.read_value(), direction, length
+                )
             terms, gradient = self._evaluate(trial)
-            numbers = lbfgs_steps.measure(
+            numbers, *preconditioned = lbfgs_steps.measure(
                 self.gradient,
                 gradient,
+                self._preconditioned_gradient,
                 direction,
                 self._terms.total,
                 terms.total,
+                self._ring,
                 self._precondition,
             )
             # The one host read: everything is decided from these.
-            start, value, start_slope, slope, slope_rise, rise = (
-                float(number) for number in numbers.numpy()
-            )
+            measured = Measured.of(numbers.numpy())
             if search is None:
-                if not start_slope < 0:
+                if not measured.start_slope < 0:
                     return False
-                search = LineSearch(start, start_slope, step)
-            if search.add_trial(value, slope):
-                best = step, trial, terms, gradient, slope_rise, rise
+                search = LineSearch(measured.start, measured.start_slope, step)
+            if search.add_trial(measured.value, measured.slope):
+                best = step, trial, terms, gradient, measured, *preconditioned
             if search.is_done:
                 break
             step = search.step
         if best is None:
             return False
-        step, trial, terms, gradient, slope_rise, rise = best
-        self._keep_pair(
-            direction, gradient, start_slope, step, slope_rise, rise
-        )
+        step, trial, terms, gradient, measured, *preconditioned = best
         self._image.assign(trial)
         self._terms, self.gradient = terms, gradient
-        return True
-
-    def _keep_pair(
-        self, direction, gradient, start_slope, step, slope_rise, rise
-    ) -> None:
-        """Writes a correction pair into the ring if its curvature is positive.
-
-        Args:
-            direction: d; the position delta is s = step d.
-            gradient: at the new image; y is its difference to the old one.
-            start_slope: g d at the old image.
-            step: along d.
-            slope_rise: y d.
-            rise: y P y.
-        """
+        preconditioned_change, self._preconditioned_gradient = preconditioned
+        self._products.move(measured)
         # Below the rounding of the slope, y d is noise and may break d's sign.
         epsilon = np.finfo(self._image.dtype.as_numpy_dtype).eps
-        if not slope_rise > -start_slope * epsilon:
-            return
-        curvature = step * slope_rise  # y s
-        self._scale = curvature / rise
-        row = self._next_row
-        # Those that were there go first: there is memory for one ring.
-        self._position_deltas[row] = self._gradient_deltas[row] = None
-        self._position_deltas[row], self._gradient_deltas[row] = (
-            lbfgs_steps.make_pair(
-                direction,
-                gradient,
-                self.gradient,
-                tf.constant(step, self._image.dtype),
+        if measured.slope_rise > -measured.start_slope * epsilon:
+            length = tf.constant(step, self._image.dtype)
+            pair = lbfgs_steps.make_pair(
+                direction, length, preconditioned_change
             )
+            self._keep_pair(pair, step, measured)
+        return True
+
+    def _descend(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns the direction and the image a step along it."""
+        image, gradient = (
+            self._image.read_value(),
+            self._preconditioned_gradient,
         )
-        self._inverse_curvatures[row] = 1 / curvature
+        if not self._scale:
+            return lbfgs_steps.descend(image, gradient, step)
+        rows = self._newest_first()[: self._num_pairs]
+        factors = self._products.find_factors(rows, self._scale)
+        return lbfgs_steps.descend_by_pairs(
+            image,
+            gradient,
+            tf.constant(self._scale, self._image.dtype),
+            tf.constant(factors, self._image.dtype),
+            self._ring,
+            step,
+        )
+
+    def _keep_pair(
+        self, pair: tf.Tensor, step: float, measured: Measured
+    ) -> None:
+        """Writes a correction pair over the oldest one."""
+        row = self._next_row
+        places = list(self._places(row).values())
+        lbfgs_steps.write_rows(self._ring, places, pair)
+        self._products.add_pair(row, step, measured)
+        self._scale = step * measured.slope_rise / measured.rise
         self._next_row = (row + 1) % self._num_rows
         self._num_pairs = min(self._num_pairs + 1, self._num_rows)
-
-    def _apply_inverse_hessian(self) -> tf.Tensor:
-        """Returns -H g, in the gradient's shape."""
-        newest_first = self._newest_first()
-        # Rows that hold no pair weigh nothing.
-        inverse_curvatures = [
-            self._inverse_curvatures[row] if age < self._num_pairs else 0.0
-            for age, row in enumerate(newest_first)
-        ]
-        dtype = self._image.dtype
-        return lbfgs_steps.apply_inverse_hessian(
-            self.gradient,
-            tf.constant(self._scale, dtype),
-            [self._position_deltas[row] for row in newest_first],
-            [self._gradient_deltas[row] for row in newest_first],
-            tf.constant(inverse_curvatures, dtype),
-            self._precondition,
-        )

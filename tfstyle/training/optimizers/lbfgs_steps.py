@@ -5,54 +5,56 @@ import tensorflow as tf
 from tfstyle.training.compiled import compiled
 
 
-@compiled
-def make_pair(direction, gradient, old_gradient, step):
-    """Returns a correction pair, flat: of the positions, of the gradients."""
-    position_delta = tf.reshape(step * direction, [-1])
-    return position_delta, tf.reshape(gradient - old_gradient, [-1])
+def make_ring(image: tf.Variable, num_pairs: int) -> tf.Tensor:
+    """Returns room for correction pairs, `[2 num_pairs, size]`.
+
+    Its first half is for position deltas s, the second for preconditioned
+    gradient deltas P y.
+    """
+    return tf.zeros([2 * num_pairs, tf.size(image)], image.dtype)
+
+
+def write_rows(ring: tf.Tensor, rows: list[int], values) -> None:
+    """Writes `[len(rows), size]` into rows of the ring, in place.
+
+    The ring is no variable: TensorFlow copies one at every read, once a part
+    of it was assigned.
+    """
+    tf.raw_ops.InplaceUpdate(x=ring, i=rows, v=values)
 
 
 @compiled
-def apply_inverse_hessian(
-    gradient,
-    scale,
-    position_deltas,
-    gradient_deltas,
-    inverse_curvatures,
-    precondition,
-):
-    """Returns -H g by the two-loop recursion; the pairs come newest first."""
-    vector = tf.reshape(gradient, [-1])
-    factors = []
-    pairs = list(
-        zip(
-            position_deltas,
-            gradient_deltas,
-            tf.unstack(inverse_curvatures),
-            strict=True,
-        )
+def precondition(gradient, preconditioner):
+    """Returns P g."""
+    return preconditioner(gradient)
+
+
+@compiled
+def descend(image, preconditioned_gradient, step):
+    """Goes a step down P g, of a root mean square of 1.
+
+    Returns:
+        The direction and the image.
+    """
+    mean_square = tf.reduce_mean(tf.square(preconditioned_gradient))
+    direction = tf.math.divide_no_nan(
+        -preconditioned_gradient, tf.sqrt(mean_square)
     )
-    for position_delta, gradient_delta, inverse_curvature in pairs:
-        factors.append(inverse_curvature * _dot(position_delta, vector))
-        vector -= factors[-1] * gradient_delta
-    vector = scale * precondition(tf.reshape(vector, gradient.shape))
-    vector = tf.reshape(vector, [-1])
-    for position_delta, gradient_delta, inverse_curvature in reversed(pairs):
-        factor = inverse_curvature * _dot(gradient_delta, vector)
-        vector += (factors.pop() - factor) * position_delta
-    return -tf.reshape(vector, tf.shape(gradient))
-
-
-def _dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-    return tf.reduce_sum(a * b)  # summed pairwise, unlike a matrix product
+    return direction, image + step * direction
 
 
 @compiled
-def normalize(gradient, precondition):
-    """Returns steepest descent, scaled to a root mean square of 1."""
-    direction = -precondition(gradient)
-    mean_square = tf.reduce_mean(tf.square(direction))
-    return tf.math.divide_no_nan(direction, tf.sqrt(mean_square))
+def descend_by_pairs(
+    image, preconditioned_gradient, scale, factors, ring, step
+):
+    """Goes a step along -H g = -(scale P g + factors ring).
+
+    Returns:
+        The direction and the image.
+    """
+    pairs = tf.reshape(tf.matmul(factors[tf.newaxis], ring), image.shape)
+    direction = -(scale * preconditioned_gradient + pairs)
+    return direction, image + step * direction
 
 
 @compiled
@@ -62,16 +64,54 @@ def move(image, direction, step):
 
 
 @compiled
-def measure(old_gradient, gradient, direction, old_value, value, precondition):
-    """Returns the numbers that the host needs: f0, f, g0 d, g d, y d, y P y."""
+def measure(
+    old_gradient,
+    gradient,
+    old_preconditioned,
+    direction,
+    old_value,
+    value,
+    ring,
+    preconditioner,
+):
+    """Computes the numbers that the host needs.
+
+    Returns:
+        The numbers, a vector: f0, f, g0 d, g d, y d, y P y, g P y, then the
+        products of g with the rows of the ring, then those of y; and P y.
+    """
     change = gradient - old_gradient
+    preconditioned_change = preconditioner(change)
+    numbers = [
+        old_value,
+        value,
+        _dot(old_gradient, direction),
+        _dot(gradient, direction),
+        _dot(change, direction),
+        _dot(change, preconditioned_change),
+        _dot(gradient, preconditioned_change),
+    ]
+    vectors = [tf.reshape(vector, [-1]) for vector in (gradient, change)]
+    products = tf.matmul(vectors, ring, transpose_b=True)  # [2, rows]
+    numbers = tf.concat([numbers, tf.reshape(products, [-1])], axis=0)
+    # P is linear: so P g costs nothing more.
+    return (
+        numbers,
+        preconditioned_change,
+        old_preconditioned + (preconditioned_change),
+    )
+
+
+@compiled
+def make_pair(direction, step, preconditioned_change):
+    """Returns s = step d and P y, `[2, size]`."""
     return tf.stack(
         [
-            old_value,
-            value,
-            _dot(old_gradient, direction),
-            _dot(gradient, direction),
-            _dot(change, direction),
-            _dot(change, precondition(change)),
+            tf.reshape(step * direction, [-1]),
+            tf.reshape(preconditioned_change, [-1]),
         ]
     )
+
+
+def _dot(a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(a * b)  # summed pairwise, unlike a matrix product

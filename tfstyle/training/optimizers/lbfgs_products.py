@@ -1,0 +1,130 @@
+"""L-BFGS' correction pairs as the products of their vectors, on the host."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from tfstyle.training.state import State
+
+
+class Measured(NamedTuple):
+    """What the host reads of a trial image.
+
+    g0 and g are the gradients at the old image and the trial, y is g - g0, d
+    the direction and P the preconditioner.
+
+    Attributes:
+        start: the value at the old image.
+        value: at the trial.
+        start_slope: g0 d.
+        slope: g d.
+        slope_rise: y d.
+        rise: y P y.
+        slope_of_change: g P y.
+        by_gradient: products of g with the ring's rows: every s, every P y.
+        by_change: those of y.
+    """
+
+    start: float
+    value: float
+    start_slope: float
+    slope: float
+    slope_rise: float
+    rise: float
+    slope_of_change: float
+    by_gradient: np.ndarray
+    by_change: np.ndarray
+
+    @classmethod
+    def of(cls, numbers: np.ndarray) -> "Measured":
+        """Takes what `lbfgs_steps.measure` returns."""
+        numbers = numbers.astype(np.float64)
+        first, products = np.split(numbers, [len(cls._fields) - 2])
+        return cls(*first.tolist(), *np.split(products, 2))
+
+
+class Products:
+    """Products of correction pairs with each other and with the gradient.
+
+    Args:
+        num_rows: of the ring.
+
+    Attributes:
+        curvatures: s_i y_j, float64 `[rows, rows]`, where i is not newer.
+        rises: y_i P y_j, the same.
+        slopes: s_i g, float64 `[rows]`.
+        preconditioned_slopes: y_i P g, the same.
+    """
+
+    def __init__(self, num_rows: int):
+        self.curvatures, self.rises = np.zeros([2, num_rows, num_rows])
+        self.slopes, self.preconditioned_slopes = np.zeros([2, num_rows])
+
+    def move(self, measured: Measured) -> None:
+        """Takes the products with the gradient at a new image."""
+        self.slopes, self.preconditioned_slopes = np.split(
+            measured.by_gradient, 2
+        )
+
+    def add_pair(self, row: int, step: float, measured: Measured) -> None:
+        """Takes the products of a new pair, s = step d and y.
+
+        Args:
+            row: of the ring, into which it is written.
+            step: along the direction.
+            measured: of the new image; `move` has taken it.
+        """
+        self.curvatures[:, row], rises = np.split(measured.by_change, 2)
+        self.curvatures[row, row] = step * measured.slope_rise
+        self.rises[:, row] = self.rises[row] = rises
+        self.rises[row, row] = measured.rise
+        self.slopes[row] = step * measured.slope
+        self.preconditioned_slopes[row] = measured.slope_of_change
+
+    def find_factors(self, rows: Sequence[int], scale: float) -> np.ndarray:
+        """Finds each vector's part in H g - scale P g, by the two loops.
+
+        Args:
+            rows: that hold pairs, newest first.
+            scale: of the preconditioner, the first guess of H.
+
+        Returns:
+            float64 `[2 num_rows]`: the factors of every s and every P y.
+
+        References:
+            Nocedal and Wright, Numerical Optimization, 2006, algorithm 7.4.
+        """
+        of_positions, of_gradients = factors = np.zeros([2, len(self.slopes)])
+        # The first loop takes factors of y from g.
+        for row in rows:
+            slope = self.slopes[row] - of_gradients @ self.curvatures[row]
+            of_gradients[row] = slope / self.curvatures[row, row]
+        # The second adds factors of s to scale P times that.
+        for row in reversed(rows):
+            slope = (
+                scale * self.preconditioned_slopes[row]
+                - scale * (of_gradients @ self.rises[row])
+                + of_positions @ self.curvatures[:, row]
+            )
+            of_positions[row] = (
+                of_gradients[row] - slope / self.curvatures[row, row]
+            )
+        of_gradients *= -scale
+        return factors.ravel()
+
+    def to_numbers(self) -> dict[str, list[float]]:
+        """Returns all of them by name, as a state has them."""
+        return {name: array.ravel().tolist() for name, array in self._arrays()}
+
+    def restore(self, state: State) -> None:
+        """Takes them from a state.
+
+        Raises:
+            CheckpointError: if they are not of as many rows.
+        """
+        for name, array in self._arrays():
+            array.flat = state.reals(name, array.size)
+
+    def _arrays(self):
+        return vars(self).items()
