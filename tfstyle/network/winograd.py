@@ -58,21 +58,31 @@ class WinogradConv2D(keras.layers.Conv2D):
     directly.
     """
 
+    product_dtype = "float32"
     _transformed_kernel = None
 
     def call(self, inputs):
         """Returns the rectified convolution of `[B, H, W, C]`."""
         if not self._is_faster(inputs.shape):
-            return super().call(inputs)
+            return self._convolve_directly(inputs)
         if self._transformed_kernel is None:
             with tf.init_scope():
-                self._transformed_kernel = transform_kernel(self.kernel)
+                self._transformed_kernel = tf.cast(
+                    transform_kernel(self.kernel), self.product_dtype
+                )
         bias = tf.convert_to_tensor(self.bias)
         return convolve(inputs, self._transformed_kernel, bias)
 
+    def _convolve_directly(self, inputs: tf.Tensor) -> tf.Tensor:
+        return super().call(inputs)
+
+    def _fewest_positions(self, channels: int) -> int | None:
+        """Returns from how many positions on it is faster; None: never."""
+        return FEWEST_POSITIONS.get((channels, self.filters))
+
     def _is_faster(self, shape: tf.TensorShape) -> bool:
         batch, height, width, channels = shape
-        fewest = FEWEST_POSITIONS.get((channels, self.filters))
+        fewest = self._fewest_positions(channels)
         if batch != 1 or None in (height, width, fewest):
             return False
         return height * width >= fewest
@@ -96,7 +106,8 @@ def convolve(image: tf.Tensor, transformed_kernel: tf.Tensor, bias: tf.Tensor):
 
     Args:
         image: float32 `[1, H, W, C]`, of a known size.
-        transformed_kernel: float32 `[36, C, K]`.
+        transformed_kernel: `[36, C, K]`; the matrix products are computed in
+            its dtype, float32 or bfloat16, all else in float32.
         bias: float32 `[K]`.
 
     Returns:
@@ -140,7 +151,7 @@ def _convolve(
 
     Args:
         shape: of the image, `[1, H, W, C]`.
-        transformed_kernel: float32 `[36, C, K]`.
+        transformed_kernel: float32 or bfloat16 `[36, C, K]`.
         maps: of patches and of blocks, in one dimension.
         cut: returns rows of the image, `[rows, W, C]`.
         finish: is applied to a strip of outputs, `[rows, W, K]`.
@@ -174,11 +185,13 @@ def _convolve(
             tf.reshape(strip, [-1, channels]), patch_indices(rows)
         )  # [36 * rows * block_columns, channels]
         numbers = tf.matmul(patch_map, tf.reshape(numbers, [PATCH**2, -1]))
+        numbers = tf.cast(numbers, transformed_kernel.dtype)
         products = tf.matmul(
             tf.reshape(numbers, [PATCH**2, -1, channels]),
             transformed_kernel,
             transpose_b=transpose_kernel,
         )
+        products = tf.cast(products, tf.float32)
         blocks = tf.matmul(block_map, tf.reshape(products, [PATCH**2, -1]))
         num_rows = min(BLOCK * rows, height - BLOCK * first)
         outputs = tf.gather(
