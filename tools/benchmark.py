@@ -50,6 +50,7 @@ import numpy as np
 from absl import app
 from absl import flags
 
+from tfstyle.config.config import PRECISIONS
 from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
 from tfstyle.images import files as image_files
@@ -69,6 +70,9 @@ _CONTENT = flags.DEFINE_string("content", f"{_SAMPLES}/scene.jpg", "image")
 _STYLE = flags.DEFINE_string("style", f"{_SAMPLES}/strokes.jpg", "image")
 _SIZES = flags.DEFINE_list("image_sizes", "256,512,1024", "edges in pixels")
 _CONVOLUTIONS = flags.DEFINE_list("convolutions", "direct,winograd", "each")
+_PRECISION = flags.DEFINE_enum(
+    "precision", "float32", PRECISIONS, "of the networks that are measured"
+)
 _REPEATS = flags.DEFINE_integer("repeats", 7, "rounds after the first", 1)
 _LBFGS_SIZE = flags.DEFINE_integer("lbfgs_size", 512, "edge in pixels")
 _NUM_CORRECTION_PAIRS = flags.DEFINE_integer(
@@ -150,7 +154,8 @@ def main(argv):
 def _measure() -> dict[str, list[dict]]:
     """Returns the rows of every table by title."""
     for convolution in _CONVOLUTIONS.value:
-        Config(convolution=convolution)  # raises what is wrong with it
+        # Raises what is wrong with it.
+        Config(convolution=convolution, precision=_PRECISION.value)
     others, result = _OtherWork(), {}
     if not _WINOGRAD_TABLE.value:
         with tempfile.TemporaryDirectory() as folder:
@@ -260,6 +265,7 @@ def _measure_children(folder: str) -> dict[str, list[dict]]:
         write_image(path, _read_square(flag.value, side))
     ours = [sys.executable, os.path.abspath(__file__), f"--against_size={side}"]
     ours += [f"--content={paths[0]}", f"--style={paths[1]}"]
+    ours += [f"--precision={_PRECISION.value}"]
     if _AGAINST.value:
         peer, result["peer"] = _make_peer()
         num_threads = len(os.sched_getaffinity(0))
@@ -364,6 +370,7 @@ def _time_first_step(convolution: str) -> float:
             *(f"--content_image={_CONTENT.value}", f"--workdir={folder}"),
             *(f"--style_images={_STYLE.value}", f"--convolution={convolution}"),
             *("--num_steps=1", "--log_every_steps=1"),
+            f"--precision={_PRECISION.value}",
             f"--image_size={FIRST_STEP_SIZE}",
         ]
         start = time.perf_counter()
@@ -457,7 +464,8 @@ def _make_evaluations(convolution: str, sides: list[int]) -> dict:
     from tfstyle.training.extractor import make_extractor
     from tfstyle.training.plan import resolve_for_machine
 
-    config = Config(convolution=convolution).resolved()
+    config = Config(convolution=convolution, precision=_PRECISION.value)
+    config = config.resolved()
     config = resolve_for_machine(config)
     extractor = make_extractor(config)
 
@@ -540,6 +548,7 @@ def _make_tiny_steps(optimizer: str):
 
     config = Config(
         weights="random",
+        precision=_PRECISION.value,
         optimizer=optimizer,
         content_layers=("conv1_1",),
         style_layers=("conv1_1",),
