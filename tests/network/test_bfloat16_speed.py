@@ -44,7 +44,7 @@ def ask():
 
 
 @pytest.mark.parametrize(
-    ("gain", "is_faster"), [(0.6, False), (1.19, False), (1.2, True), (2, True)]
+    ("gain", "is_faster"), [(0.6, False), (1.09, False), (1.1, True), (2, True)]
 )
 def test_choice_follows_the_timing(measured, gain, is_faster):
     measured.gain = float(gain)

@@ -227,9 +227,9 @@ class Config:
     precision: str = option(
         "auto",
         "Machine",
-        "of the network: float32; mixed_bfloat16; mixed_float16, for GPUs;"
-        " auto: mixed_bfloat16 on a CPU that proves faster in it, else float32;"
-        " losses are always float32",
+        "of the network: float32; mixed_bfloat16, with winograd of gradients"
+        " only; mixed_float16, for GPUs; auto: mixed_bfloat16 on a CPU that"
+        " proves faster in it, else float32; losses are always float32",
         choices=("auto", *PRECISIONS),
     )
     jit_compile: str = option(

@@ -20,13 +20,13 @@ from tfstyle.system import processors
 
 FILE = "bfloat16-gains.json"
 """In the cache folder: gains by machine, as `describe_machine` names it."""
-LEAST_GAIN = 1.2
+LEAST_GAIN = 1.1
 """How many times faster it must be, so that noise does not decide."""
 LAYERS = ((128, 64), (512, 16))
 """Channels and side of the layers that are timed.
 
-In bfloat16 the first is convolved directly, the second by Winograd's algorithm;
-in float32 both are by Winograd's.
+In bfloat16 the gradient of the first is a direct convolution, that of the
+second by Winograd's algorithm; in float32 both are by Winograd's.
 """
 REPEATS = 3
 
@@ -54,7 +54,7 @@ def describe_machine() -> str:
 
 
 def measure_gain() -> float:
-    """Returns how many times faster layers are in bfloat16 than in float32.
+    """Returns how many times faster layers are with gradients in bfloat16.
 
     Each layer is timed as the network has it in either precision, forward and
     gradient by its input, by turns; the fastest of REPEATS counts.

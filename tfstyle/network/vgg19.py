@@ -55,7 +55,8 @@ def make_vgg19(
     MaxPooling2D becomes an AveragePooling2D of the same name. With `max` the
     outputs equal those of the untouched application, bit for bit. With
     `convolution="winograd"` every Conv2D becomes a `WinogradConv2D`, or with
-    `precision="mixed_bfloat16"` a `Bfloat16Conv2D` among layers in float32.
+    `precision="mixed_bfloat16"` a `Bfloat16Conv2D`: then the outputs are those
+    of float32, and only gradients are in bfloat16.
 
     Args:
         layer_weights: kernel and bias of the sixteen convolutions by name.

@@ -12,6 +12,7 @@ References:
 
 import functools
 from collections.abc import Callable
+from collections.abc import Mapping
 
 import keras
 import numpy as np
@@ -58,34 +59,36 @@ class WinogradConv2D(keras.layers.Conv2D):
     directly.
     """
 
-    product_dtype = "float32"
     _transformed_kernel = None
 
     def call(self, inputs):
         """Returns the rectified convolution of `[B, H, W, C]`."""
-        if not self._is_faster(inputs.shape):
-            return self._convolve_directly(inputs)
+        if not is_faster(inputs.shape, self.filters, FEWEST_POSITIONS):
+            return super().call(inputs)
         if self._transformed_kernel is None:
             with tf.init_scope():
-                self._transformed_kernel = tf.cast(
-                    transform_kernel(self.kernel), self.product_dtype
-                )
+                self._transformed_kernel = transform_kernel(self.kernel)
         bias = tf.convert_to_tensor(self.bias)
         return convolve(inputs, self._transformed_kernel, bias)
 
-    def _convolve_directly(self, inputs: tf.Tensor) -> tf.Tensor:
-        return super().call(inputs)
 
-    def _fewest_positions(self, channels: int) -> int | None:
-        """Returns from how many positions on it is faster; None: never."""
-        return FEWEST_POSITIONS.get((channels, self.filters))
+def is_faster(
+    shape: tf.TensorShape,
+    filters: int,
+    fewest_positions: Mapping[tuple[int, int], int],
+) -> bool:
+    """Returns whether Winograd's algorithm can be used, and is faster.
 
-    def _is_faster(self, shape: tf.TensorShape) -> bool:
-        batch, height, width, channels = shape
-        fewest = self._fewest_positions(channels)
-        if batch != 1 or None in (height, width, fewest):
-            return False
-        return height * width >= fewest
+    Args:
+        shape: of the image, `[B, H, W, C]`.
+        filters: of the layer.
+        fewest_positions: a table such as FEWEST_POSITIONS.
+    """
+    batch, height, width, channels = shape
+    fewest = fewest_positions.get((channels, filters))
+    if batch != 1 or None in (height, width, fewest):
+        return False
+    return height * width >= fewest
 
 
 def transform_kernel(kernel: tf.Tensor) -> tf.Tensor:
@@ -106,8 +109,7 @@ def convolve(image: tf.Tensor, transformed_kernel: tf.Tensor, bias: tf.Tensor):
 
     Args:
         image: float32 `[1, H, W, C]`, of a known size.
-        transformed_kernel: `[36, C, K]`; the matrix products are computed in
-            its dtype, float32 or bfloat16, all else in float32.
+        transformed_kernel: float32 `[36, C, K]`.
         bias: float32 `[K]`.
 
     Returns:
@@ -122,20 +124,40 @@ def convolve(image: tf.Tensor, transformed_kernel: tf.Tensor, bias: tf.Tensor):
     )
 
     def gradient(upstream):
-        # The kernel turned by 180 degrees, its channels exchanged.
-        by_image = _convolve(
-            upstream.shape,
-            transformed_kernel,
-            (_PATCH_MAP[INVERSES], _BLOCK_MAP[:, INVERSES]),
-            cut=lambda rows: tf.raw_ops.ReluGrad(
-                gradients=upstream[0, rows], features=outputs[0, rows]
-            ),
-            finish=tf.identity,
-            transpose_kernel=True,
+        return (
+            compute_gradient(upstream, outputs, transformed_kernel),
+            None,
+            None,
         )
-        return by_image, None, None
 
     return outputs, gradient
+
+
+def compute_gradient(
+    upstream: tf.Tensor, outputs: tf.Tensor, transformed_kernel: tf.Tensor
+) -> tf.Tensor:
+    """Computes the gradient of `convolve` by the image.
+
+    Args:
+        upstream: float32 `[1, H, W, K]`, gradient by the outputs.
+        outputs: float32 `[1, H, W, K]`, of `convolve`.
+        transformed_kernel: `[36, C, K]`; matrix products are computed in its
+            dtype, float32 or bfloat16, all else in float32.
+
+    Returns:
+        float32 `[1, H, W, C]`.
+    """
+    # The kernel turned by 180 degrees, its channels exchanged.
+    return _convolve(
+        upstream.shape,
+        transformed_kernel,
+        (_PATCH_MAP[INVERSES], _BLOCK_MAP[:, INVERSES]),
+        cut=lambda rows: tf.raw_ops.ReluGrad(
+            gradients=upstream[0, rows], features=outputs[0, rows]
+        ),
+        finish=tf.identity,
+        transpose_kernel=True,
+    )
 
 
 def _convolve(
