@@ -74,7 +74,10 @@ def _run(config: RunConfig) -> int:
 def _export(config: RunConfig, session) -> None:
     """Writes the feature extractor as a SavedModel."""
     config = dataclasses.replace(
-        config, convolution="direct", strategy="one_device"
+        config,
+        convolution="direct",
+        precision="float32",
+        strategy="one_device",
     )
     config = session.start(config)
 

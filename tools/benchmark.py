@@ -77,6 +77,7 @@ from benchmark_peers import run_picture
 from benchmark_peers import say
 
 import tfstyle
+from tfstyle.config.config import PRECISIONS
 from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
 from tfstyle.images import files as image_files
@@ -96,6 +97,9 @@ _CONTENT = flags.DEFINE_string("content", f"{_SAMPLES}/scene.jpg", "image")
 _STYLE = flags.DEFINE_string("style", f"{_SAMPLES}/strokes.jpg", "image")
 _SIZES = flags.DEFINE_list("image_sizes", "256,512,1024", "edges in pixels")
 _CONVOLUTIONS = flags.DEFINE_list("convolutions", "direct,winograd", "each")
+_PRECISION = flags.DEFINE_enum(
+    "precision", "float32", PRECISIONS, "of the networks that are measured"
+)
 _REPEATS = flags.DEFINE_integer("repeats", 7, "rounds after the first", 1)
 _LBFGS_SIZE = flags.DEFINE_integer("lbfgs_size", 512, "edge in pixels")
 _NUM_CORRECTION_PAIRS = flags.DEFINE_integer(
@@ -170,7 +174,8 @@ def main(argv):
 def _measure() -> dict[str, list[dict]]:
     """Returns the rows of every table by title."""
     for convolution in _CONVOLUTIONS.value:
-        Config(convolution=convolution)  # raises what is wrong with it
+        # Raises what is wrong with it.
+        Config(convolution=convolution, precision=_PRECISION.value)
     peers = check_names(_AGAINST.value)
     others, result = OtherWork(), {}
     if not _WINOGRAD_TABLE.value:
@@ -277,6 +282,7 @@ def _measure_processes(
         write_image(path, _read_square(flag.value, side))
     ours = [sys.executable, os.path.abspath(__file__), f"--against_size={side}"]
     ours += [f"--content={paths[0]}", f"--style={paths[1]}"]
+    ours += [f"--precision={_PRECISION.value}"]
     commands = {
         name: [*ours, f"--child={name}"] for name in _CONVOLUTIONS.value
     }
@@ -357,6 +363,7 @@ def _time_first_step(convolution: str) -> float:
             *(f"--content_image={_CONTENT.value}", f"--workdir={folder}"),
             *(f"--style_images={_STYLE.value}", f"--convolution={convolution}"),
             *("--num_steps=1", "--log_every_steps=1"),
+            f"--precision={_PRECISION.value}",
             f"--image_size={FIRST_STEP_SIZE}",
         ]
         start = time.perf_counter()
@@ -450,7 +457,8 @@ def _make_evaluations(convolution: str, sides: list[int]) -> dict:
     from tfstyle.training.extractor import make_extractor
     from tfstyle.training.plan import resolve_for_machine
 
-    config = Config(convolution=convolution).resolved()
+    config = Config(convolution=convolution, precision=_PRECISION.value)
+    config = config.resolved()
     config = resolve_for_machine(config)
     extractor = make_extractor(config)
 
@@ -533,6 +541,7 @@ def _make_tiny_steps(optimizer: str):
 
     config = Config(
         weights="random",
+        precision=_PRECISION.value,
         optimizer=optimizer,
         content_layers=("conv1_1",),
         style_layers=("conv1_1",),

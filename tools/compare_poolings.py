@@ -84,6 +84,7 @@ def _compare(config: RunConfig) -> int:
         num_steps=10**6,
         max_evaluations=counts[-1],
         convolution="winograd",
+        precision="float32",
     ).resolved()
     alpha = config.content_weight
     size = plan.output_size(content, [style], config)

@@ -192,7 +192,7 @@ def test_config_refuses_name_that_no_line_can_hold(name, value):
         ("padding", "same", "replicate, zero"),
         ("preconditioner", "fft", "auto, frequency, none"),
         ("convolution", "fast", "auto, direct, winograd"),
-        ("precision", "16", "float32, mixed_bfloat16, mixed_float16"),
+        ("precision", "16", "auto, float32, mixed_bfloat16, mixed_float16"),
         ("jit_compile", "yes", "auto, true, false"),
         ("optimizer", "", "lbfgs, adam"),
     ],
@@ -218,13 +218,16 @@ def test_config_prints_choices_of_content_reduction():
         RunConfig(loss_scale="absolute", content_reduction=choice)
 
 
-def test_config_refuses_winograd_in_mixed_precision():
+def test_config_refuses_winograd_in_float16():
     text = (
-        "`convolution` is winograd, which computes in float32 only. Received:"
-        " precision=mixed_bfloat16. Give convolution=direct."
+        "`convolution` is winograd, which is for the CPU, and mixed_float16 is"
+        " for GPUs. Received: precision=mixed_float16. Give convolution=direct"
+        " or precision=mixed_bfloat16."
     )
     with pytest.raises(ConfigError, match=exactly(text)):
-        RunConfig(convolution="winograd", precision="mixed_bfloat16")
+        RunConfig(convolution="winograd", precision="mixed_float16")
+    for precision in ("auto", "float32", "mixed_bfloat16"):
+        RunConfig(convolution="winograd", precision=precision)
 
 
 @pytest.mark.parametrize(("name", "least"), AT_LEAST)
@@ -525,7 +528,7 @@ def test_to_flags_writes_every_field_that_has_a_value():
         "--intra_op_threads=0",
         "--inter_op_threads=1",
         "--convolution=auto",
-        "--precision=float32",
+        "--precision=auto",
         "--jit_compile=auto",
         "--tf32=true",
         "--deterministic=false",

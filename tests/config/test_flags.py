@@ -544,6 +544,7 @@ def test_picture_flags_are_data(tmp_path):
     assert older == [
         "--loss_scale=absolute",
         "--padding=zero",
+        "--precision=float32",
         "--preconditioner=none",
     ]
 

@@ -13,6 +13,7 @@ from tfstyle.experiment import resume
 from tfstyle.experiment.checkpoint import Checkpoints
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.inputs import ImageFiles
+from tfstyle.training import plan as training_plan
 from tfstyle.training.extractor import make_extractor
 from tfstyle.training.state import CheckpointError
 from tfstyle.training.state import State
@@ -92,6 +93,18 @@ def test_going_on_from_any_state_ends_the_same(samples, extractor, kind):
         assert_same(resumed, straight)
         first = state.numbers["evaluations"]
         assert rest == [record for record in records if record[1] >= first]
+
+
+def test_going_on_in_bfloat16_ends_the_same(samples):
+    config = RunConfig(
+        **SMALL, convolution="winograd", precision="mixed_bfloat16"
+    )
+    extractor = make_extractor(config)
+    states, keep = keep_states()
+    straight, _ = paint(samples, extractor, config, save_state=keep)
+    for number in (2, 5, 8):
+        resumed, _ = paint(samples, extractor, config, state=states[number])
+        assert_same(resumed, straight)
 
 
 @pytest.mark.parametrize("stop_at", [3, 9, 14, 15, 16])
@@ -210,6 +223,7 @@ RUN = RunConfig(
     init="noise",
     content_weight=0.06,
     convolution="direct",
+    precision="float32",
     num_correction_pairs=5,
 )
 
@@ -234,6 +248,7 @@ def workdir(tmp_path):
         {"num_steps": (10, 2)},
         {"time_limit": 5.0},
         {"convolution": "auto"},
+        {"precision": "auto"},
         {"num_correction_pairs": "auto"},
         {"weights": "moved.h5"},
     ],
@@ -243,8 +258,34 @@ def test_same_run_goes_on(workdir, changes):
     found = resume.find_checkpoint(config, IMAGES, workdir)
     assert found.state.numbers["steps"] == [10, 2]
     resolved = resume.resolve_by_checkpoint(config, found)
-    assert resolved.convolution == "direct"
+    assert (resolved.convolution, resolved.precision) == ("direct", "float32")
     assert resolved.num_correction_pairs == 5
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("is_faster", [False, True])
+def test_run_goes_on_in_its_precision(
+    tmp_path, monkeypatch, precision, is_faster
+):
+    """Whatever a timing says meanwhile."""
+    choices = {"convolution": "winograd", "precision": precision}
+    made = dataclasses.replace(RUN, **choices)
+    job = RunIdentity.of_run(made, IMAGES, "abc").to_json()
+    numbers = {"steps": [10, 2], "evaluations": 14}
+    Checkpoints(str(tmp_path / "checkpoints"), job)(State(numbers, {}))
+    monkeypatch.setattr(training_plan, "is_bfloat16_faster", lambda: is_faster)
+    config = dataclasses.replace(RUN, convolution="auto", precision="auto")
+    found = resume.find_checkpoint(config, IMAGES, str(tmp_path))
+    resolved = resume.resolve_by_checkpoint(config, found)
+    resolved = training_plan.resolve_for_machine(resolved)
+    assert resolved.precision == precision
+    assert resolved.convolution == "winograd"
+
+
+def test_flags_without_a_precision_are_of_float32():
+    flags = {"convolution": "winograd"}
+    config = dataclasses.replace(RUN, convolution="auto", precision="auto")
+    assert resume.adopt_choices(config, flags).precision == "float32"
 
 
 @pytest.mark.parametrize(
@@ -262,6 +303,10 @@ def test_same_run_goes_on(workdir, changes):
         ({"num_steps": (11, 20)}, r"num_steps was \[10, 20\], now \[11, 20\]"),
         ({"num_steps": (10, 1)}, "num_steps is now 1, but 2 were made"),
         ({"convolution": "winograd"}, "convolution was direct, now winograd"),
+        (
+            {"precision": "mixed_bfloat16"},
+            "precision was float32, now mixed_bfloat16",
+        ),
     ],
 )
 def test_other_flags_are_refused_by_name(workdir, changes, text):

@@ -109,9 +109,10 @@ def test_layer_is_direct_where_winograd_cannot_be(shape, is_fast):
 
 def test_small_frames_are_direct(monkeypatch):
     monkeypatch.setitem(winograd.FEWEST_POSITIONS, (128, 128), 65)
-    layer = winograd.WinogradConv2D(128, 3, padding="same", activation="relu")
-    assert not layer._is_faster(tf.TensorShape((1, 8, 8, 128)))
-    assert layer._is_faster(tf.TensorShape((1, 8, 9, 128)))
+    for width, is_fast in ((8, False), (9, True)):
+        shape = tf.TensorShape((1, 8, width, 128))
+        table = winograd.FEWEST_POSITIONS
+        assert winograd.is_faster(shape, 128, table) == is_fast
 
 
 def test_network_keeps_names_weights_and_configuration(random_weights):

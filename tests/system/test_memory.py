@@ -104,6 +104,24 @@ def test_quota_of_a_container_limits_the_cores(
     assert processors.count_cores() == cores
 
 
+@pytest.mark.parametrize(
+    ("text", "name", "has_bfloat16"),
+    [
+        ("model name\t: A B\nflags\t\t: fpu avx512_bf16 ht\n", "A B", True),
+        ("model name\t: A\nflags\t\t: fpu amx_tile amx_bf16\n", "A", True),
+        ("model name\t: A\nflags\t\t: fpu avx512_vnni\n", "A", False),
+        ("processor\t: 0\nFeatures\t: fp asimd bf16\n", "", False),  # ARM
+        (None, "", False),
+    ],
+)
+def test_processor_is_known_by_what_linux_tells(
+    monkeypatch, text, name, has_bfloat16
+):
+    monkeypatch.setattr(control_groups, "read_text", lambda *_: text)
+    assert processors.name_processor() == name
+    assert processors.has_bfloat16() == has_bfloat16
+
+
 def test_system_without_control_groups_has_none(monkeypatch):
     def refuse(path, *_, **__):
         raise FileNotFoundError(path)

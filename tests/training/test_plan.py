@@ -109,13 +109,77 @@ def test_resolve_for_machine_resolves_every_auto_on_a_cpu():
 
 
 def test_resolve_for_machine_keeps_what_was_asked_for():
-    asked = Config(convolution="direct", jit_compile="true")
+    asked = Config(
+        convolution="direct", precision="float32", jit_compile="true"
+    )
     assert resolve_for_machine(asked) == asked
 
 
-def test_resolve_for_machine_is_direct_in_mixed_precision():
-    asked = Config(precision="mixed_bfloat16")
+def test_resolve_for_machine_is_direct_in_float16():
+    asked = Config(precision="mixed_float16")
     assert resolve_for_machine(asked).convolution == "direct"
+
+
+def resolve_precision(**fields):
+    config = resolve_for_machine(Config(**fields))
+    return config.precision, config.convolution
+
+
+@pytest.fixture(params=[False, True])
+def is_faster(request, monkeypatch):
+    """Says whether bfloat16 is faster, as a timing would have."""
+    monkeypatch.setattr(
+        training_plan, "is_bfloat16_faster", lambda: request.param
+    )
+    return request.param
+
+
+def test_precision_is_bfloat16_where_that_is_faster(is_faster):
+    expected = "mixed_bfloat16" if is_faster else "float32"
+    assert resolve_precision() == (expected, "winograd")
+    assert resolve_precision(convolution="winograd") == (expected, "winograd")
+
+
+@pytest.mark.parametrize(
+    ("precision", "convolution"),
+    [
+        ("float32", "winograd"),
+        ("mixed_bfloat16", "winograd"),
+        ("mixed_float16", "direct"),
+    ],
+)
+def test_precision_stays_as_given(is_faster, precision, convolution):
+    resolved = resolve_precision(precision=precision)
+    assert resolved == (precision, convolution)
+
+
+def refuse_to_time(monkeypatch):
+    monkeypatch.setattr(
+        training_plan, "is_bfloat16_faster", lambda: pytest.fail("timed")
+    )
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"convolution": "direct"},
+        {"jit_compile": "true"},
+        {"tile_size": 256},
+        {"strategy": "mirrored"},
+        {"precision": "float32"},
+    ],
+)
+def test_precision_is_float32_without_timing(monkeypatch, fields):
+    refuse_to_time(monkeypatch)
+    assert resolve_precision(**fields)[0] == "float32"
+
+
+def test_precision_is_float32_on_a_gpu(monkeypatch):
+    refuse_to_time(monkeypatch)
+    monkeypatch.setattr(training_plan, "has_gpu", lambda: True)
+    assert resolve_precision() == ("float32", "direct")
+    given = resolve_precision(precision="mixed_bfloat16")
+    assert given == ("mixed_bfloat16", "direct")
 
 
 def test_resolve_for_machine_on_a_gpu(monkeypatch):
@@ -147,6 +211,21 @@ def test_plan_cuts_what_the_free_memory_does_not_hold(monkeypatch):
     cut = make_plan(Config(image_size=512), content, [style]).config
     assert (cut.tile_size, cut.convolution) == (256, "winograd")
     assert cut.num_correction_pairs == 3
+
+
+@pytest.mark.parametrize(
+    ("precision", "cut"),
+    [("auto", "float32"), ("mixed_bfloat16", "mixed_bfloat16")],
+)
+def test_plan_cuts_in_float32_unless_asked(monkeypatch, precision, cut):
+    monkeypatch.setattr(training_plan, "is_bfloat16_faster", lambda: True)
+    asked = Config(image_size=512, precision=precision)
+    images = picture(96, 128), [picture(64, 64)]
+    whole = make_plan(asked, *images).config
+    assert (whole.tile_size, whole.precision) == (0, "mixed_bfloat16")
+    scarce(monkeypatch)
+    config = make_plan(asked, *images).config
+    assert (config.tile_size, config.precision) == (256, cut)
 
 
 @pytest.mark.parametrize(

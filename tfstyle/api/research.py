@@ -269,6 +269,7 @@ def _make_extractor(layers: Sequence[str], options: dict[str, Any]):
         content_layers=layers,
         style_layers=layers,
         convolution="direct",
+        precision="float32",
         strategy="one_device",
     )
     session, config = start_session(config)

@@ -17,6 +17,7 @@ from tfstyle.config.fields import convert
 from tfstyle.config.fields import option
 from tfstyle.config.fields import ordered_fields
 
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 LEARNING_RATES = {"lbfgs": 1.0, "adam": 5.0}
 PRECONDITIONERS = {"lbfgs": "frequency", "adam": "none"}
 LOSS_WEIGHTS = {
@@ -220,15 +221,16 @@ class Config:
         "auto",
         "Machine",
         "direct; winograd: a quarter of the multiplications where that is"
-        " faster, on the CPU; auto: winograd on the CPU in float32",
+        " faster, on the CPU; auto: winograd on one CPU",
         choices=("auto", "direct", "winograd"),
     )
     precision: str = option(
-        "float32",
+        "auto",
         "Machine",
-        "of the network: float32; mixed_bfloat16 or mixed_float16, for GPUs;"
-        " losses are always float32",
-        choices=("float32", "mixed_bfloat16", "mixed_float16"),
+        "of the network: float32; mixed_bfloat16, with winograd of gradients"
+        " only; mixed_float16, for GPUs; auto: mixed_bfloat16 on a CPU that"
+        " proves faster in it, else float32; losses are always float32",
+        choices=("auto", *PRECISIONS),
     )
     jit_compile: str = option(
         "auto",

@@ -17,6 +17,7 @@ FIRST_LINE = "# Made by tfstyle; as a --flagfile it makes the picture again."
 FORMER_DEFAULTS = {
     "loss_scale": "absolute",
     "padding": "zero",
+    "precision": "float32",
     "preconditioner": "none",
 }
 """How pictures were made that are older than these flags and do not say."""

@@ -193,7 +193,7 @@ class RunConfig(Config):
 
 def _check_export(config: RunConfig) -> None:
     """Refuses options that contradict `export_dir`."""
-    if config.export_dir and config.precision != "float32":
+    if config.export_dir and config.precision not in ("auto", "float32"):
         raise ConfigError(
             "`export_dir` gets a model in float32. Received:"
             f" precision={config.precision}. Leave it out."

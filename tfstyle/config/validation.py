@@ -168,11 +168,11 @@ def check_combinations(config) -> None:
             "`preconditioner` is for lbfgs; adam has its own scale for every"
             " pixel. Received: preconditioner=frequency. Leave it out."
         )
-    if config.convolution == "winograd" and config.precision != "float32":
+    if config.convolution == "winograd" and config.precision == "mixed_float16":
         raise ConfigError(
-            "`convolution` is winograd, which computes in float32 only."
-            f" Received: precision={config.precision}. Give"
-            " convolution=direct."
+            "`convolution` is winograd, which is for the CPU, and"
+            " mixed_float16 is for GPUs. Received: precision=mixed_float16."
+            " Give convolution=direct or precision=mixed_bfloat16."
         )
     is_replicated = config.strategy in REPLICATED
     if config.convolution == "winograd" and is_replicated:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from absl import logging
 
+from tfstyle.config import flagfile
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.errors import one_line
@@ -82,12 +83,14 @@ def resolve_by_checkpoint(
 
 def adopt_choices(config: RunConfig, flags: dict[str, str]) -> RunConfig:
     """Resolves `auto` options to their values in a job's flags."""
+    flags = flagfile.FORMER_DEFAULTS | flags
     choices = {
         name: flags.get(name, "auto")
         for name in (
             "convolution",
             "jit_compile",
             "num_correction_pairs",
+            "precision",
             "tile_size",
         )
     }

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfstyle.network import layers as vgg19_layers
+from tfstyle.network.bfloat16 import Bfloat16Conv2D
 from tfstyle.network.weight_files import LayerWeights
 from tfstyle.network.winograd import WinogradConv2D
 
@@ -53,7 +54,9 @@ def make_vgg19(
     `keras.applications.VGG19` is cloned; with `pooling="average"` every
     MaxPooling2D becomes an AveragePooling2D of the same name. With `max` the
     outputs equal those of the untouched application, bit for bit. With
-    `convolution="winograd"` every Conv2D becomes a `WinogradConv2D`.
+    `convolution="winograd"` every Conv2D becomes a `WinogradConv2D`, or with
+    `precision="mixed_bfloat16"` a `Bfloat16Conv2D`: then the outputs are those
+    of float32, and only gradients are in bfloat16.
 
     Args:
         layer_weights: kernel and bias of the sixteen convolutions by name.
@@ -66,7 +69,8 @@ def make_vgg19(
 
     Returns:
         A model from float32 `[B, H, W, 3]`, BGR without the mean, to the
-        output of `block5_pool`, in the policy's compute dtype.
+        output of `block5_pool`, in the policy's compute dtype, or float32 if
+        `convolution` is `winograd`.
 
     Raises:
         RuntimeError: if Keras does not run on TensorFlow.
@@ -77,16 +81,20 @@ def make_vgg19(
             f" {keras.config.backend()!r}. Set KERAS_BACKEND=tensorflow."
         )
 
+    is_winograd = convolution == "winograd"
+    policy = "float32" if is_winograd else precision
+    fast_layer = WinogradConv2D if precision == "float32" else Bfloat16Conv2D
+
     def clone(layer):
-        settings = layer.get_config() | {"dtype": precision}
+        settings = layer.get_config() | {"dtype": policy}
         if pooling == "average" and isinstance(
             layer, keras.layers.MaxPooling2D
         ):
             return keras.layers.AveragePooling2D.from_config(settings)
         if padding == "replicate" and layer.name == FIRST:
             return EdgePaddedConv2D.from_config(settings | {"padding": "valid"})
-        if convolution == "winograd" and isinstance(layer, keras.layers.Conv2D):
-            return WinogradConv2D.from_config(settings)
+        if is_winograd and isinstance(layer, keras.layers.Conv2D):
+            return fast_layer.from_config(settings)
         return type(layer).from_config(settings)
 
     with _plain_defaults():

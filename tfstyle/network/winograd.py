@@ -12,6 +12,7 @@ References:
 
 import functools
 from collections.abc import Callable
+from collections.abc import Mapping
 
 import keras
 import numpy as np
@@ -62,7 +63,7 @@ class WinogradConv2D(keras.layers.Conv2D):
 
     def call(self, inputs):
         """Returns the rectified convolution of `[B, H, W, C]`."""
-        if not self._is_faster(inputs.shape):
+        if not is_faster(inputs.shape, self.filters, FEWEST_POSITIONS):
             return super().call(inputs)
         if self._transformed_kernel is None:
             with tf.init_scope():
@@ -70,12 +71,24 @@ class WinogradConv2D(keras.layers.Conv2D):
         bias = tf.convert_to_tensor(self.bias)
         return convolve(inputs, self._transformed_kernel, bias)
 
-    def _is_faster(self, shape: tf.TensorShape) -> bool:
-        batch, height, width, channels = shape
-        fewest = FEWEST_POSITIONS.get((channels, self.filters))
-        if batch != 1 or None in (height, width, fewest):
-            return False
-        return height * width >= fewest
+
+def is_faster(
+    shape: tf.TensorShape,
+    filters: int,
+    fewest_positions: Mapping[tuple[int, int], int],
+) -> bool:
+    """Returns whether Winograd's algorithm can be used, and is faster.
+
+    Args:
+        shape: of the image, `[B, H, W, C]`.
+        filters: of the layer.
+        fewest_positions: a table such as FEWEST_POSITIONS.
+    """
+    batch, height, width, channels = shape
+    fewest = fewest_positions.get((channels, filters))
+    if batch != 1 or None in (height, width, fewest):
+        return False
+    return height * width >= fewest
 
 
 def transform_kernel(kernel: tf.Tensor) -> tf.Tensor:
@@ -111,20 +124,40 @@ def convolve(image: tf.Tensor, transformed_kernel: tf.Tensor, bias: tf.Tensor):
     )
 
     def gradient(upstream):
-        # The kernel turned by 180 degrees, its channels exchanged.
-        by_image = _convolve(
-            upstream.shape,
-            transformed_kernel,
-            (_PATCH_MAP[INVERSES], _BLOCK_MAP[:, INVERSES]),
-            cut=lambda rows: tf.raw_ops.ReluGrad(
-                gradients=upstream[0, rows], features=outputs[0, rows]
-            ),
-            finish=tf.identity,
-            transpose_kernel=True,
+        return (
+            compute_gradient(upstream, outputs, transformed_kernel),
+            None,
+            None,
         )
-        return by_image, None, None
 
     return outputs, gradient
+
+
+def compute_gradient(
+    upstream: tf.Tensor, outputs: tf.Tensor, transformed_kernel: tf.Tensor
+) -> tf.Tensor:
+    """Computes the gradient of `convolve` by the image.
+
+    Args:
+        upstream: float32 `[1, H, W, K]`, gradient by the outputs.
+        outputs: float32 `[1, H, W, K]`, of `convolve`.
+        transformed_kernel: `[36, C, K]`; matrix products are computed in its
+            dtype, float32 or bfloat16, all else in float32.
+
+    Returns:
+        float32 `[1, H, W, C]`.
+    """
+    # The kernel turned by 180 degrees, its channels exchanged.
+    return _convolve(
+        upstream.shape,
+        transformed_kernel,
+        (_PATCH_MAP[INVERSES], _BLOCK_MAP[:, INVERSES]),
+        cut=lambda rows: tf.raw_ops.ReluGrad(
+            gradients=upstream[0, rows], features=outputs[0, rows]
+        ),
+        finish=tf.identity,
+        transpose_kernel=True,
+    )
 
 
 def _convolve(
@@ -140,7 +173,7 @@ def _convolve(
 
     Args:
         shape: of the image, `[1, H, W, C]`.
-        transformed_kernel: float32 `[36, C, K]`.
+        transformed_kernel: float32 or bfloat16 `[36, C, K]`.
         maps: of patches and of blocks, in one dimension.
         cut: returns rows of the image, `[rows, W, C]`.
         finish: is applied to a strip of outputs, `[rows, W, K]`.
@@ -174,11 +207,13 @@ def _convolve(
             tf.reshape(strip, [-1, channels]), patch_indices(rows)
         )  # [36 * rows * block_columns, channels]
         numbers = tf.matmul(patch_map, tf.reshape(numbers, [PATCH**2, -1]))
+        numbers = tf.cast(numbers, transformed_kernel.dtype)
         products = tf.matmul(
             tf.reshape(numbers, [PATCH**2, -1, channels]),
             transformed_kernel,
             transpose_b=transpose_kernel,
         )
+        products = tf.cast(products, tf.float32)
         blocks = tf.matmul(block_map, tf.reshape(products, [PATCH**2, -1]))
         num_rows = min(BLOCK * rows, height - BLOCK * first)
         outputs = tf.gather(

@@ -12,6 +12,7 @@ _FOR_NETWORKS = {
     *("amx_tile", "amx_int8", "amx_bf16"),
 }
 """Instructions of x86 processors, as Linux names them."""
+_FOR_BFLOAT16 = {"avx512_bf16", "amx_bf16"}
 
 
 def count_cores() -> int:
@@ -36,9 +37,27 @@ def has_onednn() -> bool:
     """
     if said := os.environ.get("TF_ENABLE_ONEDNN_OPTS"):
         return said.lower() in ("1", "true")
+    return bool(_FOR_NETWORKS & set(_read_field("flags").split()))
+
+
+def has_bfloat16() -> bool:
+    """Returns whether the processor has instructions for bfloat16.
+
+    They need not be faster than those for float32.
+    """
+    return bool(_FOR_BFLOAT16 & set(_read_field("flags").split()))
+
+
+def name_processor() -> str:
+    """Returns the name of the processor's model, empty if it is unknown."""
+    return _read_field("model name")
+
+
+def _read_field(name: str) -> str:
+    """Returns what Linux tells of the first processor; empty if nothing."""
     text = control_groups.read_text("/proc", "cpuinfo") or ""
-    found = re.search(r"(?m)^flags\s*:(.*)", text)
-    return bool(found and _FOR_NETWORKS & set(found[1].split()))
+    found = re.search(rf"(?m)^{name}\s*:(.*)", text)
+    return found[1].strip() if found else ""
 
 
 def _read_quota(folder: str) -> float | None:

@@ -13,6 +13,7 @@ from tfstyle.images.frame import Frame
 from tfstyle.images.resize import FACTOR
 from tfstyle.images.resize import fit_size
 from tfstyle.images.resize import level_sizes
+from tfstyle.network.bfloat16_speed import is_bfloat16_faster
 from tfstyle.network.layers import num_positions
 from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.system.tensorflow_setup import SetupError
@@ -91,6 +92,7 @@ def make_plan(
     """
     config = resolve_for_images(config.resolved(), content, styles)
     can_cut = can_cut_frames(config) and not is_whole
+    is_precision_open = config.precision == "auto"
     config = resolve_for_machine(config)
     size = output_size(content, styles, config)
     config = fit_to_memory(
@@ -101,6 +103,8 @@ def make_plan(
         # The memory of a GPU is not the machine's.
         free=math.inf if has_gpu() else None,
     )
+    if is_precision_open and config.tile_size:
+        config = dataclasses.replace(config, precision="float32")
     options = ObjectiveOptions.of(config)
     frames = [
         frame_of(*level_size, config)
@@ -171,7 +175,19 @@ def resolve_for_machine(config: Config) -> Config:
             " Give convolution=direct, or hide it: CUDA_VISIBLE_DEVICES=''."
         )
     is_replicated = config.strategy in validation.REPLICATED
-    is_direct = is_gpu or config.precision != "float32" or is_replicated
+    # Where bfloat16 was not timed, or tiles are to equal the whole frame.
+    is_exact = (
+        is_gpu
+        or is_replicated
+        or config.tile_size not in (0, "auto")
+        or config.convolution == "direct"
+        or config.jit_compile == "true"
+    )
+    if config.precision == "auto":
+        is_fast = not is_exact and is_bfloat16_faster()
+        precision = "mixed_bfloat16" if is_fast else "float32"
+        config = dataclasses.replace(config, precision=precision)
+    is_direct = is_gpu or is_replicated or config.precision == "mixed_float16"
     choices = {
         "convolution": "direct" if is_direct else "winograd",
         "jit_compile": "true" if is_gpu else "false",
