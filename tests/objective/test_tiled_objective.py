@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-import math
 
 import numpy as np
 import pytest
@@ -226,13 +225,12 @@ def make_tiled_objective(extractor, generator, size, **fields):
     return make, image
 
 
-@pytest.mark.parametrize("kept", [2, 5, math.inf])
+@pytest.mark.parametrize("kept", [1, 4, 100])
 def test_what_is_kept_changes_no_bit(make_reader, generator, kept):
     extractor, size = make_reader("average"), (97, 163)
     make, image = make_tiled_objective(extractor, generator, size)
-    view = 97 * 163  # at most
     expected_terms, expected = make(TiledReader(extractor, 64))(image)
-    objective = make(TiledReader(extractor, 64, kept * view))
+    objective = make(TiledReader(extractor, 64, kept))
     for _ in range(2):
         terms, gradient = objective(image)
         np.testing.assert_array_equal(gradient, expected)

@@ -132,13 +132,14 @@ def test_half_of_the_spare_memory_keeps_tiles(monkeypatch):
 
     def keep(free):
         monkeypatch.setattr(memory, "free_for_run", lambda enough: free)
-        return memory.kept_pixels(config, 4096, 4096)
+        return memory.count_kept_tiles(config, 4096, 4096)
 
-    view = keep(0)
-    assert keep(need / memory.SHARE) == view
-    assert 512**2 < view < 672**2  # at most with two halos of 80 pixels
-    spare = 2 * 10 * view * memory.KEPT_ACTIVATIONS
-    assert keep((need + spare) / memory.SHARE) == pytest.approx(11 * view)
+    assert keep(0) == keep(need / memory.SHARE) == keep(math.inf) == 0
+    most = 672**2 * memory.KEPT_ACTIVATIONS  # of a tile and two halos
+    assert keep((need + 2 * 10 * most) / memory.SHARE) == 10
+    taken = memory.memory_of_kept_tiles(config, 4096, 4096)
+    assert 0.9 * 10 * most < taken <= 10 * most
+    assert keep(1e12) == 8 * 8 - 1
 
 
 def test_memory_of_a_run_is_the_free_memory_and_the_program_s(monkeypatch):

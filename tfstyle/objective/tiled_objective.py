@@ -53,16 +53,14 @@ class TiledReader:
     Args:
         extractor: of at least the layers that are asked for.
         tile_size: pixels.
-        kept_pixels: of tiles with their halos, whose activations the first
-            pass may keep for the second.
+        num_kept: tiles, besides one, whose activations the first pass keeps
+            for the second.
     """
 
-    def __init__(
-        self, extractor: Extractor, tile_size: int, kept_pixels: float = 0
-    ):
+    def __init__(self, extractor: Extractor, tile_size: int, num_kept: int = 0):
         self._extractor = extractor
         self._tile_size = tile_size
-        self._kept_pixels = kept_pixels
+        self._num_kept = num_kept
         self._names = tuple(extractor.model.output_names)
 
     def features(
@@ -108,8 +106,7 @@ class TiledReader:
         tiles = self._cut(size)
         if len(tiles) == 1:
             return make_value_and_gradient(self._extractor, targets, options)
-        pixels = max(np.prod(tile[:, 3] - tile[:, 2]) for tile in tiles)
-        num_kept = max(1, int(min(self._kept_pixels / pixels, len(tiles))))
+        first_kept = len(tiles) - 1 - self._num_kept
         weigh = make_terms_and_gradients(options)
         gradient = tf.Variable(tf.zeros((1, *size, 3)))
 
@@ -118,7 +115,7 @@ class TiledReader:
             for number, tile in enumerate(tiles):
                 reading = self._read(image, targets, tile)
                 total = _add(total, reading.sums)
-                if number >= len(tiles) - num_kept:
+                if number >= first_kept:
                     kept.append(reading)
                 del reading  # and its activations
             terms, by_image, by_sums = weigh(image, total, targets)

@@ -60,7 +60,7 @@ def estimate_memory(
         for tile in share_frame((height, width), num_replicas, layers)
     )
     if config.tile_size:
-        at_once = min(at_once, _view_pixels(config, height, width))
+        at_once = min(at_once, max(_tile_pixels(config, height, width)))
     is_winograd = config.convolution == "winograd"
     memory = PROGRAM + TRANSFORMED_WEIGHTS * is_winograd
     activations = ACTIVATIONS[config.convolution]
@@ -157,10 +157,11 @@ def tile_changes(config: Config) -> list[dict[str, object]]:
     return [{"tile_size": tile_size} for tile_size in TILE_SIZES]
 
 
-def kept_pixels(config: Config, height: int, width: int) -> float:
-    """Returns the pixels of tiles whose activations may be kept in memory.
+def count_kept_tiles(config: Config, height: int, width: int) -> int:
+    """Returns how many tiles' activations may be kept, besides one.
 
-    They take half of what a run leaves of the free memory: it may not be alone.
+    They take at most half of what a run leaves of the free memory, as it may
+    not be alone; none if that is unknown.
 
     Args:
         config: a resolved one, with a tile size.
@@ -169,15 +170,25 @@ def kept_pixels(config: Config, height: int, width: int) -> float:
     """
     need = estimate_memory(config, height, width)
     spare = (SHARE * free_for_run(need / SHARE) - need) / 2
-    one = _view_pixels(config, *frame_of(height, width, config).size)
-    return one + max(0, spare) / KEPT_ACTIVATIONS  # one is in the estimate
+    if not 0 < spare < math.inf:
+        return 0
+    tiles = _tile_pixels(config, *frame_of(height, width, config).size)
+    kept = spare // (KEPT_ACTIVATIONS * max(tiles))
+    return min(int(kept), len(tiles) - 1)
 
 
-def _view_pixels(config: Config, height: int, width: int) -> int:
-    """Returns the pixels of the largest tile with its halo."""
+def memory_of_kept_tiles(config: Config, height: int, width: int) -> float:
+    """Estimates the bytes that `count_kept_tiles` adds to a run's need."""
+    size = frame_of(height, width, config).size
+    kept = count_kept_tiles(config, height, width)
+    return kept * KEPT_ACTIVATIONS * max(_tile_pixels(config, *size))
+
+
+def _tile_pixels(config: Config, height: int, width: int) -> list[int]:
+    """Returns the pixels of each tile with its halo."""
     layers = (*config.content_layers, *config.style_layers)
     tiles = cut_frame((height, width), config.tile_size, layers)
-    return max(math.prod((tile[:, 3] - tile[:, 2]).tolist()) for tile in tiles)
+    return [math.prod((tile[:, 3] - tile[:, 2]).tolist()) for tile in tiles]
 
 
 def free_for_run(enough: float, *, with_swap: bool = False) -> float:

@@ -21,6 +21,7 @@ from tfstyle.training.memory import SHARE
 from tfstyle.training.memory import estimate_disk
 from tfstyle.training.memory import estimate_memory
 from tfstyle.training.memory import free_for_run
+from tfstyle.training.memory import memory_of_kept_tiles
 from tfstyle.training.memory import tile_changes
 from tfstyle.training.plan import has_gpu
 
@@ -93,7 +94,14 @@ def log_needs(
         _describe(disk, ".3g"),
     )
     if config.tile_size:
-        logging.info("Evaluates in tiles of %d pixels", config.tile_size)
+        more = 0.0
+        if num_replicas == 1 and not has_gpu():
+            more = memory_of_kept_tiles(config, height, width)
+        logging.info(
+            "Evaluates in tiles of %d pixels%s",
+            config.tile_size,
+            f"; takes {more / 1e9:.1f} GB more to be faster" if more else "",
+        )
     if config.optimizer == "lbfgs" and (
         config.num_correction_pairs < CORRECTION_PAIRS[0]
     ):

@@ -28,7 +28,7 @@ from tfstyle.objective.tiled_objective import TiledReader
 from tfstyle.system.loop_progress import LoopProgress
 from tfstyle.training.frames import deepest_layer
 from tfstyle.training.frames import style_size
-from tfstyle.training.memory import kept_pixels
+from tfstyle.training.memory import count_kept_tiles
 from tfstyle.training.plan import Plan
 from tfstyle.training.plan import has_gpu
 
@@ -163,9 +163,9 @@ def make_reader(
         return ReplicatedReader(extractor, replicas, config.tile_size)
     if config.tile_size:
         # The memory of a GPU is not the machine's.
-        kept = (
-            0 if has_gpu() else kept_pixels(config, frame.height, frame.width)
-        )
+        kept = 0
+        if not has_gpu():
+            kept = count_kept_tiles(config, frame.height, frame.width)
         return TiledReader(extractor, config.tile_size, kept)
     return WholeFrameReader(extractor, extra_losses)
 

@@ -78,7 +78,8 @@ def measure(
 
     Returns:
         The numbers, a vector: f0, f, g0 d, g d, y d, y P y, g P y, then the
-        products of g with the rows of the ring, then those of y; and P y.
+        products of g with the rows of the ring, then those of y; then P y and,
+        as P is linear, at no cost P g.
     """
     change = gradient - old_gradient
     preconditioned_change = preconditioner(change)
@@ -94,12 +95,8 @@ def measure(
     vectors = [tf.reshape(vector, [-1]) for vector in (gradient, change)]
     products = tf.matmul(vectors, ring, transpose_b=True)  # [2, rows]
     numbers = tf.concat([numbers, tf.reshape(products, [-1])], axis=0)
-    # P is linear: so P g costs nothing more.
-    return (
-        numbers,
-        preconditioned_change,
-        old_preconditioned + (preconditioned_change),
-    )
+    preconditioned = old_preconditioned + preconditioned_change
+    return numbers, preconditioned_change, preconditioned
 
 
 @compiled
