@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import inspect
+import math
 import subprocess
 import sys
 
@@ -14,6 +15,7 @@ import tfstyle
 from tests import ROOT
 from tests import references
 from tfstyle.training import memory
+from tfstyle.training import memory_advice
 
 SCENE, STROKES = tfstyle.sample("scene"), tfstyle.sample("strokes")
 SMALL = {"weights": "random", "image_size": 32}
@@ -114,8 +116,12 @@ def test_extra_losses_are_minimised_too():
 
 def test_extra_losses_see_the_whole_frame_where_memory_is_scarce(monkeypatch):
     monkeypatch.setattr(memory, "free_for_run", lambda enough: 0)
+    monkeypatch.setattr(
+        memory_advice, "free_for_run", lambda enough, **_: math.inf
+    )
     losses = {"red": lambda image, features: tf.reduce_mean(image)}
-    options = SMALL | {"num_steps": 1}
+    # More than one tile.
+    options = SMALL | {"num_steps": 1, "num_levels": 1, "image_size": 400}
     made = tfstyle.stylize(SCENE, STROKES, **options, extra_losses=losses)
     assert made.config.tile_size == 0
     assert tfstyle.stylize(SCENE, STROKES, **options).config.tile_size > 0
