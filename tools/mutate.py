@@ -130,8 +130,8 @@ MUTATIONS = {
     ),
     "tile_gradient": Mutation(
         "objective/tiled_objective.py",
-        "place.assign(place + gradient_of_sums(*reading, by_sums))",
-        "place.assign(gradient_of_sums(*reading, by_sums))",
+        "place.assign(place + by_view)",
+        "place.assign(by_view)",
         "objective/test_tiled_objective.py",
     ),
     "seed": Mutation(

@@ -149,7 +149,7 @@ def compute_gradient(
     """
     # The kernel turned by 180 degrees, its channels exchanged.
     return _convolve(
-        upstream.shape,
+        outputs.shape,
         transformed_kernel,
         (_PATCH_MAP[INVERSES], _BLOCK_MAP[:, INVERSES]),
         cut=lambda rows: tf.raw_ops.ReluGrad(

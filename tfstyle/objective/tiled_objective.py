@@ -7,8 +7,8 @@ to each tile's pixels. A tile is computed with a halo as wide as its positions
 see, so that it sees what the whole frame would show it; what it says of the
 halo's pixels is added to its neighbours' own.
 
-The first pass keeps the activations of as many tiles as memory allows, at least
-one; the second computes the others again. The result is the same, bit for bit.
+The first pass keeps the activations of as many tiles as memory allows; the
+second computes the others again. The result is the same, bit for bit.
 """
 
 from collections.abc import Sequence
@@ -53,8 +53,7 @@ class TiledReader:
     Args:
         extractor: of at least the layers that are asked for.
         tile_size: pixels.
-        num_kept: tiles, besides one, whose activations the first pass keeps
-            for the second.
+        num_kept: tiles whose activations the first pass keeps for the second.
     """
 
     def __init__(self, extractor: Extractor, tile_size: int, num_kept: int = 0):
@@ -106,30 +105,32 @@ class TiledReader:
         tiles = self._cut(size)
         if len(tiles) == 1:
             return make_value_and_gradient(self._extractor, targets, options)
-        first_kept = len(tiles) - 1 - self._num_kept
         weigh = make_terms_and_gradients(options)
         gradient = tf.Variable(tf.zeros((1, *size, 3)))
 
         def evaluate(image: tf.Tensor) -> tuple[LossTerms, tf.Tensor]:
             total, kept = None, []
             for number, tile in enumerate(tiles):
-                reading = self._read(image, targets, tile)
-                total = _add(total, reading.sums)
-                if number >= first_kept:
-                    kept.append(reading)
-                del reading  # and its activations
+                view = view_of(image, tile)
+                if number < self._num_kept:
+                    kept.append(self._read(view, targets, tile))
+                    sums = kept[-1].sums
+                else:
+                    sums = self._sum_tile(view, targets, tile)
+                total = _add(total, sums)
             terms, by_image, by_sums = weigh(image, total, targets)
             # The image's own losses have their own gradient.
             gradient.assign(
                 tf.zeros_like(image) if by_image is None else by_image
             )
-            for tile in reversed(tiles):
-                reading = (
-                    kept.pop() if kept else self._read(image, targets, tile)
-                )
+            for tile in tiles:
+                if kept:
+                    by_view = gradient_of_sums(*kept.pop(0), by_sums)
+                else:
+                    view = view_of(image, tile)
+                    by_view = self._find_gradient(view, targets, tile, by_sums)
                 place = view_of(gradient, tile)
-                place.assign(place + gradient_of_sums(*reading, by_sums))
-                del reading
+                place.assign(place + by_view)
             found = tf.identity(gradient)
             return terms.checked(found), found
 
@@ -139,9 +140,8 @@ class TiledReader:
         return cut_frame(size, self._tile_size, self._names)
 
     def _read(
-        self, image: tf.Tensor, targets: Targets, tile: np.ndarray
+        self, view: tf.Tensor, targets: Targets, tile: np.ndarray
     ) -> Reading:
-        view = view_of(image, tile)
         with tf.GradientTape() as tape:
             tape.watch(view)
             sums = self._sum_tile(view, targets, tile)
@@ -151,25 +151,49 @@ class TiledReader:
         self, view: tf.Tensor, targets: Targets, tile: np.ndarray
     ) -> LayerSums:
         """Runs `sum_tile` by the graph of all tiles with views of this size."""
-        parts = parts_of(targets, tile)._replace(
-            style=dict.fromkeys(targets.style, ()), content_energy={}
+
+        def run(view, tile, parts):
+            return sum_tile(self._extractor, view, tile, parts)
+
+        return self._run(run, view, tile, _positions_of(targets, tile))
+
+    def _find_gradient(
+        self,
+        view: tf.Tensor,
+        targets: Targets,
+        tile: np.ndarray,
+        by_sums: LayerSums,
+    ) -> tf.Tensor:
+        """Takes the gradient by the sums to the pixels of a tile's view.
+
+        In one graph, which frees activations as it goes back.
+        """
+
+        def find(view, tile, parts, by_sums):
+            with tf.GradientTape() as tape:
+                tape.watch(view)
+                sums = sum_tile(self._extractor, view, tile, parts)
+            return gradient_of_sums(view, sums, tape, by_sums)
+
+        return self._run(
+            find, view, tile, _positions_of(targets, tile), by_sums
         )
-        specs = tf.nest.map_structure(_of_any_size, parts)
-        run = self._extractor.graphs.get(
-            ("tile", view.shape, str(specs)),
+
+    def _run(self, function, view: tf.Tensor, tile: np.ndarray, parts, *sums):
+        """Runs a function by its graph for views of this size, made once."""
+        specs = [
+            tf.TensorSpec(view.shape),
+            tf.TensorSpec([2, 4], tf.int32),
+            tf.nest.map_structure(_of_any_size, parts),
+            *tf.nest.map_structure(tf.TensorSpec.from_tensor, sums),
+        ]
+        graph = self._extractor.graphs.get(
+            (function.__name__, str(specs)),
             lambda: tf.function(
-                lambda view, tile, parts: sum_tile(
-                    self._extractor, view, tile, parts
-                ),
-                autograph=False,
-                input_signature=[
-                    tf.TensorSpec(view.shape),
-                    tf.TensorSpec([2, 4], tf.int32),
-                    specs,
-                ],
+                function, autograph=False, input_signature=specs
             ),
         )
-        return run(view, tf.constant(tile), parts)
+        return graph(view, tf.constant(tile), parts, *sums)
 
 
 def read_tile(
@@ -272,6 +296,13 @@ def _add(total: LayerSums | None, sums: LayerSums) -> LayerSums:
     if total is None:
         return sums
     return tf.nest.map_structure(tf.add, total, sums)
+
+
+def _positions_of(targets: Targets, tile: np.ndarray) -> Targets:
+    """Returns what the sums over a tile's own positions are made with."""
+    return parts_of(targets, tile)._replace(
+        style=dict.fromkeys(targets.style, ()), content_energy={}
+    )
 
 
 def _of_any_size(part: tf.Tensor) -> tf.TensorSpec:

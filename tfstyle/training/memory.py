@@ -158,7 +158,7 @@ def tile_changes(config: Config) -> list[dict[str, object]]:
 
 
 def count_kept_tiles(config: Config, height: int, width: int) -> int:
-    """Returns how many tiles' activations may be kept, besides one.
+    """Returns how many tiles' activations may be kept.
 
     They take at most half of what a run leaves of the free memory, as it may
     not be alone; none if that is unknown.
@@ -174,7 +174,7 @@ def count_kept_tiles(config: Config, height: int, width: int) -> int:
         return 0
     tiles = _tile_pixels(config, *frame_of(height, width, config).size)
     kept = spare // (KEPT_ACTIVATIONS * max(tiles))
-    return min(int(kept), len(tiles) - 1)
+    return min(int(kept), len(tiles))
 
 
 def memory_of_kept_tiles(config: Config, height: int, width: int) -> float:
