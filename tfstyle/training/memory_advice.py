@@ -100,7 +100,9 @@ def log_needs(
         logging.info(
             "Evaluates in tiles of %d pixels%s",
             config.tile_size,
-            f"; takes {more / 1e9:.1f} GB more to be faster" if more else "",
+            f"; takes {more / 1e9:.1f} GB more to be faster"
+            if more >= 0.05e9
+            else "",
         )
     if config.optimizer == "lbfgs" and (
         config.num_correction_pairs < CORRECTION_PAIRS[0]
