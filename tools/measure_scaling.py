@@ -138,7 +138,7 @@ def _measure(folder: str, number: int, turn: int) -> float:
         "--style_scale=0.25",
         *("--convolution=direct", "--optimizer=adam", "--log_every_steps=1"),
         f"--num_steps={1 + _STEPS.value}",
-        *("--checkpoint_every_steps=0", f"--workdir={workdir}"),
+        *("--checkpoint_every_seconds=0", f"--workdir={workdir}"),
     ]
     done = subprocess.run(
         command,

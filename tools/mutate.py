@@ -100,8 +100,8 @@ MUTATIONS = {
     ),
     "ring_order": Mutation(
         "training/optimizers/lbfgs.py",
-        "(self._next_row - 1 - age) % self._num_rows",
-        "age % self._num_rows",
+        "first = self._next_row - self._num_pairs",
+        "first = 0",
         "training/optimizers/test_lbfgs.py experiment/test_resume.py",
     ),
     "adam_bias": Mutation(

@@ -23,7 +23,7 @@ RUN = (
     "--flagfile=configs/smoke.cfg",
     "--image_size=96",
     "--convolution=direct",
-    "--checkpoint_every_steps=5",
+    "--checkpoint_every_seconds=0.001",
     "--log_every_steps=1",
 )
 LONG = (*RUN, "--num_steps=5000")

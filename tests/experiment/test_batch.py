@@ -20,7 +20,7 @@ from tfstyle.images.files import read_text
 SCENE, STROKES = "tfstyle/samples/scene.jpg", "tfstyle/samples/strokes.jpg"
 SMALL = ["--weights=random", "--image_size=32", "--num_steps=2"]
 LONG = [*SMALL, "--image_size=48", "--num_steps=24"]
-LONG += ["--checkpoint_every_steps=3", "--log_every_steps=1"]
+LONG += ["--checkpoint_every_seconds=0.01", "--log_every_steps=1"]
 NUM_LONG = 4
 DONE = r"\[\d+/\d+\] \S+: \d+ steps, \d+\.\d s, loss [\d.e+]+(; about .* left)?"
 

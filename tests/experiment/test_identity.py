@@ -60,7 +60,7 @@ def is_done(config, images=IMAGES, weights=WEIGHTS):
         {"convolution": "direct"},
         {"jit_compile": "true"},
         {"workdir": "moved", "overwrite": True, "log_every_steps": 1},
-        {"report": True, "checkpoint_every_steps": 0},
+        {"report": True, "checkpoint_every_seconds": 0.0},
         {"time_limit": 60.0},
         {"intra_op_threads": 1},
         {"style_images": ["moved/c.png"], "weights": "moved.h5"},

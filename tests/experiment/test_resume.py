@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import time
 
 import numpy as np
 import pytest
@@ -28,7 +29,6 @@ SMALL = {
     "num_levels": 2,
     "num_steps": (4, 5),
     "num_correction_pairs": 3,
-    "checkpoint_every_steps": 1,
 }
 KINDS = {
     "lbfgs": {"optimizer": "lbfgs"},
@@ -41,7 +41,7 @@ def extractor():
     return make_extractor(RunConfig(**SMALL))
 
 
-def paint(samples, extractor, config, **options):
+def paint(samples, extractor, config, save_every_seconds=0.0, **options):
     content, style = samples
     records = []
 
@@ -55,7 +55,7 @@ def paint(samples, extractor, config, **options):
         config,
         extractor=extractor,
         actions=[keep],
-        save_every_steps=config.checkpoint_every_steps,
+        save_every_seconds=save_every_seconds,
         **options,
     )
     return result, records
@@ -167,12 +167,26 @@ def test_more_steps_go_on_where_fewer_ended(samples, extractor):
     assert_same(resumed, straight)
 
 
-def test_states_are_saved_every_so_many_steps_and_at_ends(samples, extractor):
-    config = RunConfig(**SMALL | {"checkpoint_every_steps": 3})
+@pytest.mark.parametrize(
+    ("every", "pause", "expected"),
+    [
+        (0, 0, [*range(5), *range(4, 10)]),
+        (1e-9, 0.5, [0, 4, 9]),  # seldom enough for a slow disk
+        (1e9, 0, [0, 4, 9]),
+    ],
+)
+def test_states_are_saved_by_time_and_at_ends(
+    samples, extractor, every, pause, expected
+):
     states, keep = keep_states()
-    paint(samples, extractor, config, save_state=keep)
-    steps = [state.numbers["steps"] for state in states]
-    assert steps == [[0, 0], [3, 0], [4, 0], [4, 0], [4, 3], [4, 5]]
+
+    def save(state):
+        keep(state)
+        time.sleep(pause)
+
+    config = RunConfig(**SMALL)
+    paint(samples, extractor, config, save_state=save, save_every_seconds=every)
+    assert [sum(state.numbers["steps"]) for state in states] == expected
 
 
 def test_image_that_is_not_finite_is_never_saved(samples, extractor):
@@ -243,7 +257,7 @@ def workdir(tmp_path):
         {},
         {"content_image": "moved/a.jpg", "style_images": ["c.png"]},
         {"log_every_steps": 1, "report": True, "output_image": "x.png"},
-        {"checkpoint_every_steps": 7},
+        {"checkpoint_every_seconds": 7.0},
         {"num_steps": (10, 500)},
         {"num_steps": (10, 2)},
         {"time_limit": 5.0},

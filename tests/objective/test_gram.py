@@ -1,6 +1,7 @@
 """Gram sums against hand arithmetic, float64 and automatic differentiation."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tests import references
@@ -35,23 +36,40 @@ def test_gram_sum_adds_up_over_parts(generator):
     assert float(total.count) == 30
 
 
-def test_gram_sum_gradient_equals_automatic_differentiation(generator):
+@pytest.mark.parametrize("has_mask", [False, True])
+@pytest.mark.parametrize(
+    "part", [None, ((0, 1, 2, 0), (1, 4, 3, 4)), ((0, 0, 0, 0), (1, 6, 5, 4))]
+)
+def test_gram_sum_of_a_part_equals_automatic_differentiation(
+    generator, part, has_mask
+):
     features = tf.constant(generator.normal(size=(1, 6, 5, 4)), tf.float32)
     upstream = tf.constant(generator.normal(size=(4, 4)), tf.float32)
+    size = (1, 6, 5, 4) if part is None else part[1]
+    mask = None
+    if has_mask:
+        mask = tf.constant(generator.random((*size[:3], 1)), tf.float32)
+
+    def plainly(features):
+        if part is not None:
+            features = tf.slice(features, *part)
+        if has_mask:
+            features *= mask
+        rows = tf.reshape(features, [-1, 4])
+        return tf.matmul(rows, rows, transpose_a=True)
+
+    def compute(features):
+        own = part and tuple(map(tf.constant, part))
+        return gram_sum(features, mask, own)
 
     def differentiate(compute):
         with tf.GradientTape() as tape:
             tape.watch(features)
-            value = tf.reduce_sum(compute(features) * upstream)
-        return tape.gradient(value, features)
+            matrix = compute(features)
+        return matrix, tape.gradient(matrix, features, upstream)
 
-    def plainly(features):
-        rows = tf.reshape(features, [-1, 4])
-        return tf.matmul(rows, rows, transpose_a=True)
-
-    np.testing.assert_allclose(
-        differentiate(lambda x: gram_sum(x).matrix),
-        differentiate(plainly),
-        rtol=REDUCTION,
-        atol=1e-6,
-    )
+    found = differentiate(lambda x: compute(x).matrix)
+    for value, expected in zip(found, differentiate(plainly), strict=True):
+        np.testing.assert_allclose(value, expected, rtol=REDUCTION, atol=1e-6)
+    count = np.prod(size[:3]) if mask is None else np.sum(np.square(mask))
+    np.testing.assert_allclose(compute(features).count, count, rtol=1e-6)

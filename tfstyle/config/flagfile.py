@@ -21,7 +21,11 @@ FORMER_DEFAULTS = {
     "preconditioner": "none",
 }
 """How pictures were made that are older than these flags and do not say."""
-RETIRED = {"averaging": "0.0", "recompute": "false"}
+RETIRED = {
+    "averaging": "0.0",
+    "checkpoint_every_steps": "50",
+    "recompute": "false",
+}
 """Flags of former releases, and the only value that is still supported."""
 
 _PACKAGE = importlib.resources.files("tfstyle")

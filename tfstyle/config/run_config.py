@@ -129,10 +129,11 @@ class RunConfig(Config):
         scope="run",
         is_path=True,
     )
-    checkpoint_every_steps: int = option(
-        50,
+    checkpoint_every_seconds: float = option(
+        30.0,
         "Output",
-        "steps between checkpoints, of which two are kept; 0: none",
+        "seconds between checkpoints, of which two are kept, or more, so that"
+        " they take no more than a twentieth of the time; 0: none",
         scope="run",
         least=0,
     )

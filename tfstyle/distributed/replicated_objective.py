@@ -27,6 +27,8 @@ from tfstyle.objective.terms import LossTerms
 from tfstyle.objective.tiled_objective import gradient_of_sums
 from tfstyle.objective.tiled_objective import make_terms_and_gradients
 from tfstyle.objective.tiled_objective import read_tile
+from tfstyle.objective.tiled_objective import read_view
+from tfstyle.objective.tiled_objective import sum_outputs
 from tfstyle.objective.tiled_objective import sum_tile
 from tfstyle.objective.tiles import cut_frame
 from tfstyle.objective.tiles import own_of_frame
@@ -150,13 +152,14 @@ class ReplicatedReader:
         def evaluate_at_once(image, tile, weight, part):
             def run(image, tile, weight, part):
                 view = view_of(image, tile)
-                with tf.GradientTape() as tape:
-                    tape.watch(view)
-                    sums = sum_tile(self.extractor, view, tile, part)
+                reading = read_view(self.extractor.run_model, view)
+                sums = sum_outputs(self.extractor, reading.outputs, tile, part)
                 total = add_up_over_replicas(weigh_sums(sums, weight))
                 terms, by_image, by_sums = weigh(image, total, whole)
                 by_own = weigh_sums(by_sums, weight)
-                own = gradient_of_sums(view, sums, tape, by_own)
+                own = gradient_of_sums(
+                    self.extractor, reading, tile, part, by_own
+                )
                 gradient = add_up_over_replicas(_place(own, tile, image))
                 if by_image is not None:  # the image's own losses'
                     gradient += by_image
@@ -262,12 +265,9 @@ class ReplicatedReader:
     @tf.function(autograph=False)
     def _gradient_of_tiles(self, image, tile, weight, part, by_sums):
         def run(image, tile, weight, part, by_sums):
-            view = view_of(image, tile)
-            with tf.GradientTape() as tape:
-                tape.watch(view)
-                sums = sum_tile(self.extractor, view, tile, part)
+            reading = read_view(self.extractor.run_model, view_of(image, tile))
             by_own = weigh_sums(by_sums, weight)
-            return gradient_of_sums(view, sums, tape, by_own)
+            return gradient_of_sums(self.extractor, reading, tile, part, by_own)
 
         return self._run(run, image, tile, weight, part, by_sums)
 

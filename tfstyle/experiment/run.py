@@ -176,7 +176,7 @@ def _paint_and_write(
         checkpoint and checkpoint.path,
     )
     state = checkpoint and checkpoint.state
-    every = config.checkpoint_every_steps
+    every = config.checkpoint_every_seconds
     with (
         _naming_last_checkpoint(checkpoints),
         memory_advice.naming_flags_that_fit(config, *sizes, number),
@@ -203,7 +203,7 @@ def _paint_and_write(
             actions=outputs.actions,
             state=state,
             save_state=checkpoints if every else None,
-            save_every_steps=every,
+            save_every_seconds=every,
             should_stop=lambda: (
                 signals() or (replicas and replicas.name_signal())
             ),

@@ -71,9 +71,11 @@ class Extractor:
 
     def _compute(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         """Computes the features; in a graph, as eager Keras keeps them all."""
-        return self.scale_features(
-            self.model(self.scale_image(image), training=False)
-        )
+        return self.scale_features(self.run_model(image))
+
+    def run_model(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns the model's outputs for an image, not yet scaled."""
+        return self.model(self.scale_image(image), training=False)
 
     def scale_image(self, image: tf.Tensor) -> tf.Tensor:
         """Returns the image as the model takes it."""

@@ -29,15 +29,24 @@ class GramSum(NamedTuple):
         return self.matrix / self.count
 
 
-def gram_sum(features: tf.Tensor, mask: tf.Tensor | None = None) -> GramSum:
+Part = tuple[tf.Tensor, tf.Tensor]
+"""Begin and size of a part of a layer's positions, as `tf.slice` takes them."""
+
+
+def gram_sum(
+    features: tf.Tensor,
+    mask: tf.Tensor | None = None,
+    part: Part | None = None,
+) -> GramSum:
     """Computes the Gram sum of one layer's features, G_ij = sum_k F_ik F_jk.
 
     Args:
         features: float32 `[1, H, W, C]`, rectified activations.
-        mask: float32 `[1, H, W, 1]`, T of a region, 0..1, or None for all.
+        mask: float32 `[1, h, w, 1]`, T of a region, 0..1, or None for all.
+        part: the h*w positions to take; None: all, H*W.
 
     Returns:
-        A `GramSum` over the H*W positions.
+        A `GramSum` over the h*w positions.
 
     References:
         Gatys, Ecker, Bethge, 2015, eq. 3; with a mask the guided Gram matrix
@@ -45,20 +54,20 @@ def gram_sum(features: tf.Tensor, mask: tf.Tensor | None = None) -> GramSum:
         Transfer, 2017, section 4.
     """
     if mask is None:
-        height, width = tf.shape(features)[1], tf.shape(features)[2]
-        count = tf.cast(height * width, features.dtype)
+        size = tf.shape(features) if part is None else part[1]
+        count = tf.cast(size[1] * size[2], features.dtype)
     else:
-        features *= mask
         count = tf.reduce_sum(tf.square(mask))
-    rows = tf.reshape(features, [-1, features.shape[-1]])  # [H*W, C]
-    return GramSum(_gram_matrix(rows), count)
+    return GramSum(_gram_matrix(features, mask, part), count)
 
 
 def region_sums(
-    features: tf.Tensor, masks: list[tf.Tensor] | None
+    features: tf.Tensor,
+    masks: list[tf.Tensor] | None,
+    part: Part | None = None,
 ) -> list[GramSum]:
     """Computes one Gram sum a mask; without masks, one of all positions."""
-    return [gram_sum(features, mask) for mask in masks or [None]]
+    return [gram_sum(features, mask, part) for mask in masks or [None]]
 
 
 def gram_matrices(features: tf.Tensor) -> tf.Tensor:
@@ -77,16 +86,41 @@ def gram_matrices(features: tf.Tensor) -> tf.Tensor:
     return products / tf.cast(positions, features.dtype)
 
 
-@custom_gradient
-def _gram_matrix(rows: tf.Tensor):
-    """Returns `rows^T rows`, with a gradient of one product instead of two.
+def _gram_matrix(
+    features: tf.Tensor, mask: tf.Tensor | None, part: Part | None
+) -> tf.Tensor:
+    """Returns `F^T F`, with a gradient of one product that keeps no copy of F.
 
     The matrix is symmetric in its two factors, so d/dF = F (D + D^T), where
     automatic differentiation would multiply F with D and with D^T apart.
     """
-    columns = tf.transpose(rows)  # [C, H*W]: a plain product is the fastest
+    channels = features.shape[-1]
 
-    def gradient(upstream):
-        return tf.matmul(rows, upstream + tf.transpose(upstream))
+    def cut(features):
+        if part is not None:
+            features = tf.slice(features, *part)
+        if mask is not None:
+            features *= mask
+        return tf.reshape(features, [-1, channels])  # [h*w, C]
 
-    return tf.matmul(columns, rows), gradient
+    @custom_gradient
+    def compute(features):
+        def gradient(upstream):
+            # Cut once more, and only now: the rows are as large as features.
+            with tf.control_dependencies([upstream]):
+                rows = cut(features)
+            by_rows = tf.matmul(rows, upstream + tf.transpose(upstream))
+            whole = tf.shape(features)
+            begin, size = part or (tf.zeros_like(whole), whole)
+            by_part = tf.reshape(by_rows, size)
+            if mask is not None:
+                by_part *= mask
+            if part is None:
+                return by_part
+            return tf.pad(by_part, tf.stack([begin, whole - begin - size], 1))
+
+        rows = cut(features)
+        columns = tf.transpose(rows)  # [C, h*w]: a plain product is the fastest
+        return tf.matmul(columns, rows), gradient
+
+    return compute(features)

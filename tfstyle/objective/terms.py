@@ -1,6 +1,8 @@
 """The losses of an image: by layer, weighted, and their total."""
 
+import types
 from collections.abc import Callable
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +12,7 @@ from tfstyle.network.layers import BY_NAME
 from tfstyle.network.layers import num_positions
 from tfstyle.objective import losses
 from tfstyle.objective.gram import GramSum
+from tfstyle.objective.gram import Part
 from tfstyle.objective.gram import region_sums
 from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.objective.targets import Targets
@@ -94,20 +97,29 @@ def compute_terms(
     return terms_of_sums(image, sum_layers(features, targets), targets, options)
 
 
-def sum_layers(features: dict[str, tf.Tensor], targets: Targets) -> LayerSums:
+def sum_layers(
+    features: dict[str, tf.Tensor],
+    targets: Targets,
+    parts: Mapping[str, Part] = types.MappingProxyType({}),
+) -> LayerSums:
     """Computes Gram sums and content losses of the layers that are given.
 
     Args:
-        features: `{layer: float32 [1, H_l, W_l, N_l]}`, of an image or a part.
-        targets: of the same positions.
+        features: `{layer: float32 [1, H_l, W_l, N_l]}`.
+        targets: of the same positions, or of the parts that are taken.
+        parts: the positions to take, of layers where these are not all.
     """
-    content = {
-        name: losses.content_loss(features[name], target)
-        for name, target in targets.content.items()
-        if name in features
-    }
+    content = {}
+    for name, target in targets.content.items():
+        if name in features:
+            taken = features[name]
+            if name in parts:
+                taken = tf.slice(taken, *parts[name])
+            content[name] = losses.content_loss(taken, target)
     style = {
-        name: region_sums(features[name], targets.masks.get(name))
+        name: region_sums(
+            features[name], targets.masks.get(name), parts.get(name)
+        )
         for name in targets.style
         if name in features
     }

@@ -11,6 +11,7 @@ The first pass keeps the activations of as many tiles as memory allows; the
 second computes the others again. The result is the same, bit for bit.
 """
 
+from collections.abc import Callable
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -19,7 +20,9 @@ import tensorflow as tf
 
 from tfstyle.network.extractor import Extractor
 from tfstyle.network.layers import BY_NAME
+from tfstyle.network.layers import LAYERS
 from tfstyle.objective.gram import GramSum
+from tfstyle.objective.gram import Part
 from tfstyle.objective.objective import ValueAndGradient
 from tfstyle.objective.objective import make_value_and_gradient
 from tfstyle.objective.options import ObjectiveOptions
@@ -34,17 +37,32 @@ from tfstyle.objective.tiles import view_of
 
 
 class Reading(NamedTuple):
-    """A tile that went through the network, with its activations.
+    """A view of a tile that went through the network, with its activations.
 
     Attributes:
         view: float32 `[1, h, w, 3]`, the tile with its halo.
-        sums: over the tile's own positions.
-        tape: holds the activations until the gradient is taken.
+        outputs: of the extractor's model.
+        tape: from the view to the outputs; holds the activations.
     """
 
     view: tf.Tensor
-    sums: LayerSums
+    outputs: dict[str, tf.Tensor]
     tape: tf.GradientTape
+
+
+def read_view(
+    run_model: Callable[[tf.Tensor], dict[str, tf.Tensor]], view: tf.Tensor
+) -> Reading:
+    """Takes a view through the network, and keeps its activations.
+
+    Args:
+        run_model: an extractor's, or a graph of it.
+        view: float32 `[1, h, w, 3]`.
+    """
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(view)
+        outputs = run_model(view)
+    return Reading(view, outputs, tape)
 
 
 class TiledReader:
@@ -113,8 +131,8 @@ class TiledReader:
             for number, tile in enumerate(tiles):
                 view = view_of(image, tile)
                 if number < self._num_kept:
-                    kept.append(self._read(view, targets, tile))
-                    sums = kept[-1].sums
+                    kept.append(read_view(self._run_model, view))
+                    sums = self._sum_outputs(kept[-1], targets, tile)
                 else:
                     sums = self._sum_tile(view, targets, tile)
                 total = _add(total, sums)
@@ -125,7 +143,9 @@ class TiledReader:
             )
             for tile in tiles:
                 if kept:
-                    by_view = gradient_of_sums(*kept.pop(0), by_sums)
+                    by_view = self._take_back(
+                        kept.pop(0), targets, tile, by_sums
+                    )
                 else:
                     view = view_of(image, tile)
                     by_view = self._find_gradient(view, targets, tile, by_sums)
@@ -138,14 +158,6 @@ class TiledReader:
 
     def _cut(self, size: tuple[int, int]) -> list[np.ndarray]:
         return cut_frame(size, self._tile_size, self._names)
-
-    def _read(
-        self, view: tf.Tensor, targets: Targets, tile: np.ndarray
-    ) -> Reading:
-        with tf.GradientTape() as tape:
-            tape.watch(view)
-            sums = self._sum_tile(view, targets, tile)
-        return Reading(view, sums, tape)
 
     def _sum_tile(
         self, view: tf.Tensor, targets: Targets, tile: np.ndarray
@@ -170,30 +182,81 @@ class TiledReader:
         """
 
         def find(view, tile, parts, by_sums):
-            with tf.GradientTape() as tape:
-                tape.watch(view)
-                sums = sum_tile(self._extractor, view, tile, parts)
-            return gradient_of_sums(view, sums, tape, by_sums)
+            reading = read_view(self._extractor.run_model, view)
+            return gradient_of_sums(
+                self._extractor, reading, tile, parts, by_sums
+            )
 
         return self._run(
             find, view, tile, _positions_of(targets, tile), by_sums
         )
 
-    def _run(self, function, view: tf.Tensor, tile: np.ndarray, parts, *sums):
-        """Runs a function by its graph for views of this size, made once."""
-        specs = [
-            tf.TensorSpec(view.shape),
-            tf.TensorSpec([2, 4], tf.int32),
-            tf.nest.map_structure(_of_any_size, parts),
-            *tf.nest.map_structure(tf.TensorSpec.from_tensor, sums),
-        ]
+    def _run_model(self, view: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Runs the extractor's model by a graph."""
+        return self._run(self._extractor.run_model, view)
+
+    def _sum_outputs(
+        self, reading: Reading, targets: Targets, tile: np.ndarray
+    ) -> LayerSums:
+        """Runs `sum_outputs` by its graph."""
+
+        def add_up(outputs, tile, parts):
+            return sum_outputs(self._extractor, outputs, tile, parts)
+
+        return self._run(
+            add_up, reading.outputs, tile, _positions_of(targets, tile)
+        )
+
+    def _take_back(
+        self,
+        reading: Reading,
+        targets: Targets,
+        tile: np.ndarray,
+        by_sums: LayerSums,
+    ) -> tf.Tensor:
+        """Takes the gradient by the sums to a view whose tape was kept."""
+
+        def differentiate(outputs, tile, parts, by_sums):
+            return {
+                name: gradient_by_output(
+                    self._extractor, outputs, name, tile, parts, by_sums
+                )
+                for name in layers_of(by_sums)
+            }
+
+        found = self._run(
+            differentiate,
+            reading.outputs,
+            tile,
+            _positions_of(targets, tile),
+            by_sums,
+        )
+        return reading.tape.gradient(
+            [reading.outputs[name] for name in found],
+            reading.view,
+            output_gradients=list(found.values()),
+        )
+
+    def _run(self, function, image, tile=None, parts=None, sums=None):
+        """Runs a function by its graph for these sizes, which is made once."""
+        arguments = [image]
+        specs = [tf.nest.map_structure(tf.TensorSpec.from_tensor, image)]
+        if tile is not None:
+            arguments += [tf.constant(tile), parts]
+            specs += [
+                tf.TensorSpec([2, 4], tf.int32),
+                tf.nest.map_structure(_of_any_size, parts),
+            ]
+        if sums is not None:
+            arguments.append(sums)
+            specs.append(tf.nest.map_structure(tf.TensorSpec.from_tensor, sums))
         graph = self._extractor.graphs.get(
             (function.__name__, str(specs)),
             lambda: tf.function(
                 function, autograph=False, input_signature=specs
             ),
         )
-        return graph(view, tf.constant(tile), parts, *sums)
+        return graph(*arguments)
 
 
 def read_tile(
@@ -204,19 +267,18 @@ def read_tile(
 ) -> dict[str, tf.Tensor]:
     """Returns some layers' features of a tile's own positions."""
     features = extractor(view_of(image, tile))
-    return {name: own_of_view(features[name], name, tile) for name in names}
+    return {n: tf.slice(features[n], *own_of_view(n, tile)) for n in names}
 
 
-def own_of_view(features: tf.Tensor, name: str, tile: tf.Tensor) -> tf.Tensor:
-    """Cuts a tile's own positions out of a layer's of its view."""
-    stride = BY_NAME[name].stride
-    first = tile[:, 0] // stride
-    size = tile[:, 1] // stride - first
-    begin = first - tile[:, 2] // stride
-    return tf.slice(
-        features,
-        [0, begin[0], begin[1], 0],
-        [1, size[0], size[1], features.shape[-1]],
+def own_of_view(name: str, tile: tf.Tensor) -> Part:
+    """Returns where a tile's own positions are in a layer's of its view."""
+    layer = BY_NAME[name]
+    first = tile[:, 0] // layer.stride
+    size = tile[:, 1] // layer.stride - first
+    begin = first - tile[:, 2] // layer.stride
+    return (
+        tf.stack([0, begin[0], begin[1], 0]),
+        tf.stack([1, size[0], size[1], layer.channels]),
     )
 
 
@@ -244,30 +306,77 @@ def sum_tile(
         tile: int32 `[2, 4]`.
         parts: targets of the tile's own positions.
     """
-    features = extractor(view)
-    own = {n: own_of_view(f, n, tile) for n, f in features.items()}
-    return sum_layers(own, parts)
+    return sum_outputs(extractor, extractor.run_model(view), tile, parts)
+
+
+def sum_outputs(
+    extractor: Extractor,
+    outputs: dict[str, tf.Tensor],
+    tile: tf.Tensor,
+    parts: Targets,
+) -> LayerSums:
+    """Computes the sums of a tile's own positions from the model's outputs."""
+    own = {name: own_of_view(name, tile) for name in outputs}
+    return sum_layers(extractor.scale_features(outputs), parts, own)
 
 
 def gradient_of_sums(
-    view: tf.Tensor,
-    sums: LayerSums,
-    tape: tf.GradientTape,
+    extractor: Extractor,
+    reading: Reading,
+    tile: tf.Tensor,
+    parts: Targets,
     by_sums: LayerSums,
 ) -> tf.Tensor:
     """Takes the gradient by the sums to the pixels of a view.
 
+    Layer by layer, the deepest first: what a layer's own sums add is as large
+    as its features, and is computed when it is needed.
+    """
+    found = None
+    names = layers_of(by_sums)
+    earlier = [*map(reading.outputs.get, names[1:]), reading.view]
+    for name, source in zip(names, earlier, strict=True):
+        with tf.control_dependencies([] if found is None else [found]):
+            own = gradient_by_output(
+                extractor, reading.outputs, name, tile, parts, by_sums
+            )
+        found = own if found is None else own + found
+        found = reading.tape.gradient(
+            reading.outputs[name], source, output_gradients=found
+        )
+    return found
+
+
+def layers_of(sums: LayerSums) -> list[str]:
+    """Returns the layers that sums are of, the deepest first."""
+    names = {*sums.content, *sums.style}
+    return [layer.name for layer in LAYERS[::-1] if layer.name in names]
+
+
+def gradient_by_output(
+    extractor: Extractor,
+    outputs: dict[str, tf.Tensor],
+    name: str,
+    tile: tf.Tensor,
+    parts: Targets,
+    by_sums: LayerSums,
+) -> tf.Tensor:
+    """Takes the gradient by a layer's sums to its output.
+
     The counts do not depend on the pixels and are left out.
     """
-    matrices, by_matrices = (
-        [gram.matrix for grams in each.style.values() for gram in grams]
+    output = outputs[name]
+    with tf.GradientTape() as tape:
+        tape.watch(output)
+        sums = sum_outputs(extractor, {name: output}, tile, parts)
+    losses, by_losses = (
+        [
+            *filter(lambda x: x is not None, [each.content.get(name)]),
+            *(gram.matrix for gram in each.style.get(name, ())),
+        ]
         for each in (sums, by_sums)
     )
-    return tape.gradient(
-        [*sums.content.values(), *matrices],
-        view,
-        output_gradients=[*by_sums.content.values(), *by_matrices],
-    )
+    return tape.gradient(losses, output, output_gradients=by_losses)
 
 
 def make_terms_and_gradients(options: ObjectiveOptions):

@@ -1,30 +1,31 @@
-"""Compiled functions whose graphs do not pile up."""
+"""Compiled functions, one graph for images of every size."""
 
 import functools
 from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfstyle.system.recent import Recent
-
-MAX_GRAPHS = 12
-"""Shapes for which a function's graph is kept."""
-
 
 def compiled(function: Callable) -> Callable:
-    """Compiles a function of tensors, once for each shape of the first.
+    """Compiles a function of tensors, once for all sizes of their axes.
 
-    `tf.function` keeps the graph of every shape to the end of the process;
-    here those of the shapes used last are kept.
+    Sizes are never known to a graph: what it computes does not depend on which
+    came first. Graphs differ by the first tensor's dtype and number of axes,
+    and by how many tensors are given.
     """
-    graphs = Recent(MAX_GRAPHS)
+    graphs = {}
 
     @functools.wraps(function)
-    def call(first, *others):
-        graph = graphs.get(
-            (first.shape, first.dtype),
-            lambda: tf.function(function, autograph=False),
-        )
-        return graph(first, *others)
+    def call(*tensors):
+        key = tensors[0].dtype, tensors[0].shape.rank, len(tensors)
+        if key not in graphs:
+            specs = [
+                tf.TensorSpec([None] * tensor.shape.rank, tensor.dtype)
+                for tensor in tensors
+            ]
+            graphs[key] = tf.function(
+                function, autograph=False, input_signature=specs
+            )
+        return graphs[key](*tensors)
 
     return call

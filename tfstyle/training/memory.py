@@ -88,7 +88,7 @@ def estimate_disk(config: RunConfig, height: int, width: int) -> float:
     height, width = frame_of(height, width, config).size
     pixels = height * width
     disk = 6 * pixels * config.output_bits / 8
-    if config.checkpoint_every_steps:
+    if config.checkpoint_every_seconds:
         state_images = 2  # of Adam, its moments
         if config.optimizer == "lbfgs":
             steps = max(config.steps_by_level)

@@ -117,7 +117,7 @@ def log_needs(
         )
     if need_of_disk > disk:
         logging.warning(
-            "warning: the disk may not suffice. --checkpoint_every_steps=0"
+            "warning: the disk may not suffice. --checkpoint_every_seconds=0"
             " leaves out the checkpoints, --optimizer=adam makes them small"
         )
 

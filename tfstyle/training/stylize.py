@@ -82,7 +82,7 @@ def iterate(
     extra_losses: ExtraLosses | None = None,
     state: State | None = None,
     save_state: Callable[[State], None] | None = None,
-    save_every_steps: int = 50,
+    save_every_seconds: float = 30.0,
     should_stop: Callable[[], str | None] = lambda: None,
     replicas: Replicas | None = None,
 ) -> Generator[Record, str | None, Result]:
@@ -109,9 +109,9 @@ def iterate(
             for several runs.
         extra_losses: terms of one's own, by name.
         state: goes on where a run of the same arguments was.
-        save_state: takes the state every `save_every_steps` and at the end,
+        save_state: takes the state every `save_every_seconds` and at the end,
             such as a `checkpoint.Checkpoints`.
-        save_every_steps: update steps between calls of it.
+        save_every_seconds: between calls of it, as `Trainer` takes them.
         should_stop: asked before every evaluation; a text ends the run at the
             last complete step, as the reason.
         replicas: that share the work; this process leads the others.
@@ -163,7 +163,7 @@ def iterate(
         make_finish(content, config),
         state=state,
         save_state=save_state,
-        save_every_steps=save_every_steps,
+        save_every_seconds=save_every_seconds,
         should_stop=should_stop,
     )
     image = None

@@ -26,6 +26,9 @@ from tfstyle.training.optimizers.factory import make_optimizer
 from tfstyle.training.state import CheckpointError
 from tfstyle.training.state import State
 
+LONGEST_SHARE = 0.05
+"""Of the time, which saving may take."""
+
 Records = Generator[Record, str | None, None]
 
 
@@ -81,9 +84,10 @@ class Trainer:
         config: a resolved one.
         finish: makes pixels of an image.
         state: of a run to go on with, or None.
-        save_state: called with the state every `save_every_steps` and at the
-            end; the state is valid until it returns.
-        save_every_steps: update steps between calls of it.
+        save_state: called with the state at the start, at the end of a level
+            and every `save_every_seconds`; the state is valid until it returns.
+        save_every_seconds: between calls of it; longer if it would otherwise
+            take more than LONGEST_SHARE of the time. 0: after every step.
         should_stop: asked before every evaluation; a text ends the run, as
             the reason.
 
@@ -98,14 +102,15 @@ class Trainer:
         *,
         state: State | None = None,
         save_state: Callable[[State], None] | None = None,
-        save_every_steps: int = 50,
+        save_every_seconds: float = 30.0,
         should_stop: Callable[[], str | None] = lambda: None,
     ):
         self._config = config
         self._finish = finish
         self._state = state
         self._save_state = save_state
-        self._save_every_steps = save_every_steps
+        self._save_every_seconds = save_every_seconds
+        self._next_save = -math.inf
         self._should_stop = should_stop
         self._start = time.monotonic()
         self._steps = [0] * config.num_levels
@@ -170,7 +175,7 @@ class Trainer:
             self._check_finite(level, terms)
             yield from self._record_step(level, frame, terms, image)
             self._reason = self._reason or self._find_reason(level, optimizer)
-            if self._is_time_to_save(level):
+            if self._is_time_to_save():
                 self._save(level, terms, image, optimizer)
             if self._reason:
                 break
@@ -244,13 +249,13 @@ class Trainer:
             " smaller weights or a smaller `learning_rate` may help."
         )
 
-    def _is_time_to_save(self, level: int) -> bool:
+    def _is_time_to_save(self) -> bool:
         if self._save_state is None:
             return False
-        is_time = self._steps[level] % self._save_every_steps == 0
-        return bool(self._reason) or is_time
+        return bool(self._reason) or time.monotonic() >= self._next_save
 
     def _save(self, level, terms, image, optimizer) -> None:
+        start = time.monotonic()
         state = optimizer.state()
         numbers = {
             "level": level,
@@ -263,6 +268,11 @@ class Trainer:
         arrays = {"image": image}
         arrays |= {f"optimizer/{n}": a for n, a in state.arrays.items()}
         self._save_state(State(numbers, arrays))
+        if self._save_every_seconds:
+            end = time.monotonic()
+            self._next_save = end + max(
+                self._save_every_seconds, (end - start) / LONGEST_SHARE
+            )
 
     def _load_counts(self, state: State) -> None:
         """Takes the counts of a state."""

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from tfstyle.training.optimizers.adam import Adam
 from tfstyle.training.optimizers.lbfgs import LBFGS
-from tfstyle.training.optimizers.preconditioner import filter_frequencies
+from tfstyle.training.optimizers.preconditioner import make_gains
 
 
 def make_optimizer(
@@ -19,12 +19,11 @@ def make_optimizer(
     """Makes the optimizer of that name, `adam` or `lbfgs`."""
     if name == "adam":
         return Adam(image, value_and_gradient, learning_rate)
+    has_gains = preconditioner == "frequency"
     return LBFGS(
         image,
         value_and_gradient,
         num_correction_pairs,
         learning_rate,
-        precondition=(
-            filter_frequencies if preconditioner == "frequency" else tf.identity
-        ),
+        gains=make_gains(*image.shape[1:3]) if has_gains else None,
     )

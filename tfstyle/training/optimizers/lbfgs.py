@@ -1,7 +1,6 @@
 """Limited-memory BFGS: its decisions, which are made on the host."""
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
@@ -27,10 +26,10 @@ MAX_SEARCH_EVALUATIONS = 20
 class LBFGS:
     """Moves an image by L-BFGS with a strong Wolfe line search.
 
-    The inverse Hessian is applied by the two-loop recursion over a ring of
-    correction pairs, which begins with a multiple of the preconditioner. Both
-    loops need only products of vectors: the host has these, reads one small
-    vector an evaluation, and finds what each vector's part in the direction is.
+    The inverse Hessian is made of a ring of correction pairs and a multiple of
+    the preconditioner. To apply it needs only products of vectors: the host
+    has these, reads one small vector an evaluation, and finds what each
+    vector's part in the direction is.
     All that has the image's size stays on the device.
 
     Args:
@@ -41,8 +40,8 @@ class LBFGS:
         learning_rate: first trial step along a quasi-Newton direction.
         first_step: root mean square of the very first step, along steepest
             descent, in the image's unit.
-        precondition: a symmetric positive linear map of images; the first
-            guess of the inverse Hessian, but for its scale.
+        gains: of frequencies, made by `make_gains`: the first guess of the
+            inverse Hessian, but for its scale. None: the identity.
 
     Attributes:
         evaluations: of `value_and_gradient` so far.
@@ -61,7 +60,7 @@ class LBFGS:
         num_correction_pairs: int = 20,
         learning_rate: float = 1.0,
         first_step: float = FIRST_STEP,
-        precondition: Callable[[tf.Tensor], tf.Tensor] = tf.identity,
+        gains: tf.Tensor | None = None,
     ):
         self.evaluations = 0
         self.is_converged = False
@@ -69,7 +68,7 @@ class LBFGS:
         self._value_and_gradient = value_and_gradient
         self._learning_rate = learning_rate
         self._first_step = first_step
-        self._precondition = precondition
+        self._gains = () if gains is None else (gains,)
         self._terms = None
         self.gradient = None
         self._preconditioned_gradient = None
@@ -84,7 +83,7 @@ class LBFGS:
         """Evaluates the image as it is and returns its loss terms."""
         self._terms, self.gradient = self._evaluate(self._image.read_value())
         self._preconditioned_gradient = lbfgs_steps.precondition(
-            self.gradient, self._precondition
+            self.gradient, *self._gains
         )
         return self._terms
 
@@ -130,7 +129,7 @@ class LBFGS:
         ring = np.asarray(self._ring)  # on the CPU no copy
         arrays = {
             f"{name}_{row}": ring[place]
-            for row in self._newest_first()[: self._num_pairs]
+            for row in self._rows()
             for name, place in self._places(row).items()
         }
         arrays["preconditioned_gradient"] = self._preconditioned_gradient
@@ -157,7 +156,7 @@ class LBFGS:
         self._preconditioned_gradient = tf.constant(
             state.array("preconditioned_gradient", tuple(self._image.shape))
         )
-        for row in self._newest_first()[: self._num_pairs]:
+        for row in self._rows():
             for name, place in self._places(row).items():
                 delta = state.array(
                     f"{name}_{row}", tuple(self._ring.shape[1:])
@@ -171,11 +170,11 @@ class LBFGS:
             "preconditioned_gradient_delta": self._num_rows + row,
         }
 
-    def _newest_first(self) -> list[int]:
-        """Returns the rows of the ring, the one last written first."""
+    def _rows(self) -> list[int]:
+        """Returns the rows of the ring that hold pairs, the oldest first."""
+        first = self._next_row - self._num_pairs
         return [
-            (self._next_row - 1 - age) % self._num_rows
-            for age in range(self._num_rows)
+            (first + age) % self._num_rows for age in range(self._num_pairs)
         ]
 
     def _evaluate(self, image):
@@ -209,7 +208,7 @@ class LBFGS:
                 self._terms.total,
                 terms.total,
                 self._ring,
-                self._precondition,
+                *self._gains,
             )
             # The one host read: everything is decided from these.
             measured = Measured.of(numbers.numpy())
@@ -247,7 +246,7 @@ class LBFGS:
         )
         if not self._scale:
             return lbfgs_steps.descend(image, gradient, step)
-        rows = self._newest_first()[: self._num_pairs]
+        rows = self._rows()
         factors = self._products.find_factors(rows, self._scale)
         return lbfgs_steps.descend_by_pairs(
             image,

@@ -83,34 +83,31 @@ class Products:
         self.preconditioned_slopes[row] = measured.slope_of_change
 
     def find_factors(self, rows: Sequence[int], scale: float) -> np.ndarray:
-        """Finds each vector's part in H g - scale P g, by the two loops.
+        """Finds each vector's part in H g - scale P g.
+
+        With S and Y of the pairs as columns, R the upper triangle of S^T Y and
+        D its diagonal: `p = R^-1 S^T g` are the factors of -scale P Y, and
+        `R^-T ((D + scale Y^T P Y) p - scale Y^T P g)` those of S.
 
         Args:
-            rows: that hold pairs, newest first.
+            rows: that hold pairs, oldest first.
             scale: of the preconditioner, the first guess of H.
 
         Returns:
             float64 `[2 num_rows]`: the factors of every s and every P y.
 
         References:
-            Nocedal and Wright, Numerical Optimization, 2006, algorithm 7.4.
+            Byrd, Nocedal and Schnabel, Representations of quasi-Newton
+            matrices and their use in limited memory methods, 1994, eq. 3.1.
         """
         of_positions, of_gradients = factors = np.zeros([2, len(self.slopes)])
-        # The first loop takes factors of y from g.
-        for row in rows:
-            slope = self.slopes[row] - of_gradients @ self.curvatures[row]
-            of_gradients[row] = slope / self.curvatures[row, row]
-        # The second adds factors of s to scale P times that.
-        for row in reversed(rows):
-            slope = (
-                scale * self.preconditioned_slopes[row]
-                - scale * (of_gradients @ self.rises[row])
-                + of_positions @ self.curvatures[:, row]
-            )
-            of_positions[row] = (
-                of_gradients[row] - slope / self.curvatures[row, row]
-            )
-        of_gradients *= -scale
+        triangle = np.triu(self.curvatures[np.ix_(rows, rows)])
+        middle = scale * self.rises[np.ix_(rows, rows)]
+        middle[np.diag_indices(len(rows))] += np.diag(triangle)
+        solution = np.linalg.solve(triangle, self.slopes[rows])
+        change = middle @ solution - scale * self.preconditioned_slopes[rows]
+        of_positions[rows] = np.linalg.solve(triangle.T, change)
+        of_gradients[rows] = -scale * solution
         return factors.ravel()
 
     def to_numbers(self) -> dict[str, list[float]]:

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from tfstyle.training.compiled import compiled
+from tfstyle.training.optimizers.preconditioner import filter_frequencies
 
 
 def make_ring(image: tf.Variable, num_pairs: int) -> tf.Tensor:
@@ -24,9 +25,9 @@ def write_rows(ring: tf.Tensor, rows: list[int], values) -> None:
 
 
 @compiled
-def precondition(gradient, preconditioner):
-    """Returns P g."""
-    return preconditioner(gradient)
+def precondition(gradient, gains=None):
+    """Returns P g; without gains of frequencies, P is the identity."""
+    return gradient if gains is None else filter_frequencies(gradient, gains)
 
 
 @compiled
@@ -52,7 +53,7 @@ def descend_by_pairs(
     Returns:
         The direction and the image.
     """
-    pairs = tf.reshape(tf.matmul(factors[tf.newaxis], ring), image.shape)
+    pairs = tf.reshape(tf.matmul(factors[tf.newaxis], ring), tf.shape(image))
     direction = -(scale * preconditioned_gradient + pairs)
     return direction, image + step * direction
 
@@ -72,7 +73,7 @@ def measure(
     old_value,
     value,
     ring,
-    preconditioner,
+    gains=None,
 ):
     """Computes the numbers that the host needs.
 
@@ -82,7 +83,9 @@ def measure(
         as P is linear, at no cost P g.
     """
     change = gradient - old_gradient
-    preconditioned_change = preconditioner(change)
+    preconditioned_change = change
+    if gains is not None:
+        preconditioned_change = filter_frequencies(change, gains)
     numbers = [
         old_value,
         value,

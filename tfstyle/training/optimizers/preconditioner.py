@@ -17,26 +17,29 @@ LOWEST = 0.01
 """Frequency, cycles a pixel, below which all weigh alike."""
 
 
-def filter_frequencies(image: tf.Tensor) -> tf.Tensor:
+def filter_frequencies(image: tf.Tensor, gains: tf.Tensor) -> tf.Tensor:
     """Divides an image's spectrum by its frequencies: symmetric, positive.
 
     Args:
-        image: float32 `[1, H, W, C]`, of a known size.
+        image: float32 `[1, H, W, C]`.
+        gains: float32 `[H, W // 2 + 1]`, made by `make_gains`.
 
     Returns:
         float32 `[1, H, W, C]`.
     """
-    _, height, width, _ = image.shape
     planes = tf.transpose(image, [0, 3, 1, 2])  # [1, C, H, W]
-    spectrum = tf.signal.rfft2d(planes)
-    gains = tf.constant(_gains(height, width), tf.complex64)
-    filtered = tf.signal.irfft2d(spectrum * gains, [height, width])
+    spectrum = tf.signal.rfft2d(planes) * tf.cast(gains, tf.complex64)
+    filtered = tf.signal.irfft2d(spectrum, tf.shape(planes)[2:])
     return tf.transpose(filtered, [0, 2, 3, 1])
 
 
-def _gains(height: int, width: int) -> np.ndarray:
-    """Returns the factor of each frequency, 1 on average."""
+def make_gains(height: int, width: int) -> tf.Tensor:
+    """Returns the factor of each frequency, 1 on average.
+
+    Returns:
+        float32 `[H, W // 2 + 1]`.
+    """
     rows = np.fft.fftfreq(height)[:, np.newaxis]
     columns = np.fft.rfftfreq(width)
     gains = 1 / np.maximum(np.hypot(rows, columns), LOWEST)
-    return gains / gains.mean()
+    return tf.constant(gains / gains.mean(), tf.float32)
