@@ -1,6 +1,7 @@
 """Many pictures by one command: what is done, skipped, failed and gone on."""
 
 import csv
+import errno
 import json
 import os
 import re
@@ -13,9 +14,12 @@ import pytest
 from tests.processes import finish
 from tests.processes import start
 from tfstyle.config.run_config import RunConfig
+from tfstyle.distributed.environment import Cluster
 from tfstyle.experiment import batch
+from tfstyle.experiment.manifest import Job
 from tfstyle.experiment.run_directory import LOCK
 from tfstyle.images.files import read_text
+from tfstyle.system import file_lock
 
 SCENE, STROKES = "tfstyle/samples/scene.jpg", "tfstyle/samples/strokes.jpg"
 SMALL = ["--weights=random", "--image_size=32", "--num_steps=2"]
@@ -302,33 +306,92 @@ def test_stop_before_the_first_step_begins_no_job(tmp_path):
     assert stderr.splitlines()[-1] == "0 done, 4 left"
 
 
-@pytest.mark.slow
-def test_workers_share_the_jobs_and_a_dead_one_is_replaced(straight, tmp_path):
-    folder = make_long(tmp_path)
+def begin_worker(folder, index):
+    """Starts one of two workers on a folder of long jobs."""
+    task = {"type": "worker", "index": index}
     workers = ["localhost:1", "localhost:2"]
+    setting = {"cluster": {"worker": workers}, "task": task}
+    environment = os.environ | {"TF_CONFIG": json.dumps(setting)}
+    return begin(folder, *LONG, name="jobs.jsonl", env=environment)
 
-    def begin_worker(index):
-        task = {"type": "worker", "index": index}
-        setting = {"cluster": {"worker": workers}, "task": task}
-        environment = os.environ | {"TF_CONFIG": json.dumps(setting)}
-        return begin(folder, *LONG, name="jobs.jsonl", env=environment)
 
-    first, second = begin_worker(0), begin_worker(1)
+def numbers_done(stderr):
+    """Returns the pictures that a worker painted, in order."""
+    return re.findall(r"^\[.*\] \S+/(\d)\.png: \d+ steps", stderr, re.M)
+
+
+@pytest.mark.slow
+def test_jobs_of_a_dead_worker_are_done_by_another(straight, tmp_path):
+    folder = make_long(tmp_path)
+    first, second = begin_worker(folder, 0), begin_worker(folder, 1)
     wait_for_step(second, folder, 1, 6)
     second.kill()
     second.communicate()
-    second = begin_worker(1)
-    for index, process in enumerate((first, second)):
-        status, stderr = finish(process)
-        assert status == 0, stderr
-        assert (
-            f"2 of them are of this process, {index + 1} of 2 by TF_CONFIG\n"
-            in stderr
-        )
-        done = re.findall(r"^\[./2\] \S+/(\d)\.png: ", stderr, re.M)
-        assert done == [str(index), str(index + 2)]
+    status, stderr = finish(first)
+    assert status == 0, stderr
+    assert "2 of them are of this process, 1 of 2 by TF_CONFIG\n" in stderr
+    assert numbers_done(stderr) == ["0", "2", "3", "1"]
+    assert stderr.endswith("\n2 done, 2 done for other processes\n")
     assert bytes_of(folder) == straight
+    jobs = folder / "run" / "jobs"
+    assert len(list(jobs.iterdir())) == NUM_LONG
+    (metrics,) = jobs.glob("1-*/metrics.jsonl")  # gone on with, not anew
+    steps = [json.loads(x)["step"] for x in metrics.read_text().splitlines()]
+    assert steps == list(range(25))
+
+
+@pytest.mark.slow
+def test_slow_worker_leaves_nobody_idle_and_no_picture_is_made_twice(
+    straight, tmp_path
+):
+    folder = make_long(tmp_path)
+    first, second = begin_worker(folder, 0), begin_worker(folder, 1)
+    wait_for_step(second, folder, 1, 3)
+    second.send_signal(signal.SIGSTOP)
+    try:
+        status, stderr = finish(first)
+    finally:
+        second.send_signal(signal.SIGCONT)
+    assert status == 0, stderr
+    assert numbers_done(stderr) == ["0", "2", "3"]
+    before = written(folder)
+    status, stderr = finish(second)
+    assert status == 0, stderr
+    assert numbers_done(stderr) == ["1"]
+    assert stderr.endswith("\n1 done, 1 finished before\n")
+    assert bytes_of(folder) == straight
+    assert before.items() <= written(folder).items()
     assert len(list((folder / "run" / "jobs").iterdir())) == NUM_LONG
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 10])
+def test_jobs_of_others_are_all_that_are_not_own(size):
+    jobs = [Job(line, {}) for line in range(1, 8)]
+    for index in range(size):
+        others = batch._jobs_of_others(jobs, Cluster(size, index, "Slurm"))
+        lines = [job.line for job in others]
+        own = [job.line for job in jobs[index::size]]
+        assert sorted(lines + own) == [1, 2, 3, 4, 5, 6, 7]
+        assert (
+            batch._jobs_of_others(jobs, Cluster(size, index, "--shard")) == []
+        )
+    assert [
+        job.line for job in batch._jobs_of_others(jobs, Cluster(3, 1, "Slurm"))
+    ] == [7, 6, 4, 3, 1]
+
+
+def test_jobs_are_left_to_others_where_there_are_no_locks(
+    tmp_path, monkeypatch, caplog
+):
+    assert batch._can_claim(str(tmp_path))
+    assert not batch._can_claim(str(tmp_path / "absent"))
+
+    def fail(file):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(file_lock, "_find_out", fail)
+    assert not batch._can_claim(str(tmp_path))
+    assert "knows no locks" in caplog.text
 
 
 @pytest.mark.slow

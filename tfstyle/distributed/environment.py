@@ -13,6 +13,7 @@ from tfstyle.errors import TfstyleError
 
 TASK_TYPES = ("chief", "master", "worker")
 """Jobs of TF_CONFIG that share a picture, the first ones first."""
+SHARD_FLAG = "--shard"
 
 
 class ClusterError(TfstyleError, RuntimeError):
@@ -123,7 +124,7 @@ def find_shard(
     """
     if shard != "auto":
         number, _, size = shard.partition("/")
-        return Cluster(int(size), int(number) - 1, "--shard")
+        return Cluster(int(size), int(number) - 1, SHARD_FLAG)
     try:
         cluster = find_cluster(environment=environment)
     except ClusterError:

@@ -1,9 +1,9 @@
 """Many pictures by one process: the lines of a manifest, one after the other.
 
 TensorFlow is loaded once; networks, compiled steps and the styles' Gram sums
-are kept. Over a cluster every process paints its own lines and none
-waits for another: job i is that of process i mod W. A job that another process
-is at comes last, and is left to it if it still is.
+are kept. Over a cluster no process waits for another: job i is that of process
+i mod W, and who is done with its own takes others', the last first. A job that
+another process is at comes last, and is left to it if it still is.
 """
 
 import collections
@@ -18,6 +18,7 @@ from absl import logging
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.distributed import environment
+from tfstyle.distributed.environment import Cluster
 from tfstyle.errors import TfstyleError
 from tfstyle.errors import one_line
 from tfstyle.errors import raising_out_of_memory_errors
@@ -29,6 +30,7 @@ from tfstyle.experiment.manifest import Job
 from tfstyle.experiment.manifest import read_manifest
 from tfstyle.experiment.session import Session
 from tfstyle.network.weights import WeightsError
+from tfstyle.system import file_lock
 from tfstyle.system.signals import StopSignals
 from tfstyle.system.tensorflow_setup import SetupError
 from tfstyle.system.tensorflow_setup import return_freed_memory
@@ -74,6 +76,7 @@ def run_batch(config: RunConfig, session: Session) -> int:
     logging.info(
         "%d pictures of %s, workdir %s", len(jobs), config.manifest, folder
     )
+    others = _jobs_of_others(jobs, own)
     jobs = jobs[own.index :: own.size]
     if own.source:
         logging.info(
@@ -89,6 +92,11 @@ def run_batch(config: RunConfig, session: Session) -> int:
             if signals.number:
                 break
             batch.do(number, job)
+        if others and _can_claim(folder):
+            for job in others:
+                if signals.number:
+                    break
+                batch.do(None, job)
         for number, job in batch.take_held():
             if signals.number:
                 break
@@ -97,6 +105,33 @@ def run_batch(config: RunConfig, session: Session) -> int:
     if signals.number:
         return 128 + signals.number
     return 1 if batch.failures else 0
+
+
+def _jobs_of_others(jobs: list[Job], own: Cluster) -> list[Job]:
+    """Returns the jobs that this process may take once its own are done.
+
+    Those come first that their own process comes to last, and the next
+    process' before those of others, so that few meet at one job. There are
+    none of other parts that were chosen by `--shard`: they may be elsewhere.
+    """
+    if own.source == environment.SHARD_FLAG:
+        return []
+    places = [n for n in range(len(jobs)) if n % own.size != own.index]
+    places.sort(key=lambda n: (-(n // own.size), (n - own.index) % own.size))
+    return [jobs[n] for n in places]
+
+
+def _can_claim(folder: str) -> bool:
+    """Returns whether a batch's folder knows locks, by which jobs are taken."""
+    if not os.path.isdir(folder):
+        return False
+    if file_lock.can_lock(folder):
+        return True
+    logging.warning(
+        "warning: %r knows no locks: others' pictures are left to them",
+        folder,
+    )
+    return False
 
 
 def workdir_of(folder: str, output: str) -> str:
@@ -128,29 +163,35 @@ class _Batch:
         self._session = session
         self._signals = signals
         self._total = total
+        self._num_left = total  # of this process' own
         self._num_painted = 0
+        self._num_helped = 0
         self._num_before = 0
         self._held: list[tuple[int, Job]] = []  # which other processes are at
         self._seconds = collections.deque(maxlen=20)  # of the last jobs
 
-    def do(self, number: int, job: Job) -> None:
+    def do(self, number: int | None, job: Job) -> None:
         """Does a job, if it is not done.
 
         Args:
-            number: of the job among this process', from 1.
+            number: of the job among this process', from 1; None: it is
+                another's.
             job: its line.
         """
         place = f"[{number}/{self._total}] {_name(job)}"
+        if number is None:
+            place = f"[line {job.line}, for another process] {_name(job)}"
         start = time.monotonic()
-        reason, result = "", None
+        reason, result, is_before = "", None, False
         try:
             with raising_out_of_memory_errors():
-                result = self._paint(job)
+                result, is_before = self._paint(job)
         except WeightsError:
             raise  # the next job has the same weights
         except run_directory.BusyError:
-            self._held.append((number, job))
-            logging.info("%s: another process is at it", place)
+            if number is not None:
+                self._held.append((number, job))
+                logging.info("%s: another process is at it", place)
             return
         except TfstyleError as error:
             if isinstance(error, SetupError) and not self._session.device:
@@ -162,13 +203,19 @@ class _Batch:
             self.failures.append((job, reason))
             logging.error("%s: failed: %s", place, reason)
             return_freed_memory()  # the error's traceback held it until now
+        is_own = number is not None
+        if reason or is_before:
+            self._num_left -= is_own
+            self._num_before += is_own and is_before
         if result is None:
             return
         seconds = time.monotonic() - start
         if result.reason == self._signals():
             logging.info("%s: stopped at step %d", place, result.step)
             return
-        self._num_painted += 1
+        self._num_left -= is_own
+        self._num_painted += is_own
+        self._num_helped += not is_own
         self._seconds.append(seconds)
         logging.info(
             "%s: %d steps%s, %.1f s, loss %.4g%s",
@@ -177,7 +224,7 @@ class _Batch:
             "" if result.reason == "steps" else f" ({result.reason})",
             seconds,
             result.losses["total"],
-            self._time_left(self._total - number),
+            self._time_left(0 if number is None else self._total - number),
         )
 
     def take_held(self) -> list[tuple[int, Job]]:
@@ -187,15 +234,14 @@ class _Batch:
 
     def log_summary(self) -> None:
         """Logs how many jobs were done, and one line for each failure."""
-        num_failed = len(self.failures)
         counts = [
             (self._num_painted, "done"),
+            (self._num_helped, "done for other processes"),
             (self._num_before, "finished before"),
-            (num_failed, "failed"),
+            (len(self.failures), "failed"),
             (len(self._held), "left to other processes"),
+            (self._num_left - len(self._held), "left"),
         ]
-        left = self._total - sum(count for count, _ in counts)
-        counts.append((left, "left"))
         logging.info(
             "%s",
             ", ".join(
@@ -214,7 +260,14 @@ class _Batch:
             )
 
     def _paint(self, job: Job):
-        """Returns the job's `Result`, or None if there was nothing to do."""
+        """Paints a job's picture, unless it is there.
+
+        Returns:
+            Its `Result`, or None, and whether the picture was finished before.
+
+        Raises:
+            BusyError: if another process is at it.
+        """
         config = job.to_config(
             self._config, workdir_of(self._folder, job.output)
         )
@@ -222,30 +275,33 @@ class _Batch:
         run.check_images(config)
         config, images = run.read_images(config)
         if self._is_finished(config, images):
-            return None
+            return None, True
         run_directory.check_output(config)
         if not self._session.device:
             self._session.start(self._config)
             logging.info("%s", self._session.device)
-            if self._is_finished(config, images):  # meanwhile, by others
-                return None
-        checkpoints = os.path.join(config.workdir, resume.FOLDER)
-        can_go_on = os.path.isdir(checkpoints) and os.listdir(checkpoints)
+        can_go_on = False
+        if os.path.isdir(config.workdir):
+            asked = dataclasses.replace(config, resume="auto")
+            with run_directory.open_workdir(asked) as folder:
+                if self._is_finished(config, images):  # meanwhile, by others
+                    return None, True
+                checkpoints = os.path.join(folder, resume.FOLDER)
+                can_go_on = os.path.isdir(checkpoints)
+                can_go_on = can_go_on and bool(os.listdir(checkpoints))
         if os.path.exists(config.output_image) and not can_go_on:
             config = _restarting(config)
         try:
-            return self._run(config, images)
+            return self._run(config, images), False
         except resume.OtherRunError:
             config = _restarting(config)
-            return self._run(config, images)
+            return self._run(config, images), False
 
     def _is_finished(self, config: RunConfig, images) -> bool:
-        """Returns whether a job's picture is there, and counts it if so."""
-        is_finished = resume.is_finished(
+        """Returns whether a job's picture is there."""
+        return resume.is_finished(
             config, images, lambda: self._session.hash_weights(config)
         )
-        self._num_before += is_finished
-        return is_finished
 
     def _run(self, config: RunConfig, images):
         result, _ = run.run_with_images(

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import tempfile
 from collections.abc import Iterator
 
 import filelock
@@ -50,6 +51,22 @@ def locked(path: str, *, wait: bool = False) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def can_lock(folder: str) -> bool:
+    """Returns whether the files of a folder can be locked.
+
+    Raises:
+        OSError: if none can be made there.
+    """
+    with tempfile.TemporaryFile(dir=folder) as file:
+        try:
+            _find_out(file)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            return False
+    return True
 
 
 def _find_out(file) -> None:
