@@ -75,6 +75,7 @@ from benchmark_peers import median
 from benchmark_peers import run_evaluations
 from benchmark_peers import run_picture
 from benchmark_peers import say
+from flop import count_flop
 
 import tfstyle
 from tfstyle.config.config import PRECISIONS
@@ -85,7 +86,6 @@ from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.resize import resize
 from tfstyle.images.saving import write_image
 from tfstyle.network.layers import CONVOLUTIONS
-from tfstyle.network.layers import deepest
 from tfstyle.network.weight_files import WeightsError
 from tfstyle.system import tensorflow_setup
 from tfstyle.system.tensorflow_setup import SetupError
@@ -189,29 +189,6 @@ def _measure() -> dict[str, list[dict]]:
         result |= _measure_rounds()
     machine["others_cores"] = others.cores()
     return {"machine": [machine]} | result
-
-
-def count_flop(side: int, config: Config) -> int:
-    """Counts the FLOP of an evaluation with direct convolutions.
-
-    `2 * 9 C_in C_out H_l W_l` a convolution up to the deepest layer and
-    `2 C C H_l W_l` a Gram product; as many again for the gradient by the input.
-
-    Args:
-        side: of the square image, pixels.
-        config: names the layers.
-    """
-    flop, channels = 0, 3
-    last = deepest((*config.content_layers, *config.style_layers))
-    for layer in CONVOLUTIONS:
-        positions = (side // layer.stride) ** 2
-        flop += 2 * 9 * channels * layer.channels * positions
-        channels = layer.channels
-        if layer.name in config.style_layers:
-            flop += 2 * channels * channels * positions
-        if layer == last:
-            break
-    return 2 * flop
 
 
 def _start_tensorflow() -> str:
