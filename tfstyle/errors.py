@@ -70,7 +70,7 @@ def raising_out_of_memory_errors(remedy: str = END_OTHERS) -> Iterator[None]:
     except TfstyleError:
         raise
     except Exception as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         raise OutOfMemoryError(
             f"There is not enough memory ({_describe(error)}). {remedy}"
@@ -86,7 +86,8 @@ def escape_controls(text: str) -> str:
     return _CONTROLS.sub(lambda found: repr(found[0])[1:-1], text)
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
+    """Returns whether an error of Python or TensorFlow is lack of memory."""
     if isinstance(error, MemoryError):
         return True
     if isinstance(error, OSError) and error.errno == errno.ENOMEM:

@@ -15,6 +15,7 @@ from tfstyle.experiment.checkpoint import Checkpoints
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.inputs import ImageFiles
 from tfstyle.training import plan as training_plan
+from tfstyle.training import trainer
 from tfstyle.training.extractor import make_extractor
 from tfstyle.training.state import CheckpointError
 from tfstyle.training.state import State
@@ -93,6 +94,37 @@ def test_going_on_from_any_state_ends_the_same(samples, extractor, kind):
         assert_same(resumed, straight)
         first = state.numbers["evaluations"]
         assert rest == [record for record in records if record[1] >= first]
+
+
+@pytest.mark.parametrize(
+    ("factor", "is_gpu", "is_deterministic", "is_told"),
+    [
+        (1 + 1e-6, False, False, True),
+        (1 + 1e-6, True, False, False),  # it adds up in any order
+        (1 + 1e-6, True, True, True),
+        (1.01, True, False, True),
+        (1, True, True, False),
+    ],
+)
+def test_another_loss_than_the_checkpoint_s_is_told(
+    samples,
+    extractor,
+    monkeypatch,
+    caplog,
+    factor,
+    is_gpu,
+    is_deterministic,
+    is_told,
+):
+    config = RunConfig(**SMALL)
+    states, keep = keep_states()
+    paint(samples, extractor, config, save_state=keep)
+    states[2].numbers["total"][0] *= factor
+    monkeypatch.setattr(trainer, "has_gpu", lambda: is_gpu)
+    config = dataclasses.replace(config, deterministic=is_deterministic)
+    caplog.clear()
+    paint(samples, extractor, config, state=states[2])
+    assert ("where the checkpoint was written" in caplog.text) == is_told
 
 
 def test_going_on_in_bfloat16_ends_the_same(samples):

@@ -507,6 +507,48 @@ def test_jit_compile_gives_the_same_value(random_weights, images):
     assert relative_error(compiled_gradient, gradient) < GRADIENT
 
 
+@pytest.mark.slow
+def test_graph_that_xla_does_not_compile_runs_without_on_a_gpu(
+    random_weights, images, monkeypatch, caplog
+):
+    image, content, style, _ = images
+    extractor = make_extractor(random_weights)
+
+    def loss(image, features):
+        """Calls Python, which XLA cannot compile."""
+        del features
+        return (
+            tf.py_function(lambda: 0.0, [], tf.float32) + 0 * image[0, 0, 0, 0]
+        )
+
+    def evaluate_with(jit_compile, extra_losses):
+        config = Config(jit_compile=jit_compile).resolved()
+        targets = compute_targets(
+            WholeFrameReader(extractor), content, [style], config
+        )
+        options = ObjectiveOptions.of(config)
+        return make_value_and_gradient(
+            extractor, targets, options, extra_losses
+        )
+
+    terms, gradient = evaluate_with("false", None)(image)
+    devices = {"CPU": ["a CPU"], "GPU": ["a GPU"]}
+    monkeypatch.setattr(tf.config, "list_physical_devices", devices.get)
+    with pytest.raises(tf.errors.OpError):
+        evaluate_with("true", {"mine": loss})(image)
+    assert "XLA" not in caplog.text
+    objective = evaluate_with("auto", {"mine": loss})
+    for _ in range(2):
+        found_terms, found_gradient = objective(image)
+        assert float(found_terms.total) == float(terms.total)
+        np.testing.assert_array_equal(found_gradient, gradient)
+    assert caplog.text.count("XLA does not compile") == 1
+    caplog.clear()
+    found_terms, _ = evaluate_with("auto", None)(image)
+    np.testing.assert_allclose(found_terms.total, terms.total, rtol=LOSSES)
+    assert caplog.text == ""
+
+
 def test_value_has_the_same_bits_in_every_graph(random_weights, images):
     """TensorFlow's rewriting of a graph must not choose how to add."""
     image, content, style, _ = images

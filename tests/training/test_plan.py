@@ -188,7 +188,7 @@ def test_resolve_for_machine_on_a_gpu(monkeypatch):
     devices = {"CPU": ["a CPU"], "GPU": ["a GPU"]}
     monkeypatch.setattr(tf.config, "list_physical_devices", devices.get)
     config = resolve_for_machine(Config())
-    assert (config.convolution, config.jit_compile) == ("direct", "true")
+    assert (config.convolution, config.jit_compile) == ("direct", "auto")
     text = (
         "`convolution` is winograd, which is for the CPU, but a GPU runs. Give"
         " convolution=direct, or hide it: CUDA_VISIBLE_DEVICES=''."
@@ -211,6 +211,19 @@ def test_plan_cuts_what_the_free_memory_does_not_hold(monkeypatch):
     cut = make_plan(Config(image_size=512), content, [style]).config
     assert (cut.tile_size, cut.convolution) == (256, "winograd")
     assert cut.num_correction_pairs == 3
+
+
+def test_plan_has_smaller_tiles_for_when_memory_runs_out(monkeypatch):
+    images = picture(96, 128), [picture(64, 64)]
+    asked = Config(image_size=700)
+    assert make_plan(asked, *images).smaller_tiles == (512, 256)
+    assert make_plan(asked, *images, 2).smaller_tiles == ()
+    assert make_plan(asked, *images, is_whole=True).smaller_tiles == ()
+    for fields in ({"tile_size": 0}, {"precision": "mixed_float16"}):
+        config = dataclasses.replace(asked, **fields)
+        assert make_plan(config, *images).smaller_tiles == ()
+    scarce(monkeypatch)
+    assert make_plan(asked, *images).smaller_tiles == ()
 
 
 @pytest.mark.parametrize(
@@ -265,7 +278,8 @@ def test_plan_leaves_nothing_open():
     assert None not in (config.content_weight, config.learning_rate)
     assert [level.frame.width for level in plan.levels] == [128, 256, 512]
     assert [level.num_steps for level in plan.levels] == [30, 43, 130]
-    assert make_plan(config, content, [style]) == plan
+    again = make_plan(config, content, [style])  # whose tiles are asked for
+    assert again == dataclasses.replace(plan, smaller_tiles=())
 
 
 def test_plan_weighs_every_level_as_the_last():

@@ -1,9 +1,11 @@
 """The whole program on arrays."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from tfstyle.config.config import Config
@@ -14,6 +16,9 @@ from tfstyle.images.preprocessing import deprocess
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.resize import resize
 from tfstyle.objective.options import ObjectiveOptions
+from tfstyle.objective.readers import WholeFrameReader
+from tfstyle.objective.tiled_objective import TiledReader
+from tfstyle.training import plan
 from tfstyle.training import problem
 from tfstyle.training.extractor import make_extractor
 from tfstyle.training.frames import frame_of
@@ -49,6 +54,53 @@ def test_three_steps_lower_the_loss(samples, extractor, optimizer, init):
     assert result.losses["total"] < records[0].total
     assert result.reason == "steps"
     assert (result.step, result.pixels.shape) == (3, (36, 48, 3))
+
+
+def run_out_of_memory(monkeypatch, reader, at):
+    """Lets a reader's objective fail at an evaluation, as on a full GPU."""
+    make_objective, calls = reader.make_objective, []
+
+    def make(self, *arguments):
+        objective = make_objective(self, *arguments)
+
+        def evaluate(image):
+            calls.append(None)
+            if len(calls) == at:
+                raise tf.errors.ResourceExhaustedError(None, None, "OOM")
+            return objective(image)
+
+        return evaluate
+
+    monkeypatch.setattr(reader, "make_objective", make)
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_run_goes_on_in_smaller_tiles_when_memory_runs_out(
+    samples, extractor, monkeypatch, caplog, optimizer
+):
+    content, style = samples
+    config = Config(**SMALL, optimizer=optimizer, num_levels=1)
+    monkeypatch.setattr(plan, "TILE_SIZES", (999, 32, 16))
+    straight = stylize(content, [style], config, extractor=extractor)
+    run_out_of_memory(monkeypatch, WholeFrameReader, 2)
+    run_out_of_memory(monkeypatch, TiledReader, 2)
+    caplog.clear()
+    found = stylize(content, [style], config, extractor=extractor)
+    said = re.findall(r"memory ran out; goes on in tiles of (\d+)", caplog.text)
+    assert said == ["32", "16"]
+    assert found.evaluations == straight.evaluations
+    for name, loss in straight.losses.items():
+        assert found.losses[name] == pytest.approx(loss, rel=1e-3)
+
+
+def test_memory_that_runs_out_ends_a_run_whose_tiles_were_asked_for(
+    samples, extractor, monkeypatch
+):
+    content, style = samples
+    config = Config(**SMALL, tile_size=0)
+    run_out_of_memory(monkeypatch, WholeFrameReader, 2)
+    with pytest.raises(tf.errors.ResourceExhaustedError):
+        stylize(content, [style], config, extractor=extractor)
 
 
 def test_records_hold_the_losses_of_their_image(samples, extractor):

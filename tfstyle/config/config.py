@@ -235,7 +235,7 @@ class Config:
     jit_compile: str = option(
         "auto",
         "Machine",
-        "XLA: true or false; auto: true on a GPU",
+        "XLA: true or false; auto: on a GPU, if it compiles",
         choices=("auto", "true", "false"),
     )
     tf32: bool = option(

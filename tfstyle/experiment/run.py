@@ -208,6 +208,7 @@ def _paint_and_write(
                 signals() or (replicas and replicas.name_signal())
             ),
             replicas=replicas,
+            smaller_tiles=plan.smaller_tiles,
         )
         path = outputs.write(result)
     _log_end(result, path)

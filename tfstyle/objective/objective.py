@@ -4,12 +4,15 @@
 whole frame at once, as here, is one way to implement it.
 """
 
+import functools
 from collections.abc import Callable
 from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
+from tfstyle.errors import one_line
 from tfstyle.network.extractor import Extractor
 from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.objective.targets import Targets
@@ -69,12 +72,58 @@ def _compile(
     extra: tuple[tuple[str, ExtraLoss], ...],
 ):
     """Returns the function of image and targets that is compiled by shape."""
+    make = functools.partial(_make_graph, extractor, options, extra)
+    has_gpu = bool(tf.config.list_physical_devices("GPU"))
+    if options.jit_compile == "auto" and has_gpu:
+        return _with_xla_if_it_compiles(make)
+    return make(options.jit_compile == "true")
+
+
+def _with_xla_if_it_compiles(make: Callable[[bool], Callable]) -> Callable:
+    """Returns the graph with XLA, or without if its first call fails.
+
+    A GPU's compiler may be missing, or not know an operation.
+
+    Args:
+        make: makes the graph, with XLA or without.
+    """
+    graph, has_run = make(True), False
+
+    def evaluate(image, targets):
+        nonlocal graph, has_run
+        try:
+            found = graph(image, targets)
+        except tf.errors.ResourceExhaustedError:
+            raise
+        except tf.errors.OpError as error:
+            if has_run:
+                raise
+            logging.warning(
+                "warning: XLA does not compile the network, which is slower"
+                " without (%s). --jit_compile=false does not try it",
+                one_line(error.message, 200),
+            )
+            graph = make(False)
+            found = graph(image, targets)
+        has_run = True
+        return found
+
+    return evaluate
+
+
+def _make_graph(
+    extractor: Extractor,
+    options: ObjectiveOptions,
+    extra: tuple[tuple[str, ExtraLoss], ...],
+    with_xla: bool,
+):
+    """Returns the function of image and targets that is compiled by shape."""
 
     def compute(image, features, targets):
         terms = compute_terms(image, features, targets, options)
         return _add_extra(terms, image, features, extra)
 
-    @tf.function(autograph=False, jit_compile=options.jit_compile == "true")
+    @tf.function(autograph=False, jit_compile=with_xla)
     def evaluate(image, targets):
         if extractor.precision == "mixed_float16":
             terms, gradient = _evaluate_scaled(

@@ -9,7 +9,8 @@ from tfstyle.config.config import Config
 class ObjectiveOptions:
     """What an objective function is made of, besides network and targets.
 
-    The fields are those of the same names of a resolved Config.
+    The fields are those of the same names of a resolved Config; `jit_compile`
+    auto is XLA on a GPU, if it compiles.
     """
 
     loss_scale: str

@@ -19,6 +19,7 @@ from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.system.tensorflow_setup import SetupError
 from tfstyle.training.frames import deepest_layer
 from tfstyle.training.frames import frame_of
+from tfstyle.training.memory import TILE_SIZES
 from tfstyle.training.memory import can_cut_frames
 from tfstyle.training.memory import fit_to_memory
 
@@ -64,10 +65,13 @@ class Plan:
     Attributes:
         config: the options, without `auto` and without defaults to fill in.
         levels: coarsest first.
+        smaller_tiles: tile sizes that may be taken, one after the other, if
+            memory runs out; none if the tile size was asked for.
     """
 
     config: Config
     levels: tuple[Level, ...]
+    smaller_tiles: tuple[int, ...] = ()
 
 
 def make_plan(
@@ -93,6 +97,7 @@ def make_plan(
     config = resolve_for_images(config.resolved(), content, styles)
     can_cut = can_cut_frames(config) and not is_whole
     is_precision_open = config.precision == "auto"
+    is_tile_open = config.tile_size == "auto" and num_replicas == 1
     config = resolve_for_machine(config)
     size = output_size(content, styles, config)
     config = fit_to_memory(
@@ -118,7 +123,11 @@ def make_plan(
         )
         for frame, num_steps in zip(frames, config.steps_by_level, strict=True)
     ]
-    return Plan(config, tuple(levels))
+    smaller_tiles = ()
+    if is_tile_open and can_cut:
+        most = config.tile_size or max(frames[-1].size)
+        smaller_tiles = tuple(size for size in TILE_SIZES if size < most)
+    return Plan(config, tuple(levels), smaller_tiles)
 
 
 def resolve_for_images(
@@ -162,6 +171,9 @@ def resolve_for_images(
 def resolve_for_machine(config: Config) -> Config:
     """Resolves the `auto` options that depend on this machine.
 
+    On a GPU `jit_compile` stays auto: whether XLA compiles is found out by the
+    first evaluation.
+
     Args:
         config: one that is resolved already comes back as it is.
 
@@ -190,7 +202,7 @@ def resolve_for_machine(config: Config) -> Config:
     is_direct = is_gpu or is_replicated or config.precision == "mixed_float16"
     choices = {
         "convolution": "direct" if is_direct else "winograd",
-        "jit_compile": "true" if is_gpu else "false",
+        "jit_compile": "auto" if is_gpu else "false",
     }
     return dataclasses.replace(
         config,

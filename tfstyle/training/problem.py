@@ -1,15 +1,19 @@
 """What is minimised at each level: images, targets, the objective function."""
 
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from absl import logging
 
 from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
 from tfstyle.distributed.replicas import Replicas
 from tfstyle.distributed.replicated_objective import ReplicatedReader
+from tfstyle.errors import is_out_of_memory
 from tfstyle.images import color_transfer
 from tfstyle.images.frame import Frame
 from tfstyle.images.image_list import ImageList
@@ -24,8 +28,10 @@ from tfstyle.objective.objective import ValueAndGradient
 from tfstyle.objective.readers import Reader
 from tfstyle.objective.readers import WholeFrameReader
 from tfstyle.objective.targets import compute_targets
+from tfstyle.objective.terms import LossTerms
 from tfstyle.objective.tiled_objective import TiledReader
 from tfstyle.system.loop_progress import LoopProgress
+from tfstyle.system.tensorflow_setup import return_freed_memory
 from tfstyle.training.frames import deepest_layer
 from tfstyle.training.frames import style_size
 from tfstyle.training.memory import count_kept_tiles
@@ -82,9 +88,11 @@ class Problem:
             content_masks, [seen] * max(1, len(content_masks))
         )
         self._style_masks = _join_masks(style_masks, seen_styles)
+        self._extractor = extractor
         self._reader = make_reader(
             extractor, config, self.frames[-1], replicas, extra_losses
         )
+        self._smaller_tiles = list(plan.smaller_tiles)
 
     def content(self, level: int) -> np.ndarray | None:
         """Returns a level's content, uint8 `[H, W, 3]`, RGB, or None.
@@ -108,7 +116,46 @@ class Problem:
         return tf.zeros((1, *self.frames[level].size, 3))
 
     def make_objective(self, level: int) -> ValueAndGradient:
-        """Computes a level's targets and makes its objective function."""
+        """Computes a level's targets and makes its objective function.
+
+        If memory runs out, now or later, it goes on with the plan's smaller
+        tiles.
+        """
+
+        def make():
+            return self._reader, self._make_objective(level)
+
+        made = self._with_smaller_tiles(make)
+
+        def evaluate(image: tf.Tensor) -> tuple[LossTerms, tf.Tensor]:
+            def run():
+                nonlocal made
+                if made[0] is not self._reader:
+                    made = make()
+                return made[1](image)
+
+            return self._with_smaller_tiles(run)
+
+        return evaluate
+
+    def _with_smaller_tiles(self, action: Callable[[], Any]) -> Any:
+        """Returns what an action does; takes smaller tiles until it can."""
+        while True:
+            try:
+                return action()
+            except Exception as error:
+                if not self._smaller_tiles or not is_out_of_memory(error):
+                    raise
+            # The error is gone, and with it what its frames held.
+            return_freed_memory()
+            tile_size = self._smaller_tiles.pop(0)
+            logging.warning(
+                "warning: memory ran out; goes on in tiles of %d pixels",
+                tile_size,
+            )
+            self._reader = TiledReader(self._extractor, tile_size)
+
+    def _make_objective(self, level: int) -> ValueAndGradient:
         frame, reader = self.frames[level], self._reader
         size = frame.size
         content = self.content(level)

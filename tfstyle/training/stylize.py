@@ -1,6 +1,7 @@
 """Style transfer on arrays: images in, an image out."""
 
 import contextlib
+import dataclasses
 import functools
 from collections.abc import Callable
 from collections.abc import Generator
@@ -85,6 +86,7 @@ def iterate(
     save_every_seconds: float = 30.0,
     should_stop: Callable[[], str | None] = lambda: None,
     replicas: Replicas | None = None,
+    smaller_tiles: Sequence[int] = (),
 ) -> Generator[Record, str | None, Result]:
     """Yields a record of every step of a run, and returns the result.
 
@@ -115,6 +117,7 @@ def iterate(
         should_stop: asked before every evaluation; a text ends the run at the
             last complete step, as the reason.
         replicas: that share the work; this process leads the others.
+        smaller_tiles: of the plan that resolved the config, if one did.
 
     Raises:
         ClusterError: if another process is gone.
@@ -141,6 +144,8 @@ def iterate(
         replicas.num_replicas if replicas else 1,
         is_whole=bool(extra_losses),
     )
+    if smaller_tiles:
+        plan = dataclasses.replace(plan, smaller_tiles=tuple(smaller_tiles))
     config = plan.config
     warn_if_thin(content, styles, config)
     if extractor is None:
