@@ -141,3 +141,20 @@ def test_find_unused_gpus_leaves_hidden_ones_alone(monkeypatch):
     )
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert tensorflow_setup.find_unused_gpus() == 0
+
+
+@pytest.mark.parametrize(
+    ("one_gpu", "expected"), [(True, [["a"]]), (False, [])]
+)
+def test_other_gpus_are_left_to_other_programs(monkeypatch, one_gpu, expected):
+    import tensorflow as tf
+
+    seen = []
+    monkeypatch.setattr(
+        tf.config, "list_physical_devices", lambda _: ["a", "b"]
+    )
+    monkeypatch.setattr(
+        tf.config, "set_visible_devices", lambda gpus, kind: seen.append(gpus)
+    )
+    tensorflow_setup.use_devices(one_gpu=one_gpu)
+    assert seen == expected

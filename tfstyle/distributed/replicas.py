@@ -34,6 +34,8 @@ LOST = (
     tf.errors.UnavailableError,
 )
 """What TensorFlow may raise when another process is gone."""
+_OF_A_GPU = re.compile(r"cudnn|cublas|cuda|xla|ptxas|libdevice", re.IGNORECASE)
+"""What a GPU's own libraries call themselves in their errors."""
 GRACE = 5.0
 """Seconds for TensorFlow's heartbeat, of the same timeout, to speak first.
 
@@ -163,13 +165,15 @@ class Replicas:
     def raising_cluster_errors(self) -> Iterator[None]:
         """Turns TensorFlow's error over a lost process into one for people.
 
+        Those of a GPU's libraries are left as they are.
+
         Raises:
             ClusterError: if another process is gone.
         """
         try:
             yield
         except LOST as error:
-            if self.size == 1:
+            if self.size == 1 or _OF_A_GPU.search(str(error)):
                 raise
             raise ClusterError(self._describe_loss(str(error))) from error
 

@@ -67,7 +67,7 @@ class Session:
             if not self.device:
                 self.replicas = strategy.make_replicas(config, place)
                 self.device = tensorflow_setup.use_devices(
-                    verbose=self._verbose
+                    one_gpu=self.replicas is None, verbose=self._verbose
                 )
                 tensorflow_setup.warn_of_unused_gpus()
         return config

@@ -111,17 +111,23 @@ def apply_settings(
         tf.config.experimental.enable_op_determinism()
 
 
-def use_devices(*, verbose: bool = False) -> str:
+def use_devices(*, one_gpu: bool = False, verbose: bool = False) -> str:
     """Uses a device for the first time and returns a line about it.
 
     Args:
+        one_gpu: whether to leave all GPUs but the first to other programs, as
+            TensorFlow takes some memory of each that it sees.
         verbose: whether TensorFlow's own messages reach stderr.
     """
     import tensorflow as tf
 
+    if one_gpu:
+        with contextlib.suppress(RuntimeError):  # used before, by a notebook
+            gpus = tf.config.list_physical_devices("GPU")
+            tf.config.set_visible_devices(gpus[:1], "GPU")
     with contextlib.nullcontext() if verbose else _stderr_aside():
         tf.constant(0.0)
-    if gpus := tf.config.list_physical_devices("GPU"):
+    if gpus := tf.config.get_visible_devices("GPU"):
         details = tf.config.experimental.get_device_details(gpus[0])
         device = f"{len(gpus)} GPU ({details.get('device_name', 'unnamed')})"
     else:
