@@ -1,7 +1,6 @@
 """Many pictures by one command: what is done, skipped, failed and gone on."""
 
 import csv
-import errno
 import json
 import os
 import re
@@ -14,12 +13,9 @@ import pytest
 from tests.processes import finish
 from tests.processes import start
 from tfstyle.config.run_config import RunConfig
-from tfstyle.distributed.environment import Cluster
 from tfstyle.experiment import batch
-from tfstyle.experiment.manifest import Job
 from tfstyle.experiment.run_directory import LOCK
 from tfstyle.images.files import read_text
-from tfstyle.system import file_lock
 
 SCENE, STROKES = "tfstyle/samples/scene.jpg", "tfstyle/samples/strokes.jpg"
 SMALL = ["--weights=random", "--image_size=32", "--num_steps=2"]
@@ -362,36 +358,6 @@ def test_slow_worker_leaves_nobody_idle_and_no_picture_is_made_twice(
     assert bytes_of(folder) == straight
     assert before.items() <= written(folder).items()
     assert len(list((folder / "run" / "jobs").iterdir())) == NUM_LONG
-
-
-@pytest.mark.parametrize("size", [1, 2, 3, 10])
-def test_jobs_of_others_are_all_that_are_not_own(size):
-    jobs = [Job(line, {}) for line in range(1, 8)]
-    for index in range(size):
-        others = batch._jobs_of_others(jobs, Cluster(size, index, "Slurm"))
-        lines = [job.line for job in others]
-        own = [job.line for job in jobs[index::size]]
-        assert sorted(lines + own) == [1, 2, 3, 4, 5, 6, 7]
-        assert (
-            batch._jobs_of_others(jobs, Cluster(size, index, "--shard")) == []
-        )
-    assert [
-        job.line for job in batch._jobs_of_others(jobs, Cluster(3, 1, "Slurm"))
-    ] == [7, 6, 4, 3, 1]
-
-
-def test_jobs_are_left_to_others_where_there_are_no_locks(
-    tmp_path, monkeypatch, caplog
-):
-    assert batch._can_claim(str(tmp_path))
-    assert not batch._can_claim(str(tmp_path / "absent"))
-
-    def fail(file):
-        raise OSError(errno.ENOLCK, "No locks available")
-
-    monkeypatch.setattr(file_lock, "_find_out", fail)
-    assert not batch._can_claim(str(tmp_path))
-    assert "knows no locks" in caplog.text
 
 
 @pytest.mark.slow

@@ -2,8 +2,8 @@
 
 TensorFlow is loaded once; networks, compiled steps and the styles' Gram sums
 are kept. Over a cluster no process waits for another: job i is that of process
-i mod W, and who is done with its own takes others', the last first. A job that
-another process is at comes last, and is left to it if it still is.
+i mod W, and who is done with its own takes others'. A job that another process
+is at comes last, and is left to it if it still is.
 """
 
 import collections
@@ -18,11 +18,11 @@ from absl import logging
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.distributed import environment
-from tfstyle.distributed.environment import Cluster
 from tfstyle.errors import TfstyleError
 from tfstyle.errors import one_line
 from tfstyle.errors import raising_out_of_memory_errors
 from tfstyle.experiment import inputs
+from tfstyle.experiment import job_sharing
 from tfstyle.experiment import resume
 from tfstyle.experiment import run
 from tfstyle.experiment import run_directory
@@ -30,7 +30,6 @@ from tfstyle.experiment.manifest import Job
 from tfstyle.experiment.manifest import read_manifest
 from tfstyle.experiment.session import Session
 from tfstyle.network.weights import WeightsError
-from tfstyle.system import file_lock
 from tfstyle.system.signals import StopSignals
 from tfstyle.system.tensorflow_setup import SetupError
 from tfstyle.system.tensorflow_setup import return_freed_memory
@@ -76,27 +75,26 @@ def run_batch(config: RunConfig, session: Session) -> int:
     logging.info(
         "%d pictures of %s, workdir %s", len(jobs), config.manifest, folder
     )
-    others = _jobs_of_others(jobs, own)
-    jobs = jobs[own.index :: own.size]
+    own_jobs = jobs[own.index :: own.size]
+    job_sharing.announce(folder, own)
     if own.source:
         logging.info(
             "%d of them are of this process, %d of %d by %s",
-            len(jobs),
+            len(own_jobs),
             own.index + 1,
             own.size,
             own.source,
         )
     with StopSignals() as signals:
-        batch = _Batch(config, folder, session, signals, len(jobs))
-        for number, job in enumerate(jobs, start=1):
+        batch = _Batch(config, folder, session, signals, len(own_jobs))
+        for number, job in enumerate(own_jobs, start=1):
             if signals.number:
                 break
             batch.do(number, job)
-        if others and _can_claim(folder):
-            for job in others:
-                if signals.number:
-                    break
-                batch.do(None, job)
+        for job in job_sharing.jobs_of_others(jobs, own, folder):
+            if signals.number:
+                break
+            batch.do(None, job)
         for number, job in batch.take_held():
             if signals.number:
                 break
@@ -105,33 +103,6 @@ def run_batch(config: RunConfig, session: Session) -> int:
     if signals.number:
         return 128 + signals.number
     return 1 if batch.failures else 0
-
-
-def _jobs_of_others(jobs: list[Job], own: Cluster) -> list[Job]:
-    """Returns the jobs that this process may take once its own are done.
-
-    Those come first that their own process comes to last, and the next
-    process' before those of others, so that few meet at one job. There are
-    none of other parts that were chosen by `--shard`: they may be elsewhere.
-    """
-    if own.source == environment.SHARD_FLAG:
-        return []
-    places = [n for n in range(len(jobs)) if n % own.size != own.index]
-    places.sort(key=lambda n: (-(n // own.size), (n - own.index) % own.size))
-    return [jobs[n] for n in places]
-
-
-def _can_claim(folder: str) -> bool:
-    """Returns whether a batch's folder knows locks, by which jobs are taken."""
-    if not os.path.isdir(folder):
-        return False
-    if file_lock.can_lock(folder):
-        return True
-    logging.warning(
-        "warning: %r knows no locks: others' pictures are left to them",
-        folder,
-    )
-    return False
 
 
 def workdir_of(folder: str, output: str) -> str:
@@ -199,6 +170,8 @@ class _Batch:
             reason = one_line(str(error) or repr(error), MAX_MESSAGE)
             if self._signals.number:
                 return  # a signal may have ended a child process
+            if number is None:
+                return  # its own process tells
         if reason:
             self.failures.append((job, reason))
             logging.error("%s: failed: %s", place, reason)
