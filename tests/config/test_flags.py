@@ -615,6 +615,8 @@ def test_flags_of_a_former_release_may_say_that_they_do_nothing(
     assert config == RunConfig(seed=8)
     assert "`averaging` is no longer a flag" in refusal("--averaging=0.5")
     assert "`recompute` is no longer a flag" in refusal("--recompute")
+    said = refusal("--checkpoint_every_steps=20")
+    assert "give `checkpoint_every_seconds`" in said
 
 
 @pytest.mark.parametrize("text", ["", "--seed=7\n"])

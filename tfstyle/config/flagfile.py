@@ -27,6 +27,8 @@ RETIRED = {
     "recompute": "false",
 }
 """Flags of former releases, and the only value that is still supported."""
+REPLACED = {"checkpoint_every_steps": "checkpoint_every_seconds"}
+"""Which flag does the work of a retired one."""
 
 _PACKAGE = importlib.resources.files("tfstyle")
 _VERSIONED = {
@@ -94,9 +96,12 @@ def check_retired(name: str, value: str | None) -> None:
         ConfigError: if it does.
     """
     if value != RETIRED[name]:
+        remedy = "Leave it out, or use the release that made the picture."
+        if name in REPLACED:
+            remedy = f"Leave it out, or give `{REPLACED[name]}`."
         raise ConfigError(
             f"`{name}` is no longer a flag. Received: {name}={value!s:.40}."
-            " Leave it out, or use the release that made the picture."
+            f" {remedy}"
         )
 
 
