@@ -59,7 +59,9 @@ def read_view(
         run_model: an extractor's, or a graph of it.
         view: float32 `[1, h, w, 3]`.
     """
-    with tf.GradientTape(persistent=True) as tape:
+    # A graph that a persistent tape watches keeps what second derivatives need,
+    # too. Within a graph the tape serves one gradient a layer.
+    with tf.GradientTape(persistent=tf.inside_function()) as tape:
         tape.watch(view)
         outputs = run_model(view)
     return Reading(view, outputs, tape)
