@@ -25,7 +25,6 @@ lets expect, not what was measured.
 """
 
 import dataclasses
-import functools
 import json
 import os
 import pathlib
@@ -44,6 +43,7 @@ from absl import flags
 from flop import count_flop
 
 from tfstyle.config.config import Config
+from tfstyle.errors import one_line
 from tfstyle.images import files as image_files
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.resize import resize
@@ -418,7 +418,7 @@ def _evaluate() -> list[dict]:
                 rows += _evaluate_variant(name, variant, side, rate)
             except Exception as error:
                 # Whatever it is: the other variants are still of interest.
-                reason = _last_line(str(error).partition("\n")[0])[:200]
+                reason = one_line(str(error), 200)
                 rows.append(_row(name, reason, is_right=False))
     return rows
 
@@ -442,12 +442,7 @@ def _evaluate_variant(
     has_memory = bool(tf.config.list_physical_devices("GPU"))
     if has_memory:
         tf.config.experimental.reset_memory_stats("GPU:0")
-    seconds = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        float(objective(image)[0].total)
-        seconds.append(time.perf_counter() - start)
-    median = statistics.median(seconds)
+    median = _median_seconds(lambda: float(objective(image)[0].total))
     bound = count_flop(side, config) / rate / median
     error = abs(total / float(expected["total"]) - 1)
     rows = [
@@ -481,12 +476,16 @@ def _measure_rate() -> float:
     matrix = tf.ones([side, side])
     multiply = tf.function(lambda: tf.reduce_sum(tf.matmul(matrix, matrix)))
     float(multiply())
+    return 2 * side**3 / _median_seconds(lambda: float(multiply()))
+
+
+def _median_seconds(call: Callable[[], float]) -> float:
     seconds = []
     for _ in range(REPEATS):
         start = time.perf_counter()
-        float(multiply())
+        call()
         seconds.append(time.perf_counter() - start)
-    return 2 * side**3 / statistics.median(seconds)
+    return statistics.median(seconds)
 
 
 def _relative_error(found, expected) -> float:
@@ -531,7 +530,6 @@ def _compare_replicas() -> list[dict]:
     ]
 
 
-@functools.cache
 def _sample_batch():
     pixels = image_files.read_image(f"{_SAMPLES}/scene.jpg").pixels
     return resize(pixels, PICTURE_SIZE, PICTURE_SIZE)[None].astype(np.float32)

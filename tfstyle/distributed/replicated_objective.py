@@ -152,7 +152,7 @@ class ReplicatedReader:
         def evaluate_at_once(image, tile, weight, part):
             def run(image, tile, weight, part):
                 view = view_of(image, tile)
-                reading = read_view(self.extractor.run_model, view)
+                reading = read_view(self.extractor, view)
                 sums = sum_outputs(self.extractor, reading.outputs, tile, part)
                 total = add_up_over_replicas(weigh_sums(sums, weight))
                 terms, by_image, by_sums = weigh(image, total, whole)
@@ -265,7 +265,7 @@ class ReplicatedReader:
     @tf.function(autograph=False)
     def _gradient_of_tiles(self, image, tile, weight, part, by_sums):
         def run(image, tile, weight, part, by_sums):
-            reading = read_view(self.extractor.run_model, view_of(image, tile))
+            reading = read_view(self.extractor, view_of(image, tile))
             by_own = weigh_sums(by_sums, weight)
             return gradient_of_sums(self.extractor, reading, tile, part, by_own)
 

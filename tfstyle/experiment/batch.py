@@ -87,15 +87,16 @@ def run_batch(config: RunConfig, session: Session) -> int:
         )
     with StopSignals() as signals:
         batch = _Batch(config, folder, session, signals, len(own_jobs))
-        for number, job in enumerate(own_jobs, start=1):
-            if signals.number:
-                break
-            batch.do(number, job)
-        for job in job_sharing.jobs_of_others(jobs, own, folder):
-            if signals.number:
-                break
-            batch.do(None, job)
-        for number, job in batch.take_held():
+
+        def find_jobs():
+            # What others left, and what they hold, is looked for when it is
+            # its turn.
+            yield from enumerate(own_jobs, start=1)
+            for job in job_sharing.jobs_of_others(jobs, own, folder):
+                yield None, job
+            yield from batch.take_held()
+
+        for number, job in find_jobs():
             if signals.number:
                 break
             batch.do(number, job)

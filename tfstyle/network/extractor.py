@@ -49,12 +49,16 @@ class Extractor:
         Returns:
             float32 `[B, H_l, W_l, N_l]`, whatever the precision.
         """
+        return self.scale_features(self.run_model(image))
+
+    def run_model(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns the model's outputs for an image, not yet scaled."""
         if tf.inside_function():
             # TensorFlow never frees a function that is differentiated within
             # another.
             return self._compute(image)
         run = self.graphs.get(
-            ("features", image.shape),
+            ("outputs", image.shape),
             lambda: tf.function(self._compute, autograph=False),
         )
         return run(image)
@@ -70,11 +74,7 @@ class Extractor:
         return Recent(MAX_RESULTS)
 
     def _compute(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Computes the features; in a graph, as eager Keras keeps them all."""
-        return self.scale_features(self.run_model(image))
-
-    def run_model(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns the model's outputs for an image, not yet scaled."""
+        """Computes the outputs; in a graph, as eager Keras keeps them all."""
         return self.model(self.scale_image(image), training=False)
 
     def scale_image(self, image: tf.Tensor) -> tf.Tensor:

@@ -11,7 +11,6 @@ The first pass keeps the activations of as many tiles as memory allows; the
 second computes the others again. The result is the same, bit for bit.
 """
 
-from collections.abc import Callable
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -50,20 +49,18 @@ class Reading(NamedTuple):
     tape: tf.GradientTape
 
 
-def read_view(
-    run_model: Callable[[tf.Tensor], dict[str, tf.Tensor]], view: tf.Tensor
-) -> Reading:
+def read_view(extractor: Extractor, view: tf.Tensor) -> Reading:
     """Takes a view through the network, and keeps its activations.
 
     Args:
-        run_model: an extractor's, or a graph of it.
+        extractor: of any layers.
         view: float32 `[1, h, w, 3]`.
     """
     # A graph that a persistent tape watches keeps what second derivatives need,
     # too. Within a graph the tape serves one gradient a layer.
     with tf.GradientTape(persistent=tf.inside_function()) as tape:
         tape.watch(view)
-        outputs = run_model(view)
+        outputs = extractor.run_model(view)
     return Reading(view, outputs, tape)
 
 
@@ -133,7 +130,7 @@ class TiledReader:
             for number, tile in enumerate(tiles):
                 view = view_of(image, tile)
                 if number < self._num_kept:
-                    kept.append(read_view(self._run_model, view))
+                    kept.append(read_view(self._extractor, view))
                     sums = self._sum_outputs(kept[-1], targets, tile)
                 else:
                     sums = self._sum_tile(view, targets, tile)
@@ -184,7 +181,7 @@ class TiledReader:
         """
 
         def find(view, tile, parts, by_sums):
-            reading = read_view(self._extractor.run_model, view)
+            reading = read_view(self._extractor, view)
             return gradient_of_sums(
                 self._extractor, reading, tile, parts, by_sums
             )
@@ -192,10 +189,6 @@ class TiledReader:
         return self._run(
             find, view, tile, _positions_of(targets, tile), by_sums
         )
-
-    def _run_model(self, view: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Runs the extractor's model by a graph."""
-        return self._run(self._extractor.run_model, view)
 
     def _sum_outputs(
         self, reading: Reading, targets: Targets, tile: np.ndarray
@@ -239,26 +232,29 @@ class TiledReader:
             output_gradients=list(found.values()),
         )
 
-    def _run(self, function, image, tile=None, parts=None, sums=None):
-        """Runs a function by its graph for these sizes, which is made once."""
-        arguments = [image]
-        specs = [tf.nest.map_structure(tf.TensorSpec.from_tensor, image)]
-        if tile is not None:
-            arguments += [tf.constant(tile), parts]
-            specs += [
-                tf.TensorSpec([2, 4], tf.int32),
-                tf.nest.map_structure(_of_any_size, parts),
-            ]
-        if sums is not None:
-            arguments.append(sums)
-            specs.append(tf.nest.map_structure(tf.TensorSpec.from_tensor, sums))
+    def _run(self, function, image, tile: np.ndarray, parts: Targets, *sums):
+        """Runs a function by its graph for images of this size, made once.
+
+        Args:
+            function: of the others.
+            image: a view of the tile, or the model's outputs for it.
+            tile: int32 `[2, 4]`.
+            parts: targets of the tile's own positions.
+            *sums: none, or the gradient by the sums.
+        """
+        specs = [
+            tf.nest.map_structure(tf.TensorSpec.from_tensor, image),
+            tf.TensorSpec([2, 4], tf.int32),
+            tf.nest.map_structure(_of_any_size, parts),
+            *tf.nest.map_structure(tf.TensorSpec.from_tensor, sums),
+        ]
         graph = self._extractor.graphs.get(
             (function.__name__, str(specs)),
             lambda: tf.function(
                 function, autograph=False, input_signature=specs
             ),
         )
-        return graph(*arguments)
+        return graph(image, tf.constant(tile), parts, *sums)
 
 
 def read_tile(
@@ -373,7 +369,7 @@ def gradient_by_output(
         sums = sum_outputs(extractor, {name: output}, tile, parts)
     losses, by_losses = (
         [
-            *filter(lambda x: x is not None, [each.content.get(name)]),
+            *(loss for n, loss in each.content.items() if n == name),
             *(gram.matrix for gram in each.style.get(name, ())),
         ]
         for each in (sums, by_sums)
