@@ -7,20 +7,21 @@ import time
 import pytest
 
 from tfstyle.distributed.environment import ClusterError
-from tfstyle.distributed.rendezvous import wait_for_workers
+from tfstyle.distributed.rendezvous import meet
 from tools.launch_local import find_addresses
 
 TIMEOUT = 20
 
 
-def meet_all(addresses, delays, timeout=TIMEOUT):
+def meet_all(addresses, delays, timeout=TIMEOUT, found=None):
     """Lets every process meet after its delay; returns their errors."""
     errors = {}
+    found = {} if found is None else found
 
     def run(index):
         time.sleep(delays[index])
         try:
-            wait_for_workers(addresses, index, timeout)
+            found[index] = meet(addresses, index, timeout)
         except ClusterError as error:
             errors[index] = str(error)
 
@@ -38,9 +39,15 @@ def meet_all(addresses, delays, timeout=TIMEOUT):
 )
 def test_processes_meet_in_any_order(delays):
     addresses = find_addresses(3)
-    assert meet_all(addresses, delays) == {}
+    found = {}
+    assert meet_all(addresses, delays, found=found) == {}
     with socket.create_server(("127.0.0.1", int(addresses[0].split(":")[1]))):
         pass  # the port is free for TensorFlow
+    for index in (1, 2):
+        found[index][0].sendall(bytes([index]))
+        assert found[0][index].recv(9) == bytes([index])
+    for connection in (*found[0].values(), found[1][0], found[2][0]):
+        connection.close()
 
 
 def test_absent_processes_are_named():
@@ -82,8 +89,13 @@ def test_process_that_comes_again_is_one():
 
     first = threading.Timer(0.3, come_and_go)
     first.start()
-    assert meet_all(addresses, {0: 0, 1: 1, 2: 1.5}) == {}
+    found = {}
+    assert meet_all(addresses, {0: 0, 1: 1, 2: 1.5}, found=found) == {}
     first.join()
+    found[1][0].sendall(b"1")
+    assert found[0][1].recv(9) == b"1"
+    for connection in (*found[0].values(), found[1][0], found[2][0]):
+        connection.close()
 
 
 def test_port_in_use_is_told():
@@ -93,4 +105,4 @@ def test_port_in_use_is_told():
         socket.create_server(("127.0.0.1", port)),
         pytest.raises(ClusterError, match=f"The port {port} of process 0"),
     ):
-        wait_for_workers([address, "127.0.0.1:1"], 0, 1)
+        meet([address, "127.0.0.1:1"], 0, 1)

@@ -30,5 +30,5 @@ def test_errors_of_gpus_are_not_told_as_a_lost_process(
     size, kind, message, expected
 ):
     replicas = Replicas(None, Cluster(size, 0, "Slurm"), 4.0)
-    with pytest.raises(expected), replicas.raising_cluster_errors():
+    with pytest.raises(expected), replicas.waiting_for_others():
         raise kind(None, None, message)

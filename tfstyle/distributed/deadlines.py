@@ -5,38 +5,9 @@ import faulthandler
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 
 REMEDY = "Start all again with the same command: it goes on from a checkpoint."
-
-
-class Deadline:
-    """Ends the process, with a line, if a block takes too long.
-
-    TensorFlow waits for absent processes without end, and while it does, no
-    exception can be raised.
-
-    Args:
-        seconds: the deadline, as the message names it.
-        grace: seconds more.
-    """
-
-    def __init__(self, seconds: float, grace: float = 0.0):
-        self._timer = threading.Timer(seconds + grace, self._end, [seconds])
-        self._timer.daemon = True
-
-    def __enter__(self) -> None:
-        self._timer.start()
-
-    def __exit__(self, *_) -> None:
-        self._timer.cancel()
-
-    @staticmethod
-    def _end(seconds: float) -> None:
-        with contextlib.suppress(OSError):  # nobody reads it any more
-            os.write(2, describe_absence(seconds).encode())
-        os._exit(1)
 
 
 def describe_absence(seconds: float) -> str:
@@ -59,10 +30,9 @@ if not select.select([0], [], [], float(sys.argv[1]))[0]:
 def deadline_of_start(seconds: float) -> Iterator[None]:
     """Ends the process, with a line, if a block takes too long.
 
-    Unlike `Deadline` it works while TensorFlow holds Python's lock, as it does
-    when it waits for a cluster to form: a child process writes the line, and
-    faulthandler's thread ends the process. Starting a child takes too long to
-    do it at every evaluation.
+    It works while TensorFlow holds Python's lock, as it does when it waits for
+    a cluster to form: a child process writes the line, and faulthandler's
+    thread ends the process.
     """
     words = [str(seconds), describe_absence(seconds)]
     child = subprocess.Popen(

@@ -2,7 +2,8 @@
 
 TensorFlow waits without end, cannot be interrupted while it does, and does not
 say for whom. So the processes first meet here, on the port that TensorFlow's
-server takes afterwards: they come to process 0, which lets all go at once.
+server takes afterwards: they come to process 0, which lets all go at once. The
+connections stay open.
 """
 
 import contextlib
@@ -17,13 +18,19 @@ LONGEST_WORD = 16
 GO = b"go"
 
 
-def wait_for_workers(addresses: list[str], index: int, timeout: float) -> None:
+def meet(
+    addresses: list[str], index: int, timeout: float
+) -> dict[int, socket.socket]:
     """Waits until all processes are there.
 
     Args:
         addresses: HOST:PORT of every process, in their order.
         index: of this one.
         timeout: seconds.
+
+    Returns:
+        The connections, by number: those of process 0 to all others, or that
+        of another process to it.
 
     Raises:
         ClusterError: names the processes that did not connect.
@@ -32,10 +39,11 @@ def wait_for_workers(addresses: list[str], index: int, timeout: float) -> None:
     host = host.strip("[]")  # of an address of IPv6
     deadline = time.monotonic() + timeout
     if index:
-        absent = [] if _come(host, int(port), index, deadline) else [0]
+        found, wanted = _come(host, int(port), index, deadline), {0}
     else:
-        absent = _receive(host, int(port), len(addresses), deadline)
-    if absent:
+        found = _receive(host, int(port), len(addresses), deadline)
+        wanted = set(range(1, len(addresses)))
+    if absent := sorted(wanted - set(found)):
         names = ", ".join(
             f"{number} ({addresses[number]})" for number in absent
         )
@@ -43,59 +51,70 @@ def wait_for_workers(addresses: list[str], index: int, timeout: float) -> None:
             f"Process {names} of the cluster did not come within {timeout:g} s."
             " Check that it is running, or wait longer with --cluster_timeout."
         )
+    return found
 
 
-def _come(host: str, port: int, index: int, deadline: float) -> bool:
-    """Tells process 0 that this one is there; returns whether it let go."""
+def _come(
+    host: str, port: int, index: int, deadline: float
+) -> dict[int, socket.socket]:
+    """Tells process 0 that this one is there, until it lets go."""
     while (left := deadline - time.monotonic()) > 0:
         with (
             contextlib.suppress(OSError),  # it may not be there yet
-            socket.create_connection((host, port), left) as connection,
+            contextlib.ExitStack() as stack,
         ):
+            connection = stack.enter_context(
+                socket.create_connection((host, port), left)
+            )
             connection.sendall(f"{index}\n".encode())
             connection.settimeout(max(PAUSE, deadline - time.monotonic()))
-            if connection.recv(LONGEST_WORD) == GO:
-                return True
+            if connection.recv(len(GO)) == GO:
+                stack.pop_all()
+                return {0: connection}
         time.sleep(min(PAUSE, max(0, left)))
-    return False
+    return {}
 
 
-def _receive(host: str, port: int, number: int, deadline: float) -> list[int]:
-    """Waits for the other processes; returns those that did not connect."""
+def _receive(
+    host: str, port: int, number: int, deadline: float
+) -> dict[int, socket.socket]:
+    """Waits for the other processes, and lets all go if all came."""
     is_local = host.startswith("127.") or host in ("::1", "localhost")
     is_dual = not is_local and socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if is_dual or ":" in host else socket.AF_INET
-    waiting = {}
-    with contextlib.ExitStack() as stack:
-        try:
-            server = socket.create_server(
-                (host if is_local else "", port),
-                family=family,
-                backlog=number,
-                dualstack_ipv6=is_dual,
-            )
-        except OSError as error:
-            raise ClusterError(
-                f"The port {port} of process 0 cannot be used"
-                f" ({error.strerror}). Name another in TF_CONFIG; with Slurm,"
-                " submit the job again."
-            ) from error
-        stack.enter_context(server)
+    waiting: dict[int, socket.socket] = {}
+    try:
+        server = socket.create_server(
+            (host if is_local else "", port),
+            family=family,
+            backlog=number,
+            dualstack_ipv6=is_dual,
+        )
+    except OSError as error:
+        raise ClusterError(
+            f"The port {port} of process 0 cannot be used"
+            f" ({error.strerror}). Name another in TF_CONFIG; with Slurm,"
+            " submit the job again."
+        ) from error
+    with server, contextlib.ExitStack() as stack:
         server.settimeout(PAUSE)
         while len(waiting) < number - 1 and time.monotonic() < deadline:
             with contextlib.suppress(TimeoutError):
-                connection = stack.enter_context(server.accept()[0])
+                connection, _ = server.accept()
                 connection.settimeout(PAUSE)
                 who = _read_index(connection)
-                if who in range(1, number):
-                    waiting[who] = connection
-        absent = sorted(set(range(1, number)) - set(waiting))
-        for connection in waiting.values() if not absent else ():
-            with contextlib.suppress(OSError):  # its loss shows soon enough
-                connection.sendall(GO)
-                # They hang up first, so that the port is free at once.
-                connection.recv(1)
-    return absent
+                if who not in range(1, number):
+                    connection.close()
+                    continue
+                if who in waiting:  # it was started anew
+                    waiting[who].close()
+                waiting[who] = stack.enter_context(connection)
+        if len(waiting) == number - 1:
+            stack.pop_all()
+            for connection in waiting.values():
+                with contextlib.suppress(OSError):  # its loss shows soon enough
+                    connection.sendall(GO)
+    return waiting
 
 
 def _read_index(connection: socket.socket) -> int | None:

@@ -2,29 +2,32 @@
 
 Process 0 leads: it alone holds the optimizer, decides and writes. The others
 follow its commands, so that no two can decide differently, and a checkpoint is
-there once. What is sent is added up over the processes, where all but one may
-give zeros: TensorFlow's one operation between processes that takes any array.
+there once. Arrays are added up over the processes, where all but one may give
+zeros: TensorFlow's one operation between processes that takes any array.
 """
 
 import contextlib
 import re
 import signal
+import socket
+import types
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from tfstyle.distributed.connections import Connections
 from tfstyle.distributed.deadlines import REMEDY
-from tfstyle.distributed.deadlines import Deadline
+from tfstyle.distributed.environment import ALONE
 from tfstyle.distributed.environment import Cluster
 from tfstyle.distributed.environment import ClusterError
 from tfstyle.errors import one_line
 
 END, FAIL, LEVEL, EVALUATE = range(1, 5)
-"""Commands of process 0, sent with a signal or a level. 0 is none: it is what
-arrives if process 0 sent nothing."""
+"""Commands of process 0, sent with a signal or a level."""
 LOST = (
     tf.errors.AbortedError,
     tf.errors.CancelledError,
@@ -36,11 +39,6 @@ LOST = (
 """What TensorFlow may raise when another process is gone."""
 _OF_A_GPU = re.compile(r"cudnn|cublas|cuda|xla|ptxas|libdevice", re.IGNORECASE)
 """What a GPU's own libraries call themselves in their errors."""
-GRACE = 5.0
-"""Seconds for TensorFlow's heartbeat, of the same timeout, to speak first.
-
-It can tell which process is silent; that we waited in vain does not.
-"""
 
 
 class Replicas:
@@ -50,24 +48,28 @@ class Replicas:
         strategy: of `tf.distribute`.
         cluster: the processes.
         timeout: seconds to wait for the other processes.
+        sockets: connected to other processes, by their numbers.
 
     Attributes:
         strategy: the same.
         size: number of processes.
         index: of this one; 0 leads.
         find_signal: returns the number of the signal that this process got.
-        stop_number: of a signal that any process got, or 0.
     """
 
     def __init__(
-        self, strategy: tf.distribute.Strategy, cluster: Cluster, timeout: float
+        self,
+        strategy: tf.distribute.Strategy,
+        cluster: Cluster = ALONE,
+        timeout: float = 0,
+        sockets: Mapping[int, socket.socket] = types.MappingProxyType({}),
     ):
         self.strategy = strategy
         self.size = cluster.size
         self.index = cluster.index
         self.find_signal: Callable[[], int | None] = lambda: None
-        self.stop_number = 0
         self._timeout = timeout
+        self._connections = Connections(sockets, timeout)
 
     @property
     def num_replicas(self) -> int:
@@ -88,6 +90,11 @@ class Replicas:
         text = f"{number} replica{'s' if number > 1 else ''}"
         return text + (f" in {self.size} processes" if self.size > 1 else "")
 
+    @property
+    def stop_number(self) -> int:
+        """Number of the signal that another process got, or 0."""
+        return next(iter(self._connections.signals), 0)
+
     def name_signal(self) -> str | None:
         """Returns the reason to end if another process got a signal."""
         if not self.stop_number:
@@ -96,20 +103,19 @@ class Replicas:
 
     def lead(self, command: int, value: int = 0) -> None:
         """Sends a command to the other processes."""
-        self._exchange(command, value)
+        self._connections.send(command, value)
+        if command in (END, FAIL):
+            self._connections.end()
 
     def follow(self) -> tuple[int, int]:
-        """Waits for a command of process 0 and returns it and its value."""
-        return self._exchange(0, 0)
+        """Waits for a command of process 0 and returns it and its value.
 
-    def _exchange(self, command: int, value: int) -> tuple[int, int]:
-        numbers = np.zeros(2 + self.size, np.float32)
-        if self.index == 0:
-            numbers[:2] = command, value
-        numbers[2 + self.index] = self.find_signal() or 0
-        numbers = np.asarray(self.add_up(numbers)).astype(int).tolist()
-        command, value, *signals = numbers
-        self.stop_number = next((s for s in signals if s), self.stop_number)
+        Raises:
+            ClusterError: if none comes.
+        """
+        command, value = self._connections.receive(self.find_signal)
+        if command in (END, FAIL):
+            self._connections.end()
         return command, value
 
     def add_up(self, values: Any) -> Any:
@@ -124,7 +130,7 @@ class Replicas:
         if self.size == 1:
             return values
         values = tf.nest.map_structure(tf.convert_to_tensor, values)
-        with self.raising_cluster_errors(), Deadline(self._timeout, GRACE):
+        with self.waiting_for_others(is_bounded=True):
             return self._add_up(values)
 
     @tf.function(autograph=False)
@@ -162,16 +168,20 @@ class Replicas:
         ]
 
     @contextlib.contextmanager
-    def raising_cluster_errors(self) -> Iterator[None]:
+    def waiting_for_others(self, *, is_bounded: bool = False) -> Iterator[None]:
         """Turns TensorFlow's error over a lost process into one for people.
 
         Those of a GPU's libraries are left as they are.
+
+        Args:
+            is_bounded: whether the timeout holds for the block: it only waits.
 
         Raises:
             ClusterError: if another process is gone.
         """
         try:
-            yield
+            with self._connections.waiting(is_bounded):
+                yield
         except LOST as error:
             if self.size == 1 or _OF_A_GPU.search(str(error)):
                 raise
@@ -180,7 +190,7 @@ class Replicas:
     def _describe_loss(self, text: str) -> str:
         """Returns a message that names the lost process, from TensorFlow's."""
         tasks = re.findall(r"/job:worker/replica:0/task:(\d+)", text)
-        lost = {int(number) for number in tasks}
+        lost = set(self._connections.lost) or {int(number) for number in tasks}
         if "CoordinationService/Heartbeat" in text:
             lost.add(0)  # which hears the heartbeats
         names = [f"Process {number}" for number in lost - {self.index}]

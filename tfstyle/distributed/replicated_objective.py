@@ -140,7 +140,7 @@ class ReplicatedReader:
             if replicas.index == 0:
                 replicas.lead(EVALUATE)
             image = replicas.add_up(image)
-            with replicas.raising_cluster_errors():
+            with replicas.waiting_for_others():
                 if len(rounds) == 1:
                     (assigned,), (part,) = rounds, parts
                     return evaluate_at_once(
@@ -198,7 +198,7 @@ class ReplicatedReader:
         """Adds up Gram sums and content losses over all replicas."""
         total = None
         for assigned, part in zip(rounds, parts, strict=True):
-            with self.replicas.raising_cluster_errors():
+            with self.replicas.waiting_for_others():
                 sums = self._sum(image, assigned.tile, assigned.weight, part)
             if total is not None:
                 sums = tf.nest.map_structure(tf.add, total, sums)

@@ -11,7 +11,6 @@ from absl import logging
 from tfstyle.distributed import rendezvous
 from tfstyle.distributed import slurm
 from tfstyle.distributed.deadlines import deadline_of_start
-from tfstyle.distributed.environment import ALONE
 from tfstyle.distributed.environment import Cluster
 from tfstyle.distributed.environment import ClusterError
 from tfstyle.distributed.replicas import Replicas
@@ -68,7 +67,7 @@ def connect(cluster: Cluster, timeout: float) -> Replicas:
         "Process %d of %d, waiting for the others", cluster.index, cluster.size
     )
     addresses = list(cluster.addresses) or slurm.find_addresses()
-    rendezvous.wait_for_workers(addresses, cluster.index, timeout)
+    sockets = rendezvous.meet(addresses, cluster.index, timeout)
     _pass_proxies(addresses)
     resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
         tf.train.ClusterSpec({"worker": addresses}),
@@ -87,12 +86,12 @@ def connect(cluster: Cluster, timeout: float) -> Replicas:
             ) from error
     # TensorFlow took SIGTERM for itself, and nothing would follow from it.
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
-    return Replicas(strategy, cluster, timeout)
+    return Replicas(strategy, cluster, timeout, sockets)
 
 
 def mirror(devices: Sequence[str] | None = None) -> Replicas:
     """Makes replicas of the devices of this process; by default all GPUs."""
-    return Replicas(tf.distribute.MirroredStrategy(devices), ALONE, 0)
+    return Replicas(tf.distribute.MirroredStrategy(devices))
 
 
 def _pass_proxies(addresses: Sequence[str]) -> None:

@@ -84,11 +84,8 @@ def leading(replicas: Replicas) -> Iterator[None]:
     """Tells the other processes, at its end, how the block ended."""
     try:
         yield
-    except ClusterError:
-        raise
     except BaseException:
-        with contextlib.suppress(ClusterError):
-            replicas.lead(FAIL)
+        replicas.lead(FAIL)
         raise
     replicas.lead(END, replicas.find_signal() or replicas.stop_number)
 
@@ -142,9 +139,5 @@ def follow(
             if command == LEVEL:
                 image = problem.zeros(value)
                 objective = problem.make_objective(value)
-            elif command == EVALUATE and objective is not None:
+            if command == EVALUATE and objective is not None:
                 objective(image)
-            else:
-                raise ClusterError(
-                    f"Process 0 sent no command ({command}). Start all again."
-                )

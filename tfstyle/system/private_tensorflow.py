@@ -3,9 +3,13 @@
 Other versions may lack it. Then a run goes on without, as each function says.
 """
 
+import contextlib
 from typing import Any
 
 from absl import logging
+
+UNAVAILABLE = 14
+"""TensorFlow's code of an `UnavailableError`."""
 
 
 def set_heartbeat(number: int, timeout: float) -> None:
@@ -37,6 +41,20 @@ def set_heartbeat(number: int, timeout: float) -> None:
             " process is noticed after --cluster_timeout, but not named",
             error,
         )
+
+
+def abort_collectives(reason: str) -> None:
+    """Makes operations between processes fail, those to come as well.
+
+    Without it TensorFlow may wait for a lost process without end.
+
+    Args:
+        reason: what their error says.
+    """
+    with contextlib.suppress(AttributeError, ImportError, TypeError):
+        from tensorflow.python.eager import context
+
+        context.context().abort_collective_ops(UNAVAILABLE, reason)
 
 
 def gradient_entry(name: str) -> dict[str, Any] | None:

@@ -1,0 +1,144 @@
+"""Commands, signals and losses between process 0 and another."""
+
+import os
+import socket
+import threading
+import time
+
+import pytest
+
+from tests import processes
+from tfstyle.distributed import connections
+from tfstyle.distributed.connections import Connections
+from tfstyle.distributed.environment import ClusterError
+from tfstyle.system import private_tensorflow
+
+PATIENCE = 20  # seconds, for what takes far less
+
+
+@pytest.fixture
+def aborted(monkeypatch):
+    """Collects the reasons for which TensorFlow is told to give up."""
+    reasons = []
+    monkeypatch.setattr(private_tensorflow, "abort_collectives", reasons.append)
+    monkeypatch.setattr(connections, "MOMENT", 0.1)
+    return reasons
+
+
+@pytest.fixture
+def both(aborted):
+    """The two ends, and the sockets beneath."""
+    sockets = _connect()
+    ends = [
+        Connections({1 - number: connection}, PATIENCE)
+        for number, connection in enumerate(sockets)
+    ]
+    yield *ends, *sockets
+    for end in ends:
+        end.end()
+    for connection in sockets:
+        connection.close()
+
+
+def _connect():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        there = socket.create_connection(server.getsockname())
+        return server.accept()[0], there
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def no_signal():
+    return None
+
+
+def test_commands_arrive_in_their_order(both):
+    first, second, *_ = both
+    sent = [(4, 0), (3, 2), (1, 15)]
+    for command, value in sent:
+        first.send(command, value)
+    assert [second.receive(no_signal) for _ in sent] == sent
+
+
+def test_signal_is_told_once(both):
+    first, second, *_ = both
+    threading.Timer(3 * connections.PAUSE, first.send, [1, 2]).start()
+    assert second.receive(lambda: 15) == (1, 2)
+    wait_for(lambda: first.signals)
+    assert first.signals == [15]
+
+
+def test_lost_process_makes_tensorflow_give_up(both, aborted):
+    first, _, _, there = both
+    there.shutdown(socket.SHUT_RDWR)
+    wait_for(lambda: "Process 1 has ended." in aborted)
+    assert first.lost == {1}
+
+
+def test_last_command_counts_although_process_0_has_ended(both, aborted):
+    first, second, here, _ = both
+    first.send(2, 0)
+    here.shutdown(socket.SHUT_RDWR)
+    wait_for(lambda: second.lost)
+    assert second.receive(no_signal) == (2, 0)
+    with pytest.raises(ClusterError, match="Process 0 has ended"):
+        second.receive(no_signal)
+
+
+def test_command_that_never_comes_is_told(both, monkeypatch):
+    _, second, *_ = both
+    monkeypatch.setattr(second, "_timeout", 0.3)
+    with pytest.raises(ClusterError, match=r"gave no sign for 0.3 s"):
+        second.receive(no_signal)
+
+
+def test_those_let_go_are_not_lost(both, aborted):
+    first, second, *_ = both
+    first.send(1, 0)
+    first.end()
+    assert second.receive(no_signal) == (1, 0)
+    second.end()
+    time.sleep(connections.MOMENT + 2 * connections.PAUSE)
+    assert not first.lost
+    assert not aborted
+
+
+STUCK = """
+import socket, sys, time
+from tfstyle.distributed import connections
+connections.GRACE = 0.5
+there = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+found = connections.Connections({0: there}, float(sys.argv[2]))
+with found.waiting(is_bounded=True):
+    print(flush=True)
+    time.sleep(100)
+"""
+
+
+@pytest.mark.parametrize(
+    ("timeout", "is_lost", "line"),
+    [
+        (50, True, "error: Process 0 has ended. Start all again with"),
+        (0.5, False, "error: Other processes of the cluster were absent or"),
+    ],
+)
+def test_process_that_waits_in_vain_ends_with_a_line(timeout, is_lost, line):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        code = STUCK.replace("sys.argv[1]", str(port))
+        child = processes.start_python(
+            code.replace("sys.argv[2]", str(timeout)), env=dict(os.environ)
+        )
+        connection, _ = server.accept()
+        with connection:
+            assert child.stdout.readline() == "\n"
+            if is_lost:
+                connection.shutdown(socket.SHUT_RDWR)
+            status, _, said = processes.end_python(child)
+    assert status == 1
+    assert said.splitlines()[-1].startswith(line), said
