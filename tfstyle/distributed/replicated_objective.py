@@ -12,7 +12,6 @@ from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from tfstyle.distributed.replicas import EVALUATE
@@ -213,18 +212,15 @@ class ReplicatedReader:
         by_sums: LayerSums,
     ) -> tf.Tensor:
         """Takes the gradient by the sums to the pixels of the whole image."""
-        total = np.zeros(image.shape, np.float32)
-        local = self.replicas.strategy.experimental_local_results
+        total = self._distribute(
+            [tf.zeros_like(image)] * self.replicas.num_replicas
+        )
         for assigned, part in zip(rounds, parts, strict=True):
-            found = self._gradient_of_tiles(
-                image, assigned.tile, assigned.weight, part, by_sums
+            total = self._add_gradient_of_tiles(
+                total, image, assigned.tile, assigned.weight, part, by_sums
             )
-            for tile, values in zip(
-                local(assigned.tile), local(found), strict=True
-            ):
-                place = view_of(total, tile.numpy())
-                place += values.numpy()
-        return tf.convert_to_tensor(self.replicas.add_up(total))
+        with self.replicas.waiting_for_others():
+            return self._add_up_replicas(total)
 
     def _distribute(self, values: Sequence[tf.Tensor]) -> Any:
         """Gives every replica its value."""
@@ -263,13 +259,18 @@ class ReplicatedReader:
         return self.replicas.first(self._run(run, image, tile, weight, part))
 
     @tf.function(autograph=False)
-    def _gradient_of_tiles(self, image, tile, weight, part, by_sums):
-        def run(image, tile, weight, part, by_sums):
+    def _add_gradient_of_tiles(self, total, image, tile, weight, part, by_sums):
+        def run(total, image, tile, weight, part, by_sums):
             reading = read_view(self.extractor, view_of(image, tile))
             by_own = weigh_sums(by_sums, weight)
-            return gradient_of_sums(self.extractor, reading, tile, part, by_own)
+            own = gradient_of_sums(self.extractor, reading, tile, part, by_own)
+            return total + _place(own, tile, image)
 
-        return self._run(run, image, tile, weight, part, by_sums)
+        return self._run(run, total, image, tile, weight, part, by_sums)
+
+    @tf.function(autograph=False)
+    def _add_up_replicas(self, values):
+        return self.replicas.first(self._run(add_up_over_replicas, values))
 
 
 def add_up_over_replicas(values: Any) -> Any:
