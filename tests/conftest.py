@@ -8,10 +8,10 @@ import tensorflow as tf
 
 from tests import ROOT
 
-# Two devices to share work; it can only be said before the first is used.
+# Devices to share work; it can only be said before the first is used.
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0],
-    [tf.config.LogicalDeviceConfiguration()] * 2,
+    [tf.config.LogicalDeviceConfiguration()] * 4,
 )
 
 

@@ -107,6 +107,53 @@ def test_two_processes_evaluate_as_one(two_runs):
         assert two[name] == pytest.approx(one[name], rel=1e-5), name
 
 
+TWO_DEVICES_EACH = """
+import tensorflow as tf
+from tensorflow.python.distribute import collective_all_reduce_strategy as s
+
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0],
+    [tf.config.LogicalDeviceConfiguration()] * 2,
+)
+# TensorFlow takes one CPU a process; of GPUs it would take all.
+s.CollectiveAllReduceExtended._initialize_local_devices = lambda _, __, here: (
+    (f"{here}/device:CPU:0", f"{here}/device:CPU:1"), "CPU"
+)
+from tfstyle import main
+main.run()
+"""
+
+
+def test_two_devices_in_each_of_two_processes_evaluate_as_one(
+    two_runs, tmp_path
+):
+    addresses = find_addresses(2)
+    statuses, said = finish_all(
+        [
+            subprocess.Popen(
+                [
+                    *(sys.executable, "-c", TWO_DEVICES_EACH, *RUN),
+                    *("--optimizer=adam", "--init=content", "--num_steps=20"),
+                    f"--workdir={tmp_path}",
+                ],
+                cwd=ROOT,
+                env=os.environ
+                | {"TF_CONFIG": make_tf_config(addresses, index)},
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for index in (0, 1)
+        ]
+    )
+    assert statuses == (0, 0), said
+    assert "4 replicas in 2 processes" in said[0]
+    one, four = (read_metrics(path) for path in (two_runs[1], tmp_path))
+    for name in one[0].keys() - {"seconds"}:
+        assert four[0][name] == pytest.approx(one[0][name], rel=1e-5), name
+    assert four[-1]["total"] == pytest.approx(one[-1]["total"], rel=1e-3)
+
+
 def test_two_processes_paint_the_same_picture(two_runs):
     """Mean grey levels after 20 steps of Adam; measured 0.018."""
     one, two = (

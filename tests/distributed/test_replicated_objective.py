@@ -33,6 +33,12 @@ def replicas():
 
 
 @pytest.fixture(scope="module")
+def four():
+    """Returns more replicas, made once: TensorFlow numbers what they add up."""
+    return mirror([f"/cpu:{number}" for number in range(4)])
+
+
+@pytest.fixture(scope="module")
 def extractor(replicas):
     with replicas.scope():
         return make_extractor(CONFIG)
@@ -125,6 +131,16 @@ def test_replicas_with_tiles_equal_the_whole_frame(
 def test_replica_without_a_tile_adds_nothing(extractor, replicas, generator):
     """A frame of one position has a tile for one replica only."""
     check_replicas(extractor, replicas, generator, (17, 20))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tile_size", [0, 64])
+def test_four_replicas_equal_the_whole_frame(four, generator, tile_size):
+    with four.scope():
+        extractor = make_extractor(CONFIG)
+    check_replicas(
+        extractor, four, generator, (97, 163), tile_size=tile_size, masks=2
+    )
 
 
 @pytest.mark.slow
