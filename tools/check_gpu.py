@@ -428,8 +428,8 @@ def _evaluate_variant(
 ) -> list[dict]:
     import tensorflow as tf
 
-    from tfstyle.training.memory import PROGRAM
     from tfstyle.training.memory import estimate_memory
+    from tfstyle.training.memory import program_memory
 
     config, extractor = _start(variant.fields)
     reader = _make_reader(config, extractor)
@@ -458,7 +458,7 @@ def _evaluate_variant(
     ]
     if has_memory:
         peak = tf.config.experimental.get_memory_info("GPU:0")["peak"]
-        estimate = estimate_memory(config, side, side) - PROGRAM
+        estimate = estimate_memory(config, side, side) - program_memory()
         rows.append(_row(f"{name}: GB at the peak", peak / 1e9))
         rows.append(
             _row(f"{name}: peak over estimate", peak / estimate, 1 + MEMORY)

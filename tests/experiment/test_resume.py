@@ -14,8 +14,8 @@ from tfstyle.experiment import resume
 from tfstyle.experiment.checkpoint import Checkpoints
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.inputs import ImageFiles
+from tfstyle.system import gpus
 from tfstyle.training import plan as training_plan
-from tfstyle.training import trainer
 from tfstyle.training.extractor import make_extractor
 from tfstyle.training.state import CheckpointError
 from tfstyle.training.state import State
@@ -108,7 +108,6 @@ def test_going_on_from_any_state_ends_the_same(samples, extractor, kind):
 )
 def test_another_loss_than_the_checkpoint_s_is_told(
     samples,
-    extractor,
     monkeypatch,
     caplog,
     factor,
@@ -116,11 +115,12 @@ def test_another_loss_than_the_checkpoint_s_is_told(
     is_deterministic,
     is_told,
 ):
-    config = RunConfig(**SMALL)
+    config = RunConfig(**SMALL, convolution="direct", jit_compile="false")
+    extractor = make_extractor(config)
     states, keep = keep_states()
     paint(samples, extractor, config, save_state=keep)
     states[2].numbers["total"][0] *= factor
-    monkeypatch.setattr(trainer, "has_gpu", lambda: is_gpu)
+    monkeypatch.setattr(gpus, "has_gpu", lambda: is_gpu)
     config = dataclasses.replace(config, deterministic=is_deterministic)
     caplog.clear()
     paint(samples, extractor, config, state=states[2])

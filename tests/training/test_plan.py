@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tfstyle.config.config import Config
+from tfstyle.system import gpus
 from tfstyle.system.tensorflow_setup import SetupError
 from tfstyle.training import memory
 from tfstyle.training import plan as training_plan
@@ -176,17 +177,14 @@ def test_precision_is_float32_without_timing(monkeypatch, fields):
 
 def test_precision_is_float32_on_a_gpu(monkeypatch):
     refuse_to_time(monkeypatch)
-    monkeypatch.setattr(training_plan, "has_gpu", lambda: True)
+    monkeypatch.setattr(gpus, "has_gpu", lambda: True)
     assert resolve_precision() == ("float32", "direct")
     given = resolve_precision(precision="mixed_bfloat16")
     assert given == ("mixed_bfloat16", "direct")
 
 
 def test_resolve_for_machine_on_a_gpu(monkeypatch):
-    import tensorflow as tf
-
-    devices = {"CPU": ["a CPU"], "GPU": ["a GPU"]}
-    monkeypatch.setattr(tf.config, "list_physical_devices", devices.get)
+    monkeypatch.setattr(gpus, "has_gpu", lambda: True)
     config = resolve_for_machine(Config())
     assert (config.convolution, config.jit_compile) == ("direct", "auto")
     text = (
@@ -256,12 +254,20 @@ def test_plan_never_cuts_what_must_be_whole(monkeypatch, fields, is_whole):
     assert plan.config.tile_size == 0
 
 
-def test_plan_does_not_take_the_machine_s_memory_for_a_gpu_s(monkeypatch):
-    scarce(monkeypatch)
-    monkeypatch.setattr(training_plan, "has_gpu", lambda: True)
+@pytest.mark.parametrize(
+    ("free", "tile_size", "num_correction_pairs"),
+    [(math.inf, 0, 20), (4e9, 0, 20), (1.8e9, 256, 20), (1e9, 256, 3)],
+)
+def test_plan_fits_the_memory_of_the_gpu_not_of_the_machine(
+    monkeypatch, free, tile_size, num_correction_pairs
+):
+    monkeypatch.setattr(memory, "free_memory", lambda with_swap=False: 0.0)
+    monkeypatch.setattr(gpus, "has_gpu", lambda: True)
+    monkeypatch.setattr(gpus, "free_gpu_memory", lambda: free)
     content, style = picture(96, 128), picture(64, 64)
-    config = make_plan(Config(image_size=512), content, [style]).config
-    assert (config.tile_size, config.num_correction_pairs) == (0, 20)
+    config = make_plan(Config(image_size=640), content, [style]).config
+    assert config.tile_size == tile_size
+    assert config.num_correction_pairs == num_correction_pairs
 
 
 def test_plan_leaves_nothing_open():

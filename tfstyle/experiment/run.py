@@ -164,8 +164,7 @@ def _paint_and_write(
     logging.info("%dx%d pixels, workdir %s", frame.height, frame.width, folder)
     sizes = frame.height, frame.width
     number = replicas.num_replicas if replicas else 1
-    if " on CPU" in device:
-        memory_advice.log_needs(config, *sizes, folder, number)
+    memory_advice.log_needs(config, *sizes, folder, number)
     facts = provenance.describe_weights(extractor.origin, extractor.sha256)
     facts |= images.describe()
     if replicas is not None:

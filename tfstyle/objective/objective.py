@@ -18,6 +18,7 @@ from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.objective.targets import Targets
 from tfstyle.objective.terms import LossTerms
 from tfstyle.objective.terms import compute_terms
+from tfstyle.system import gpus
 
 SCALED_GRADIENT = 1.0
 """Largest gradient by a feature, as scaled; in float16 4000 below overflow."""
@@ -73,8 +74,7 @@ def _compile(
 ):
     """Returns the function of image and targets that is compiled by shape."""
     make = functools.partial(_make_graph, extractor, options, extra)
-    has_gpu = bool(tf.config.list_physical_devices("GPU"))
-    if options.jit_compile == "auto" and has_gpu:
+    if options.jit_compile == "auto" and gpus.has_gpu():
         return _with_xla_if_it_compiles(make)
     return make(options.jit_compile == "true")
 

@@ -2,6 +2,7 @@
 
 The numbers were measured as peaks of resident memory on the CPU (TensorFlow
 2.21, x86-64, VGG19's layers to conv5_1) and are meant to be right to a fifth.
+On a GPU, whose own memory is meant then, they are not measured.
 """
 
 import dataclasses
@@ -12,6 +13,7 @@ from tfstyle.config.run_config import RunConfig
 from tfstyle.network.layers import BY_NAME
 from tfstyle.objective.tiles import cut_frame
 from tfstyle.objective.tiles import share_frame
+from tfstyle.system import gpus
 from tfstyle.system.memory import free_memory
 from tfstyle.system.memory import used_memory
 from tfstyle.system.processors import has_onednn
@@ -20,6 +22,8 @@ from tfstyle.training.frames import frame_of
 
 PROGRAM = 0.9e9
 """Bytes of TensorFlow, its kernels and the weights."""
+PROGRAM_ON_GPU = gpus.CONTEXT + 0.1e9
+"""The same on a GPU: CUDA's kernels and the weights."""
 TRANSFORMED_WEIGHTS = 0.2e9
 """Bytes of the weights as Winograd's convolution takes them."""
 ACTIVATIONS = {"direct": 3500, "winograd": 2600}
@@ -46,6 +50,8 @@ def estimate_memory(
 ) -> float:
     """Estimates the memory of a run at its peak, in process 0, bytes.
 
+    That is the memory of the device that computes.
+
     Args:
         config: a resolved one, with no `auto` that a plan resolves.
         height: of the output, pixels.
@@ -62,9 +68,10 @@ def estimate_memory(
     if config.tile_size:
         at_once = min(at_once, max(_tile_pixels(config, height, width)))
     is_winograd = config.convolution == "winograd"
-    memory = PROGRAM + TRANSFORMED_WEIGHTS * is_winograd
+    memory = program_memory() + TRANSFORMED_WEIGHTS * is_winograd
     activations = ACTIVATIONS[config.convolution]
-    if config.convolution == "direct" and has_onednn():
+    is_cpu = not gpus.has_gpu()
+    if config.convolution == "direct" and is_cpu and has_onednn():
         activations = ACTIVATIONS_OF_ONEDNN
     memory += at_once * activations
     images = WORK_IMAGES + ADAM_IMAGES
@@ -75,6 +82,11 @@ def estimate_memory(
         layer = BY_NAME[name]
         memory += 4 * layer.channels * pixels / layer.stride**2
     return memory
+
+
+def program_memory() -> float:
+    """Returns the bytes of the program itself, on the device that computes."""
+    return PROGRAM_ON_GPU if gpus.has_gpu() else PROGRAM
 
 
 def estimate_disk(config: RunConfig, height: int, width: int) -> float:
@@ -194,11 +206,15 @@ def _tile_pixels(config: Config, height: int, width: int) -> list[int]:
 def free_for_run(enough: float, *, with_swap: bool = False) -> float:
     """Returns the bytes that a run may have, with those of the program.
 
+    They are of the device that computes.
+
     Args:
         enough: bytes; if there are fewer, freed memory is given back to the
             system first, which takes a while.
         with_swap: whether disk space that serves as memory counts.
     """
+    if gpus.has_gpu():
+        return gpus.free_gpu_memory()
     own = min(used_memory(), PROGRAM)
     free = free_memory(with_swap=with_swap) + own
     if free < enough:

@@ -14,16 +14,16 @@ from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import OutOfMemoryError
 from tfstyle.errors import raising_out_of_memory_errors
 from tfstyle.images.resize import fit_size
+from tfstyle.system import gpus
 from tfstyle.system import out_of_memory
 from tfstyle.training.memory import CORRECTION_PAIRS
-from tfstyle.training.memory import PROGRAM
 from tfstyle.training.memory import SHARE
 from tfstyle.training.memory import estimate_disk
 from tfstyle.training.memory import estimate_memory
 from tfstyle.training.memory import free_for_run
 from tfstyle.training.memory import memory_of_kept_tiles
+from tfstyle.training.memory import program_memory
 from tfstyle.training.memory import tile_changes
-from tfstyle.training.plan import has_gpu
 
 ACCURACY = 0.5
 """Of an estimate, which a run takes at least."""
@@ -53,17 +53,15 @@ def check_memory(
         OutOfMemoryError: if it is clearly not: the run would be killed, maybe
             hours later.
     """
-    if has_gpu():
-        return
     need = estimate_memory(config, height, width, num_replicas)
     free = free_for_run(ACCURACY * need, with_swap=True)
     if ACCURACY * need > free:
         most = SHARE * free
         remedy = advise(config, height, width, num_replicas, most, can_cut)
         raise OutOfMemoryError(
-            f"There is not enough memory for {width}x{height} pixels: they need"
-            f" about {need / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free."
-            f" {remedy}"
+            f"There is not enough {_kind()} for {width}x{height} pixels: they"
+            f" need about {need / 1e9:.1f} GB, and {free / 1e9:.1f} GB are"
+            f" free. {remedy}"
         )
 
 
@@ -87,15 +85,16 @@ def log_needs(
     need_of_disk = estimate_disk(config, height, width)
     memory, disk = free_for_run(need / SHARE), _free_disk(folder)
     logging.info(
-        "Needs about %.1f GB of memory, %s; %.2g GB of disk, %s",
+        "Needs about %.1f GB of %s, %s; %.2g GB of disk, %s",
         need / 1e9,
+        _kind(),
         _describe(memory, ".1f"),
         need_of_disk / 1e9,
         _describe(disk, ".3g"),
     )
     if config.tile_size:
         more = 0.0
-        if num_replicas == 1 and not has_gpu():
+        if num_replicas == 1:
             more = memory_of_kept_tiles(config, height, width)
         logging.info(
             "Evaluates in tiles of %d pixels%s",
@@ -134,7 +133,7 @@ def naming_flags_that_fit(
     """Names flags that need less if a run's memory does not suffice.
 
     They need half as much as the run that failed, besides the program, and
-    fit the machine's free memory; how much a GPU has is unknown.
+    fit the free memory.
 
     Args:
         config: a resolved one.
@@ -147,9 +146,8 @@ def naming_flags_that_fit(
         OutOfMemoryError: if memory runs out in the block.
     """
     need = estimate_memory(config, height, width, num_replicas)
-    most = (PROGRAM + need) / 2
-    if not has_gpu():
-        most = min(most, SHARE * free_for_run(most / SHARE))
+    most = (program_memory() + need) / 2
+    most = min(most, SHARE * free_for_run(most / SHARE))
     remedy = advise(config, height, width, num_replicas, most, can_cut)
     out_of_memory.set_message(
         f"error: Memory ran out while painting {width}x{height} pixels."
@@ -243,6 +241,10 @@ def _free_disk(folder: str) -> float:
         return shutil.disk_usage(folder).free
     except OSError:
         return math.inf
+
+
+def _kind() -> str:
+    return "GPU memory" if gpus.has_gpu() else "memory"
 
 
 def _describe(free: float, form: str) -> str:

@@ -16,6 +16,7 @@ from tfstyle.images.resize import level_sizes
 from tfstyle.network.bfloat16_speed import is_bfloat16_faster
 from tfstyle.network.layers import num_positions
 from tfstyle.objective.options import ObjectiveOptions
+from tfstyle.system import gpus
 from tfstyle.system.tensorflow_setup import SetupError
 from tfstyle.training.frames import deepest_layer
 from tfstyle.training.frames import frame_of
@@ -105,8 +106,6 @@ def make_plan(
         *size,
         num_replicas,
         can_cut=can_cut,
-        # The memory of a GPU is not the machine's.
-        free=math.inf if has_gpu() else None,
     )
     if is_precision_open and config.tile_size:
         config = dataclasses.replace(config, precision="float32")
@@ -180,7 +179,7 @@ def resolve_for_machine(config: Config) -> Config:
     Raises:
         SetupError: if the machine cannot run it.
     """
-    is_gpu = has_gpu()
+    is_gpu = gpus.has_gpu()
     if is_gpu and config.convolution == "winograd":
         raise SetupError(
             "`convolution` is winograd, which is for the CPU, but a GPU runs."
@@ -208,13 +207,6 @@ def resolve_for_machine(config: Config) -> Config:
         config,
         **{n: v for n, v in choices.items() if getattr(config, n) == "auto"},
     )
-
-
-def has_gpu() -> bool:
-    """Returns whether TensorFlow sees a GPU."""
-    import tensorflow as tf
-
-    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def output_size(

@@ -36,7 +36,6 @@ from tfstyle.training.frames import deepest_layer
 from tfstyle.training.frames import style_size
 from tfstyle.training.memory import count_kept_tiles
 from tfstyle.training.plan import Plan
-from tfstyle.training.plan import has_gpu
 
 
 class Problem:
@@ -209,10 +208,7 @@ def make_reader(
     if replicas is not None:
         return ReplicatedReader(extractor, replicas, config.tile_size)
     if config.tile_size:
-        # The memory of a GPU is not the machine's.
-        kept = 0
-        if not has_gpu():
-            kept = count_kept_tiles(config, frame.height, frame.width)
+        kept = count_kept_tiles(config, frame.height, frame.width)
         return TiledReader(extractor, config.tile_size, kept)
     return WholeFrameReader(extractor, extra_losses)
 

@@ -20,10 +20,10 @@ from absl import logging
 from tfstyle.config.config import Config
 from tfstyle.errors import TfstyleError
 from tfstyle.images.frame import Frame
+from tfstyle.system import gpus
 from tfstyle.training.callbacks import Finish
 from tfstyle.training.callbacks import Record
 from tfstyle.training.optimizers.factory import make_optimizer
-from tfstyle.training.plan import has_gpu
 from tfstyle.training.state import CheckpointError
 from tfstyle.training.state import State
 
@@ -301,7 +301,7 @@ class Trainer:
         (total,) = state.reals("total", 1)
         logging.info("Resumed at step %d", sum(self._steps))
         found = float(terms.total)
-        is_exact = self._config.deterministic or not has_gpu()
+        is_exact = self._config.deterministic or not gpus.has_gpu()
         if not math.isclose(
             found, total, rel_tol=0 if is_exact else SAME_TOTAL_ON_GPU
         ):
