@@ -24,19 +24,23 @@ def test_strategy_follows_what_there_is(strategy, cluster, expected):
     assert config.strategy == expected
 
 
-def test_several_gpus_share_a_picture_unless_it_needs_the_whole_frame(
+def test_several_gpus_share_a_large_picture_that_may_be_cut(
     monkeypatch,
 ):
     import tensorflow as tf
 
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: "ab")
-    for precision, expected in (
-        ("float32", "mirrored"),
-        ("mixed_bfloat16", "mirrored"),
-        ("mixed_float16", "one_device"),
+    for precision, image_size, expected in (
+        ("float32", 1024, "mirrored"),
+        ("float32", 0, "mirrored"),
+        ("float32", 1023, "one_device"),
+        ("mixed_bfloat16", 2048, "mirrored"),
+        ("mixed_float16", 2048, "one_device"),
     ):
-        config = choose_strategy(RunConfig(precision=precision), ALONE)
-        assert config.strategy == expected
+        asked = RunConfig(precision=precision, image_size=image_size)
+        assert choose_strategy(asked, ALONE).strategy == expected
+    asked = RunConfig(strategy="mirrored", image_size=256)
+    assert choose_strategy(asked, ALONE).strategy == "mirrored"
 
 
 def test_strategy_over_processes_needs_some():

@@ -235,13 +235,13 @@ class Config:
     jit_compile: str = option(
         "auto",
         "Machine",
-        "XLA: true or false; auto: on a GPU, if it compiles",
+        "XLA: true or false; auto: on a GPU, once it proves faster",
         choices=("auto", "true", "false"),
     )
     tf32: bool = option(
         True,
         "Machine",
-        "float32 products of a GPU in TensorFloat-32",
+        "the network's products in TensorFloat-32, on a GPU that has it",
         of_batch=True,
     )
     deterministic: bool = option(
@@ -254,13 +254,13 @@ class Config:
         "auto",
         "Machine",
         "0: the whole frame at once; else exact tiles of this many pixels, in"
-        " little memory; auto: 0 if the free memory suffices, and on a GPU",
+        " little memory; auto: 0 if the free memory suffices",
     )
     strategy: str = option(
         "auto",
         "Machine",
-        "one_device; mirrored: the picture over all GPUs; auto: by the"
-        " available devices",
+        "one_device; mirrored: the picture over all GPUs; auto: mirrored from"
+        " 1024 px on",
         scope="run",
         choices=("auto", "one_device", "mirrored"),
         of_batch=True,

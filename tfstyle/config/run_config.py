@@ -178,7 +178,8 @@ class RunConfig(Config):
         "auto",
         "Machine",
         "one_device; mirrored: the picture over all GPUs; multi_worker: over"
-        " the processes of TF_CONFIG or Slurm; auto: by the available devices",
+        " the processes of TF_CONFIG or Slurm; auto: multi_worker if there are"
+        " some, mirrored from 1024 px on",
         scope="run",
         choices=("auto", "one_device", "mirrored", "multi_worker"),
         of_batch=True,

@@ -17,6 +17,11 @@ from tfstyle.distributed.replicas import Replicas
 from tfstyle.errors import one_line
 from tfstyle.system import private_tensorflow
 
+LEAST_SHARED = 1024
+"""Long edge of a picture that several GPUs share, pixels.
+
+XXX
+"""
 _NO_PROXY = "no_grpc_proxy"
 
 
@@ -35,10 +40,13 @@ def choose_strategy(config, cluster: Cluster):
         )
     if config.strategy != "auto":
         return config
-    has_gpus = len(tf.config.list_physical_devices("GPU")) > 1
     # A default must not contradict what is asked for.
-    is_whole = config.precision == "mixed_float16"
-    choice = "mirrored" if has_gpus and not is_whole else "one_device"
+    can_share = config.precision != "mixed_float16" and (
+        config.image_size >= LEAST_SHARED or config.image_size == 0
+    )
+    choice = "one_device"
+    if can_share and len(tf.config.list_physical_devices("GPU")) > 1:
+        choice = "mirrored"
     if cluster.size > 1:
         choice = "multi_worker"
     return dataclasses.replace(config, strategy=choice)

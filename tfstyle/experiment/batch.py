@@ -22,10 +22,10 @@ from tfstyle.errors import TfstyleError
 from tfstyle.errors import one_line
 from tfstyle.errors import raising_out_of_memory_errors
 from tfstyle.experiment import inputs
-from tfstyle.experiment import job_sharing
 from tfstyle.experiment import resume
 from tfstyle.experiment import run
 from tfstyle.experiment import run_directory
+from tfstyle.experiment.job_sharing import JobSharing
 from tfstyle.experiment.manifest import Job
 from tfstyle.experiment.manifest import read_manifest
 from tfstyle.experiment.session import Session
@@ -76,7 +76,7 @@ def run_batch(config: RunConfig, session: Session) -> int:
         "%d pictures of %s, workdir %s", len(jobs), config.manifest, folder
     )
     own_jobs = jobs[own.index :: own.size]
-    job_sharing.announce(folder, own)
+    sharing = JobSharing(folder, own)
     if own.source:
         logging.info(
             "%d of them are of this process, %d of %d by %s",
@@ -86,13 +86,13 @@ def run_batch(config: RunConfig, session: Session) -> int:
             own.source,
         )
     with StopSignals() as signals:
-        batch = _Batch(config, folder, session, signals, len(own_jobs))
+        batch = _Batch(config, folder, session, signals, sharing, len(own_jobs))
 
         def find_jobs():
             # What others left, and what they hold, is looked for when it is
             # its turn.
             yield from enumerate(own_jobs, start=1)
-            for job in job_sharing.jobs_of_others(jobs, own, folder):
+            for job in sharing.jobs_of_others(jobs):
                 yield None, job
             yield from batch.take_held()
 
@@ -127,6 +127,7 @@ class _Batch:
         folder: str,
         session: Session,
         signals: StopSignals,
+        sharing: JobSharing,
         total: int,
     ):
         self.failures: list[tuple[Job, str]] = []
@@ -134,6 +135,7 @@ class _Batch:
         self._folder = folder
         self._session = session
         self._signals = signals
+        self._sharing = sharing
         self._total = total
         self._num_left = total  # of this process' own
         self._num_painted = 0
@@ -242,9 +244,15 @@ class _Batch:
         Raises:
             BusyError: if another process is at it.
         """
-        config = job.to_config(
-            self._config, workdir_of(self._folder, job.output)
-        )
+        workdir = workdir_of(self._folder, job.output)
+        with self._sharing.claimed(os.path.basename(workdir)):
+            return self._paint_in(job.to_config(self._config, workdir))
+
+    def _paint_in(self, config: RunConfig):
+        """Paints the picture of a config, unless it is there.
+
+        Returns and raises as `_paint`.
+        """
         config = inputs.expand_image_names(config)
         run.check_images(config)
         config, images = run.read_images(config)

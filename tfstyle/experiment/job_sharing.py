@@ -1,74 +1,123 @@
-"""Whose jobs of a batch may be taken by a process that is done with its own.
+"""Which jobs of a batch a process does, its own and what others left.
 
-Job i is that of process i mod W. Others' are taken only where both see one
-folder, and where it knows locks: by the lock of its workdir a job is claimed.
+Job i is that of process i mod W. Others' are taken once these are done, where
+both see one folder. A job is claimed by the lock of its workdir, or by the name
+of a folder where the disk knows no locks.
 """
 
+import contextlib
+import errno
 import os
+import shutil
+from collections.abc import Iterator
 from collections.abc import Sequence
-
-from absl import logging
 
 from tfstyle.distributed import environment
 from tfstyle.distributed.environment import Cluster
 from tfstyle.errors import raising_write_errors
 from tfstyle.experiment.manifest import Job
+from tfstyle.experiment.run_directory import BusyError
 from tfstyle.system import file_lock
 
 WORKERS = "workers"
 """Folder of a batch: an empty file of every process that has begun."""
+CLAIMS = "claims"
+"""Folder of a batch: a folder of every job that is worked at, without locks."""
+_IS_CLAIMED = (errno.ENOTEMPTY, errno.EEXIST)
 
 
-def announce(folder: str, own: Cluster) -> None:
-    """Tells the others that this process works in a batch's folder.
+class JobSharing:
+    """The place of a process among those that share a batch.
+
+    Args:
+        folder: of the batch. The other processes are told that this one works
+            there.
+        own: the place.
 
     Raises:
         WriteError: if it cannot be written.
     """
-    if _is_alone(own):
-        return
-    path = _path(folder, own.index, own.size)
-    with raising_write_errors(path):
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "a"):
-            pass
 
+    def __init__(self, folder: str, own: Cluster):
+        self._folder = folder
+        self._own = own
+        self._is_alone = own.size == 1 or own.source == environment.SHARD_FLAG
+        self._has_locks = True
+        if self._is_alone:
+            return
+        path = self._path(own.index)
+        with raising_write_errors(path):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "a"):
+                pass
+            self._has_locks = file_lock.can_lock(folder)
+            if not self._has_locks:
+                self._remove_own_claims()
 
-def jobs_of_others(jobs: Sequence[Job], own: Cluster, folder: str) -> list[Job]:
-    """Returns the jobs that this process may take once its own are done.
+    def jobs_of_others(self, jobs: Sequence[Job]) -> list[Job]:
+        """Returns the jobs that may be taken once one's own are done.
 
-    Those come first that their own process comes to last, and the next
-    process' before those of others, so that few meet at one job. There are
-    none of processes that did not begin in this folder: they may have another
-    disk, as parts that were chosen by `--shard` may.
+        Those come first that their own process comes to last, and the next
+        process' before those of others, so that few meet at one job. There are
+        none of processes that did not begin in this folder: they may have
+        another disk, as parts that were chosen by `--shard` may.
 
-    Args:
-        jobs: of the whole batch.
-        own: the place of this process.
-        folder: of the batch.
-    """
-    if _is_alone(own):
-        return []
-    if not file_lock.can_lock(folder):
-        logging.warning(
-            "warning: %r knows no locks: others' pictures are left to them",
-            folder,
-        )
-        return []
-    present = {
-        index
-        for index in range(own.size)
-        if os.path.exists(_path(folder, index, own.size))
-    }
-    places = [n for n in range(len(jobs)) if n % own.size in present]
-    places = [n for n in places if n % own.size != own.index]
-    places.sort(key=lambda n: (-(n // own.size), (n - own.index) % own.size))
-    return [jobs[n] for n in places]
+        Args:
+            jobs: of the whole batch.
+        """
+        if self._is_alone:
+            return []
+        own, size = self._own.index, self._own.size
+        present = {
+            index for index in range(size) if os.path.exists(self._path(index))
+        }
+        places = [n for n in range(len(jobs)) if n % size in present - {own}]
+        places.sort(key=lambda n: (-(n // size), (n - own) % size))
+        return [jobs[n] for n in places]
 
+    @contextlib.contextmanager
+    def claimed(self, name: str) -> Iterator[None]:
+        """Claims a job during a block, where its workdir's lock does not.
 
-def _is_alone(own: Cluster) -> bool:
-    return own.size == 1 or own.source == environment.SHARD_FLAG
+        Of folders that are renamed to its name the first one comes to stay, as
+        no other replaces it: it is not empty. What a process leaves that was
+        killed, it finds when it is started again.
 
+        Args:
+            name: of the job, as a file may be called.
 
-def _path(folder: str, index: int, size: int) -> str:
-    return os.path.join(folder, WORKERS, f"{index + 1}-of-{size}")
+        Raises:
+            BusyError: if another process is at it.
+            WriteError: if it cannot be claimed.
+        """
+        if self._has_locks:
+            yield
+            return
+        claim = os.path.join(self._folder, CLAIMS, name)
+        number = str(self._own.index + 1)
+        candidate = f"{claim}.{number}"
+        with raising_write_errors(claim):
+            os.makedirs(os.path.join(candidate, number), exist_ok=True)
+            try:
+                os.rename(candidate, claim)
+            except OSError as error:
+                shutil.rmtree(candidate, ignore_errors=True)
+                if error.errno not in _IS_CLAIMED:
+                    raise
+                raise BusyError(f"Another process is at {name!r}.") from None
+        try:
+            yield
+        finally:
+            shutil.rmtree(claim, ignore_errors=True)
+
+    def _remove_own_claims(self) -> None:
+        folder = os.path.join(self._folder, CLAIMS)
+        os.makedirs(folder, exist_ok=True)
+        for name in os.listdir(folder):
+            claim = os.path.join(folder, name)
+            if os.path.exists(os.path.join(claim, str(self._own.index + 1))):
+                shutil.rmtree(claim, ignore_errors=True)
+
+    def _path(self, index: int) -> str:
+        name = f"{index + 1}-of-{self._own.size}"
+        return os.path.join(self._folder, WORKERS, name)

@@ -10,14 +10,13 @@ from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
-from absl import logging
 
-from tfstyle.errors import one_line
 from tfstyle.network.extractor import Extractor
 from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.objective.targets import Targets
 from tfstyle.objective.terms import LossTerms
 from tfstyle.objective.terms import compute_terms
+from tfstyle.objective.xla_trial import XlaTrial
 from tfstyle.system import gpus
 
 SCALED_GRADIENT = 1.0
@@ -75,40 +74,8 @@ def _compile(
     """Returns the function of image and targets that is compiled by shape."""
     make = functools.partial(_make_graph, extractor, options, extra)
     if options.jit_compile == "auto" and gpus.has_gpu():
-        return _with_xla_if_it_compiles(make)
+        return extractor.graphs.get(("XLA", extra), XlaTrial).choose(make)
     return make(options.jit_compile == "true")
-
-
-def _with_xla_if_it_compiles(make: Callable[[bool], Callable]) -> Callable:
-    """Returns the graph with XLA, or without if its first call fails.
-
-    A GPU's compiler may be missing, or not know an operation.
-
-    Args:
-        make: makes the graph, with XLA or without.
-    """
-    graph, has_run = make(True), False
-
-    def evaluate(image, targets):
-        nonlocal graph, has_run
-        try:
-            found = graph(image, targets)
-        except tf.errors.ResourceExhaustedError:
-            raise
-        except tf.errors.OpError as error:
-            if has_run:
-                raise
-            logging.warning(
-                "warning: XLA does not compile the network, which is slower"
-                " without (%s). --jit_compile=false does not try it",
-                one_line(error.message, 200),
-            )
-            graph = make(False)
-            found = graph(image, targets)
-        has_run = True
-        return found
-
-    return evaluate
 
 
 def _make_graph(

@@ -111,6 +111,23 @@ def apply_settings(
         tf.config.experimental.enable_op_determinism()
 
 
+@contextlib.contextmanager
+def without_tf32() -> Iterator[None]:
+    """Multiplies in float32 in the block, on GPUs too.
+
+    TensorFlow asks when an operation runs, not when its graph is made.
+    """
+    import tensorflow as tf
+
+    settings = tf.config.experimental
+    before = settings.tensor_float_32_execution_enabled()
+    settings.enable_tensor_float_32_execution(False)
+    try:
+        yield
+    finally:
+        settings.enable_tensor_float_32_execution(before)
+
+
 def use_devices(*, one_gpu: bool = False, verbose: bool = False) -> str:
     """Uses a device for the first time and returns a line about it.
 

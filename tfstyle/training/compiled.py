@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from tfstyle.system.tensorflow_setup import without_tf32
+
 
 def compiled(function: Callable) -> Callable:
     """Compiles a function of tensors, once for all sizes of their axes.
@@ -12,6 +14,8 @@ def compiled(function: Callable) -> Callable:
     Sizes are never known to a graph: what it computes does not depend on which
     came first. Graphs differ by the first tensor's dtype and number of axes,
     and by how many tensors are given.
+
+    Matrix products are those of float32, whatever `tf32` says.
     """
     graphs = {}
 
@@ -26,6 +30,7 @@ def compiled(function: Callable) -> Callable:
             graphs[key] = tf.function(
                 function, autograph=False, input_signature=specs
             )
-        return graphs[key](*tensors)
+        with without_tf32():
+            return graphs[key](*tensors)
 
     return call
