@@ -22,8 +22,8 @@ LEAST_SHARED = 1024
 
 Two processes of one thread each, an Intel Xeon, direct convolutions: seconds an
 evaluation with one and with both were 0.74 and 0.77 at 256 px, 2.5 and 1.8 at
-512, 6.0 and 3.8 at 768, 10.8 and 7.4 at 1024. A GPU computes faster and sends as
-slowly, so the limit lies where the gain was clear; on GPUs it was not measured.
+512, 6.0 and 3.8 at 768, 10.8 and 7.4 at 1024. A GPU computes faster and sends
+as slowly, so the limit lies where the gain was clear; no GPU was measured.
 """
 _NO_PROXY = "no_grpc_proxy"
 
