@@ -102,7 +102,7 @@ def connect(cluster: Cluster, timeout: float) -> Replicas:
 
 def mirror(devices: Sequence[str] | None = None) -> Replicas:
     """Makes replicas of the devices of this process; by default all GPUs."""
-    return Replicas(tf.distribute.MirroredStrategy(devices))
+    return Replicas(private_tensorflow.make_mirrored_strategy(devices))
 
 
 def _pass_proxies(addresses: Sequence[str]) -> None:

@@ -4,10 +4,13 @@ Other versions may lack it. Then a run goes on without, as each function says.
 """
 
 import contextlib
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 from absl import logging
 
+_KEY_BASES = itertools.count(10_000, 10_000)
 UNAVAILABLE = 14
 """TensorFlow's code of an `UnavailableError`."""
 
@@ -55,6 +58,23 @@ def abort_collectives(reason: str) -> None:
         from tensorflow.python.eager import context
 
         context.context().abort_collective_ops(UNAVAILABLE, reason)
+
+
+def make_mirrored_strategy(devices: Sequence[str] | None) -> Any:
+    """Makes a strategy that shares no numbers with others of this process.
+
+    TensorFlow numbers what is added up by strategy, and would wait for parts of
+    another's. Without it a program has one strategy.
+
+    Args:
+        devices: names; None: all GPUs.
+    """
+    import tensorflow as tf
+
+    class Mirrored(tf.distribute.MirroredStrategy):
+        _collective_key_base = next(_KEY_BASES)
+
+    return Mirrored(devices)
 
 
 def gradient_entry(name: str) -> dict[str, Any] | None:
