@@ -159,7 +159,8 @@ def test_events_hold_the_losses_and_pictures(tmp_path):
     from tensorboard.backend.event_processing import event_accumulator
 
     status, _, lines = run(
-        *SMOKE, "--image_every_steps=1", f"--workdir={tmp_path}"
+        *(*SMOKE, "--image_every_steps=1", "--preview_every_seconds=0.001"),
+        f"--workdir={tmp_path}",
     )
     assert status == 0, lines
     events = event_accumulator.EventAccumulator(
@@ -179,6 +180,8 @@ def test_events_hold_the_losses_and_pictures(tmp_path):
     last = read_image(str(tmp_path / "images" / "000003.png")).pixels
     final = read_image(str(tmp_path / "output.png")).pixels
     np.testing.assert_array_equal(last, final)
+    preview = read_image(str(tmp_path / "preview.jpg")).pixels.astype(int)
+    assert np.abs(preview - final).mean() < 3  # a JPEG's loss
 
 
 @pytest.mark.slow

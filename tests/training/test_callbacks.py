@@ -1,11 +1,13 @@
 """When actions act, and what a record tells."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tfstyle.images.frame import Frame
 from tfstyle.images.resize import resize_floats
 from tfstyle.objective.terms import LossTerms
+from tfstyle.training.callbacks import EverySeconds
 from tfstyle.training.callbacks import EverySteps
 from tfstyle.training.callbacks import Record
 
@@ -49,6 +51,26 @@ def test_every_steps_acts_once_when_the_last_step_is_the_nth():
 
 def test_every_steps_passes_on_what_its_action_returns():
     assert EverySteps(1, lambda _: "enough")(make_record(1)) == "enough"
+
+
+@pytest.mark.parametrize(
+    ("taken", "expected"), [(0.0, [0, 2, 4, 6, 7]), (0.2, [0, 4, 7])]
+)
+def test_every_seconds_acts_as_often_as_it_may(taken, expected):
+    now, steps = 0.0, []
+
+    def act(record):
+        nonlocal now
+        now += taken
+        steps.append(record.step)
+        return "enough"
+
+    action = EverySeconds(2.0, act, clock=lambda: now)
+    for step in range(8):
+        reason = action(make_record(step, is_last=step == 7))
+        assert reason == ("enough" if step in steps else None)
+        now += 1.0
+    assert steps == expected
 
 
 def test_losses_are_floats_with_the_total_first():

@@ -139,19 +139,35 @@ def read_options(arguments: list[str]) -> dict[str, Any]:
         ConfigError: if one of them is wrong.
     """
     flag_values = flags.FlagValues()
-    define_flags(flag_values)
-    try:
-        config = read_arguments(arguments, flag_values)
-    except ConfigError:
-        raise
-    except (flags.Error, RecursionError, ValueError) as error:
-        raise ConfigError(_explain(error)) from error
+    config = read_config(arguments, flag_values)
     names = [field.name for field in dataclasses.fields(Config)]
     return {
         name: getattr(config, name)
         for name in names
         if flag_values[name].present
     }
+
+
+def read_config(
+    arguments: list[str], flag_values: flags.FlagValues | None = None
+) -> RunConfig:
+    """Returns the config of a command line that was not given to this process.
+
+    Args:
+        arguments: such as `--preset=photo`, `--seed=1`.
+        flag_values: no flags yet; theirs are defined there.
+
+    Raises:
+        ConfigError: if one of them is wrong.
+    """
+    flag_values = flags.FlagValues() if flag_values is None else flag_values
+    define_flags(flag_values)
+    try:
+        return read_arguments(arguments, flag_values)
+    except ConfigError:
+        raise
+    except (flags.Error, RecursionError, ValueError) as error:
+        raise ConfigError(_explain(error)) from error
 
 
 def to_config(flag_values: flags.FlagValues) -> RunConfig:

@@ -121,6 +121,14 @@ class RunConfig(Config):
         scope="run",
         least=0,
     )
+    preview_every_seconds: float = option(
+        0.0,
+        "Output",
+        "seconds between writings of preview.jpg, the picture as it is, or"
+        " more, to take no more than a twentieth of the time; 0: none",
+        scope="run",
+        least=0,
+    )
     film: str | None = option(
         None,
         "Output",

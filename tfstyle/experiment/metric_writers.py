@@ -19,8 +19,12 @@ from tfstyle.images.errors import ImageError
 from tfstyle.images.files import read_text
 from tfstyle.images.resize import resize
 from tfstyle.images.saving import write_image
+from tfstyle.images.transparency import lay_on_white
 from tfstyle.system import atomic_file
 from tfstyle.training.callbacks import Record
+
+PREVIEW = "preview.jpg"
+"""Of a workdir: the picture as it is."""
 
 
 class JsonLinesWriter:
@@ -147,6 +151,27 @@ class ImageWriter:
             self._alpha,
             f"step: {record.step}",
         )
+
+
+class PreviewWriter:
+    """Writes the picture as it is over that of before, for who watches.
+
+    Args:
+        folder: of `preview.jpg`.
+        alpha: of the output, uint8 `[H, W]` of any size, or None.
+    """
+
+    def __init__(self, folder: str, alpha: np.ndarray | None = None):
+        self._path = os.path.join(folder, PREVIEW)
+        self._alpha = alpha
+
+    def __call__(self, record: Record) -> None:
+        """Writes the record's picture, atomically, in the level's size."""
+        pixels = record.pixels()
+        alpha = self._alpha
+        if alpha is not None:
+            alpha = resize(alpha, *pixels.shape[:2])
+        write_image(self._path, lay_on_white(pixels, alpha))
 
 
 def read_picture(path: str) -> Image.Image:

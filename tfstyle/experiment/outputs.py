@@ -24,6 +24,7 @@ from tfstyle.images.saving import write_image
 from tfstyle.images.transparency import lay_on_white
 from tfstyle.system import atomic_file
 from tfstyle.training.callbacks import Action
+from tfstyle.training.callbacks import EverySeconds
 from tfstyle.training.callbacks import EverySteps
 from tfstyle.training.state import State
 from tfstyle.training.trainer import Result
@@ -79,6 +80,11 @@ class Outputs(contextlib.ExitStack):
             EverySteps(config.log_every_steps, self._metrics),
             bar,
         ]
+        if config.preview_every_seconds:
+            write = metric_writers.PreviewWriter(folder, images.alpha)
+            self.actions.append(
+                EverySeconds(config.preview_every_seconds, write)
+            )
         if config.image_every_steps or config.film:
             self._add_pictures(size, state)
         self._add_events()

@@ -96,6 +96,18 @@ pre { margin: 0; padding: 16px; background: var(--mat); white-space: pre-wrap;
 """
 
 
+def make_charts(metrics: Sequence[dict]) -> str:
+    """Returns a page with the curves of the losses alone.
+
+    Args:
+        metrics: the lines of `metrics.jsonl`, as dicts.
+    """
+    return (
+        f"<!doctype html><html lang=en><style>{_STYLE}</style>"
+        f'<div class="charts">{draw_charts(metrics)}</div></html>'
+    )
+
+
 def make_report(
     *,
     title: str,

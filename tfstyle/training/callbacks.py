@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+import math
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +13,8 @@ from tfstyle.images.frame import Frame
 from tfstyle.images.preprocessing import deprocess
 from tfstyle.images.resize import resize_floats
 
+LONGEST_SHARE = 0.05
+"""Of the time, which writing on the way may take."""
 Finish = Callable[..., np.ndarray]
 """Takes an image and `bits`, 8 or 16, and returns pixels, as `deprocess`."""
 
@@ -81,6 +85,34 @@ class Record:
 
 Action = Callable[[Record], str | None]
 """Called with every record. A text it returns ends the run, as the reason."""
+
+
+class EverySeconds:
+    """Acts at step 0, when so many seconds have passed, and at the last.
+
+    Less often, if it would take more than LONGEST_SHARE of the time.
+    """
+
+    def __init__(
+        self,
+        seconds: float,
+        action: Action,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self._seconds = seconds
+        self._action = action
+        self._clock = clock
+        self._next = -math.inf
+
+    def __call__(self, record: Record) -> str | None:
+        """Acts if it is time to."""
+        start = self._clock()
+        if start < self._next and not record.is_last:
+            return None
+        reason = self._action(record)
+        end = self._clock()
+        self._next = end + max(self._seconds, (end - start) / LONGEST_SHARE)
+        return reason
 
 
 class EverySteps:

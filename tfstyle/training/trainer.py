@@ -21,6 +21,7 @@ from tfstyle.config.config import Config
 from tfstyle.errors import TfstyleError
 from tfstyle.images.frame import Frame
 from tfstyle.system import gpus
+from tfstyle.training.callbacks import LONGEST_SHARE
 from tfstyle.training.callbacks import Finish
 from tfstyle.training.callbacks import Record
 from tfstyle.training.optimizers.factory import make_optimizer
@@ -30,8 +31,6 @@ from tfstyle.training.state import State
 SAME_TOTAL_ON_GPU = 1e-3
 """Relative: a GPU adds up in another order each time, if it is not told not to.
 """
-LONGEST_SHARE = 0.05
-"""Of the time, which saving may take."""
 
 Records = Generator[Record, str | None, None]
 

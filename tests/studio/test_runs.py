@@ -1,0 +1,106 @@
+"""What workdirs tell of their runs."""
+
+import json
+import os
+
+import pytest
+
+from tfstyle.config.run_config import RunConfig
+from tfstyle.experiment import provenance
+from tfstyle.studio import runs
+from tfstyle.studio.runs import Run
+
+
+def make_run(root, name, *, steps=3, has_picture=True, **fields):
+    folder = root / name
+    folder.mkdir()
+    config = RunConfig(
+        style_images=["a.jpg"],
+        **({"num_levels": 2, "num_steps": (2, 4)} | fields),
+    )
+    (folder / "flags.cfg").write_text(provenance.make_text(config, {}))
+    lines = [
+        {
+            "step": step,
+            "evaluations": step + 1,
+            "level": int(step > 2),
+            "height": 6,
+            "width": 8,
+            "seconds": 10.0 + step,
+            "total": 1.0,
+        }
+        for step in range(steps)
+    ]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (folder / "metrics.jsonl").write_text(text)
+    if has_picture:
+        (folder / "output.png").write_bytes(b"a picture")
+    return Run(str(folder))
+
+
+def test_runs_are_listed_the_newest_first(tmp_path):
+    for number, name in enumerate("abc", start=1):
+        make_run(tmp_path, name)
+        os.utime(tmp_path / name / "metrics.jsonl", (number, number))
+    (tmp_path / "inputs").mkdir()
+    os.symlink(tmp_path / "a", tmp_path / "link")
+    names = [run.name for run in runs.list_runs(str(tmp_path))]
+    assert names == ["c", "b", "a"]
+    assert runs.list_runs(str(tmp_path / "none")) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "../a", "a/b", "/etc", "none", "link"]
+)
+def test_only_names_of_runs_are_found(tmp_path, name):
+    make_run(tmp_path, "a")
+    os.symlink("/etc", tmp_path / "link")
+    assert runs.find_run(str(tmp_path), name) is None
+    assert runs.find_run(str(tmp_path), "a").picture
+
+
+def test_picture_elsewhere_is_not_the_run_s(tmp_path):
+    run = make_run(tmp_path, "a", has_picture=False)
+    os.symlink("/etc/hostname", tmp_path / "a" / "output.png")
+    assert run.picture is None
+
+
+def test_runs_differ_in_their_flags(tmp_path):
+    first = make_run(tmp_path, "a", seed=1)
+    second = make_run(tmp_path, "b", seed=2, tv_weight=0.5)
+    found = runs.differences(first, second)
+    assert set(found) == {("seed", "1", "2"), ("tv_weight", "", "0.5")}
+
+
+@pytest.mark.parametrize(
+    ("steps", "share", "left"),
+    [
+        (1, 0.0, None),  # the graphs have just been made
+        (3, 2 / 18, 16.0),
+        (5, (2 + 2 * 4) / 18, 2.0),
+    ],
+)
+def test_time_left_counts_larger_levels_more(tmp_path, steps, share, left):
+    run = make_run(tmp_path, "a", steps=steps, has_picture=False)
+    assert runs.progress_of(run) == (pytest.approx(share), left)
+    assert runs.is_at_finest_level(run) == (steps == 5)
+
+
+def test_run_that_writes_is_at_work(tmp_path):
+    run = make_run(tmp_path, "a", has_picture=False)
+    assert run.is_at_work
+    (tmp_path / "a" / "output.png").write_bytes(b"a picture")
+    os.utime(tmp_path / "a" / "metrics.jsonl", (1, 1))
+    assert not run.is_at_work
+
+
+def test_what_cannot_be_read_is_empty(tmp_path):
+    (tmp_path / "a").mkdir()
+    run = Run(str(tmp_path / "a"))
+    assert (run.flags(), run.metrics()) == ({}, [])
+    (tmp_path / "a" / "metrics.jsonl").write_text('{"step": 1}\n[\n')
+    (tmp_path / "a" / "flags.cfg").write_bytes(b"\xff--seed=no\n")
+    assert (run.flags(), run.metrics()) == ({}, [])
+    (tmp_path / "a" / "flags.cfg").write_text("--seed=no\n")
+    assert run.config() is None
+    assert runs.progress_of(run) == (0.0, None)

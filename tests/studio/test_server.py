@@ -1,0 +1,126 @@
+"""To whom the server answers, before the page is asked."""
+
+import asyncio
+import base64
+
+import pytest
+
+pytest.importorskip("gradio", reason="pip install -e '.[studio]'")
+
+from tfstyle.studio import server
+from tfstyle.studio.server import Guard
+from tfstyle.studio.server import ServerError
+
+
+async def _app(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"the page"})
+
+
+def ask(headers, method="GET", host="127.0.0.1", password=None):
+    """Returns the status and the headers of the answer to a request."""
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": "/",
+        "headers": [(n.encode(), v.encode()) for n, v in headers.items()],
+    }
+    asyncio.run(Guard(_app, host, password)(scope, None, send))
+    return sent[0]["status"], dict(sent[0]["headers"])
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:7860", 200),
+        ("localhost:7860", 200),
+        ("[::1]:7860", 200),
+        ("127.0.0.1", 200),
+        ("evil.example:7860", 403),
+        ("127.0.0.1.evil.example", 403),
+        ("", 403),
+    ],
+)
+def test_other_names_that_lead_here_are_refused(host, status):
+    assert ask({"host": host})[0] == status
+
+
+@pytest.mark.parametrize(
+    ("method", "origin", "status"),
+    [
+        ("POST", "http://127.0.0.1:7860", 200),
+        ("POST", None, 200),  # no browser asks without
+        ("POST", "http://127.0.0.1:1", 403),
+        ("POST", "http://evil.example", 403),
+        ("POST", "null", 403),
+        ("DELETE", "https://evil.example", 403),
+        ("GET", "http://evil.example", 200),  # it cannot read the answer
+    ],
+)
+def test_pages_of_other_origins_change_nothing(method, origin, status):
+    headers = {"host": "127.0.0.1:7860"}
+    if origin:
+        headers["origin"] = origin
+    assert ask(headers, method)[0] == status
+
+
+def test_nothing_of_other_hosts_is_loaded():
+    _, headers = ask({"host": "localhost"})
+    policy = headers[b"content-security-policy"].decode()
+    assert policy.startswith("default-src 'self'")
+    assert "http" not in policy
+
+
+@pytest.mark.parametrize(
+    ("authorization", "status"),
+    [
+        (None, 401),
+        ("Basic " + base64.b64encode(b"me:secret").decode(), 200),
+        ("Basic " + base64.b64encode(b"me:secre").decode(), 401),
+        ("Basic " + base64.b64encode(b"secret").decode(), 401),
+        ("Bearer secret", 401),
+        ("Basic !", 401),
+    ],
+)
+def test_password_is_asked_for(authorization, status):
+    headers = {"host": "painter.example:7860"}
+    if authorization:
+        headers["authorization"] = authorization
+    found, _ = ask(headers, host="0.0.0.0", password="secret")
+    assert found == status
+
+
+@pytest.mark.parametrize(
+    ("host", "is_local"),
+    [
+        ("127.0.0.1", True),
+        ("127.1.2.3", True),
+        ("localhost", True),
+        ("::1", True),
+        ("[::1]", True),
+        ("0.0.0.0", False),
+        ("::", False),
+        ("192.168.0.2", False),
+        ("painter.example", False),
+    ],
+)
+def test_others_are_listened_to_with_a_password_only(host, is_local):
+    assert server.is_local(host) == is_local
+    server.check_address(host, "secret")
+    if is_local:
+        server.check_address(host, None)
+    else:
+        with pytest.raises(ServerError, match="Give --password"):
+            server.check_address(host, None)
+
+
+def test_port_in_use_is_told():
+    with server.listen("127.0.0.1", 0) as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(ServerError, match=f"127.0.0.1:{port}"):
+            server.listen("127.0.0.1", port)

@@ -1,0 +1,86 @@
+"""The studio, a page in the browser: `python -m tfstyle.studio --open`."""
+
+import os
+import sys
+import webbrowser
+
+from absl import app
+from absl import flags
+
+from tfstyle.errors import TfstyleError
+from tfstyle.errors import one_line
+
+_PORT = flags.DEFINE_integer("port", 0, "of the page; 0: a free one", 0, 65535)
+_HOST = flags.DEFINE_string(
+    "host", "127.0.0.1", "address to listen on; others need --password"
+)
+_PASSWORD = flags.DEFINE_string(
+    "password",
+    None,
+    "that the browser asks for, with any user name; better given as the"
+    " environment variable TFSTYLE_PASSWORD, which nobody else can list",
+)
+_RUNS = flags.DEFINE_string("runs", "runs", "folder of the runs")
+_OPEN = flags.DEFINE_bool("open", False, "open the page in the browser")
+
+
+class MissingError(TfstyleError):
+    """What the studio is built on is not installed."""
+
+    status = 2
+
+
+def main(argv: list[str]) -> int:
+    """Serves the page until it is interrupted; returns the exit status."""
+    if len(argv) > 1:
+        raise app.UsageError(f"Flags begin with --. Received: {argv[1:]}")
+    try:
+        return _serve()
+    except KeyboardInterrupt:
+        return 130
+    except TfstyleError as error:
+        print(f"error: {one_line(str(error), 1000)}", file=sys.stderr)
+        return error.status
+
+
+def _serve() -> int:
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    try:
+        import gradio  # noqa: F401
+    except ImportError as error:
+        raise MissingError(
+            f"The studio needs Gradio ({error}): pip install -e '.[studio]'"
+        ) from error
+
+    from tfstyle.studio import page
+    from tfstyle.studio import server
+    from tfstyle.studio.jobs import Jobs
+
+    host = _HOST.value
+    password = _PASSWORD.value or os.environ.get("TFSTYLE_PASSWORD")
+    server.check_address(host, password)
+    with server.listen(host, _PORT.value) as listener:
+        root = os.path.abspath(_RUNS.value)
+        jobs = Jobs(root)
+        made, look = page.make_page(jobs, root)
+        guarded = server.make_app(made, root, look, host, password)
+        port = listener.getsockname()[1]
+        shown = f"[{host}]" if ":" in host else host
+        address = f"http://{shown}:{port}"
+        print(f"The studio is open at {address}  (Ctrl-C ends it)", flush=True)
+        if _OPEN.value:
+            webbrowser.open(address)
+        try:
+            server.serve(guarded, listener)
+        finally:
+            jobs.close()
+    return 0
+
+
+def run() -> None:
+    """Runs the studio on the command line of this process."""
+    app.run(main)
+
+
+if __name__ == "__main__":
+    sys.exit(run())

@@ -1,0 +1,232 @@
+"""The jobs of the studio: a queue, and the process that paints.
+
+A job lies in its run's workdir, so that it outlives this process.
+"""
+
+import collections
+import contextlib
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+from tfstyle.config.values import FIELDS
+from tfstyle.errors import raising_write_errors
+from tfstyle.system import atomic_file
+
+JOB_FILE = "job.json"
+"""Of a workdir: the arguments, until its run has ended."""
+ASKED = "asked.cfg"
+"""Of a workdir: the arguments, as a flagfile."""
+WORKER = "tfstyle.studio.worker"
+
+
+def options_of_process(arguments: list[str]) -> list[str]:
+    """Returns the arguments that hold for all runs of a process."""
+    return [
+        argument
+        for argument in arguments
+        if (field := FIELDS.get(argument[2:].partition("=")[0]))
+        and field.metadata["of_batch"]
+    ]
+
+
+@dataclasses.dataclass
+class Job:
+    """A picture to be painted.
+
+    Attributes:
+        workdir: of its run.
+        arguments: of the command line, without the workdir.
+        state: `waiting`, `painting`, `done`, `stopped`, or `failed`.
+        error: why it failed, one line.
+        is_stopping: whether it was asked to stop.
+    """
+
+    workdir: str
+    arguments: list[str]
+    state: str = "waiting"
+    error: str = ""
+    is_stopping: bool = False
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will come of it."""
+        return self.state not in ("waiting", "painting")
+
+
+class Jobs:
+    """Paints jobs one after another, in a process beside this one.
+
+    Jobs that an earlier studio left are painted to their ends.
+
+    Args:
+        root: the folder of runs; made if it is not there.
+
+    Raises:
+        WriteError: if it cannot be written.
+    """
+
+    def __init__(self, root: str):
+        self._root = root
+        self._jobs: dict[str, Job] = {}
+        self._queue: collections.deque[Job] = collections.deque()
+        self._changed = threading.Condition()
+        self._worker: subprocess.Popen | None = None
+        self._options: list[str] = []
+        self._is_closed = False
+        with raising_write_errors(root):
+            os.makedirs(root, exist_ok=True)
+        for name in sorted(os.listdir(root)):
+            self._take_up(os.path.join(root, name))
+        self._start_worker([])  # TensorFlow takes a while
+        threading.Thread(target=self._paint_all, daemon=True).start()
+
+    @property
+    def current(self) -> Job | None:
+        """The job that is painted, or else the last one that waits."""
+        with self._changed:
+            jobs = [job for job in self._jobs.values() if not job.has_ended]
+            painting = [job for job in jobs if job.state == "painting"]
+            return next(iter(painting or jobs[-1:]), None)
+
+    def find(self, workdir: str) -> Job | None:
+        """Returns the job of a workdir, if it is one of this studio."""
+        return self._jobs.get(workdir)
+
+    def submit(self, arguments: list[str]) -> Job:
+        """Adds a job, and returns it with its new workdir.
+
+        Raises:
+            WriteError: if it cannot be written.
+        """
+        with raising_write_errors(self._root):
+            workdir = self._make_workdir()
+            job = Job(workdir, arguments)
+            for name, text in (
+                (ASKED, "".join(f"{line}\n" for line in arguments)),
+                (JOB_FILE, json.dumps(arguments)),
+            ):
+                atomic_file.write_text(os.path.join(workdir, name), text)
+        self._add(job)
+        return job
+
+    def stop(self, job: Job) -> None:
+        """Ends a job: its picture as it is stays, if there is one."""
+        with self._changed:
+            if job.state == "painting":
+                self._interrupt(job)
+            elif job.state == "waiting":
+                self._queue.remove(job)
+                job.state = "stopped"
+                for name in (JOB_FILE, ASKED):
+                    os.unlink(os.path.join(job.workdir, name))
+                with contextlib.suppress(OSError):  # a run may be in there
+                    os.rmdir(job.workdir)
+
+    def wait(self, job: Job, seconds: float) -> bool:
+        """Waits for a job's end; returns whether it came."""
+        with self._changed:
+            return self._changed.wait_for(lambda: job.has_ended, seconds)
+
+    def close(self) -> None:
+        """Stops what is painted, keeps its picture, and leaves the rest."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+            for job in self._jobs.values():
+                if job.state == "painting":
+                    self._interrupt(job)
+            worker = self._worker
+        if worker is not None:
+            worker.stdin.close()
+            worker.wait()
+
+    def _interrupt(self, job: Job) -> None:
+        if not job.is_stopping:  # a second signal would lose the picture
+            job.is_stopping = True
+            self._worker.send_signal(signal.SIGINT)
+
+    def _make_workdir(self) -> str:
+        """Makes the next workdir of a moment."""
+        while True:
+            name = time.strftime("%Y-%m-%d-%H%M%S")
+            for number in range(1, 100):
+                suffix = f"-{number}" if number > 1 else ""
+                path = os.path.join(self._root, name + suffix)
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(path)
+                    return path
+
+    def _take_up(self, workdir: str) -> None:
+        """Adds a job that an earlier studio left, if there is one."""
+        path = os.path.join(workdir, JOB_FILE)
+        with contextlib.suppress(OSError, ValueError):
+            with open(path, encoding="utf-8") as file:
+                arguments = json.load(file)
+            if all(isinstance(argument, str) for argument in arguments):
+                self._add(Job(workdir, arguments))
+
+    def _add(self, job: Job) -> None:
+        with self._changed:
+            self._jobs[job.workdir] = job
+            self._queue.append(job)
+            self._changed.notify_all()
+
+    def _paint_all(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._queue or self._is_closed)
+                if self._is_closed:
+                    return
+                job = self._queue.popleft()
+                job.state = "painting"
+                self._start_worker(options_of_process(job.arguments))
+            answer = self._ask(job)
+            with contextlib.suppress(OSError):  # the worker removes it first
+                os.unlink(os.path.join(job.workdir, JOB_FILE))
+            with self._changed:
+                job.error = answer.get("error", "")
+                status = answer["status"]
+                is_stopped = status == 128 + signal.SIGINT
+                job.state = "stopped" if is_stopped else "done"
+                if status and not is_stopped:
+                    job.state = "failed"
+                self._changed.notify_all()
+
+    def _start_worker(self, options: list[str]) -> None:
+        """Starts the process that paints, unless it runs with these options."""
+        if self._worker is not None:
+            if self._worker.poll() is None and self._options == options:
+                return
+            self._worker.stdin.close()
+            self._worker.wait()
+        self._options = options
+        self._worker = subprocess.Popen(
+            [sys.executable, "-m", WORKER, self._root, *options],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # Ctrl-C is the studio's
+        )
+
+    def _ask(self, job: Job) -> dict:
+        """Has a job painted; returns the worker's answer."""
+        worker = self._worker
+        question = {"workdir": job.workdir, "arguments": job.arguments}
+        with contextlib.suppress(OSError):  # it has ended
+            worker.stdin.write(json.dumps(question) + "\n")
+            worker.stdin.flush()
+        line = worker.stdout.readline()
+        if line:
+            return json.loads(line)
+        status = worker.wait()
+        return {
+            "status": 1,
+            "error": f"The process that painted has ended ({status}), maybe for"
+            " lack of memory. Paint again, in a smaller size.",
+        }

@@ -1,0 +1,550 @@
+"""The page: what it shows, and what its parts call."""
+
+import dataclasses
+import html
+import os
+import pathlib
+import shlex
+import tempfile
+
+import gradio as gr
+
+from tfstyle.config.fields import kind_of
+from tfstyle.errors import TfstyleError
+from tfstyle.errors import one_line
+from tfstyle.experiment.report import make_charts
+from tfstyle.images import records
+from tfstyle.images.files import read_image
+from tfstyle.images.saving import write_image
+from tfstyle.studio import dials
+from tfstyle.studio import inputs
+from tfstyle.studio import runs
+from tfstyle.studio.dials import Dials
+from tfstyle.studio.jobs import ASKED
+from tfstyle.studio.jobs import Job
+from tfstyle.studio.jobs import Jobs
+
+NUM_STYLES = 4
+MAX_PIXELS = 100_000_000
+"""Of a picture that is brought to the page."""
+STOPPING = 60.0
+"""Seconds within which a run ends at its next step."""
+SAMPLES = pathlib.Path(__file__).parents[1] / "samples"
+FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
+FIXED_WIDTH = ["ui-monospace", "Menlo", "Consolas", "monospace"]
+CSS = """
+.preview img { width: 100%; max-height: 75vh; object-fit: contain;
+  background: var(--background-fill-secondary); }
+.preview p { min-height: 16em; display: grid; place-items: center;
+  color: var(--body-text-color-subdued); text-align: center; }
+.said progress { width: 100%; height: 10px; accent-color: var(--color-accent); }
+.fault { color: var(--error-text-color); font-weight: 600; }
+.fault:empty { display: none; }
+.charts iframe { width: 100%; height: 640px; border: 0; }
+#strip .grid-wrap { max-height: 15em; }
+.slider img { image-rendering: pixelated; }
+table.differences { width: 100%; border-collapse: collapse; }
+table.differences :is(th, td) { text-align: left; padding: 4px 8px;
+  border-bottom: 1px solid var(--border-color-primary); }
+"""
+BEFORE = '<p role="status">Stopped before the first step.</p>'
+EMPTY = "<p>Choose a picture and a style, then press Paint.</p>"
+
+
+def make_page(jobs: Jobs, root: str) -> tuple[gr.Blocks, dict]:
+    """Returns the page, and the look that it is launched with.
+
+    Args:
+        jobs: what is painted, and what waits.
+        root: the folder of runs.
+    """
+    look = {
+        "theme": gr.themes.Default(font=FONTS, font_mono=FIXED_WIDTH),
+        "css": CSS,
+    }
+    with gr.Blocks(
+        title="tfstyle studio",
+        analytics_enabled=False,
+        delete_cache=(3600, 24 * 3600),
+    ) as page:
+        gr.Markdown("# tfstyle studio")
+        with gr.Tab("Paint"):
+            _Painting(jobs, root, page)
+        with gr.Tab("Compare") as tab:
+            _Comparison(root, tab)
+    return page, look
+
+
+class _Painting:
+    """The tab where pictures are chosen and painted."""
+
+    def __init__(self, jobs: Jobs, root: str, page: gr.Blocks):
+        self._jobs = jobs
+        self._root = root
+        self.start = gr.State(None)  # the picture to start from
+        with gr.Row():
+            with gr.Column(scale=2, min_width=320):
+                self._choose()
+            with gr.Column(scale=3, min_width=320):
+                self._paint()
+                self._keep()
+        self._connect(page)
+
+    def _choose(self) -> None:
+        plain = Dials()
+        self.content = _make_picture(
+            label="Content: the picture to paint",
+            height=240,
+            elem_id="content",
+        )
+        self.styles, self.weights = [], []
+        for number in range(1, NUM_STYLES + 1):
+            if number == 2:
+                more = gr.Accordion("More styles and their blend", open=False)
+                more.__enter__()
+            self.styles.append(
+                _make_picture(
+                    label="Style: how to paint it"
+                    if number == 1
+                    else f"Style {number}",
+                    height=200 if number == 1 else 140,
+                    elem_id=f"style-{number}",
+                )
+            )
+        for number in range(1, NUM_STYLES + 1):
+            self.weights.append(
+                gr.Slider(0, 1, 1, step=0.05, label=f"Share of style {number}")
+            )
+        more.__exit__()
+        self.samples = gr.Button("Take the sample pictures", size="sm")
+        self.preset = gr.Radio(
+            list(dials.PRESETS), value=plain.preset, label="What it is to be"
+        )
+        self.dial_content = gr.Slider(
+            *(0, 100, plain.content),
+            step=1,
+            label="How much of the content, %",
+            info="to the left the painting rules, to the right the photograph",
+        )
+        self.dial_strokes = gr.Slider(
+            *(0.25, 2, plain.strokes), step=0.05, label="Size of the strokes"
+        )
+        self.dial_size = gr.Dropdown(
+            list(dials.SIZES), value=plain.size, label="Long edge, pixels"
+        )
+        self.dial_quality = gr.Radio(
+            list(dials.QUALITIES), value=plain.quality, label="Quality"
+        )
+        self.dial_colors = gr.Dropdown(
+            list(dials.COLORS), value=plain.colors, label="Colours"
+        )
+        self.dial_seed = gr.Number(
+            plain.seed, precision=0, minimum=0, label="Seed"
+        )
+        self.others = {}
+        with gr.Accordion("More options", open=False):
+            group = None
+            for field in dials.other_fields():
+                if field.metadata["group"] != group:
+                    group = field.metadata["group"]
+                    gr.Markdown(f"### {group}")
+                self.others[field.name] = _component_of(field)
+
+    def _paint(self) -> None:
+        with gr.Row():
+            self.paint = gr.Button("Paint", variant="primary", elem_id="paint")
+            self.stop = gr.Button("Stop", interactive=False, elem_id="stop")
+        self.fault = gr.HTML("", elem_classes="fault", elem_id="fault")
+        self.said = gr.HTML("", elem_classes="said", elem_id="said")
+        self.preview = gr.HTML(EMPTY, elem_classes="preview", elem_id="preview")
+        self.shown = gr.Dropdown(
+            [],
+            label="Run that is shown",
+            info="of all in the folder, those of the command line, too",
+            allow_custom_value=True,
+            elem_id="run",
+        )
+        with gr.Accordion("Losses", open=False):
+            self.charts = gr.HTML("", elem_classes="charts")
+
+    def _keep(self) -> None:
+        with gr.Row():
+            self.form = gr.Dropdown(
+                list(FORMS), value=next(iter(FORMS)), label="Format"
+            )
+            self.download = gr.DownloadButton(
+                "Download the picture", interactive=False, elem_id="download"
+            )
+            self.flags = gr.DownloadButton(
+                "Download the flagfile", interactive=False, elem_id="flags"
+            )
+        with gr.Row():
+            self.as_content = gr.Button("Use as content", size="sm")
+            self.as_style = gr.Button("Use as style", size="sm")
+            self.from_here = gr.Button("Start from here", size="sm")
+        self.command = gr.Textbox(
+            label="Paint it large, on the command line",
+            interactive=False,
+            lines=2,
+        )
+
+    def _connect(self, page: gr.Blocks) -> None:
+        given = [
+            *(self.content, *self.styles, *self.weights),
+            *self._dials(),
+            *self.others.values(),
+        ]
+        watched = [
+            *(self.said, self.preview, self.charts, self.paint, self.stop),
+            *(self.download, self.flags, self.command),
+        ]
+        asked = [self.shown, self.form]
+        began = [self.shown, self.start, self.fault]
+        self.samples.click(
+            lambda: [str(SAMPLES / f"{n}.jpg") for n in ("scene", "strokes")],
+            outputs=[self.content, self.styles[0]],
+            show_progress="hidden",
+        )
+        self.paint.click(
+            self._start_painting,
+            [self.shown, self.start, *given],
+            began,
+            show_progress="hidden",
+        )
+        for dial in self._dials():
+            moved = getattr(dial, "release", dial.input)
+            moved(
+                self._go_on,
+                [self.shown, *given],
+                began,
+                show_progress="hidden",
+                trigger_mode="always_last",
+            )
+        self.stop.click(self._stop, self.shown, show_progress="hidden")
+        self.form.input(self._show, asked, watched, show_progress="hidden")
+        for button, target in (
+            (self.as_content, self.content),
+            (self.as_style, self.styles[0]),
+            (self.from_here, self.start),
+        ):
+            button.click(
+                self._picture_of, self.shown, target, show_progress="hidden"
+            )
+        self.from_here.click(
+            lambda: "The next picture starts from this one.",
+            outputs=self.fault,
+            show_progress="hidden",
+        )
+        page.load(self._find_shown, outputs=self.shown)
+        self.shown.focus(
+            self._list, self.shown, self.shown, show_progress="hidden"
+        )
+        timer = gr.Timer(1.0)
+        timer.tick(
+            self._show,
+            asked,
+            watched,
+            show_progress="hidden",
+            concurrency_limit=None,
+            queue=False,
+        )
+
+    def _dials(self) -> list:
+        return [
+            *(self.preset, self.dial_content, self.dial_strokes),
+            *(self.dial_size, self.dial_quality, self.dial_colors),
+            self.dial_seed,
+        ]
+
+    def _start_painting(self, shown, start, *given):
+        """Adds a job; if one is painted here, it goes on from its picture."""
+        job = self._find_job(shown)
+        if job is not None and not job.has_ended:
+            return self._go_on(shown, *given)
+        try:
+            job = self._jobs.submit(self._make_arguments(given, start))
+        except (TfstyleError, OSError) as error:
+            return shown, start, _escape(error)
+        return self._list(os.path.basename(job.workdir)), None, ""
+
+    def _go_on(self, shown, *given):
+        """Stops what is painted here, and goes on from it by other dials."""
+        job = self._find_job(shown)
+        if job is None or job.has_ended:
+            return gr.skip(), gr.skip(), gr.skip()
+        try:
+            arguments = self._make_arguments(given, None)  # before it is ended
+            self._jobs.stop(job)
+            self._jobs.wait(job, STOPPING)
+            run = runs.Run(job.workdir)
+            if run.picture:
+                arguments = self._make_arguments(given, run.picture)
+                if runs.is_at_finest_level(run):
+                    arguments.append("--num_levels=1")
+            new = self._jobs.submit(arguments)
+        except (TfstyleError, OSError) as error:
+            return shown, None, _escape(error)
+        return self._list(os.path.basename(new.workdir)), None, ""
+
+    def _make_arguments(self, given, start: str | None) -> list[str]:
+        content, *rest = given
+        styles, rest = rest[:NUM_STYLES], rest[NUM_STYLES:]
+        weights, rest = rest[:NUM_STYLES], rest[NUM_STYLES:]
+        names = [field.name for field in dataclasses.fields(Dials)]
+        values = dict(zip(names, rest, strict=False))
+        others = dict(zip(self.others, rest[len(names) :], strict=True))
+        chosen = [
+            (style, weight)
+            for style, weight in zip(styles, weights, strict=True)
+            if style and weight
+        ]
+        return dials.make_arguments(
+            Dials(**values),
+            {name: _to_text(value) for name, value in others.items()},
+            content and inputs.keep(self._root, content, MAX_PIXELS),
+            [inputs.keep(self._root, s, MAX_PIXELS) for s, _ in chosen],
+            [weight for _, weight in chosen],
+            start,
+        )
+
+    def _stop(self, shown) -> None:
+        job = self._find_job(shown)
+        if job is not None:
+            self._jobs.stop(job)
+
+    def _find_job(self, shown: str | None) -> Job | None:
+        return self._jobs.find(os.path.join(self._root, shown or ""))
+
+    def _list(self, shown: str | None):
+        """Returns the choice of runs, at one of them."""
+        names = [run.name for run in runs.list_runs(self._root)]
+        if shown and shown not in names:
+            names.insert(0, shown)
+        return gr.Dropdown(names, value=shown)
+
+    def _find_shown(self):
+        """Returns the run that a page shows at first: that at work."""
+        job = self._jobs.current
+        if job is not None:
+            return self._list(os.path.basename(job.workdir))
+        found = runs.list_runs(self._root, 1)
+        return self._list(found[0].name if found else None)
+
+    def _picture_of(self, shown) -> str | None:
+        run = runs.find_run(self._root, shown or "")
+        return run and (run.picture or run.preview)
+
+    def _show(self, shown, form):
+        """Returns how the run that is shown stands."""
+        run, job = runs.find_run(self._root, shown or ""), self._find_job(shown)
+        if run is None:
+            said = BEFORE if job is not None and job.has_ended else gr.skip()
+            return [said, *[gr.skip()] * 7]
+        is_busy = not job.has_ended if job else run.is_at_work
+        picture = None if is_busy else run.picture
+        download, flags = picture and _convert(picture, form), None
+        if picture:
+            flags = next(
+                filter(
+                    os.path.exists,
+                    (os.path.join(run.workdir, n) for n in FLAGFILES),
+                ),
+                None,
+            )
+        return [
+            _describe(run, job, is_busy),
+            _image_of(run),
+            _charts_of(run),
+            gr.Button("Go on with these dials" if is_busy and job else "Paint"),
+            gr.Button(interactive=bool(is_busy and job)),
+            gr.DownloadButton(value=download, interactive=bool(download)),
+            gr.DownloadButton(value=flags, interactive=bool(flags)),
+            _command_of(run.workdir) if flags else "",
+        ]
+
+
+class _Comparison:
+    """The tab where results are laid side by side."""
+
+    def __init__(self, root: str, tab: gr.Tab):
+        self._root = root
+        self.strip = gr.Gallery(
+            label="All results, the newest first",
+            columns=8,
+            height=None,
+            allow_preview=False,
+            object_fit="contain",
+            elem_id="strip",
+        )
+        with gr.Row():
+            self.left = gr.Dropdown(label="Left", choices=[], elem_id="left")
+            self.right = gr.Dropdown(label="Right", choices=[], elem_id="right")
+        self.both = gr.ImageSlider(
+            label="Both; the wheel zooms",
+            type="filepath",
+            interactive=False,
+            elem_classes="slider",
+            height=560,
+            elem_id="both",
+        )
+        self.differences = gr.HTML("", elem_id="differences")
+        chosen = [self.left, self.right]
+        tab.select(
+            self._list, chosen, [self.strip, *chosen], show_progress="hidden"
+        ).then(self._compare, chosen, [self.both, self.differences])
+        self.strip.select(self._choose, self.right, chosen)
+        for choice in chosen:
+            choice.change(self._compare, chosen, [self.both, self.differences])
+
+    def _list(self, left, right):
+        found = [run for run in runs.list_runs(self._root) if run.picture]
+        names = [run.name for run in found]
+        right = right if right in names else next(iter(names), None)
+        left = left if left in names else next(iter(names[1:]), right)
+        return (
+            [(run.picture, run.name) for run in found],
+            gr.Dropdown(names, value=left),
+            gr.Dropdown(names, value=right),
+        )
+
+    def _choose(self, right, event: gr.SelectData):
+        """Lays the picture that was clicked on to the right."""
+        return right, event.value["caption"]
+
+    def _compare(self, left, right):
+        pair = [runs.find_run(self._root, name or "") for name in (left, right)]
+        if not all(run and run.picture for run in pair):
+            return None, ""
+        rows = "".join(
+            f'<tr><th scope="row">{html.escape(name)}</th>'
+            f"<td>{html.escape(ours)}</td><td>{html.escape(theirs)}</td></tr>"
+            for name, ours, theirs in runs.differences(*pair)
+        )
+        table = (
+            '<table class="differences"><thead><tr><th scope="col">Option</th>'
+            f'<th scope="col">{html.escape(left)}</th>'
+            f'<th scope="col">{html.escape(right)}</th></tr></thead>'
+            f"<tbody>{rows}</tbody></table>"
+        )
+        same = "<p>They were made with the same options.</p>"
+        return tuple(run.picture for run in pair), table if rows else same
+
+
+FLAGFILES = (ASKED, "flags.cfg")
+FORMS = {
+    "PNG, 16 bits": None,
+    "PNG, 8 bits": ".png",
+    "JPEG": ".jpg",
+}
+"""What a picture may be kept as, and the ending that it is converted to."""
+
+
+def _convert(picture: str, form: str) -> str | None:
+    """Returns the path of a picture in a format, with its text."""
+    ending = FORMS[form]
+    if ending is None:
+        return picture
+    made = os.stat(picture).st_mtime_ns
+    name = os.path.basename(os.path.dirname(picture))
+    folder = os.path.join(tempfile.gettempdir(), "tfstyle-studio", str(made))
+    path = os.path.join(folder, f"{name}{ending}")
+    if not os.path.exists(path):
+        file = read_image(picture)
+        text = records.read_text(picture) or ""
+        write_image(path, file.pixels, file.alpha, text)
+    return path
+
+
+def _make_picture(**settings) -> gr.Image:
+    """Returns an image that is taken as it was brought.
+
+    Its file is opened by our own reader alone.
+    """
+    image = gr.Image(
+        type="filepath", sources=["upload", "clipboard"], **settings
+    )
+    image.preprocess = lambda payload: payload and payload.path
+    return image
+
+
+def _component_of(field: dataclasses.Field):
+    """Returns a component for an option, made of its declaration."""
+    about = {"label": field.name, "info": field.metadata["help"]}
+    if kind_of(field) is bool:
+        return gr.Checkbox(field.default, **about)
+    if field.metadata["choices"]:
+        choices = [str(choice) for choice in field.metadata["choices"]]
+        return gr.Dropdown(choices, value=dials.text_of(field), **about)
+    return gr.Textbox(dials.text_of(field), **about)
+
+
+def _to_text(value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value or "")
+
+
+def _escape(error: Exception) -> str:
+    return f'<p role="alert">{html.escape(one_line(str(error), 1000))}</p>'
+
+
+def _describe(run: runs.Run, job: Job | None, is_busy: bool) -> str:
+    """Says how a run stands, with a bar."""
+    share, left = runs.progress_of(run)
+    metrics = run.metrics()
+    if job is not None and job.state == "failed":
+        return f'<p role="alert">{html.escape(job.error)}</p>'
+    if job is not None and job.state == "waiting":
+        return '<p role="status">Waits for its turn.</p>'
+    if not metrics and is_busy:
+        return '<p role="status">Begins.</p>'
+    if not metrics:
+        return "" if job is None else BEFORE
+    last = metrics[-1]
+    facts = [
+        f"{last['width']} x {last['height']} pixels",
+        f"step {last['step']}",
+        f"loss {last['total']:.4g}",
+        f"{last['seconds']:.0f} s",
+    ]
+    if not is_busy:
+        end = "Stopped" if job is not None and job.is_stopping else "Done"
+        return f'<p role="status">{end}: {", ".join(facts)}</p>'
+    if job is not None and job.is_stopping:
+        facts.append("stops after this step")
+    elif left is not None:
+        facts.append(f"about {left:.0f} s left")
+    return (
+        f'<progress aria-label="made so far" max="1" value="{share:.3f}">'
+        f'</progress><p role="status">{", ".join(facts)}</p>'
+    )
+
+
+def _image_of(run: runs.Run):
+    """Returns the picture as it is, as a part of the page."""
+    path = run.preview or run.picture
+    if path is None:
+        return gr.skip()  # the picture before stays until there is one
+    changed = os.stat(path).st_mtime_ns
+    return (
+        f'<img alt="the picture as it is"'
+        f' src="/preview/{html.escape(run.name)}?{changed}">'
+    )
+
+
+def _charts_of(run: runs.Run) -> str:
+    metrics = run.metrics()
+    if len(metrics) < 2:
+        return ""
+    page = html.escape(make_charts(metrics))
+    return f'<iframe title="the curves of the losses" srcdoc="{page}"></iframe>'
+
+
+def _command_of(workdir: str) -> str:
+    """Returns the command that paints a run again, larger."""
+    place = os.path.relpath(workdir)
+    asked = os.path.join(place, ASKED)
+    if not os.path.exists(asked):
+        return ""
+    return (
+        f"python -m tfstyle.main --flagfile={shlex.quote(asked)}"
+        f" --image_size=4096 --workdir={shlex.quote(f'{place}-4096')}"
+    )

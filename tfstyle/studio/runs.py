@@ -1,0 +1,161 @@
+"""The runs of a folder, as their workdirs tell of them."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import time
+
+from tfstyle.config import flagfile
+from tfstyle.config.flags import read_config
+from tfstyle.config.run_config import RunConfig
+from tfstyle.config.validation import ConfigError
+
+SILENCE = 120.0
+"""Seconds without a word after which a run is taken for ended."""
+PICTURE = "output.png"
+PREVIEW = "preview.jpg"
+METRICS = "metrics.jsonl"
+LONGEST = 20_000_000
+"""Bytes of a file that are read."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run, made by the studio or by the command line.
+
+    Attributes:
+        workdir: its folder.
+    """
+
+    workdir: str
+
+    @property
+    def name(self) -> str:
+        """Of the folder."""
+        return os.path.basename(self.workdir)
+
+    @property
+    def picture(self) -> str | None:
+        """The path of the finished picture, if it is in the workdir."""
+        return self._find(PICTURE)
+
+    @property
+    def preview(self) -> str | None:
+        """The path of the picture as it is, if one was written."""
+        return self._find(PREVIEW)
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it seems to be painting: it wrote, and is not done."""
+        written = _time_of(os.path.join(self.workdir, METRICS))
+        done = _time_of(os.path.join(self.workdir, PICTURE))
+        return written > done and time.time() - written < SILENCE
+
+    def flags(self) -> dict[str, str]:
+        """Returns what `flags.cfg` says, by name."""
+        path = os.path.join(self.workdir, "flags.cfg")
+        with (
+            contextlib.suppress(OSError, UnicodeDecodeError),
+            open(path, encoding="utf-8") as file,
+        ):
+            return flagfile.parse_text(file.read(LONGEST))[0]
+        return {}
+
+    def config(self) -> RunConfig | None:
+        """Returns the config of `flags.cfg`, if this release reads it."""
+        flags = [f"--{name}={value}" for name, value in self.flags().items()]
+        with contextlib.suppress(ConfigError):
+            return read_config(flags)
+        return None
+
+    def metrics(self) -> list[dict]:
+        """Returns the records of `metrics.jsonl`, in order."""
+        path = os.path.join(self.workdir, METRICS)
+        found = []
+        with (
+            contextlib.suppress(OSError, ValueError, RecursionError),
+            open(path, encoding="utf-8") as file,
+        ):
+            for line in file.read(LONGEST).splitlines():
+                record = json.loads(line)
+                if "total" in record and "step" in record:
+                    found.append(record)
+        return found
+
+    def _find(self, name: str) -> str | None:
+        path = os.path.join(self.workdir, name)
+        is_own = os.path.isfile(path) and not os.path.islink(path)
+        return path if is_own else None
+
+
+def list_runs(root: str, most: int = 60) -> list[Run]:
+    """Returns the runs of a folder that have begun, the newest first."""
+    found = []
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(root):
+            began = _time_of(os.path.join(entry.path, METRICS))
+            if began and entry.is_dir(follow_symlinks=False):
+                found.append((began, Run(entry.path)))
+    found.sort(key=lambda pair: pair[0], reverse=True)
+    return [run for _, run in found[:most]]
+
+
+def find_run(root: str, name: str) -> Run | None:
+    """Returns the run of a name in a folder; a path is no name."""
+    workdir = os.path.join(root, name)
+    is_name = name not in ("", ".", "..") and os.path.basename(name) == name
+    is_there = (
+        is_name and os.path.isdir(workdir) and not os.path.islink(workdir)
+    )
+    return Run(workdir) if is_there else None
+
+
+def differences(first: Run, second: Run) -> list[tuple[str, str, str]]:
+    """Returns the flags in which two runs differ: name and both values."""
+    ours, theirs = first.flags(), second.flags()
+    names = [*ours, *(name for name in theirs if name not in ours)]
+    return [
+        (name, ours.get(name, ""), theirs.get(name, ""))
+        for name in names
+        if ours.get(name) != theirs.get(name)
+    ]
+
+
+def is_at_finest_level(run: Run) -> bool:
+    """Returns whether a run has reached its output's size."""
+    metrics, config = run.metrics(), run.config()
+    if not metrics or config is None or config.num_levels == "auto":
+        return False
+    return metrics[-1]["level"] == config.num_levels - 1
+
+
+def progress_of(run: Run) -> tuple[float, float | None]:
+    """Returns the share of the work that is done, and the seconds left.
+
+    A step of a level takes four times as long as one of the level before.
+    """
+    metrics, config = run.metrics(), run.config()
+    if not metrics or config is None or config.num_levels == "auto":
+        return 0.0, None
+    costs = [n * 4**level for level, n in enumerate(config.steps_by_level)]
+    last = metrics[-1]
+    level = last["level"]
+    of_level = [record for record in metrics if record["level"] == level]
+    made = last["step"] - sum(config.steps_by_level[:level])
+    done = sum(costs[:level]) + made * 4**level
+    left = sum(costs) - done
+    # The first record of a level comes after its graphs were made.
+    steps = last["step"] - of_level[0]["step"]
+    if not steps:
+        return done / max(1, sum(costs)), None
+    seconds = (last["seconds"] - of_level[0]["seconds"]) / steps
+    return done / sum(costs), max(0.0, seconds * left / 4**level)
+
+
+def _time_of(path: str) -> float:
+    """Returns when a file was written, 0 if it is not there."""
+    try:
+        return os.stat(path).st_mtime
+    except OSError:
+        return 0.0
