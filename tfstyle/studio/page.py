@@ -37,12 +37,13 @@ CSS = """
   background: var(--background-fill-secondary); }
 .preview p { min-height: 16em; display: grid; place-items: center;
   color: var(--body-text-color-subdued); text-align: center; }
-.said progress { width: 100%; height: 10px; accent-color: var(--color-accent); }
+.said progress { width: 100%; height: 10px; accent-color: var(--primary-600); }
 .fault { color: var(--error-text-color); font-weight: 600; }
 .fault:empty { display: none; }
 .charts iframe { width: 100%; height: 640px; border: 0; }
-#strip .grid-wrap { max-height: 15em; }
-.slider img { image-rendering: pixelated; }
+#strip .grid-container { max-height: 20em; overflow-y: auto;
+  grid-template-columns: repeat(auto-fill, minmax(130px, 1fr)); }
+.pixels img { image-rendering: pixelated; }
 table.differences { width: 100%; border-collapse: collapse; }
 table.differences :is(th, td) { text-align: left; padding: 4px 8px;
   border-bottom: 1px solid var(--border-color-primary); }
@@ -371,7 +372,6 @@ class _Comparison:
         self.strip = gr.Gallery(
             label="All results, the newest first",
             columns=8,
-            height=None,
             allow_preview=False,
             object_fit="contain",
             elem_id="strip",
@@ -379,11 +379,11 @@ class _Comparison:
         with gr.Row():
             self.left = gr.Dropdown(label="Left", choices=[], elem_id="left")
             self.right = gr.Dropdown(label="Right", choices=[], elem_id="right")
+        self.pixels = gr.Checkbox(False, label="Show single pixels")
         self.both = gr.ImageSlider(
             label="Both; the wheel zooms",
             type="filepath",
             interactive=False,
-            elem_classes="slider",
             height=560,
             elem_id="both",
         )
@@ -392,6 +392,11 @@ class _Comparison:
         tab.select(
             self._list, chosen, [self.strip, *chosen], show_progress="hidden"
         ).then(self._compare, chosen, [self.both, self.differences])
+        self.pixels.input(
+            lambda on: gr.ImageSlider(elem_classes="pixels" if on else ""),
+            *(self.pixels, self.both),
+            show_progress="hidden",
+        )
         self.strip.select(self._choose, self.right, chosen)
         for choice in chosen:
             choice.change(self._compare, chosen, [self.both, self.differences])
