@@ -137,7 +137,7 @@ def paint(page):
 
 def stop(page):
     page.locator("#stop").click()
-    page.get_by_text("Stopped:").wait_for()
+    page.get_by_text("Stopped").wait_for()
 
 
 def shown_run(page):
@@ -206,6 +206,39 @@ def test_results_are_laid_side_by_side(new_page, address):
     assert page.locator("#strip img").count() >= 2
     table = page.locator("#differences table")
     assert table.get_by_role("row").filter(has_text="content_weight").count()
+
+
+def test_contents_meet_styles_and_one_is_painted_large(new_page, address, root):
+    page = new_page(address)
+    page.get_by_role("tab", name="Many").click()
+    page.get_by_role("button", name="Paint the table").click()
+    alert = page.get_by_role("alert").filter(has_text="Received: 0 and 0")
+    alert.wait_for()
+    page.locator("#contents input[type=file]").set_input_files(
+        SAMPLES / "scene.jpg"
+    )
+    page.locator("#styles input[type=file]").set_input_files(
+        [SAMPLES / "strokes.jpg", SAMPLES / "mosaic.jpg"]
+    )
+    page.locator("#styles").get_by_text("mosaic").wait_for()
+    page.get_by_role("button", name="Paint the table").click()
+    page.locator("#many img").nth(1).wait_for()
+    assert page.locator("#many th").all_inner_texts() == [
+        *("strokes", "mosaic", "scene")
+    ]
+    before = set(os.listdir(root))
+    page.get_by_role("button", name="Paint it large").click()
+    page.get_by_text("It is painted next").wait_for()
+    (new,) = set(os.listdir(root)) - before
+    assert "--image_size=1024\n" in flags_of(root, new)
+    deadline = time.monotonic() + PATIENCE / 1000
+    while shown_run(page) != new:  # the table comes first
+        assert time.monotonic() < deadline
+        time.sleep(1)
+        page.reload()
+        page.locator("#run input").wait_for()
+        time.sleep(1)
+    stop(page)
 
 
 def test_page_that_is_loaded_anew_shows_what_is_painted(new_page, address):
