@@ -45,6 +45,7 @@ class Job:
         state: `waiting`, `painting`, `done`, `stopped`, or `failed`.
         error: why it failed, one line.
         is_stopping: whether it was asked to stop.
+        has_begun: whether the worker heeds signals for it.
     """
 
     workdir: str
@@ -52,6 +53,7 @@ class Job:
     state: str = "waiting"
     error: str = ""
     is_stopping: bool = False
+    has_begun: bool = False
 
     @property
     def has_ended(self) -> bool:
@@ -84,7 +86,8 @@ class Jobs:
         for name in sorted(os.listdir(root)):
             self._take_up(os.path.join(root, name))
         self._start_worker([])  # TensorFlow takes a while
-        threading.Thread(target=self._paint_all, daemon=True).start()
+        self._thread = threading.Thread(target=self._paint_all, daemon=True)
+        self._thread.start()
 
     @property
     def current(self) -> Job | None:
@@ -141,14 +144,17 @@ class Jobs:
             for job in self._jobs.values():
                 if job.state == "painting":
                     self._interrupt(job)
-            worker = self._worker
-        if worker is not None:
-            worker.stdin.close()
-            worker.wait()
+        # Its answer, or its end, is what the thread waits for.
+        with contextlib.suppress(OSError):  # it may have ended
+            self._worker.stdin.close()
+        self._thread.join()
+        self._end_worker()
 
     def _interrupt(self, job: Job) -> None:
-        if not job.is_stopping:  # a second signal would lose the picture
-            job.is_stopping = True
+        if job.is_stopping:
+            return  # a second signal would lose the picture
+        job.is_stopping = True
+        if job.has_begun:
             self._worker.send_signal(signal.SIGINT)
 
     def _make_workdir(self) -> str:
@@ -203,16 +209,25 @@ class Jobs:
         if self._worker is not None:
             if self._worker.poll() is None and self._options == options:
                 return
-            self._worker.stdin.close()
-            self._worker.wait()
+            self._end_worker()
         self._options = options
         self._worker = subprocess.Popen(
-            [sys.executable, "-m", WORKER, self._root, *options],
+            [
+                *("env", "--ignore-signal=INT"),
+                *(sys.executable, "-m", WORKER, self._root, *options),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,  # Ctrl-C is the studio's
         )
+
+    def _end_worker(self) -> None:
+        """Waits for the end of the process, which ends with its input."""
+        with contextlib.suppress(OSError):  # it may have ended
+            self._worker.stdin.close()
+        self._worker.wait()
+        self._worker.stdout.close()
 
     def _ask(self, job: Job) -> dict:
         """Has a job painted; returns the worker's answer."""
@@ -221,9 +236,13 @@ class Jobs:
         with contextlib.suppress(OSError):  # it has ended
             worker.stdin.write(json.dumps(question) + "\n")
             worker.stdin.flush()
-        line = worker.stdout.readline()
-        if line:
-            return json.loads(line)
+        if worker.stdout.readline():
+            with self._changed:
+                job.has_begun = True
+                if job.is_stopping:
+                    worker.send_signal(signal.SIGINT)
+            if line := worker.stdout.readline():
+                return json.loads(line)
         status = worker.wait()
         return {
             "status": 1,

@@ -4,10 +4,10 @@
 
 The flags are those that hold for all runs of a process. A line of standard
 input is a job, a JSON object: the `workdir` and the `arguments` of the command
-line. For each one a line of standard output says how it ended: its `status`, as
-the program's, and the `error`, if there was one. SIGINT ends a run at its next
-step, with its picture. At the end of standard input the process ends, once its
-run has.
+line. For each one a line of standard output says that it has begun, and another
+how it ended: its `status`, as the program's, and the `error`, if there was one.
+In between SIGINT ends the run at its next step, with its picture. At the end of
+standard input the process ends, once its run has.
 """
 
 import contextlib
@@ -34,19 +34,25 @@ def main(root: str, options: list[str]) -> None:
     """Paints what standard input asks for."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a library prints is no answer
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # between two runs
     session = Session()
     with contextlib.suppress(TfstyleError):  # the first run says it again
         session.start(read_config(options).resolved())
     for line in sys.stdin:
         job = json.loads(line)
-        answer = _paint(root, job["workdir"], job["arguments"], session)
-        print(json.dumps(answer), file=answers, flush=True)
+
+        def tell(answer):
+            print(json.dumps(answer), file=answers, flush=True)
+
+        tell(_paint(root, job["workdir"], job["arguments"], session, tell))
 
 
-def _paint(root: str, workdir: str, arguments: list[str], session) -> dict:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+def _paint(
+    root: str, workdir: str, arguments: list[str], session, tell
+) -> dict:
+    """Paints a run, and returns how it ended."""
     try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        tell({"has_begun": True})
         with (
             raising_out_of_memory_errors(),
             file_lock.locked(os.path.join(root, LOCK), wait=True),

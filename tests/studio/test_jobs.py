@@ -1,0 +1,91 @@
+"""The queue, and the process that paints."""
+
+import json
+import os
+import signal
+
+import pytest
+
+from tests import ROOT
+from tfstyle.studio.jobs import ASKED
+from tfstyle.studio.jobs import JOB_FILE
+from tfstyle.studio.jobs import Jobs
+from tfstyle.studio.jobs import options_of_process
+
+pytestmark = pytest.mark.slow
+STYLE = f"--style_images={ROOT}/tfstyle/samples/strokes.jpg"
+SMALL = [STYLE, "--weights=random", "--image_size=48", "--num_steps=2"]
+LONG = [*SMALL[:2], "--image_size=256", "--num_steps=100000"]
+PATIENCE = 60  # seconds, for what takes far less
+
+
+@pytest.fixture
+def jobs(tmp_path):
+    jobs = Jobs(str(tmp_path))
+    yield jobs
+    jobs.close()
+
+
+def test_job_is_painted_in_its_workdir(jobs):
+    job = jobs.submit(SMALL)
+    assert jobs.current is job
+    assert jobs.wait(job, PATIENCE)
+    assert (job.state, job.error) == ("done", "")
+    names = os.listdir(job.workdir)
+    assert {"output.png", ASKED} <= set(names)
+    assert JOB_FILE not in names
+    assert jobs.current is None
+    assert jobs.find(job.workdir) is job
+
+
+def test_error_is_told_and_the_next_job_painted(jobs):
+    first = jobs.submit([*SMALL[1:], "--style_images=none.jpg"])
+    second = jobs.submit([*SMALL, "--deterministic"])  # another process
+    assert first.workdir != second.workdir
+    assert jobs.wait(second, PATIENCE)
+    assert first.state == "failed"
+    assert "'none.jpg' cannot be read" in first.error
+    assert second.state == "done", second.error
+
+
+def test_job_that_waits_is_taken_back(jobs):
+    first, second = (jobs.submit(LONG) for _ in range(2))
+    jobs.stop(second)
+    assert second.state == "stopped"
+    assert not os.path.exists(second.workdir)
+    for _ in range(3):  # a second signal would end the process
+        jobs.stop(first)
+    assert jobs.wait(first, PATIENCE)
+    assert first.state == "stopped"
+
+
+def test_killed_process_fails_its_job_alone(jobs):
+    first, second = jobs.submit(LONG), jobs.submit(SMALL)
+    assert not jobs.wait(first, 0.5)
+    jobs._worker.send_signal(signal.SIGKILL)
+    assert jobs.wait(second, PATIENCE)
+    assert first.state == "failed"
+    assert "has ended (-9)" in first.error
+    assert not os.path.exists(os.path.join(first.workdir, JOB_FILE))
+    assert second.state == "done"
+
+
+def test_jobs_of_an_earlier_studio_are_painted(tmp_path):
+    workdir = tmp_path / "2026-01-01-120000"
+    workdir.mkdir()
+    (workdir / JOB_FILE).write_text(json.dumps(SMALL))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / JOB_FILE).write_text("[")
+    jobs = Jobs(str(tmp_path))
+    try:
+        job = jobs.find(str(workdir))
+        assert jobs.wait(job, PATIENCE)
+    finally:
+        jobs.close()
+    assert job.state == "done"
+    assert (workdir / "output.png").exists()
+
+
+def test_options_of_the_process_are_told_apart():
+    found = options_of_process(["--weights=random", "--seed=1", "--tf32=false"])
+    assert found == ["--weights=random", "--tf32=false"]
