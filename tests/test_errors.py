@@ -18,7 +18,12 @@ from tools import list_messages
 def test_every_error_of_ours_is_an_expected_one():
     found = set()
     for module in pkgutil.walk_packages(tfstyle.__path__, "tfstyle."):
-        members = inspect.getmembers(importlib.import_module(module.name))
+        try:
+            members = inspect.getmembers(importlib.import_module(module.name))
+        except ModuleNotFoundError as error:
+            if error.name != "gradio":
+                raise
+            continue  # the studio's environment has it
         found |= {x for _, x in members if inspect.isclass(x)}
     ours = [
         x

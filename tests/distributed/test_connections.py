@@ -30,7 +30,7 @@ def both(aborted):
     """The two ends, and the sockets beneath."""
     sockets = _connect()
     ends = [
-        Connections({1 - number: connection}, PATIENCE)
+        Connections({1 - number: connection}, 2, PATIENCE)
         for number, connection in enumerate(sockets)
     ]
     yield *ends, *sockets
@@ -86,7 +86,7 @@ def test_last_command_counts_although_process_0_has_ended(both, aborted):
     here.shutdown(socket.SHUT_RDWR)
     wait_for(lambda: second.lost)
     assert second.receive(no_signal) == (2, 0)
-    with pytest.raises(ClusterError, match="Process 0 has ended"):
+    with pytest.raises(ClusterError, match="Process 0 of 2 has ended"):
         second.receive(no_signal)
 
 
@@ -113,7 +113,7 @@ import socket, sys, time
 from tfstyle.distributed import connections
 connections.GRACE = 0.5
 there = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
-found = connections.Connections({0: there}, float(sys.argv[2]))
+found = connections.Connections({0: there}, 2, float(sys.argv[2]))
 with found.waiting(is_bounded=True):
     print(flush=True)
     time.sleep(100)
@@ -123,7 +123,11 @@ with found.waiting(is_bounded=True):
 @pytest.mark.parametrize(
     ("timeout", "is_lost", "line"),
     [
-        (50, True, "error: Process 0 has ended. Start all again with"),
+        (
+            50,
+            True,
+            "error: Process 0 of 2 has ended: its connection closed. Start",
+        ),
         (0.5, False, "error: Other processes of the cluster were absent or"),
     ],
 )

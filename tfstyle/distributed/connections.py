@@ -44,6 +44,7 @@ class Connections:
 
     Args:
         sockets: connected, by the number of the process at the other end.
+        size: number of processes.
         timeout: seconds to wait for another process.
 
     Attributes:
@@ -51,10 +52,13 @@ class Connections:
         signals: numbers of the signals that other processes got.
     """
 
-    def __init__(self, sockets: Mapping[int, socket.socket], timeout: float):
+    def __init__(
+        self, sockets: Mapping[int, socket.socket], size: int, timeout: float
+    ):
         self.lost: set[int] = set()
         self.signals: list[int] = []
         self._sockets = sockets
+        self._size = size
         self._timeout = timeout
         self._commands: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
         self._deadline = math.inf
@@ -96,9 +100,9 @@ class Connections:
             with contextlib.suppress(queue.Empty):
                 return self._commands.get(timeout=PAUSE)
             if self.lost:
-                raise ClusterError(f"Process 0 has ended. {REMEDY}")
+                raise ClusterError(self._describe_end(0))
         raise ClusterError(
-            f"Process 0 gave no sign for {self._timeout:g} s"
+            f"Process 0 of {self._size} gave no sign for {self._timeout:g} s"
             f" (`cluster_timeout`). {REMEDY}"
         )
 
@@ -127,6 +131,12 @@ class Connections:
             yield
         finally:
             self._is_waiting = False
+
+    def _describe_end(self, number: int) -> str:
+        return (
+            f"Process {number} of {self._size} has ended: its connection"
+            f" closed. {REMEDY}"
+        )
 
     def _watch(self) -> None:
         with selectors.DefaultSelector() as selector:
@@ -168,7 +178,7 @@ class Connections:
         while self._is_waiting and time.monotonic() < deadline:
             time.sleep(PAUSE)
         if self._is_waiting:
-            self._end_process(f"error: Process {number} has ended. {REMEDY}\n")
+            self._end_process(f"error: {self._describe_end(number)}\n")
 
     @staticmethod
     def _end_process(message: str) -> None:

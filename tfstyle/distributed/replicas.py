@@ -69,7 +69,7 @@ class Replicas:
         self.index = cluster.index
         self.find_signal: Callable[[], int | None] = lambda: None
         self._timeout = timeout
-        self._connections = Connections(sockets, timeout)
+        self._connections = Connections(sockets, cluster.size, timeout)
 
     @property
     def num_replicas(self) -> int:

@@ -49,7 +49,8 @@ def _serve() -> int:
         import gradio  # noqa: F401
     except ImportError as error:
         raise MissingError(
-            f"The studio needs Gradio ({error}): pip install -e '.[studio]'"
+            f"The studio needs Gradio ({error}). Run pip install -e"
+            " '.[studio]'."
         ) from error
 
     from tfstyle.studio import page
