@@ -83,3 +83,18 @@ def test_blend_and_names_with_commas():
     assert tuple(config.style_images) == ("a,b.jpg", "c.jpg")
     assert tuple(config.style_blend_weights) == (1.0, 0.5)
     assert config.init == "d.png"
+
+
+def test_regions_take_the_place_of_a_blend():
+    found = dials.make_arguments(
+        Dials(),
+        {},
+        "a.jpg",
+        ["b.jpg", "c.jpg"],
+        [1.0, 0.5],
+        masks=[("1.png", "all.png"), ("2.png", "all.png")],
+    )
+    config = read_config(found)
+    assert tuple(config.content_masks) == ("1.png", "2.png")
+    assert tuple(config.style_masks) == ("all.png", "all.png")
+    assert config.style_blend_weights == ()

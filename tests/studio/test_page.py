@@ -358,3 +358,32 @@ def test_ctrl_c_keeps_the_picture_and_goes_on_later(new_page, tmp_path):
             time.sleep(0.1)
         assert process.returncode is not None
     assert (tmp_path / name / "output.png").exists()
+
+
+def test_regions_are_painted_on_the_content(new_page, address, root):
+    page = new_page(address)
+    choose(page)
+    page.get_by_role("button", name="More styles and their blend").click()
+    page.locator("#style-2 input[type=file]").set_input_files(
+        SAMPLES / "mosaic.jpg"
+    )
+    page.locator("#style-2 img").wait_for()
+    page.get_by_role("button", name="Regions: paint where").click()
+    page.get_by_role("button", name="Take the content").click()
+    canvas = page.locator("#regions canvas").first
+    canvas.wait_for()
+    time.sleep(2)  # the canvas shows no sign of being ready
+    page.locator("#regions").get_by_label("Brush", exact=True).click()
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * 0.4, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.6, middle, steps=10)
+    page.mouse.up()
+    time.sleep(2)
+    name = paint(page)
+    flags = flags_of(root, name)
+    assert flags.count("mask-") == 4
+    assert "--content_masks=" in flags
+    stop(page)

@@ -128,6 +128,7 @@ def make_arguments(
     styles: Sequence[str],
     weights: Sequence[float],
     start: str | None = None,
+    masks: Sequence[tuple[str, str]] = (),
 ) -> list[str]:
     """Returns the arguments of a picture, checked.
 
@@ -138,6 +139,8 @@ def make_arguments(
         styles: paths of the style images.
         weights: of their blend.
         start: path of the picture to start from, or None.
+        masks: of the content and the style, paths of one pair a style; none:
+            the styles are blended.
 
     Raises:
         ConfigError: if one of them is wrong; as the command line says it.
@@ -151,11 +154,20 @@ def make_arguments(
         found.append(f"--content_image={content}")
     if styles:
         found.append(f"--style_images={lines.write_list(styles)}")
-    if len(set(weights)) > 1:
+    if masks:
+        for name, paths in zip(
+            ("content_masks", "style_masks"),
+            zip(*masks, strict=True),
+            strict=True,
+        ):
+            found.append(f"--{name}={lines.write_list(paths)}")
+    elif len(set(weights)) > 1:
         found.append(f"--style_blend_weights={','.join(map(str, weights))}")
     if start:
         found.append(f"--init={start}")
     found = [*found, *FIXED]
     config: RunConfig = read_config(found)
-    config.check_images(config.content_image is not None, len(styles), 0, 0)
+    number = len(config.content_masks)
+    has_content = config.content_image is not None
+    config.check_images(has_content, len(styles), number, number)
     return found

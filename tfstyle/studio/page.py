@@ -8,6 +8,7 @@ import shlex
 import tempfile
 
 import gradio as gr
+import numpy as np
 
 from tfstyle.config.fields import kind_of
 from tfstyle.config.validation import ConfigError
@@ -16,6 +17,8 @@ from tfstyle.errors import one_line
 from tfstyle.experiment.report import make_charts
 from tfstyle.images import records
 from tfstyle.images.files import read_image
+from tfstyle.images.resize import fit_size
+from tfstyle.images.resize import resize
 from tfstyle.images.saving import write_image
 from tfstyle.studio import dials
 from tfstyle.studio import inputs
@@ -31,6 +34,10 @@ MAX_PIXELS = 100_000_000
 MOST_PAIRS = 36
 SMALL = 192
 """Long edge of the pictures of a table, pixels."""
+REGION_COLORS = [(255, 120, 0), (0, 170, 60), (0, 90, 255)]
+"""In which the second, third and fourth style's regions are painted."""
+REGIONS_SIZE = 768
+"""Long edge of the content that regions are painted on, pixels."""
 STOPPING = 60.0
 """Seconds within which a run ends at its next step."""
 SAMPLES = pathlib.Path(__file__).parents[1] / "samples"
@@ -126,6 +133,30 @@ class _Painting:
                 gr.Slider(0, 1, 1, step=0.05, label=f"Share of style {number}")
             )
         more.__exit__()
+        with gr.Accordion("Regions: paint where a style goes", open=False):
+            gr.Markdown(
+                "Where nothing is painted, the first style goes: paint in"
+                " orange where the second one goes, in green the third, in blue"
+                " the fourth."
+            )
+            self.show_regions = gr.Button("Take the content", size="sm")
+            self.regions = gr.ImageEditor(
+                label="Regions",
+                type="filepath",
+                sources=(),
+                transforms=(),
+                layers=False,
+                brush=gr.Brush(
+                    default_size=40,
+                    colors=[f"rgb{color}" for color in REGION_COLORS],
+                    default_color=f"rgb{REGION_COLORS[0]}",
+                    color_mode="fixed",
+                ),
+                elem_id="regions",
+            )
+            self.regions.preprocess = lambda payload: [
+                layer.path for layer in (payload.layers if payload else ())
+            ]
         self.samples = gr.Button("Take the sample pictures", size="sm")
         self.preset = gr.Radio(
             list(dials.PRESETS), value=plain.preset, label="What it is to be"
@@ -200,7 +231,7 @@ class _Painting:
 
     def _connect(self, page: gr.Blocks) -> None:
         given = [
-            *(self.content, *self.styles, *self.weights),
+            *(self.content, self.regions, *self.styles, *self.weights),
             *self._dials(),
             *self.others.values(),
         ]
@@ -213,6 +244,11 @@ class _Painting:
         self.samples.click(
             lambda: [str(SAMPLES / f"{n}.jpg") for n in ("scene", "strokes")],
             outputs=[self.content, self.styles[0]],
+            show_progress="hidden",
+        )
+        self.show_regions.click(
+            self._begin_regions,
+            *(self.content, self.regions),
             show_progress="hidden",
         )
         self.paint.click(
@@ -289,7 +325,8 @@ class _Painting:
             run = runs.Run(job.workdir)
             if run.picture:
                 arguments = self._make_arguments(given, run.picture)
-                if runs.is_at_finest_level(run):
+                is_free = not any("--num_levels" in x for x in arguments)
+                if is_free and runs.is_at_finest_level(run):
                     arguments.append("--num_levels=1")
             new = self._jobs.submit(arguments)
         except (TfstyleError, OSError) as error:
@@ -297,7 +334,7 @@ class _Painting:
         return self._list(os.path.basename(new.workdir)), None, ""
 
     def _make_arguments(self, given, start: str | None) -> list[str]:
-        content, *rest = given
+        content, layers, *rest = given
         styles, rest = rest[:NUM_STYLES], rest[NUM_STYLES:]
         weights, rest = rest[:NUM_STYLES], rest[NUM_STYLES:]
         names = [field.name for field in dataclasses.fields(Dials)]
@@ -315,7 +352,47 @@ class _Painting:
             [inputs.keep(self._root, s, MAX_PIXELS) for s, _ in chosen],
             [weight for _, weight in chosen],
             start,
+            self._make_masks(layers, len(chosen)),
         )
+
+    def _make_masks(self, layers, number: int) -> list[tuple[str, str]]:
+        """Returns a mask of the content and of the style for every style.
+
+        Raises:
+            ConfigError: if there are not as many regions as styles.
+        """
+        regions = inputs.find_regions(layers, REGION_COLORS)
+        if regions is None:
+            return []
+        painted = int(regions.max()) + 1
+        if painted != number or not all(
+            (regions == place).any() for place in range(number)
+        ):
+            raise ConfigError(
+                f"Every style needs a region. Received: {number} styles and"
+                f" regions of {painted}. Paint what is missing, or wipe all"
+                " regions for a blend."
+            )
+        whole = inputs.keep_mask(self._root, np.ones((16, 16), bool))
+        return [
+            (inputs.keep_mask(self._root, regions == place), whole)
+            for place in range(number)
+        ]
+
+    def _begin_regions(self, content):
+        """Returns the content, to be painted on."""
+        if not content:
+            return gr.skip()
+        try:
+            pixels = read_image(content, MAX_PIXELS).pixels
+        except TfstyleError:
+            return gr.skip()  # to be told when it is painted
+        size = fit_size(*pixels.shape[:2], REGIONS_SIZE)
+        return {
+            "background": resize(pixels, *size),
+            "layers": [],
+            "composite": None,
+        }
 
     def _stop(self, shown) -> None:
         job = self._find_job(shown)
