@@ -139,5 +139,9 @@ def follow(
             if command == LEVEL:
                 image = problem.zeros(value)
                 objective = problem.make_objective(value)
-            if command == EVALUATE and objective is not None:
+            elif command == EVALUATE and objective is not None:
                 objective(image)
+            else:
+                raise ClusterError(
+                    f"Process 0 sent no command ({command}). Start all again."
+                )
