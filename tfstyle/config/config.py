@@ -376,7 +376,7 @@ class Config:
             if value is None or value == ():
                 continue
             if field.metadata["scope"] != "run" or not only_pixels:
-                written.append(f"--{field.name}={_to_text(value)}")
+                written.append(f"--{field.name}={to_text(value)}")
         return written
 
 
@@ -384,7 +384,7 @@ def _equal_weights(names: Sequence[str]) -> tuple[float, ...]:
     return (1 / len(names),) * len(names) if names else ()
 
 
-def _to_text(value: Any) -> str:
+def to_text(value: Any) -> str:
     """Writes a value as a flag takes it."""
     if isinstance(value, tuple):
         return lines.write_list([str(item) for item in value])

@@ -182,20 +182,29 @@ def make_workdir(config: RunConfig) -> str:
         if config.workdir is not None:
             os.makedirs(config.workdir, exist_ok=True)
             return config.workdir
-        os.makedirs("runs", exist_ok=True)
-        name = os.path.join("runs", time.strftime("%Y-%m-%d-%H%M%S"))
-        number, path = 1, name
-        while True:
-            try:
-                os.mkdir(path)
-                return path
-            except FileExistsError:
-                number += 1
-                path = f"{name}-{number}"
+        return make_new_folder("runs")
     except OSError as error:
         raise WorkdirError(
             f"The workdir cannot be made ({error}). Name another by `workdir`."
         ) from error
+
+
+def make_new_folder(root: str) -> str:
+    """Makes a folder whose name is the time, and returns its path.
+
+    Raises:
+        OSError: if it cannot be made.
+    """
+    os.makedirs(root, exist_ok=True)
+    name = os.path.join(root, time.strftime("%Y-%m-%d-%H%M%S"))
+    number, path = 1, name
+    while True:
+        try:
+            os.mkdir(path)
+            return path
+        except FileExistsError:
+            number += 1
+            path = f"{name}-{number}"
 
 
 def _is_workdir(folder: str, workdir: str | None) -> bool:

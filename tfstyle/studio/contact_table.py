@@ -14,6 +14,7 @@ from tfstyle.studio.dials import Dials
 from tfstyle.studio.jobs import Jobs
 from tfstyle.studio.shown import MAX_PIXELS
 from tfstyle.studio.shown import escape_error
+from tfstyle.studio.shown import image_of
 
 MOST_PAIRS = 36
 SMALL = 192
@@ -134,15 +135,10 @@ class ContactTable:
 
     def _cell(self, name: str) -> str:
         run = runs.find_run(self._root, name)
-        path = run and (run.preview or run.picture)
-        if path is None:
-            job = self._jobs.find(os.path.join(self._root, name))
-            return html.escape(job.error or job.state) if job else ""
-        changed = os.stat(path).st_mtime_ns
-        return (
-            f'<img alt="{html.escape(name)}"'
-            f' src="/preview/{html.escape(name)}?{changed}">'
-        )
+        if run and (image := image_of(run, name)):
+            return image
+        job = self._jobs.find(os.path.join(self._root, name))
+        return html.escape(job.error or job.state) if job else ""
 
 
 def _stem(path: str) -> str:

@@ -8,10 +8,9 @@ from typing import Any
 
 from tfstyle.config import lines
 from tfstyle.config.config import Config
-from tfstyle.config.fields import kind_of
+from tfstyle.config.config import to_text
 from tfstyle.config.fields import ordered_fields
 from tfstyle.config.flags import read_config
-from tfstyle.config.run_config import RunConfig
 
 TEXTURE = "Texture"
 """The preset without a content."""
@@ -113,12 +112,7 @@ def other_fields() -> list[dataclasses.Field]:
 
 def text_of(field: dataclasses.Field) -> str:
     """Returns a field's default as a flag takes it; empty: none."""
-    value = field.default
-    if kind_of(field) is tuple:
-        return lines.write_list([str(item) for item in value])
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "" if value is None else str(value)
+    return "" if field.default is None else to_text(field.default)
 
 
 def make_arguments(
@@ -166,7 +160,7 @@ def make_arguments(
     if start:
         found.append(f"--init={start}")
     found = [*found, *FIXED]
-    config: RunConfig = read_config(found)
+    config = read_config(found)
     number = len(config.content_masks)
     has_content = config.content_image is not None
     config.check_images(has_content, len(styles), number, number)

@@ -12,10 +12,10 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 from tfstyle.config.values import FIELDS
 from tfstyle.errors import raising_write_errors
+from tfstyle.experiment import run_directory
 from tfstyle.system import atomic_file
 
 JOB_FILE = "job.json"
@@ -108,7 +108,7 @@ class Jobs:
             WriteError: if it cannot be written.
         """
         with raising_write_errors(self._root):
-            workdir = self._make_workdir()
+            workdir = run_directory.make_new_folder(self._root)
             job = Job(workdir, arguments)
             for name, text in (
                 (ASKED, "".join(f"{line}\n" for line in arguments)),
@@ -156,17 +156,6 @@ class Jobs:
         job.is_stopping = True
         if job.has_begun:
             self._worker.send_signal(signal.SIGINT)
-
-    def _make_workdir(self) -> str:
-        """Makes the next workdir of a moment."""
-        while True:
-            name = time.strftime("%Y-%m-%d-%H%M%S")
-            for number in range(1, 100):
-                suffix = f"-{number}" if number > 1 else ""
-                path = os.path.join(self._root, name + suffix)
-                with contextlib.suppress(FileExistsError):
-                    os.mkdir(path)
-                    return path
 
     def _take_up(self, workdir: str) -> None:
         """Adds a job that an earlier studio left, if there is one."""

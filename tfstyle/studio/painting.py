@@ -7,6 +7,7 @@ import pathlib
 import gradio as gr
 import numpy as np
 
+from tfstyle.config.config import to_text
 from tfstyle.config.fields import kind_of
 from tfstyle.config.validation import ConfigError
 from tfstyle.errors import TfstyleError
@@ -296,7 +297,7 @@ class Painting:
         ]
         return dials.make_arguments(
             Dials(**values),
-            {name: _to_text(value) for name, value in others.items()},
+            {n: "" if v is None else to_text(v) for n, v in others.items()},
             content and inputs.keep(self._root, content, MAX_PIXELS),
             [inputs.keep(self._root, s, MAX_PIXELS) for s, _ in chosen],
             [weight for _, weight in chosen],
@@ -389,7 +390,8 @@ class Painting:
             )
         return [
             describe_run(run, job, is_busy),
-            image_of(run),
+            # The picture before stays until there is one.
+            image_of(run, "the picture as it is") or gr.skip(),
             charts_of(run),
             gr.Button("Go on with these dials" if is_busy and job else "Paint"),
             gr.Button(interactive=bool(is_busy and job)),
@@ -420,7 +422,3 @@ def _component_of(field: dataclasses.Field):
         choices = [str(choice) for choice in field.metadata["choices"]]
         return gr.Dropdown(choices, value=dials.text_of(field), **about)
     return gr.Textbox(dials.text_of(field), **about)
-
-
-def _to_text(value) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value or "")

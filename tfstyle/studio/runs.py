@@ -10,11 +10,11 @@ from tfstyle.config import flagfile
 from tfstyle.config.flags import read_config
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
+from tfstyle.experiment.metric_writers import PREVIEW
 
 SILENCE = 120.0
 """Seconds without a word after which a run is taken for ended."""
 PICTURE = "output.png"
-PREVIEW = "preview.jpg"
 METRICS = "metrics.jsonl"
 LONGEST = 20_000_000
 """Bytes of a file that are read."""

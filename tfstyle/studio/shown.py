@@ -5,8 +5,6 @@ import os
 import shlex
 import tempfile
 
-import gradio as gr
-
 from tfstyle.errors import one_line
 from tfstyle.experiment.report import make_charts
 from tfstyle.images import records
@@ -83,14 +81,14 @@ def describe_run(run: runs.Run, job: Job | None, is_busy: bool) -> str:
     )
 
 
-def image_of(run: runs.Run):
-    """Returns the picture as it is, as a part of the page."""
+def image_of(run: runs.Run, text: str) -> str | None:
+    """Returns the picture as it is, as a part of the page, if there is one."""
     path = run.preview or run.picture
     if path is None:
-        return gr.skip()  # the picture before stays until there is one
+        return None
     changed = os.stat(path).st_mtime_ns
     return (
-        f'<img alt="the picture as it is"'
+        f'<img alt="{html.escape(text)}"'
         f' src="/preview/{html.escape(run.name)}?{changed}">'
     )
 
