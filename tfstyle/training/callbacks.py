@@ -1,10 +1,12 @@
 """What happens at a step, and when: actions apart from their timing."""
 
+import contextlib
 import dataclasses
 import functools
 import math
 import time
 from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -87,6 +89,37 @@ Action = Callable[[Record], str | None]
 """Called with every record. A text it returns ends the run, as the reason."""
 
 
+class Pace:
+    """When to act again, at first at once.
+
+    Args:
+        seconds: from the end of one action to the next; longer if they would
+            otherwise take more than LONGEST_SHARE of the time. 0: always.
+        clock: gives the time, seconds.
+    """
+
+    def __init__(
+        self, seconds: float, clock: Callable[[], float] = time.monotonic
+    ):
+        self._seconds = seconds
+        self._clock = clock
+        self._next = -math.inf
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to act."""
+        return self._clock() >= self._next
+
+    @contextlib.contextmanager
+    def acting(self) -> Iterator[None]:
+        """Measures an action, the block."""
+        start = self._clock()
+        yield
+        end = self._clock()
+        if self._seconds:
+            self._next = end + max(self._seconds, (end - start) / LONGEST_SHARE)
+
+
 class EverySeconds:
     """Acts at step 0, when so many seconds have passed, and at the last.
 
@@ -99,20 +132,15 @@ class EverySeconds:
         action: Action,
         clock: Callable[[], float] = time.monotonic,
     ):
-        self._seconds = seconds
+        self._pace = Pace(seconds, clock)
         self._action = action
-        self._clock = clock
-        self._next = -math.inf
 
     def __call__(self, record: Record) -> str | None:
         """Acts if it is time to."""
-        start = self._clock()
-        if start < self._next and not record.is_last:
+        if not self._pace.is_due and not record.is_last:
             return None
-        reason = self._action(record)
-        end = self._clock()
-        self._next = end + max(self._seconds, (end - start) / LONGEST_SHARE)
-        return reason
+        with self._pace.acting():
+            return self._action(record)
 
 
 class EverySteps:

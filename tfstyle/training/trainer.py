@@ -21,8 +21,8 @@ from tfstyle.config.config import Config
 from tfstyle.errors import TfstyleError
 from tfstyle.images.frame import Frame
 from tfstyle.system import gpus
-from tfstyle.training.callbacks import LONGEST_SHARE
 from tfstyle.training.callbacks import Finish
+from tfstyle.training.callbacks import Pace
 from tfstyle.training.callbacks import Record
 from tfstyle.training.optimizers.factory import make_optimizer
 from tfstyle.training.state import CheckpointError
@@ -112,8 +112,7 @@ class Trainer:
         self._finish = finish
         self._state = state
         self._save_state = save_state
-        self._save_every_seconds = save_every_seconds
-        self._next_save = -math.inf
+        self._pace = Pace(save_every_seconds)
         self._should_stop = should_stop
         self._start = time.monotonic()
         self._steps = [0] * config.num_levels
@@ -179,7 +178,8 @@ class Trainer:
             yield from self._record_step(level, frame, terms, image)
             self._reason = self._reason or self._find_reason(level, optimizer)
             if self._is_time_to_save():
-                self._save(level, terms, image, optimizer)
+                with self._pace.acting():
+                    self._save(level, terms, image, optimizer)
             if self._reason:
                 break
             new_terms = optimizer.update_step(
@@ -255,10 +255,9 @@ class Trainer:
     def _is_time_to_save(self) -> bool:
         if self._save_state is None:
             return False
-        return bool(self._reason) or time.monotonic() >= self._next_save
+        return bool(self._reason) or self._pace.is_due
 
     def _save(self, level, terms, image, optimizer) -> None:
-        start = time.monotonic()
         state = optimizer.state()
         numbers = {
             "level": level,
@@ -271,11 +270,6 @@ class Trainer:
         arrays = {"image": image}
         arrays |= {f"optimizer/{n}": a for n, a in state.arrays.items()}
         self._save_state(State(numbers, arrays))
-        if self._save_every_seconds:
-            end = time.monotonic()
-            self._next_save = end + max(
-                self._save_every_seconds, (end - start) / LONGEST_SHARE
-            )
 
     def _load_counts(self, state: State) -> None:
         """Takes the counts of a state."""
