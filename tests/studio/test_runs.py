@@ -97,10 +97,12 @@ def test_run_that_writes_is_at_work(tmp_path):
 def test_what_cannot_be_read_is_empty(tmp_path):
     (tmp_path / "a").mkdir()
     run = Run(str(tmp_path / "a"))
-    assert (run.flags(), run.metrics()) == ({}, [])
+    assert (run.flags, run.metrics) == ({}, [])
+    run = Run(run.workdir)
     (tmp_path / "a" / "metrics.jsonl").write_text('{"step": 1}\n[\n')
     (tmp_path / "a" / "flags.cfg").write_bytes(b"\xff--seed=no\n")
-    assert (run.flags(), run.metrics()) == ({}, [])
+    assert (run.flags, run.metrics) == ({}, [])
+    run = Run(run.workdir)
     (tmp_path / "a" / "flags.cfg").write_text("--seed=no\n")
-    assert run.config() is None
+    assert run.config is None
     assert runs.progress_of(run) == (0.0, None)

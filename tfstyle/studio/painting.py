@@ -49,6 +49,7 @@ class Painting:
         self._jobs = jobs
         self._root = root
         self.start = gr.State(None)  # the picture to start from
+        self.seen = gr.State(None)  # what the page shows already
         with gr.Row():
             with gr.Column(scale=2, min_width=320):
                 self._choose()
@@ -187,9 +188,9 @@ class Painting:
         ]
         watched = [
             *(self.said, self.preview, self.charts, self.paint, self.stop),
-            *(self.download, self.flags, self.command),
+            *(self.download, self.flags, self.command, self.seen),
         ]
-        asked = [self.shown, self.form]
+        asked = [self.shown, self.form, self.seen]
         began = [self.shown, self.start, self.fault]
         self.samples.click(
             lambda: [str(SAMPLES / f"{n}.jpg") for n in ("scene", "strokes")],
@@ -371,13 +372,17 @@ class Painting:
         run = runs.find_run(self._root, shown or "")
         return run and (run.picture or run.preview)
 
-    def _show(self, shown, form):
-        """Returns how the run that is shown stands."""
+    def _show(self, shown, form, seen):
+        """Returns how the run that is shown stands, if that has changed."""
         run, job = runs.find_run(self._root, shown or ""), self._find_job(shown)
         if run is None:
             said = BEFORE if job is not None and job.has_ended else gr.skip()
-            return [said, *[gr.skip()] * 7]
+            return [said, *[gr.skip()] * 8]
         is_busy = not job.has_ended if job else run.is_at_work
+        now = [shown, form, is_busy, run.changed]
+        now += [job.state, job.is_stopping] if job else []
+        if now == seen:
+            return [gr.skip()] * 9
         picture = None if is_busy else run.picture
         download, flags = picture and convert_picture(picture, form), None
         if picture:
@@ -398,6 +403,7 @@ class Painting:
             gr.DownloadButton(value=download, interactive=bool(download)),
             gr.DownloadButton(value=flags, interactive=bool(flags)),
             command_of(run.workdir) if flags else "",
+            now,
         ]
 
 

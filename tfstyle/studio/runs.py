@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import time
@@ -22,7 +23,7 @@ LONGEST = 20_000_000
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A run, made by the studio or by the command line.
+    """A run, made by the studio or by the command line, as it stands now.
 
     Attributes:
         workdir: its folder.
@@ -52,8 +53,15 @@ class Run:
         done = _time_of(os.path.join(self.workdir, PICTURE))
         return written > done and time.time() - written < SILENCE
 
+    @property
+    def changed(self) -> list[float]:
+        """When each of the files that are shown was written."""
+        names = (METRICS, PREVIEW, PICTURE)
+        return [_time_of(os.path.join(self.workdir, n)) for n in names]
+
+    @functools.cached_property
     def flags(self) -> dict[str, str]:
-        """Returns what `flags.cfg` says, by name."""
+        """What `flags.cfg` says, by name, when it is first asked for."""
         path = os.path.join(self.workdir, "flags.cfg")
         with (
             contextlib.suppress(OSError, UnicodeDecodeError),
@@ -62,15 +70,17 @@ class Run:
             return flagfile.parse_text(file.read(LONGEST))[0]
         return {}
 
+    @functools.cached_property
     def config(self) -> RunConfig | None:
-        """Returns the config of `flags.cfg`, if this release reads it."""
-        flags = [f"--{name}={value}" for name, value in self.flags().items()]
+        """The config of `flags.cfg`, if this release reads it."""
+        flags = [f"--{name}={value}" for name, value in self.flags.items()]
         with contextlib.suppress(ConfigError):
             return read_config(flags)
         return None
 
+    @functools.cached_property
     def metrics(self) -> list[dict]:
-        """Returns the records of `metrics.jsonl`, in order."""
+        """The records of `metrics.jsonl` when it is first asked for."""
         path = os.path.join(self.workdir, METRICS)
         found = []
         with (
@@ -113,7 +123,7 @@ def find_run(root: str, name: str) -> Run | None:
 
 def differences(first: Run, second: Run) -> list[tuple[str, str, str]]:
     """Returns the flags in which two runs differ: name and both values."""
-    ours, theirs = first.flags(), second.flags()
+    ours, theirs = first.flags, second.flags
     names = [*ours, *(name for name in theirs if name not in ours)]
     return [
         (name, ours.get(name, ""), theirs.get(name, ""))
@@ -124,7 +134,7 @@ def differences(first: Run, second: Run) -> list[tuple[str, str, str]]:
 
 def is_at_finest_level(run: Run) -> bool:
     """Returns whether a run has reached its output's size."""
-    metrics, config = run.metrics(), run.config()
+    metrics, config = run.metrics, run.config
     if not metrics or config is None or config.num_levels == "auto":
         return False
     return metrics[-1]["level"] == config.num_levels - 1
@@ -135,7 +145,7 @@ def progress_of(run: Run) -> tuple[float, float | None]:
 
     A step of a level takes four times as long as one of the level before.
     """
-    metrics, config = run.metrics(), run.config()
+    metrics, config = run.metrics, run.config
     if not metrics or config is None or config.num_levels == "auto":
         return 0.0, None
     costs = [n * 4**level for level, n in enumerate(config.steps_by_level)]

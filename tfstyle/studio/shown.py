@@ -52,7 +52,7 @@ def escape_error(error: Exception) -> str:
 def describe_run(run: runs.Run, job: Job | None, is_busy: bool) -> str:
     """Says how a run stands, with a bar."""
     share, left = runs.progress_of(run)
-    metrics = run.metrics()
+    metrics = run.metrics
     if job is not None and job.state == "failed":
         return f'<p role="alert">{html.escape(job.error)}</p>'
     if job is not None and job.state == "waiting":
@@ -95,7 +95,7 @@ def image_of(run: runs.Run, text: str) -> str | None:
 
 def charts_of(run: runs.Run) -> str:
     """Returns the curves of a run's losses, as a part of the page."""
-    metrics = run.metrics()
+    metrics = run.metrics
     if len(metrics) < 2:
         return ""
     page = html.escape(make_charts(metrics))
