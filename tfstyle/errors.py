@@ -4,6 +4,7 @@ import contextlib
 import errno
 import re
 import sys
+from collections.abc import Callable
 from collections.abc import Iterator
 
 LONGEST = 200
@@ -122,3 +123,15 @@ def one_line(text: str, longest: int = LONGEST) -> str:
     line = " ".join(text[: 2 * longest].split())
     line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
     return line if len(line) <= longest else f"{line[: longest - 3]}..."
+
+
+def status_of(work: Callable[[], int]) -> int:
+    """Returns the exit status of some work; expected errors are one line."""
+    try:
+        with raising_out_of_memory_errors():
+            return work()
+    except KeyboardInterrupt:
+        return 130
+    except TfstyleError as error:
+        print(f"error: {one_line(str(error), 5000)}", file=sys.stderr)
+        return error.status

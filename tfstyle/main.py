@@ -12,10 +12,8 @@ from absl import logging
 
 from tfstyle.config import flags as config_flags
 from tfstyle.config.run_config import RunConfig
-from tfstyle.errors import TfstyleError
 from tfstyle.errors import escape_controls
-from tfstyle.errors import one_line
-from tfstyle.errors import raising_out_of_memory_errors
+from tfstyle.errors import status_of
 from tfstyle.system.memory import check_program_fits
 from tfstyle.system.out_of_memory import speaking_of_native_failures
 
@@ -42,14 +40,7 @@ def run_expecting_errors(work: Callable[[], int]) -> int:
     """Returns the status of some work; expected errors are one line."""
     handler = logging.get_absl_handler()
     handler.setFormatter(_Formatter("%(message)s"))
-    try:
-        with raising_out_of_memory_errors():
-            return work()
-    except KeyboardInterrupt:
-        return 130
-    except TfstyleError as error:
-        print(f"error: {one_line(str(error), 5000)}", file=sys.stderr)
-        return error.status
+    return status_of(work)
 
 
 def _run(config: RunConfig) -> int:

@@ -8,7 +8,7 @@ from absl import app
 from absl import flags
 
 from tfstyle.errors import TfstyleError
-from tfstyle.errors import one_line
+from tfstyle.errors import status_of
 
 _PORT = flags.DEFINE_integer("port", 0, "of the page; 0: a free one", 0, 65535)
 _HOST = flags.DEFINE_string(
@@ -34,13 +34,7 @@ def main(argv: list[str]) -> int:
     """Serves the page until it is interrupted; returns the exit status."""
     if len(argv) > 1:
         raise app.UsageError(f"Flags begin with --. Received: {argv[1:]}")
-    try:
-        return _serve()
-    except KeyboardInterrupt:
-        return 130
-    except TfstyleError as error:
-        print(f"error: {one_line(str(error), 1000)}", file=sys.stderr)
-        return error.status
+    return status_of(_serve)
 
 
 def _serve() -> int:
