@@ -1,6 +1,7 @@
 """Pictures that are brought to the page, and regions painted there."""
 
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -8,14 +9,17 @@ from PIL import Image
 
 from tests import ROOT
 from tfstyle.images.errors import ImageError
+from tfstyle.images.files import read_image
+from tfstyle.images.saving import write_image
 from tfstyle.studio import inputs
 
+SAMPLES = ROOT / "tfstyle" / "samples"
 COLORS = [(255, 0, 0), (0, 0, 255)]
 
 
 def test_picture_is_kept_once_under_its_name(tmp_path):
-    path = str(ROOT / "tfstyle" / "samples" / "scene.jpg")
-    kept = [inputs.keep(str(tmp_path), path, 10**9) for _ in range(2)]
+    path = str(SAMPLES / "scene.jpg")
+    kept = [inputs.keep(str(tmp_path), path) for _ in range(2)]
     assert kept[0] == kept[1]
     assert os.listdir(tmp_path / "inputs") == [os.path.basename(kept[0])]
     assert os.path.basename(kept[0]).startswith("scene-")
@@ -26,19 +30,20 @@ def test_picture_is_kept_once_under_its_name(tmp_path):
 def test_name_of_a_picture_leads_nowhere(tmp_path):
     path = tmp_path / "..,; $(x) é.PNG"
     Image.new("RGB", (20, 20)).save(path)
-    kept = inputs.keep(str(tmp_path), str(path), 10**9)
-    assert os.path.dirname(kept) == str(tmp_path / "inputs")
+    kept = inputs.keep(str(tmp_path / "runs"), str(path))
+    assert os.path.dirname(kept) == str(tmp_path / "runs" / "inputs")
     assert not set(os.path.basename(kept)) & set(",;$() ")
 
 
-def test_what_is_no_picture_is_not_kept(tmp_path):
+def test_what_is_no_picture_is_not_kept(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
     path.write_bytes(b"no picture")
     with pytest.raises(ImageError, match=r"'a\.png'"):
-        inputs.keep(str(tmp_path), str(path), 10**9)
+        inputs.keep(str(tmp_path), str(path))
     Image.new("RGB", (20, 20)).save(path)
+    monkeypatch.setattr(inputs, "MAX_PIXELS", 100)
     with pytest.raises(ImageError):
-        inputs.keep(str(tmp_path), str(path), 100)
+        inputs.keep(str(tmp_path), str(path))
     assert not (tmp_path / "inputs").exists()
 
 
@@ -68,3 +73,25 @@ def test_mask_is_light_inside(tmp_path):
     with Image.open(path) as mask:
         np.testing.assert_array_equal(np.asarray(mask)[..., 0] > 127, inside)
     assert inputs.keep_mask(str(tmp_path), inside) == path
+
+
+def test_picture_of_the_folder_is_its_own_copy(tmp_path):
+    path = str(SAMPLES / "scene.jpg")
+    kept = inputs.keep(str(tmp_path), path)
+    assert inputs.keep(str(tmp_path), kept) == kept
+    # Gradio keeps a copy of the copy, under its name.
+    other = tmp_path.parent / os.path.basename(kept)
+    shutil.copy(kept, other)
+    assert inputs.keep(str(tmp_path), str(other)) == kept
+    assert inputs.stem_of(kept) == "scene"
+
+
+def test_picture_that_browsers_do_not_show_becomes_a_png(tmp_path):
+    path = tmp_path / "a.tif"
+    pixels = read_image(str(SAMPLES / "scene.jpg")).pixels
+    write_image(str(path), pixels)
+    shown = inputs.to_shown(str(tmp_path / "runs"), str(path))
+    assert shown.endswith(".png")
+    np.testing.assert_array_equal(read_image(shown).pixels, pixels)
+    scene = str(SAMPLES / "scene.jpg")
+    assert inputs.to_shown(str(tmp_path), scene) == scene

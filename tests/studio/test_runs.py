@@ -9,15 +9,18 @@ from tfstyle.config.run_config import RunConfig
 from tfstyle.experiment import provenance
 from tfstyle.studio import runs
 from tfstyle.studio.runs import Run
+from tfstyle.system import file_lock
 
 
 def make_run(root, name, *, steps=3, has_picture=True, **fields):
     folder = root / name
     folder.mkdir()
-    config = RunConfig(
-        style_images=["a.jpg"],
-        **({"num_levels": 2, "num_steps": (2, 4)} | fields),
-    )
+    plain = {
+        "style_images": ["a.jpg"],
+        "num_levels": 2,
+        "num_steps": (2, 4),
+    }
+    config = RunConfig(**plain | fields)
     (folder / "flags.cfg").write_text(provenance.make_text(config, {}))
     lines = [
         {
@@ -72,6 +75,21 @@ def test_runs_differ_in_their_flags(tmp_path):
     assert set(found) == {("seed", "1", "2"), ("tv_weight", "", "0.5")}
 
 
+def test_run_is_called_by_its_pictures(tmp_path):
+    inputs = tmp_path / "inputs"
+    run = make_run(
+        tmp_path,
+        "a",
+        content_image=str(inputs / "house-0123abcd.jpg"),
+        style_images=[str(inputs / "wave, b-0123abcd.png"), "plain.png"],
+    )
+    assert run.title == "house in wave, b and plain (a)"
+    (tmp_path / "a" / "asked.cfg").write_text("--style_images=c.jpg\n")
+    assert run.title == "c (a)"
+    (tmp_path / "b").mkdir()
+    assert Run(str(tmp_path / "b")).title == "b"
+
+
 @pytest.mark.parametrize(
     ("steps", "share", "left"),
     [
@@ -86,12 +104,38 @@ def test_time_left_counts_larger_levels_more(tmp_path, steps, share, left):
     assert runs.is_at_finest_level(run) == (steps == 5)
 
 
-def test_run_that_writes_is_at_work(tmp_path):
+def test_run_is_at_work_while_its_lock_is_held(tmp_path):
     run = make_run(tmp_path, "a", has_picture=False)
-    assert run.is_at_work
-    (tmp_path / "a" / "output.png").write_bytes(b"a picture")
+    lock = str(tmp_path / "a" / ".lock")
+    with file_lock.locked(lock):
+        assert Run(run.workdir).is_at_work
+    assert not Run(run.workdir).is_at_work
+    # Without locks, it is at work while it writes.
+    os.unlink(lock)
+    assert Run(run.workdir).is_at_work
     os.utime(tmp_path / "a" / "metrics.jsonl", (1, 1))
-    assert not run.is_at_work
+    assert not Run(run.workdir).is_at_work
+
+
+@pytest.mark.parametrize("reason", ["steps", "SIGINT"])
+def test_run_tells_why_it_ended(tmp_path, reason):
+    run = make_run(tmp_path, "a")
+    assert run.ended is None
+    text = provenance.make_text(RunConfig(), {"ended": reason})
+    (tmp_path / "a" / "flags.cfg").write_text(text)
+    again = Run(run.workdir)
+    assert again.ended == reason
+    with file_lock.locked(str(tmp_path / "a" / ".lock")):
+        assert not again.is_at_work
+
+
+def test_table_is_read_again(tmp_path):
+    assert runs.read_table(str(tmp_path)) == []
+    pairs = [["a.jpg", "b.jpg", "1"]]
+    runs.write_table(str(tmp_path), pairs)
+    assert runs.read_table(str(tmp_path)) == pairs
+    (tmp_path / "table.json").write_text("[")
+    assert runs.read_table(str(tmp_path)) == []
 
 
 def test_what_cannot_be_read_is_empty(tmp_path):

@@ -24,13 +24,16 @@ def ask(headers, method="GET", host="127.0.0.1", password=None):
     async def send(message):
         sent.append(message)
 
+    async def receive():
+        return {"type": "http.request", "body": b"{}"}
+
     scope = {
         "type": "http",
         "method": method,
         "path": "/",
         "headers": [(n.encode(), v.encode()) for n, v in headers.items()],
     }
-    asyncio.run(Guard(_app, host, password)(scope, None, send))
+    asyncio.run(Guard(_app, host, password)(scope, receive, send))
     return sent[0]["status"], dict(sent[0]["headers"])
 
 
@@ -67,6 +70,17 @@ def test_pages_of_other_origins_change_nothing(method, origin, status):
     if origin:
         headers["origin"] = origin
     assert ask(headers, method)[0] == status
+
+
+def test_websockets_are_closed():
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "websocket", "headers": [], "path": "/"}
+    asyncio.run(Guard(_app, "127.0.0.1", None)(scope, None, send))
+    assert [message["type"] for message in sent] == ["websocket.close"]
 
 
 def test_nothing_of_other_hosts_is_loaded():

@@ -15,7 +15,9 @@ from tfstyle.config.values import FIELDS
 from tfstyle.config.values import parse_text
 from tfstyle.experiment.inputs import ImageFiles
 
-NOT_OF_IMAGES = {"versions", "weights", "result", "replicas", "picture"}
+NOT_OF_IMAGES = {
+    *("versions", "weights", "result", "ended", "replicas", "picture")
+}
 """Facts in a picture's text that are not hashes of its images."""
 
 

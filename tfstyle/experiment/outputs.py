@@ -101,6 +101,7 @@ class Outputs(contextlib.ExitStack):
         facts = self._facts | provenance.describe_result(
             result.losses, result.step, result.evaluations
         )
+        facts["ended"] = result.reason
         config = self._config
         if not result.is_complete:
             config = provenance.repeat_steps(config, result.steps)

@@ -1,78 +1,174 @@
-"""The tab where results are laid side by side."""
+"""The tab where results are compared side by side."""
 
 import html
+import os
 
 import gradio as gr
 
 from tfstyle.studio import runs
+from tfstyle.studio.parts import DIRECT
+from tfstyle.studio.parts import make_thumbnail
+from tfstyle.studio.runs import Run
+
+ZOOMS = {"whole": 0, "1:1": 1, "2:1": 2, "4:1": 4, "8:1": 8, "16:1": 16}
+"""Screen pixels per pixel of a picture; 0: as large as there is space."""
+_PAIR = """
+<div class="window" tabindex="0" role="group" aria-label="Both pictures">
+  <div class="pair">${value}</div>
+</div>
+<input class="divider" type="range" min="0" max="100" step="0.5" value="50"
+  aria-label="Where the left picture ends, percent">
+"""
+_DIVIDE = """
+const parts = () => ['.window', '.pair', '.divider', '.left', '.right'].map(
+  name => element.querySelector(name));
+const arrange = () => {
+  const [view, pair, , left, right] = parts();
+  if (!left?.naturalWidth || !right?.naturalWidth) return;
+  const full = Math.max(left.naturalWidth, right.naturalWidth);
+  const shape = right.naturalWidth / right.naturalHeight;
+  const whole = Math.min(view.clientWidth, 0.75 * innerHeight * shape);
+  const width = `${Math.floor(props.zoom ? props.zoom * full : whole)}px`;
+  if (pair.style.width !== width) {
+    const x = (view.scrollLeft + view.clientWidth / 2) / view.scrollWidth;
+    const y = (view.scrollTop + view.clientHeight / 2) / view.scrollHeight;
+    pair.style.width = width;
+    view.scrollLeft = x * view.scrollWidth - view.clientWidth / 2;
+    view.scrollTop = y * view.scrollHeight - view.clientHeight / 2;
+  }
+  pair.classList.toggle('pixels', props.zoom > 1);
+  divide();
+};
+const divide = () => {
+  const [view, pair, divider] = parts();
+  const box = view.getBoundingClientRect();
+  const all = pair.getBoundingClientRect();
+  const start = Math.max(box.left, all.left);
+  const end = Math.min(box.left + view.clientWidth, all.right);
+  divider.style.width = `${end - start}px`;
+  divider.style.marginLeft = `${start - box.left}px`;
+  const at = start - all.left + (end - start) * divider.value / 100;
+  pair.style.setProperty('--at', `${at}px`);
+};
+element.addEventListener('input', divide);
+element.addEventListener('scroll', divide, true);
+element.addEventListener('load', arrange, true);
+new ResizeObserver(arrange).observe(element);
+watch(['value', 'zoom'], arrange);
+"""
 
 
 class Comparison:
-    """The tab where results are laid side by side."""
+    """The tab where results are compared side by side.
+
+    Gradio's own ImageSlider cannot be used by keyboard, so a range that the
+    browser knows moves the line between both pictures.
+
+    Args:
+        root: the folder of runs.
+        tab: that this is in.
+    """
 
     def __init__(self, root: str, tab: gr.Tab):
         self._root = root
-        self.strip = gr.Gallery(
+        self._names = gr.State([])  # of the runs of the strip
+        self._strip = gr.Gallery(
             label="All results, the newest first",
             columns=8,
+            height="auto",
             allow_preview=False,
             object_fit="contain",
             elem_id="strip",
         )
         with gr.Row():
-            self.left = gr.Dropdown(label="Left", choices=[], elem_id="left")
-            self.right = gr.Dropdown(label="Right", choices=[], elem_id="right")
-        self.pixels = gr.Checkbox(False, label="Show single pixels")
-        self.both = gr.ImageSlider(
-            label="Both; the wheel zooms",
-            type="filepath",
-            interactive=False,
-            height=560,
+            self._left = gr.Dropdown(label="Left", choices=[], elem_id="left")
+            self._right = gr.Dropdown(
+                label="Right", choices=[], elem_id="right"
+            )
+        self._both = gr.HTML(
+            "",
+            html_template=_PAIR,
+            js_on_load=_DIVIDE,
+            zoom=0,
+            visible=False,
             elem_id="both",
         )
-        self.differences = gr.HTML("", elem_id="differences")
-        chosen = [self.left, self.right]
-        tab.select(
-            self._list, chosen, [self.strip, *chosen], show_progress="hidden"
-        ).then(self._compare, chosen, [self.both, self.differences])
-        self.pixels.input(
-            lambda on: gr.ImageSlider(elem_classes="pixels" if on else ""),
-            *(self.pixels, self.both),
-            show_progress="hidden",
+        self._zoom = gr.Radio(
+            list(ZOOMS), value="whole", label="Zoom", elem_id="zoom"
         )
-        self.strip.select(self._choose, self.right, chosen)
+        self._differences = gr.HTML("", elem_id="differences")
+        chosen = [self._left, self._right]
+        shown = [self._both, self._differences]
+        tab.select(
+            self._list,
+            chosen,
+            [self._strip, self._names, *chosen],
+            **DIRECT,
+        ).then(self._compare, chosen, shown, **DIRECT)
+        self._zoom.input(
+            lambda name: gr.HTML(zoom=ZOOMS[name]),
+            self._zoom,
+            self._both,
+            **DIRECT,
+        )
+        self._strip.select(
+            self._choose,
+            [self._names, self._right],
+            chosen,
+            **DIRECT,
+        )
         for choice in chosen:
-            choice.change(self._compare, chosen, [self.both, self.differences])
+            choice.change(self._compare, chosen, shown, **DIRECT)
 
-    def _list(self, left, right):
+    def _list(self, left: str | None, right: str | None):
         found = [run for run in runs.list_runs(self._root) if run.picture]
         names = [run.name for run in found]
         right = right if right in names else next(iter(names), None)
         left = left if left in names else next(iter(names[1:]), right)
+        choices = [(run.title, run.name) for run in found]
         return (
-            [(run.picture, run.name) for run in found],
-            gr.Dropdown(names, value=left),
-            gr.Dropdown(names, value=right),
+            [(make_thumbnail(run.picture), run.title) for run in found],
+            names,
+            gr.Dropdown(choices, value=left),
+            gr.Dropdown(choices, value=right),
         )
 
-    def _choose(self, right, event: gr.SelectData):
-        """Lays the picture that was clicked on to the right."""
-        return right, event.value["caption"]
+    def _choose(self, names: list, right: str | None, event: gr.SelectData):
+        """Moves the right picture to the left, and shows the clicked one."""
+        return right, names[event.index]
 
-    def _compare(self, left, right):
+    def _compare(self, left: str | None, right: str | None):
         pair = [runs.find_run(self._root, name or "") for name in (left, right)]
         if not all(run and run.picture for run in pair):
-            return None, ""
-        rows = "".join(
-            f'<tr><th scope="row">{html.escape(name)}</th>'
-            f"<td>{html.escape(ours)}</td><td>{html.escape(theirs)}</td></tr>"
-            for name, ours, theirs in runs.differences(*pair)
+            return gr.HTML(visible=False), ""
+        images = "".join(
+            _image_of(run, side)
+            for run, side in zip(pair, ("left", "right"), strict=True)
         )
-        table = (
-            '<table class="differences"><thead><tr><th scope="col">Option</th>'
-            f'<th scope="col">{html.escape(left)}</th>'
-            f'<th scope="col">{html.escape(right)}</th></tr></thead>'
-            f"<tbody>{rows}</tbody></table>"
-        )
-        same = "<p>They were made with the same options.</p>"
-        return tuple(run.picture for run in pair), table if rows else same
+        return gr.HTML(images, visible=True), _describe_differences(*pair)
+
+
+def _image_of(run: Run, side: str) -> str:
+    changed = os.stat(run.picture).st_mtime_ns
+    name = html.escape(run.name)
+    return (
+        f'<img class="{side}" alt="{side}: {name}"'
+        f' src="/picture/{name}?{changed}">'
+    )
+
+
+def _describe_differences(left: Run, right: Run) -> str:
+    found = runs.differences(left, right)
+    if not found:
+        return "<p>Both were made with the same options.</p>"
+    rows = "".join(
+        f'<tr><th scope="row">{html.escape(name)}</th>'
+        f"<td>{html.escape(ours)}</td><td>{html.escape(theirs)}</td></tr>"
+        for name, ours, theirs in found
+    )
+    return (
+        '<table class="differences"><thead><tr><th scope="col">Option</th>'
+        f'<th scope="col">{html.escape(left.name)}</th>'
+        f'<th scope="col">{html.escape(right.name)}</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table>"
+    )

@@ -1,4 +1,4 @@
-"""The tab where contents meet styles, small, and one is painted large."""
+"""The tab where contents are painted in styles, small, and one large."""
 
 import html
 import os
@@ -10,128 +10,223 @@ from tfstyle.errors import TfstyleError
 from tfstyle.studio import dials
 from tfstyle.studio import inputs
 from tfstyle.studio import runs
-from tfstyle.studio.dials import Dials
 from tfstyle.studio.jobs import Jobs
-from tfstyle.studio.shown import MAX_PIXELS
-from tfstyle.studio.shown import escape_error
-from tfstyle.studio.shown import image_of
+from tfstyle.studio.painting import Painting
+from tfstyle.studio.parts import DIRECT
+from tfstyle.studio.parts import escape_error
+from tfstyle.studio.parts import image_of
 
 MOST_PAIRS = 36
-SMALL = 192
-"""Long edge of the pictures of a table, pixels."""
+SMALL = ["--image_size=192", "--num_steps=40"]
+"""Flags of the pictures of a table."""
+_PICK = """
+element.addEventListener('click', event => {
+  const image = event.target.closest('img');
+  if (image) trigger('click', {run: image.alt});
+});
+"""
 
 
 class ContactTable:
-    """The tab where contents meet styles, small, and one is painted large."""
+    """The tab where contents are painted in styles, small, and one large.
 
-    def __init__(self, jobs: Jobs, root: str):
+    Args:
+        jobs: that are painted or wait.
+        root: the folder of runs.
+        painting: whose dials are used, and where the large picture is shown.
+        page: that the tab is in.
+        tabs: of the page; the painting's has the id `paint`.
+    """
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        root: str,
+        painting: Painting,
+        page: gr.Blocks,
+        tabs: gr.Tabs,
+    ):
         self._jobs = jobs
         self._root = root
+        self._painting = painting
+        self._tabs = tabs
+        self._pairs = gr.State([])  # of content, style, and name of the run
+        self._seen = gr.State("")
         with gr.Row():
-            self.contents, self.styles = (
-                gr.File(
+            self._contents, self._styles = (
+                gr.Gallery(
                     label=label,
-                    file_count="multiple",
+                    type="filepath",
                     file_types=["image"],
-                    height=160,
+                    columns=4,
+                    height=200,
+                    object_fit="contain",
+                    allow_preview=False,
+                    interactive=True,
                     elem_id=place,
                 )
                 for label, place in (
-                    ("Contents, the rows", "contents"),
-                    ("Styles, the columns", "styles"),
+                    ("Contents: the rows", "contents"),
+                    ("Styles: the columns", "styles"),
                 )
             )
-        self.begin = gr.Button("Paint the table", variant="primary")
-        self.fault = gr.HTML("", elem_classes="fault")
-        self.pairs = gr.State([])
-        self.table = gr.HTML("", elem_classes="many", elem_id="many")
+        gr.Markdown("Every content in every style, with the dials of Paint.")
         with gr.Row():
-            self.pick = gr.Dropdown([], label="The best one", elem_id="pick")
-            self.size = gr.Dropdown(
-                list(dials.SIZES), value=1024, label="Long edge, pixels"
+            begin = gr.Button("Paint the table", variant="primary")
+            stop = gr.Button("Stop the table")
+        self._fault = gr.HTML("", elem_classes="fault")
+        self._table = gr.HTML(
+            "", js_on_load=_PICK, elem_classes="many", elem_id="many"
+        )
+        with gr.Row(elem_classes="keep"):
+            self._pick = gr.Dropdown(
+                [],
+                label="Picture",
+                info="or click on it in the table",
+                elem_id="pick",
             )
-            self.large = gr.Button("Paint it large")
-        self.begin.click(
+            self._size = gr.Dropdown(
+                list(dials.SIZES),
+                value=1024,
+                label="Large size",
+                info="long edge, pixels",
+                allow_custom_value=True,
+            )
+            large = gr.Button("Paint it large")
+        chosen = [self._pairs, self._pick]
+        begin.click(
             self._begin,
-            [self.contents, self.styles],
-            [self.pairs, self.pick, self.fault],
+            {self._contents, self._styles, *painting.form.components},
+            [*chosen, self._fault],
+            **DIRECT,
         )
-        self.large.click(
-            self._paint_large, [self.pairs, self.pick, self.size], self.fault
+        stop.click(self._stop, self._pairs, **DIRECT)
+        self._table.click(self._choose, self._pairs, self._pick, **DIRECT)
+        large.click(
+            self._paint_large,
+            {*chosen, self._size, *painting.form.components},
+            [self._fault, painting.shown, tabs],
+            **DIRECT,
         )
+        page.load(self._load, outputs=chosen, **DIRECT)
         gr.Timer(1.0).tick(
             self._show,
-            self.pairs,
-            self.table,
-            show_progress="hidden",
-            concurrency_limit=None,
-            queue=False,
+            [self._pairs, self._seen],
+            [self._table, self._seen],
+            **DIRECT,
         )
 
-    def _begin(self, contents, styles):
-        """Adds a small picture for every pair."""
-        contents, styles = contents or [], styles or []
+    def _begin(self, values) -> dict:
+        """Adds a job for every pair."""
+        contents = values[self._contents] or []
+        styles = values[self._styles] or []
         number = len(contents) * len(styles)
-        if not 0 < number <= MOST_PAIRS:
-            said = (
-                f"Give contents and styles for 1 to {MOST_PAIRS} pictures."
-                f" Received: {len(contents)} and {len(styles)}."
-            )
-            return [], gr.skip(), escape_error(ConfigError(said))
         try:
+            if not 0 < number <= MOST_PAIRS:
+                raise ConfigError(
+                    f"Give contents and styles for 1 to {MOST_PAIRS} pictures."
+                    f" Received: {len(contents)} and {len(styles)}."
+                )
             kept = [
-                [inputs.keep(self._root, path, MAX_PIXELS) for path in paths]
+                [inputs.keep(self._root, path) for path, _ in paths]
                 for paths in (contents, styles)
             ]
-            small = Dials(size=SMALL, quality="Quick")
+            asked = [
+                (content, style, self._arguments(values, content, style, SMALL))
+                for content in kept[0]
+                for style in kept[1]
+            ]
             pairs = []
-            for content in kept[0]:
-                for style in kept[1]:
-                    asked = dials.make_arguments(
-                        small, {}, content, [style], [1.0]
-                    )
-                    job = self._jobs.submit(asked)
-                    name = os.path.basename(job.workdir)
-                    pairs.append((content, style, name))
+            for content, style, arguments in asked:
+                job = self._jobs.submit(arguments)
+                name = os.path.basename(job.workdir)
+                pairs.append([content, style, name])
+            runs.write_table(self._root, pairs)
         except (TfstyleError, OSError) as error:
-            return [], gr.skip(), escape_error(error)
-        names = [_name_pair(*pair) for pair in pairs]
-        return pairs, gr.Dropdown(names, value=names[0]), ""
+            return {self._fault: escape_error(error)}
+        return {**self._offer(pairs), self._fault: ""}
 
-    def _paint_large(self, pairs, pick, size):
-        """Adds a large picture of the pair that was picked."""
-        for content, style, name in pairs:
-            if _name_pair(content, style, name) == pick:
-                asked = dials.make_arguments(
-                    Dials(size=size), {}, content, [style], [1.0]
-                )
-                self._jobs.submit(asked)
-                return "It is painted next; the first tab shows it."
-        return escape_error(
-            ConfigError("Paint the table first, and choose one.")
+    def _load(self) -> dict:
+        """Shows the last table again."""
+        return self._offer(runs.read_table(self._root))
+
+    def _offer(self, pairs: list) -> dict:
+        names = [
+            (runs.title_of(name, content, [style]), name)
+            for content, style, name in pairs
+        ]
+        first = names[0][1] if names else None
+        return {
+            self._pairs: pairs,
+            self._pick: gr.Dropdown(names, value=first),
+        }
+
+    def _stop(self, pairs: list) -> None:
+        """Ends the pictures of the table that are painted or wait."""
+        for _, _, name in reversed(pairs):  # before the next one begins
+            job = self._jobs.find(os.path.join(self._root, name))
+            if job is not None:
+                self._jobs.stop(job)
+
+    def _choose(self, pairs: list, event: gr.EventData):
+        """Picks the picture that was clicked on."""
+        names = [pair[2] for pair in pairs]
+        return event.run if event.run in names else gr.skip()
+
+    def _paint_large(self, values) -> dict:
+        """Adds a large picture of the pair that was picked, and shows it."""
+        picked = values[self._pick]
+        pair = next((p for p in values[self._pairs] if p[2] == picked), None)
+        try:
+            if pair is None:
+                raise ConfigError("Paint the table first, and pick a picture.")
+            size = [f"--image_size={values[self._size]}"]
+            asked = self._arguments(values, *pair[:2], size)
+            job = self._jobs.submit(asked)
+        except (TfstyleError, OSError) as error:
+            return {self._fault: escape_error(error)}
+        name = os.path.basename(job.workdir)
+        return {
+            self._fault: "",
+            self._painting.shown: self._painting.show_run(name),
+            self._tabs: gr.Tabs(selected="paint"),
+        }
+
+    def _arguments(
+        self, values, content: str, style: str, flags: list[str]
+    ) -> list[str]:
+        form = self._painting.form
+        found = dials.make_arguments(
+            form.base(values),
+            form.positions(values),
+            content=content,
+            styles=[style],
+            weights=[1.0],
         )
+        return [*found, *flags]
 
-    def _show(self, pairs):
-        """Returns the table as it is."""
-        if not pairs:
-            return gr.skip()
+    def _show(self, pairs: list, seen: str):
+        """Returns the table as it is, if it has changed."""
         styles = list(dict.fromkeys(style for _, style, _ in pairs))
-        rows = {}
+        rows: dict[str, list[str]] = {}
         for content, _, name in pairs:
             rows.setdefault(content, []).append(name)
         heads = "".join(
-            f'<th scope="col">{_stem(style)}</th>' for style in styles
+            f'<th scope="col">{html.escape(inputs.stem_of(style))}</th>'
+            for style in styles
         )
         body = "".join(
-            f'<tr><th scope="row">{_stem(content)}</th>'
+            f'<tr><th scope="row">{html.escape(inputs.stem_of(content))}</th>'
             + "".join(f"<td>{self._cell(name)}</td>" for name in names)
             + "</tr>"
             for content, names in rows.items()
         )
-        return (
+        table = (
             f"<table><thead><tr><td></td>{heads}</tr></thead>"
             f"<tbody>{body}</tbody></table>"
         )
+        table = table if pairs else ""
+        return (gr.skip(), gr.skip()) if table == seen else (table, table)
 
     def _cell(self, name: str) -> str:
         run = runs.find_run(self._root, name)
@@ -139,13 +234,3 @@ class ContactTable:
             return image
         job = self._jobs.find(os.path.join(self._root, name))
         return html.escape(job.error or job.state) if job else ""
-
-
-def _stem(path: str) -> str:
-    """Returns the name that a kept picture was brought with."""
-    stem = os.path.splitext(os.path.basename(path))[0]
-    return html.escape(stem.rpartition("-")[0])
-
-
-def _name_pair(content: str, style: str, name: str) -> str:
-    return f"{_stem(content)} in {_stem(style)} ({name})"

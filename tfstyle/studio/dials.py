@@ -1,19 +1,22 @@
-"""The dials of the page, and the arguments that they stand for."""
+"""The dials of the page, and the command line that they stand for."""
 
 import dataclasses
 import math
 from collections.abc import Mapping
 from collections.abc import Sequence
-from typing import Any
 
 from tfstyle.config import lines
 from tfstyle.config.config import Config
 from tfstyle.config.config import to_text
 from tfstyle.config.fields import ordered_fields
 from tfstyle.config.flags import read_config
+from tfstyle.config.run_config import RunConfig
+from tfstyle.config.validation import INITS
+from tfstyle.config.validation import ConfigError
+from tfstyle.config.values import FIELDS
 
 TEXTURE = "Texture"
-"""The preset without a content."""
+"""The preset without a content image."""
 PRESETS: dict[str, list[str]] = {
     "Photograph": [],
     "Painting": ["--content_weight=0.02"],
@@ -21,19 +24,17 @@ PRESETS: dict[str, list[str]] = {
     "The paper": ["--preset=gatys2015"],
 }
 SIZES = (256, 384, 512, 768, 1024)
-"""Long edges, pixels."""
-QUALITIES: dict[str, list[str]] = {
-    "Quick": ["--num_steps=40"],
-    "Normal": [],
-    "Fine": ["--num_steps=300"],
-}
+"""Long edges that are offered, pixels; others can be typed."""
+NORMAL = "Normal"
+QUALITIES = {"Quick": "40", NORMAL: "", "Fine": "300"}
+"""Values of num_steps."""
 COLORS = {
     "of the style": "none",
     "of the content": "match",
     "of the content, lightness of the style": "luminance",
 }
 LEAST_CONTENT, MOST_CONTENT = 0.02, 0.5
-"""Content weights at 0 and at 100 percent; they grow by factors."""
+"""Content weights at 0 and at 100 percent; in between they grow by factors."""
 FRONT = (
     "content_weight",
     "style_scale",
@@ -43,64 +44,98 @@ FRONT = (
     "seed",
     "style_blend_weights",
 )
-"""Options that are dials; the others of a Config are behind `more`."""
+"""Options that are dials; all others of a Config are behind "More options"."""
 FIXED = (
     "--preview_every_seconds=1",
     "--log_every_steps=1",
     "--output_bits=16",
 )
-"""What every job of the studio is painted with."""
+"""Flags of every job of the studio."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Dials:
-    """The dials in front, as the page shows them at first.
+    """Positions of the dials.
 
     Attributes:
-        preset: of PRESETS.
-        content: percent of the content.
-        strokes: size of the strokes, of the style's.
+        content: percent of the content, 0 to 100.
+        strokes: size of the style image relative to the output.
         size: long edge, pixels.
         quality: of QUALITIES.
         colors: of COLORS.
         seed: of random numbers.
+        others: texts of the options that are no dials, by name.
     """
 
-    preset: str = "Photograph"
-    content: float = 34.0
-    strokes: float = 1.0
-    size: int = 512
-    quality: str = "Normal"
-    colors: str = "of the style"
-    seed: int = 0
+    content: int
+    strokes: float
+    size: int | str
+    quality: str
+    colors: str
+    seed: int
+    others: Mapping[str, str]
 
-    def to_arguments(self) -> list[str]:
-        """Returns the arguments: what was not moved is left to the preset."""
-        plain = Dials()
-        found = [*PRESETS[self.preset], f"--image_size={self.size}"]
-        if self.content != plain.content:
-            weight = weight_of(self.content)
-            found = [x for x in found if not x.startswith("--content_weight")]
-            found.append(f"--content_weight={weight:.3g}")
-        if self.strokes != plain.strokes:
+    @classmethod
+    def of(cls, arguments: Sequence[str]) -> "Dials":
+        """Returns the positions that show the flags of a command line best.
+
+        Raises:
+            ConfigError: if one of them is wrong.
+        """
+        config = read_config([*arguments])
+        steps = to_text(config.num_steps)
+        qualities = {text: name for name, text in QUALITIES.items()}
+        colors = {text: name for name, text in COLORS.items()}
+        return cls(
+            percent_of(config.resolved().content_weight),
+            config.style_scale,
+            config.image_size,
+            qualities.get(steps, NORMAL),
+            colors[config.preserve_colors],
+            config.seed,
+            {
+                field.name: text_of(getattr(config, field.name))
+                for field in other_fields()
+            },
+        )
+
+    def to_arguments(self, base: Sequence[str]) -> list[str]:
+        """Returns the command line: a base, and flags of what was moved.
+
+        Args:
+            base: flags, such as a preset's.
+        """
+        before = Dials.of(base)
+        found = [*base]
+        if self.content != before.content:
+            found.append(f"--content_weight={weight_of(self.content):.3g}")
+        if self.strokes != before.strokes:
             found.append(f"--style_scale={self.strokes:g}")
-        if self.colors != plain.colors:
+        if str(self.size) != str(before.size):
+            found.append(f"--image_size={self.size}")
+        if self.quality != before.quality:
+            found.append(f"--num_steps={QUALITIES[self.quality]}")
+        if self.colors != before.colors:
             found.append(f"--preserve_colors={COLORS[self.colors]}")
-        if self.seed != plain.seed:
+        if self.seed != before.seed:
             found.append(f"--seed={self.seed}")
-        return [*found, *QUALITIES[self.quality]]
+        for name, text in self.others.items():
+            if text.strip() != before.others[name]:
+                found.append(f"--{name}={text.strip()}")
+        return found
 
 
 def weight_of(percent: float) -> float:
-    """Returns the content weight of a dial's position."""
+    """Returns the content weight of a position of the dial."""
     ratio = MOST_CONTENT / LEAST_CONTENT
     return LEAST_CONTENT * ratio ** (percent / 100)
 
 
-def percent_of(weight: float) -> float:
-    """Returns the dial's position of a content weight."""
+def percent_of(weight: float) -> int:
+    """Returns the position of the dial that is nearest to a content weight."""
     ratio = MOST_CONTENT / LEAST_CONTENT
-    return 100 * math.log(weight / LEAST_CONTENT) / math.log(ratio)
+    weight = min(max(weight, LEAST_CONTENT), MOST_CONTENT)
+    return round(100 * math.log(weight / LEAST_CONTENT) / math.log(ratio))
 
 
 def other_fields() -> list[dataclasses.Field]:
@@ -110,41 +145,95 @@ def other_fields() -> list[dataclasses.Field]:
     ]
 
 
-def text_of(field: dataclasses.Field) -> str:
-    """Returns a field's default as a flag takes it; empty: none."""
-    return "" if field.default is None else to_text(field.default)
+def help_of(name: str) -> str:
+    """Returns an option's line of help."""
+    return FIELDS[name].metadata["help"]
+
+
+def text_of(value) -> str:
+    """Returns an option's value as a flag takes it; None is empty."""
+    return "" if value is None else to_text(value)
+
+
+def read_options(base: Sequence[str], dials: Dials) -> list[str]:
+    """Returns the command line of positions of the dials, checked.
+
+    Args:
+        base: flags that the dials were moved from.
+        dials: their positions.
+
+    Raises:
+        ConfigError: if a flag is wrong, in the words of the command line.
+    """
+    init = dials.others["init"]
+    if init not in INITS:  # a visitor could look at any picture by it
+        raise ConfigError(
+            f"`init` must be one of {', '.join(INITS)}. Received: {init!r:.80}."
+            " Bring a picture under Start from a picture."
+        )
+    for name, text in dials.others.items():
+        if len(text.splitlines()) > 1:
+            raise ConfigError(
+                f"`{name}` must be one line. Received: {text!r:.80}."
+            )
+    found = dials.to_arguments(base)
+    read_config(found)
+    return found
+
+
+def find_base(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Returns the preset that a command line begins from, and its flags.
+
+    If the dials cannot show a flag exactly, all flags are the base, and the
+    preset is None.
+
+    Args:
+        arguments: without those of files.
+
+    Raises:
+        ConfigError: if one of them is wrong.
+    """
+    wanted = _options_of(arguments)
+    dials = Dials.of(arguments)
+    found = []
+    for preset, base in PRESETS.items():
+        made = dials.to_arguments(base)
+        if _options_of(made) == wanted:
+            num_given = len(set(base) & set(arguments))
+            found.append((len(made), -num_given, preset))
+    if not found:
+        return None, [*arguments]
+    preset = min(found)[-1]
+    return preset, PRESETS[preset]
 
 
 def make_arguments(
+    base: Sequence[str],
     dials: Dials,
-    others: Mapping[str, Any],
-    content: str | None,
-    styles: Sequence[str],
-    weights: Sequence[float],
+    *,
+    content: str | None = None,
+    styles: Sequence[str] = (),
+    weights: Sequence[float] = (),
     start: str | None = None,
     masks: Sequence[tuple[str, str]] = (),
 ) -> list[str]:
-    """Returns the arguments of a picture, checked.
+    """Returns the command line of a picture, checked.
 
     Args:
-        dials: those in front.
-        others: texts of the other options by name; as by default: left out.
+        base: flags that the dials were moved from.
+        dials: their positions.
         content: path of the content image, or None.
         styles: paths of the style images.
-        weights: of their blend.
+        weights: of the styles' blend, one per style.
         start: path of the picture to start from, or None.
-        masks: of the content and the style, paths of one pair a style; none:
-            the styles are blended.
+        masks: of the content and of the style image, a pair of paths per style;
+            empty: the styles are blended.
 
     Raises:
-        ConfigError: if one of them is wrong; as the command line says it.
+        ConfigError: if a flag is wrong, in the words of the command line.
     """
-    found = dials.to_arguments()
-    for field in other_fields():
-        text = str(others.get(field.name, "")).strip()
-        if text and text != text_of(field):
-            found.append(f"--{field.name}={text}")
-    if content and dials.preset != TEXTURE:
+    found = read_options(base, dials)
+    if content:
         found.append(f"--content_image={content}")
     if styles:
         found.append(f"--style_images={lines.write_list(styles)}")
@@ -165,3 +254,24 @@ def make_arguments(
     has_content = config.content_image is not None
     config.check_images(has_content, len(styles), number, number)
     return found
+
+
+def without_files(arguments: Sequence[str]) -> list[str]:
+    """Returns a command line without the flags that name files."""
+    options = {field.name for field in dataclasses.fields(Config)}
+    options |= {"preset"}
+    found = []
+    for argument in arguments:
+        name, _, text = argument[2:].partition("=")
+        is_file = name == "init" and text not in INITS
+        if name in options and name != "style_blend_weights" and not is_file:
+            found.append(argument)
+    return found
+
+
+def _options_of(arguments: Sequence[str]) -> dict:
+    config: RunConfig = read_config([*arguments])
+    return {
+        field.name: getattr(config, field.name)
+        for field in dataclasses.fields(Config)
+    }

@@ -1,7 +1,8 @@
-"""Pictures that were brought to the page, kept beside the runs."""
+"""Pictures that were uploaded to the page, kept beside the runs."""
 
 import hashlib
 import os
+import pathlib
 import re
 import shutil
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ import numpy as np
 
 from tfstyle.errors import raising_write_errors
 from tfstyle.images.errors import ImageError
+from tfstyle.images.files import ImageFile
 from tfstyle.images.files import read_image
 from tfstyle.images.saving import write_image
 from tfstyle.system import atomic_file
@@ -18,6 +20,12 @@ from tfstyle.system.file_hash import hash_file
 FOLDER = "inputs"
 """Of the folder of runs."""
 LONGEST_NAME = 40
+SAMPLES = pathlib.Path(__file__).parents[1] / "samples"
+"""Pictures that are shipped with the package."""
+MAX_PIXELS = 100_000_000
+"""Of an uploaded picture."""
+SHOWN_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif")
+"""Of files that browsers show."""
 
 
 def find_regions(
@@ -69,32 +77,73 @@ def keep_mask(root: str, inside: np.ndarray) -> str:
     return path
 
 
-def keep(root: str, path: str, max_pixels: int) -> str:
-    """Returns the path of a picture's copy, which has its name and contents.
+def keep(root: str, path: str) -> str:
+    """Returns the path of a picture's copy in the folder of runs.
+
+    Its name is made of the picture's name and contents. A picture that is in
+    the folder already is not copied.
 
     Args:
         root: the folder of runs.
         path: of a file of any origin.
-        max_pixels: of a picture that is taken.
 
     Raises:
-        ImageError: if it is no picture that can be read.
-        WriteError: if it cannot be kept.
+        ImageError: if it cannot be read as a picture.
+        WriteError: if it cannot be written.
     """
-    try:
-        read_image(path, max_pixels)
-    except ImageError as error:
-        # The file lies where the person did not put it.
-        name = os.path.basename(path)
-        raise ImageError(str(error).replace(path, name)) from error
-    digest = hash_file(path)[:8]
-    stem, ending = os.path.splitext(os.path.basename(path))
-    stem = re.sub(r"[^\w-]+", "_", stem)[:LONGEST_NAME] or "picture"
-    ending = re.sub(r"[^.\w]", "", ending.lower())[:8]
-    kept = os.path.join(root, FOLDER, f"{stem}-{digest}{ending}")
+    _read(path)
+    if os.path.realpath(path).startswith(os.path.join(root, "")):
+        return path
+    folder = os.path.join(root, FOLDER)
+    ending = os.path.splitext(path)[1].lower()
+    ending = re.sub(r"[^.\w]", "", ending)[:8]
+    kept = os.path.join(folder, f"{_name_of(path)}{ending}")
     if not os.path.exists(kept):
         with raising_write_errors(kept):
-            os.makedirs(os.path.dirname(kept), exist_ok=True)
+            os.makedirs(folder, exist_ok=True)
             with atomic_file.replacing(kept) as temporary:
                 shutil.copyfile(path, temporary)
     return kept
+
+
+def to_shown(root: str, path: str) -> str:
+    """Returns the path of a picture that a browser shows: as it is, or a PNG.
+
+    Args:
+        root: the folder of runs.
+        path: of a file of any origin.
+
+    Raises:
+        ImageError: if it cannot be read as a picture, or not written.
+    """
+    picture = _read(path)
+    if os.path.splitext(path)[1].lower() in SHOWN_ENDINGS:
+        return path
+    shown = os.path.join(root, FOLDER, f"{_name_of(path)}.png")
+    if not os.path.exists(shown):
+        write_image(shown, picture.pixels, picture.alpha)
+    return shown
+
+
+def stem_of(path: str) -> str:
+    """Returns the name that a kept picture was uploaded with."""
+    stem = os.path.splitext(os.path.basename(path))[0]
+    return re.sub(r"-[0-9a-f]{8}$", "", stem)
+
+
+def _read(path: str) -> ImageFile:
+    try:
+        return read_image(path, MAX_PIXELS)
+    except ImageError as error:
+        # An upload lies in a folder that the person does not know.
+        name = os.path.basename(path)
+        raise ImageError(str(error).replace(path, name)) from error
+
+
+def _name_of(path: str) -> str:
+    """Returns a name without an ending, of a file's name and contents."""
+    stem = os.path.splitext(os.path.basename(path))[0]
+    stem = re.sub(r"[^\w-]+", "_", stem) or "picture"
+    digest = hash_file(path)[:8]
+    stem = stem.removesuffix(f"-{digest}")  # Gradio's copy of a copy
+    return f"{stem[:LONGEST_NAME]}-{digest}"

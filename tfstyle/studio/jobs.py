@@ -13,15 +13,15 @@ import subprocess
 import sys
 import threading
 
+from tfstyle.config import lines
 from tfstyle.config.values import FIELDS
 from tfstyle.errors import raising_write_errors
 from tfstyle.experiment import run_directory
+from tfstyle.studio.runs import ASKED
 from tfstyle.system import atomic_file
 
 JOB_FILE = "job.json"
 """Of a workdir: the arguments, until its run has ended."""
-ASKED = "asked.cfg"
-"""Of a workdir: the arguments, as a flagfile."""
 WORKER = "tfstyle.studio.worker"
 
 
@@ -33,6 +33,10 @@ def options_of_process(arguments: list[str]) -> list[str]:
         if (field := FIELDS.get(argument[2:].partition("=")[0]))
         and field.metadata["of_batch"]
     ]
+
+
+def _make_flagfile(arguments: list[str]) -> str:
+    return "".join(f"{lines.write_line(x, FIELDS)}\n" for x in arguments)
 
 
 @dataclasses.dataclass
@@ -97,6 +101,17 @@ class Jobs:
             painting = [job for job in jobs if job.state == "painting"]
             return next(iter(painting or jobs[-1:]), None)
 
+    def num_before(self, job: Job) -> int:
+        """Returns how many jobs are to be painted before one that waits."""
+        with self._changed:
+            jobs = [x for x in self._jobs.values() if not x.has_ended]
+            return jobs.index(job) if job in jobs else 0
+
+    def waiting(self) -> list[Job]:
+        """Returns the jobs that wait, in their order."""
+        with self._changed:
+            return [*self._queue]
+
     def find(self, workdir: str) -> Job | None:
         """Returns the job of a workdir, if it is one of this studio."""
         return self._jobs.get(workdir)
@@ -111,7 +126,7 @@ class Jobs:
             workdir = run_directory.make_new_folder(self._root)
             job = Job(workdir, arguments)
             for name, text in (
-                (ASKED, "".join(f"{line}\n" for line in arguments)),
+                (ASKED, _make_flagfile(arguments)),
                 (JOB_FILE, json.dumps(arguments)),
             ):
                 atomic_file.write_text(os.path.join(workdir, name), text)

@@ -6,17 +6,30 @@ import functools
 import json
 import os
 import time
+from collections.abc import Sequence
 
 from tfstyle.config import flagfile
 from tfstyle.config.flags import read_config
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
+from tfstyle.config.values import parse_text
+from tfstyle.errors import raising_write_errors
+from tfstyle.experiment import run_directory
 from tfstyle.experiment.metric_writers import PREVIEW
+from tfstyle.studio import inputs
+from tfstyle.system import atomic_file
+from tfstyle.system import file_lock
 
 SILENCE = 120.0
-"""Seconds without a word after which a run is taken for ended."""
+"""Seconds without a record after which a run is taken for ended, on a disk
+without locks."""
 PICTURE = "output.png"
 METRICS = "metrics.jsonl"
+FLAGS = "flags.cfg"
+TABLE = "table.json"
+"""Of the folder of runs: the pictures of the last table."""
+ASKED = "asked.cfg"
+"""Of a workdir of the studio: the command line, as a flagfile."""
 LONGEST = 20_000_000
 """Bytes of a file that are read."""
 
@@ -37,6 +50,15 @@ class Run:
         return os.path.basename(self.workdir)
 
     @property
+    def title(self) -> str:
+        """What it paints, and its name."""
+        flags = self._read_flagfile(ASKED)[0] or self.flags
+        styles: tuple[str, ...] = ()
+        with contextlib.suppress(ConfigError):
+            styles = parse_text("style_images", flags.get("style_images", ""))
+        return title_of(self.name, flags.get("content_image"), styles)
+
+    @property
     def picture(self) -> str | None:
         """The path of the finished picture, if it is in the workdir."""
         return self._find(PICTURE)
@@ -48,27 +70,59 @@ class Run:
 
     @property
     def is_at_work(self) -> bool:
-        """Whether it seems to be painting: it wrote, and is not done."""
+        """Whether a process is painting it."""
+        if self.ended is not None:
+            return False
+        with contextlib.suppress(OSError):
+            lock = os.path.join(self.workdir, run_directory.LOCK)
+            return file_lock.is_locked(lock)
         written = _time_of(os.path.join(self.workdir, METRICS))
         done = _time_of(os.path.join(self.workdir, PICTURE))
         return written > done and time.time() - written < SILENCE
 
     @property
+    def ended(self) -> str | None:
+        """Why it ended, as `Result.reason`; None if it has not, by itself."""
+        return self._texts[1].get("ended")
+
+    @property
     def changed(self) -> list[float]:
         """When each of the files that are shown was written."""
-        names = (METRICS, PREVIEW, PICTURE)
+        names = (METRICS, PREVIEW, PICTURE, FLAGS)
         return [_time_of(os.path.join(self.workdir, n)) for n in names]
 
-    @functools.cached_property
+    @property
     def flags(self) -> dict[str, str]:
-        """What `flags.cfg` says, by name, when it is first asked for."""
-        path = os.path.join(self.workdir, "flags.cfg")
+        """The flags of `flags.cfg`, by name."""
+        return self._texts[0]
+
+    @property
+    def arguments(self) -> list[str]:
+        """The command line that asked for it, or that of `flags.cfg`."""
+        asked, _ = self._read_flagfile(ASKED)
+        flags = asked or self.flags
+        return [f"--{name}={value}" for name, value in flags.items()]
+
+    def read_arguments(self) -> RunConfig:
+        """Returns the config of its command line.
+
+        Raises:
+            ConfigError: if this release does not read it.
+        """
+        return read_config(self.arguments)
+
+    @functools.cached_property
+    def _texts(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Flags and facts of `flags.cfg`, when they are first asked for."""
+        return self._read_flagfile(FLAGS)
+
+    def _read_flagfile(self, name: str) -> tuple[dict, dict]:
         with (
             contextlib.suppress(OSError, UnicodeDecodeError),
-            open(path, encoding="utf-8") as file,
+            open(os.path.join(self.workdir, name), encoding="utf-8") as file,
         ):
-            return flagfile.parse_text(file.read(LONGEST))[0]
-        return {}
+            return flagfile.parse_text(file.read(LONGEST))
+        return {}, {}
 
     @functools.cached_property
     def config(self) -> RunConfig | None:
@@ -121,9 +175,54 @@ def find_run(root: str, name: str) -> Run | None:
     return Run(workdir) if is_there else None
 
 
+def title_of(name: str, content: str | None, styles: Sequence[str]) -> str:
+    """Returns how a run is called: what it paints, and its name."""
+    painted = " in ".join(
+        part
+        for part in (
+            content and inputs.stem_of(content),
+            " and ".join(inputs.stem_of(style) for style in styles),
+        )
+        if part
+    )
+    return f"{painted} ({name})" if painted else name
+
+
+def read_table(root: str) -> list[list[str]]:
+    """Returns content, style and run's name of each picture of the last table.
+
+    Args:
+        root: the folder of runs.
+    """
+    with (
+        contextlib.suppress(OSError, ValueError),
+        open(os.path.join(root, TABLE), encoding="utf-8") as file,
+    ):
+        return json.load(file)
+    return []
+
+
+def write_table(root: str, pairs: list[list[str]]) -> None:
+    """Writes what `read_table` reads.
+
+    Raises:
+        WriteError: if it cannot be written.
+    """
+    path = os.path.join(root, TABLE)
+    with raising_write_errors(path):
+        atomic_file.write_text(path, json.dumps(pairs))
+
+
 def differences(first: Run, second: Run) -> list[tuple[str, str, str]]:
-    """Returns the flags in which two runs differ: name and both values."""
-    ours, theirs = first.flags, second.flags
+    """Returns the flags in which two runs differ: name and both values.
+
+    Paths are relative to the folder of runs.
+    """
+    root = os.path.join(os.path.dirname(first.workdir), "")
+    ours, theirs = (
+        {name: text.replace(root, "") for name, text in run.flags.items()}
+        for run in (first, second)
+    )
     names = [*ours, *(name for name in theirs if name not in ours)]
     return [
         (name, ours.get(name, ""), theirs.get(name, ""))

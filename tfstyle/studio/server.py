@@ -3,6 +3,7 @@
 import base64
 import hmac
 import ipaddress
+import json
 import os
 import re
 import socket
@@ -14,9 +15,12 @@ from starlette.responses import FileResponse
 from starlette.responses import PlainTextResponse
 
 from tfstyle.errors import TfstyleError
+from tfstyle.studio import inputs
 from tfstyle.studio import runs
 
 MAX_UPLOAD = "100mb"
+MAX_VALUES = 10_000_000
+"""Bytes of the values of a request."""
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 POLICY = (
     "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline'"
@@ -25,6 +29,8 @@ POLICY = (
     " form-action 'self'"
 )
 """What a browser may load: nothing of other hosts."""
+POLICY_OF_FILES = "default-src 'none'; sandbox"
+"""For files, whose scripts must not run."""
 
 
 class ServerError(TfstyleError):
@@ -76,15 +82,25 @@ class Guard:
 
     async def __call__(self, scope, receive, send):
         """Passes a request on, or answers with a refusal."""
-        if scope["type"] == "http" and (refusal := self._refuse(scope)):
-            await refusal(scope, receive, send)
+        if scope["type"] == "websocket":  # the page needs none
+            await send({"type": "websocket.close", "code": 1008})
             return
+        if scope["type"] == "http":
+            refusal = self._refuse(scope)
+            if refusal is None and _has_values(scope):
+                refusal, receive = await _check_values(receive)
+            if refusal is not None:
+                await refusal(scope, receive, send)
+                return
+
+        is_file = "/file=" in scope.get("path", "")
+        policy = POLICY_OF_FILES if is_file else POLICY
 
         async def send_with_policy(message):
             if message["type"] == "http.response.start":
                 message["headers"] = [
                     *message["headers"],
-                    (b"content-security-policy", POLICY.encode()),
+                    (b"content-security-policy", policy.encode()),
                     (b"x-content-type-options", b"nosniff"),
                     (b"referrer-policy", b"no-referrer"),
                 ]
@@ -123,10 +139,61 @@ class Guard:
         return kind.lower() == "basic" and hmac.compare_digest(given, wanted)
 
 
+def _has_values(scope) -> bool:
+    """Returns whether a request brings values of components."""
+    kind = dict(scope["headers"]).get(b"content-type", b"")
+    is_upload = kind.startswith(b"multipart/")
+    return scope["method"] not in ("GET", "HEAD") and not is_upload
+
+
+async def _check_values(receive):
+    """Reads a request's values; refuses those that name another host's file.
+
+    Gradio would fetch it, whatever the component.
+
+    Returns:
+        The refusal or None, and what to receive the request from.
+    """
+    messages = []
+    body = b""
+    while True:
+        message = await receive()
+        messages.append(message)
+        body += message.get("body", b"")
+        if len(body) > MAX_VALUES:
+            return PlainTextResponse("These are too many values.", 413), receive
+        if not message.get("more_body"):
+            break
+
+    async def receive_again():
+        return messages.pop(0) if messages else await receive()
+
+    try:
+        has_address = _has_address(json.loads(body or b"null"))
+    except (ValueError, RecursionError):
+        return PlainTextResponse("These are no values.", 400), receive
+    if has_address:
+        return PlainTextResponse("Files of other hosts are not read.", 403), (
+            receive
+        )
+    return None, receive_again
+
+
+def _has_address(value) -> bool:
+    """Returns whether a file in some values is an address, not a path."""
+    if isinstance(value, list):
+        return any(map(_has_address, value))
+    if not isinstance(value, dict):
+        return False
+    path = value.get("path")
+    is_address = isinstance(path, str) and "://" in path
+    return is_address or any(map(_has_address, value.values()))
+
+
 def make_app(
     page: gradio.Blocks, root: str, look: dict, host: str, password: str | None
 ):
-    """Returns the application: the page, and the previews of runs.
+    """Returns the application: the page, and the pictures of runs.
 
     Args:
         page: to be shown at `/`.
@@ -145,12 +212,19 @@ def make_app(
             return PlainTextResponse("There is no such preview.", 404)
         return FileResponse(path, headers={"cache-control": "no-store"})
 
+    @app.get("/picture/{name}")
+    def picture(name: str):
+        run = runs.find_run(root, name)
+        if run is None or run.picture is None:
+            return PlainTextResponse("There is no such picture.", 404)
+        return FileResponse(run.picture)
+
     app = gradio.mount_gradio_app(
         app,
         page,
         path="/",
         server_name=host,
-        allowed_paths=[os.path.abspath(root)],
+        allowed_paths=[os.path.abspath(root), str(inputs.SAMPLES)],
         max_file_size=MAX_UPLOAD,
         show_error=True,
         footer_links=[],
@@ -160,6 +234,9 @@ def make_app(
         enable_monitoring=False,
         **look,
     )
+    # Only then Gradio checks that files in a request were uploaded, and serves
+    # an SVG as a download.
+    page.has_launched = page.is_running = True
     return Guard(app, host, password)
 
 

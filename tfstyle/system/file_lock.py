@@ -36,7 +36,8 @@ def locked(path: str, *, wait: bool = False) -> Iterator[None]:
     try:
         with open(path, "a") as file:
             _find_out(file)
-        lock.acquire(timeout=-1 if wait else 0)
+        # Longer than `is_locked` holds it.
+        lock.acquire(timeout=-1 if wait else 0.1, poll_interval=0.05)
     except filelock.Timeout:
         raise LockedError(path) from None
     except OSError as error:
@@ -51,6 +52,23 @@ def locked(path: str, *, wait: bool = False) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def is_locked(path: str) -> bool:
+    """Returns whether a process holds a file's lock.
+
+    Raises:
+        OSError: if the file cannot be opened, or its disk knows no locks.
+    """
+    with open(path, "rb") as file:
+        _find_out(file)
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        return True
+    lock.release()
+    return False
 
 
 def can_lock(folder: str) -> bool:

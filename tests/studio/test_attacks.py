@@ -1,0 +1,139 @@
+"""The studio under attack: files and hosts that it must not reach."""
+
+import json
+import os
+import urllib.error
+import urllib.request
+
+import pytest
+
+from tests import ROOT
+from tests.studio.visitor import SAMPLES
+from tools.studio_browser import running_studio
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory):
+    """Returns a studio's address and folder of runs."""
+    root = tmp_path_factory.mktemp("attacked")
+    with running_studio(root) as (address, _):
+        yield address, root
+
+
+def ask(address, path, values=None):
+    """Returns status and answer of a request, as a script makes it."""
+    data = None if values is None else json.dumps(values).encode()
+    request = urllib.request.Request(
+        address + path, data, {"content-type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def paint(address, picture):
+    """Asks for a painting whose pictures lie at a path; returns the answer."""
+    config = json.loads(ask(address, "/config")[1])
+    components = {part["id"]: part["props"] for part in config["components"]}
+    (event,) = (
+        event
+        for event in config["dependencies"]
+        if event["api_name"] == "_start_painting"
+    )
+    values = []
+    for number in event["inputs"]:
+        props = components[number]
+        value = props.get("value")
+        if props.get("elem_id") in ("content", "style-1"):
+            value = {"path": picture, "meta": {"_type": "gradio.FileData"}}
+        values.append(value)
+    return ask(
+        address,
+        "/gradio_api/run/predict",
+        {"data": values, "fn_index": event["id"], "session_hash": "visitor"},
+    )
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        str(SAMPLES / "scene.jpg"),
+        "/etc/passwd",
+        "../../../etc/passwd",
+        "/proc/self/environ",
+    ],
+)
+def test_pictures_that_were_not_uploaded_are_not_painted(studio, picture):
+    address, root = studio
+    before = sorted(os.listdir(root))
+    status, answer = paint(address, picture)
+    assert status == 500
+    assert "it was not uploaded by a user" in answer
+    assert sorted(os.listdir(root)) == before
+
+
+def test_pictures_of_other_hosts_are_not_fetched(studio):
+    address, _ = studio
+    assert paint(address, "http://127.0.0.1:1/a.jpg")[0] == 403
+    value = {"data": [[{"a": {"path": "HTTPS://[::1]/a.jpg"}}]]}
+    assert ask(address, "/gradio_api/queue/join", value)[0] == 403
+
+
+def test_picture_to_start_from_is_no_option(studio):
+    address, _ = studio
+    config = json.loads(ask(address, "/config")[1])
+    (init,) = (
+        part["props"]
+        for part in config["components"]
+        if part["props"].get("elem_id") == "option-init"
+    )
+    assert [value for _, value in init["choices"]] == [
+        *("auto", "noise", "content", "style", "gray")
+    ]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/preview/..",
+        "/preview/%2e%2e%2fetc",
+        "/picture/..%2f..%2fetc",
+        "/gradio_api/file=/etc/passwd",
+        f"/gradio_api/file={ROOT}/setup.cfg",
+        "/gradio_api/file={root}/../../../../etc/passwd",
+        "/gradio_api/proxy=http://127.0.0.1:1/",
+    ],
+)
+def test_only_the_runs_are_served(studio, path):
+    address, root = studio
+    assert ask(address, path.format(root=root))[0] in (400, 403, 404)
+
+
+def test_scripts_of_files_do_not_run(studio, browser):
+    address, root = studio
+    (root / "a.html").write_text(
+        "<title>still</title><script>document.title = 'ran'</script>"
+    )
+    page = browser.new_page()
+    page.goto(f"{address}/gradio_api/file={root / 'a.html'}")
+    assert page.title() == "still"
+    page.close()
+
+
+@pytest.mark.parametrize(
+    ("values", "status"),
+    [("[" * 100_000, 400), ("{", 400), ("x" * 11_000_000, 413)],
+    ids=["nested", "cut off", "too many"],
+)
+def test_broken_values_are_refused(studio, values, status):
+    request = urllib.request.Request(
+        studio[0] + "/gradio_api/queue/join", values.encode()
+    )
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request)
+    assert caught.value.code == status
+    caught.value.close()

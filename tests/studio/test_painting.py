@@ -1,0 +1,279 @@
+"""The tab of painting, in a browser, and what outlives it."""
+
+import base64
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from PIL import Image
+
+from tests import ROOT
+from tests.studio.visitor import SAMPLES
+from tools.studio_browser import choose_picture
+from tools.studio_browser import running_studio
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    # Playwright's own loop; what it leaves is not ours.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+
+def flags_of(root, name):
+    return (root / name / "asked.cfg").read_text()
+
+
+def test_picture_grows_and_is_stopped(new_page, address, root):
+    visitor = new_page(address)
+    visitor.choose()
+    name = visitor.paint()
+    assert visitor.title == f"scene in strokes ({name})"
+    assert visitor.page.locator("#progress progress").count() == 1
+    visitor.stop()
+    assert visitor.page.locator("#stop").is_disabled()
+    assert (root / name / "output.png").exists()
+
+
+def test_dial_that_is_moved_goes_on_from_the_picture(new_page, address, root):
+    visitor = new_page(address)
+    visitor.choose()
+    name = visitor.paint()
+    visitor.page.get_by_label("Painting", exact=True).check()
+    visitor.wait_for_other_run(name)
+    new = visitor.shown
+    asked = flags_of(root, new)
+    assert "--content_weight=0.02\n" in asked
+    assert "--image_size=256\n" in asked  # as it was chosen
+    assert f"--init={root / name / 'output.png'}\n" in asked
+    visitor.wait_for_preview()
+    visitor.stop()
+
+
+def test_preset_moves_the_dials_and_options(new_page, address):
+    visitor = new_page(address)
+    page = visitor.page
+    visitor.press("More options")
+    page.get_by_label("The paper").check()
+    page.wait_for_function(
+        """() => document.querySelector('#option-loss_scale input').value
+             == 'absolute'"""
+    )
+    page.get_by_label("Texture").check()
+    page.locator("#content").wait_for(state="detached")
+    page.get_by_label("Photograph").check()
+    page.locator("#content").wait_for()
+
+
+def test_second_picture_waits_for_the_first(new_page, address, root):
+    visitor = new_page(address)
+    visitor.choose(size=512)
+    first = visitor.paint()
+    visitor.page.locator("#paint").click()
+    visitor.wait_for_other_run(first)
+    waits = visitor.shown
+    visitor.wait_for_state("Waiting for 1 picture before it")
+    visitor.page.locator("#stop").click()
+    visitor.wait_for_state("Stopped before the first step")
+    assert not (root / waits).exists()
+    visitor.page.locator("#run input").click()
+    visitor.page.get_by_role("option", name=first).click()
+    visitor.wait_for_state("Painting")
+    visitor.stop()
+
+
+def test_page_that_is_loaded_again_shows_the_run_and_its_dials(
+    new_page, address, root
+):
+    first = new_page(address)
+    first.choose(size=512)
+    first.page.get_by_label("Quick").check()
+    name = first.paint()
+    first.page.reload()
+    second = new_page(address)  # of another visitor
+    for visitor in (first, second):
+        visitor.wait_for_run(name)
+        visitor.wait_for_preview()
+        page = visitor.page
+        page.locator("#content img").wait_for()
+        page.locator("#style-1 img").wait_for()
+        assert page.get_by_label("Quick").is_checked()
+        size = page.get_by_label("Size: long edge, pixels")
+        assert size.input_value() == "512"
+    second.page.get_by_label("Painting", exact=True).check()
+    second.wait_for_other_run(name)
+    asked = flags_of(root, second.shown)
+    assert "/inputs/scene-" in asked
+    assert "--num_steps=40\n" in asked
+    second.stop()
+    first.wait_for_state("Stopped")
+
+
+def test_picture_that_cannot_be_read_is_told_below_it(
+    new_page, address, tmp_path
+):
+    hostile = tmp_path / "picture.png"
+    hostile.write_bytes(b"\x89PNG\r\n\x1a\n<svg onload=alert(1)>")
+    visitor = new_page(address)
+    page = visitor.page
+    page.locator("#content input[type=file]").set_input_files(hostile)
+    fault = page.locator("#content + .fault [role=alert]")
+    fault.wait_for()
+    assert fault.inner_text().startswith("Image 'picture.png'")
+    choose_picture(page, "style-1", SAMPLES / "strokes.jpg")
+    page.locator("#paint").click()
+    assert visitor.fault.startswith("Image 'picture.png'")
+    page.locator("#content").get_by_label("Remove Image").click()
+    fault.wait_for(state="detached")
+
+
+def test_picture_that_browsers_do_not_show_is_shown(
+    new_page, address, tmp_path
+):
+    path = tmp_path / "photograph.tif"
+    with Image.open(SAMPLES / "scene.jpg") as image:
+        image.save(path)
+    visitor = new_page(address)
+    choose_picture(visitor.page, "content", path)
+    visitor.page.wait_for_function(
+        "() => document.querySelector('#content img')?.naturalWidth > 0"
+    )
+
+
+def test_picture_is_pasted(new_page, address):
+    visitor = new_page(
+        address, permissions=["clipboard-read", "clipboard-write"]
+    )
+    data = base64.b64encode((SAMPLES / "scene.jpg").read_bytes()).decode()
+    visitor.page.evaluate(
+        """async data => {
+          const jpeg = await (await fetch(`data:image/jpeg;base64,${data}`))
+            .blob();
+          const bitmap = await createImageBitmap(jpeg);
+          const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+          canvas.getContext('2d').drawImage(bitmap, 0, 0);
+          const png = await canvas.convertToBlob({type: 'image/png'});
+          await navigator.clipboard.write(
+            [new ClipboardItem({'image/png': png})]);
+        }""",
+        data,
+    )
+    content = visitor.page.locator("#content")
+    content.get_by_label("Paste from clipboard").click()
+    content.locator("img").wait_for()
+
+
+def test_wrong_option_is_told_in_the_program_s_words(new_page, address):
+    visitor = new_page(address)
+    page = visitor.page
+    visitor.press("Try the sample pictures")
+    page.locator("#style-1 img").wait_for()
+    visitor.press("More options")
+    option = page.get_by_label("tv_weight")
+    option.fill("much")
+    option.blur()
+    said = page.locator("#option-tv_weight.wrong")
+    said.get_by_text("must be a number").wait_for()
+    page.locator("#paint").click()
+    assert "`tv_weight` must be a number" in visitor.fault
+    option.fill("0.5")
+    option.blur()
+    page.locator("#option-tv_weight:not(.wrong)").wait_for()
+
+
+def test_regions_are_painted_on_the_content(new_page, address, root):
+    visitor = new_page(address)
+    page = visitor.page
+    visitor.choose()
+    visitor.press("Blend more styles")
+    choose_picture(page, "style-2", SAMPLES / "mosaic.jpg")
+    visitor.press("Regions: a style for each part")
+    visitor.press("Load the content")
+    canvas = page.locator("#regions canvas").first
+    canvas.wait_for()
+    time.sleep(2)  # the canvas shows no sign of being ready
+    page.locator("#regions").get_by_label("Brush", exact=True).click()
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * 0.4, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.6, middle, steps=10)
+    page.mouse.up()
+    time.sleep(2)
+    name = visitor.paint()
+    asked = flags_of(root, name)
+    assert asked.count("mask-") == 4
+    # They are there again after the page was closed.
+    other = new_page(address)
+    other.wait_for_run(name)
+    other.page.locator("#content img").wait_for()
+    time.sleep(2)
+    other.page.get_by_label("Painting", exact=True).check()
+    other.wait_for_other_run(name)
+    again = flags_of(root, other.shown)
+    masks = [x for x in asked.splitlines() if x.startswith("--style_masks")]
+    assert masks[0] in again
+    assert "--content_masks=" in again
+    other.stop()
+
+
+def test_run_of_the_command_line_is_shown(new_page, tmp_path):
+    workdir = tmp_path / "by hand"
+    command = [
+        *(sys.executable, "-m", "tfstyle.main", "--image_size=64"),
+        *("--weights=random", "--num_steps=2000", "--num_levels=1"),
+        *("--preview_every_seconds=1", f"--workdir={workdir}"),
+        f"--content_image={SAMPLES / 'scene.jpg'}",
+        f"--style_images={SAMPLES / 'mosaic.jpg'}",
+    ]
+    process = subprocess.Popen(
+        ["env", "--default-signal=INT", *command],
+        cwd=ROOT,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        with running_studio(tmp_path) as (address, _):
+            while not (workdir / "preview.jpg").exists():
+                time.sleep(0.1)
+            visitor = new_page(address)
+            visitor.wait_for_run("scene in mosaic (by hand)")
+            visitor.wait_for_state("Painting")
+            assert visitor.page.locator("#stop").is_disabled()
+            process.send_signal(signal.SIGINT)
+            visitor.wait_for_state("Stopped")
+            visitor.press("Use its pictures and dials")
+            visitor.page.locator("#content img").wait_for()
+            size = visitor.page.get_by_label("Size: long edge, pixels")
+            assert size.input_value() == "64"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_killed_studio_loses_nothing(new_page, tmp_path):
+    with running_studio(tmp_path) as (address, process):
+        visitor = new_page(address)
+        visitor.choose()
+        visitor.page.get_by_label("Quick").check()
+        name = visitor.paint()
+        process.kill()
+        process.wait()
+    with running_studio(tmp_path) as (address, _):
+        visitor = new_page(address)
+        visitor.wait_for_run(name)
+        visitor.wait_for_state("Done")
+    assert (tmp_path / name / "output.png").exists()
+    assert not (tmp_path / name / "job.json").exists()
+
+
+def test_ctrl_c_keeps_the_picture(new_page, tmp_path):
+    with running_studio(tmp_path) as (address, process):
+        visitor = new_page(address)
+        visitor.choose()
+        name = visitor.paint()
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+    assert (tmp_path / name / "output.png").exists()

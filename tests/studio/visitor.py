@@ -1,0 +1,109 @@
+"""What a visitor of the page does."""
+
+import contextlib
+import re
+
+from playwright.sync_api import Error
+
+from tests import ROOT
+from tools.studio_browser import choose_picture
+from tools.studio_browser import choose_size
+
+SAMPLES = ROOT / "tfstyle" / "samples"
+PATIENCE = 30_000  # milliseconds, for what takes far less
+
+
+class Visitor:
+    """A visitor, whose page has been loaded.
+
+    Attributes:
+        page: of the browser.
+    """
+
+    def __init__(self, page, address):
+        self.page = page
+        page.set_default_timeout(PATIENCE)
+        page.goto(address)
+        page.locator("#paint").wait_for()
+
+    def choose(self, content=SAMPLES / "scene.jpg", size=256):
+        """Uploads two pictures, and chooses a small size."""
+        choose_picture(self.page, "content", content)
+        choose_picture(self.page, "style-1", SAMPLES / "strokes.jpg")
+        choose_size(self.page, size)
+
+    def press(self, name):
+        """Presses a button."""
+        self.page.get_by_role("button", name=name).click()
+
+    def paint(self):
+        """Begins to paint; returns the run once its picture has changed."""
+        before = self.shown
+        self.page.locator("#paint").click()
+        self.wait_for_other_run(before)
+        self.wait_for_preview()
+        name = self.shown
+        first = self.page.locator("#preview img").get_attribute("src")
+        self.page.wait_for_function(
+            "x => !document.querySelector('#preview img').src.endsWith(x)",
+            arg=first,
+        )
+        return name
+
+    def stop(self):
+        """Stops the run that is shown."""
+        self.page.locator("#stop").click()
+        self.wait_for_state("Stopped")
+
+    def leave(self):
+        """Closes the page; what is painted is stopped, for the next test."""
+        button = self.page.locator("#stop")
+        if button.is_visible() and button.is_enabled():
+            with contextlib.suppress(Error):  # the studio may have ended
+                button.click(timeout=5000)
+                self.page.wait_for_timeout(500)
+        self.page.context.close()
+
+    @property
+    def title(self):
+        """What the run that is shown is called."""
+        return self.page.locator("#run input").input_value()
+
+    @property
+    def shown(self):
+        """The name of the run that is shown."""
+        return (re.findall(r"\(([^()]+)\)$", self.title) or [""])[0]
+
+    @property
+    def fault(self):
+        """What is said to be wrong, once it is."""
+        alert = self.page.locator("#fault [role=alert]")
+        alert.wait_for()
+        return alert.inner_text()
+
+    def wait_for_state(self, state):
+        """Waits until the run that is shown is in a state."""
+        element = self.page.locator("#state").get_by_text(state, exact=True)
+        element.wait_for()
+
+    def wait_for_run(self, name):
+        """Waits until a run is shown."""
+        self.page.wait_for_function(
+            "x => document.querySelector('#run input')?.value.includes(x)",
+            arg=name,
+        )
+
+    def wait_for_other_run(self, name):
+        """Waits until another run is shown."""
+        self.page.wait_for_function(
+            """x => { const shown = document.querySelector('#run input').value;
+              return shown && !(x && shown.endsWith(`(${x})`)); }""",
+            arg=name,
+        )
+
+    def wait_for_preview(self):
+        """Waits until the picture is that of the run that is shown."""
+        self.page.wait_for_function(
+            "x => document.querySelector('#preview img')?.src.includes(x)",
+            arg=self.shown,
+        )

@@ -1,0 +1,175 @@
+"""The part of the page where a picture is kept or used again."""
+
+import os
+
+import gradio as gr
+
+from tfstyle.errors import TfstyleError
+from tfstyle.studio import large
+from tfstyle.studio import runs
+from tfstyle.studio.form import Form
+from tfstyle.studio.parts import DIRECT
+from tfstyle.studio.parts import FORMS
+from tfstyle.studio.parts import convert_picture
+from tfstyle.studio.parts import escape_error
+from tfstyle.studio.runs import Run
+
+LARGE_SIZES = ("2048", "4096", "8192")
+"""Long edges that are offered, pixels; others can be typed."""
+
+
+class Keeping:
+    """The part of the page where a picture is kept or used again.
+
+    Args:
+        root: the folder of runs.
+        form: that a picture can be used in.
+        shown: the component of the name of the run that is shown.
+        fault: the component that errors are shown in.
+
+    Attributes:
+        form_of_file: the component of the format of downloads.
+        watched: the components that `update` sets.
+    """
+
+    def __init__(
+        self, root: str, form: Form, shown: gr.Dropdown, fault: gr.HTML
+    ):
+        self._root = root
+        self._part = gr.Column(visible=False)
+        with self._part:
+            with gr.Row(elem_classes="keep"):
+                self.form_of_file = gr.Dropdown(
+                    list(FORMS), value=next(iter(FORMS)), label="Format"
+                )
+                self._download = gr.DownloadButton(
+                    "Download the picture", elem_id="download"
+                )
+                self._flags = gr.DownloadButton(
+                    "Download its flagfile", elem_id="flags"
+                )
+            with gr.Row():
+                as_content = gr.Button("Use as content", size="sm")
+                as_style = gr.Button("Use as style", size="sm")
+                from_here = gr.Button("Start from here", size="sm")
+                again = gr.Button("Use its pictures and dials", size="sm")
+            with gr.Accordion("Paint it large", open=False):
+                self._size = gr.Dropdown(
+                    list(LARGE_SIZES),
+                    value="4096",
+                    label="Large size: long edge, pixels",
+                    allow_custom_value=True,
+                )
+                self._command = gr.Textbox(
+                    label="Command",
+                    elem_id="command",
+                    info="for a terminal in the folder that the studio was"
+                    " started in",
+                    interactive=False,
+                    lines=2,
+                    buttons=["copy"],
+                )
+                add = gr.Button("Add to the manifest", size="sm")
+                self._batch = gr.Textbox(
+                    label="Command for the manifest",
+                    elem_id="batch",
+                    info="paints all pictures that were added, one after"
+                    " another",
+                    interactive=False,
+                    lines=2,
+                    buttons=["copy"],
+                )
+        self.watched = [self._part, self._download, self._flags, self._command]
+        for button, target in (
+            (as_content, form.content),
+            (as_style, form.styles[0]),
+            (from_here, form.start),
+        ):
+            button.click(self._find_picture, shown, target, **DIRECT)
+        from_here.click(
+            lambda: gr.Accordion(open=True),
+            outputs=form.start_part,
+            **DIRECT,
+        )
+        again.click(
+            lambda name: fill_form(form, root, name, fault),
+            shown,
+            [fault, *form.components],
+            **DIRECT,
+        )
+        self._size.change(
+            self._show_command,
+            [shown, self._size],
+            self._command,
+            **DIRECT,
+        )
+        add.click(
+            self._add_to_manifest,
+            [shown, self._size],
+            [self._batch, fault],
+            **DIRECT,
+        )
+
+    def update(self, run: Run | None, form_of_file: str, size: str) -> dict:
+        """Returns updates that offer the picture of a run, if it has one.
+
+        Args:
+            run: that has ended, or None.
+            form_of_file: of FORMS.
+            size: of the command for a large picture.
+        """
+        picture = run and run.picture
+        if run is None or picture is None:
+            return {self._part: gr.Column(visible=False)}
+        flagfile = next(
+            filter(
+                os.path.exists,
+                (
+                    os.path.join(run.workdir, name)
+                    for name in (runs.ASKED, runs.FLAGS)
+                ),
+            ),
+            None,
+        )
+        download = convert_picture(picture, form_of_file)
+        return {
+            self._part: gr.Column(visible=True),
+            self._download: gr.DownloadButton(value=download),
+            self._flags: gr.DownloadButton(
+                value=flagfile, interactive=flagfile is not None
+            ),
+            self._command: large.command_of(run, size) if flagfile else "",
+        }
+
+    @property
+    def size(self) -> gr.Dropdown:
+        """The component of the large size."""
+        return self._size
+
+    def _find_picture(self, name: str | None) -> str | None:
+        run = runs.find_run(self._root, name or "")
+        return run and run.picture
+
+    def _show_command(self, name: str | None, size: str) -> str:
+        run = runs.find_run(self._root, name or "")
+        return large.command_of(run, size) if run else ""
+
+    def _add_to_manifest(self, name: str | None, size: str):
+        run = runs.find_run(self._root, name or "")
+        if run is None:
+            return "", ""
+        try:
+            return large.add_to_manifest(self._root, run, size), ""
+        except (TfstyleError, OSError) as error:
+            return "", escape_error(error)
+
+
+def fill_form(form: Form, root: str, name: str | None, fault: gr.HTML) -> dict:
+    """Returns updates by which the form shows a run's pictures and dials."""
+    run = runs.find_run(root, name or "")
+    if run is None:
+        return {fault: ""}
+    try:
+        return {fault: "", **form.fill(run)}
+    except TfstyleError as error:
+        return {fault: escape_error(error)}

@@ -1,0 +1,94 @@
+"""Painting a run again in a larger size: a command, or a job of a manifest."""
+
+import json
+import os
+import shlex
+import threading
+
+from tfstyle.config.config import to_text
+from tfstyle.config.flags import read_config
+from tfstyle.config.run_config import RunConfig
+from tfstyle.config.values import FIELDS
+from tfstyle.errors import raising_write_errors
+from tfstyle.studio.runs import ASKED
+from tfstyle.studio.runs import FLAGS
+from tfstyle.studio.runs import Run
+from tfstyle.system import atomic_file
+
+MANIFEST = "manifest.jsonl"
+"""Of the folder of runs: the jobs that were added."""
+_MANIFEST_LOCK = threading.Lock()
+_FOR_WATCHING = ("preview_every_seconds", "log_every_steps")
+
+
+def command_of(run: Run, size: str) -> str:
+    """Returns the command that paints a run again in another size."""
+    path = os.path.join(run.workdir, ASKED)
+    flags = [f"--image_size={size}"]
+    if not os.path.exists(path):
+        path = os.path.join(run.workdir, FLAGS)
+        flags += _flags_of_levels(run)
+    place = f"{os.path.relpath(run.workdir)}-{size}"
+    return shlex.join(
+        [
+            *("python", "-m", "tfstyle.main"),
+            f"--flagfile={os.path.relpath(path)}",
+            *flags,
+            f"--workdir={place}",
+        ]
+    )
+
+
+def add_to_manifest(root: str, run: Run, size: str) -> str:
+    """Adds a line that paints a run again, larger, to the manifest.
+
+    Returns:
+        The command that paints all of the manifest.
+
+    Raises:
+        ConfigError: if a flag of the run or the size is wrong.
+        WriteError: if the manifest cannot be written.
+    """
+    arguments = [*run.arguments, f"--image_size={size}"]
+    if not os.path.exists(os.path.join(run.workdir, ASKED)):
+        arguments += _flags_of_levels(run)
+    config = read_config(arguments)
+    output = os.path.join(root, f"{run.name}-{config.image_size}.png")
+    values = _values_of(config, of_batch=False) | {"output_image": output}
+    path = os.path.join(root, MANIFEST)
+    with _MANIFEST_LOCK, raising_write_errors(path):
+        text = ""
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                text = file.read()
+        line = json.dumps(values)
+        if line not in text.splitlines():
+            atomic_file.write_text(path, f"{text}{line}\n")
+    of_batch = _values_of(config, of_batch=True)
+    manifest = os.path.relpath(path)
+    workdir = os.path.join(os.path.dirname(manifest), "large")
+    return shlex.join(
+        [
+            *("python", "-m", "tfstyle.main"),
+            f"--manifest={manifest}",
+            f"--workdir={workdir}",
+            *(f"--{n}={to_text(v)}" for n, v in of_batch.items()),
+        ]
+    )
+
+
+def _flags_of_levels(run: Run) -> list[str]:
+    """Returns flags by which a finished run's levels fit another size."""
+    steps = run.flags.get("num_steps", "").rpartition(",")[2]
+    return ["--num_levels=auto", f"--num_steps={steps}"]
+
+
+def _values_of(config: RunConfig, *, of_batch: bool) -> dict:
+    """Returns the options, but defaults, of a whole batch or of one picture."""
+    return {
+        name: getattr(config, name)
+        for name, field in FIELDS.items()
+        if field.metadata["of_batch"] == of_batch
+        and name not in _FOR_WATCHING
+        and getattr(config, name) != field.default
+    }

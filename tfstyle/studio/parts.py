@@ -1,0 +1,138 @@
+"""Parts of the page that show a run, and files that are made for them."""
+
+import html
+import os
+import tempfile
+from typing import Any
+
+from tfstyle.errors import one_line
+from tfstyle.experiment.report import make_charts
+from tfstyle.images import records
+from tfstyle.images.files import read_image
+from tfstyle.images.resize import fit_size
+from tfstyle.images.resize import resize
+from tfstyle.images.saving import write_image
+from tfstyle.images.transparency import lay_on_white
+from tfstyle.studio import runs
+from tfstyle.studio.jobs import Job
+
+DIRECT: dict[str, Any] = {"show_progress": "hidden", "queue": False}
+"""How the page asks: of two events in its queue Gradio may lose the answer of
+the second, if it comes while the stream of the first is being closed."""
+EMPTY = "<p>Choose a picture and a style, then press Paint.</p>"
+FORMS = {
+    "PNG, 16 bits": None,
+    "PNG, 8 bits": ".png",
+    "JPEG": ".jpg",
+}
+"""Formats of a download, and the endings that they are converted to."""
+THUMBNAIL_SIZE = 256
+_COMPLETE = ("steps", "converged", "max_evaluations")
+
+
+def convert_picture(picture: str, form: str) -> str:
+    """Returns the path of a picture in a format of FORMS, with its text."""
+    ending = FORMS[form]
+    if ending is None:
+        return picture
+    name = os.path.basename(os.path.dirname(picture))
+    path = _path_of_copy(picture, f"{name}{ending}")
+    if not os.path.exists(path):
+        file = read_image(picture)
+        text = records.read_text(picture) or ""
+        write_image(path, file.pixels, file.alpha, text)
+    return path
+
+
+def make_thumbnail(picture: str) -> str:
+    """Returns the path of a small JPEG of a picture."""
+    path = _path_of_copy(picture, "thumbnail.jpg")
+    if not os.path.exists(path):
+        file = read_image(picture)
+        pixels = lay_on_white(file.pixels, file.alpha)
+        size = fit_size(*pixels.shape[:2], THUMBNAIL_SIZE)
+        write_image(path, resize(pixels, *size))
+    return path
+
+
+def _path_of_copy(picture: str, name: str) -> str:
+    """Returns where a picture's copy is kept while the picture is the same."""
+    run = os.path.basename(os.path.dirname(picture))
+    place = f"{run}-{os.stat(picture).st_mtime_ns}"
+    return os.path.join(tempfile.gettempdir(), "tfstyle-studio", place, name)
+
+
+def escape_error(error: Exception | str) -> str:
+    """Returns an error as a part of the page."""
+    return f'<p role="alert">{html.escape(one_line(str(error), 1000))}</p>'
+
+
+def describe_state(
+    run: runs.Run, job: Job | None, is_busy: bool, num_before: int
+) -> str:
+    """Says in a few words how a run stands.
+
+    Args:
+        run: that is shown.
+        job: of this studio, if it is one.
+        is_busy: whether it waits or is painted.
+        num_before: how many jobs are painted before it.
+    """
+    if job is not None and job.state == "waiting":
+        number = "1 picture" if num_before == 1 else f"{num_before} pictures"
+        return f"Waiting for {number} before it"
+    if is_busy:
+        if job is not None and job.is_stopping:
+            return "Stopping after this step"
+        return "Painting" if run.metrics else "Starting"
+    if job is not None and job.state == "failed":
+        return "Failed"
+    if run.ended is not None:
+        return "Done" if run.ended in _COMPLETE else "Stopped"
+    if run.picture:  # of an older release
+        return "Done"
+    return "Interrupted" if run.metrics else "Stopped before the first step"
+
+
+def describe_progress(run: runs.Run, is_busy: bool) -> str:
+    """Returns a bar and the numbers of a run, as a part of the page."""
+    metrics = run.metrics
+    if not metrics:
+        return ""
+    last = metrics[-1]
+    facts = [
+        f"{last['width']} x {last['height']} pixels",
+        f"step {last['step']}",
+        f"loss {last['total']:.4g}",
+        f"{last['seconds']:.0f} s",
+    ]
+    if not is_busy:
+        return f"<p>{', '.join(facts)}</p>"
+    share, left = runs.progress_of(run)
+    if left is not None:
+        facts.append(f"about {left:.0f} s left")
+    return (
+        f'<progress aria-label="Progress" max="1" value="{share:.3f}">'
+        f"</progress><p>{', '.join(facts)}</p>"
+    )
+
+
+def image_of(run: runs.Run, text: str) -> str | None:
+    """Returns the picture as it is, as a part of the page, if there is one."""
+    path = run.preview or run.picture
+    if path is None:
+        return None
+    changed = os.stat(path).st_mtime_ns
+    return (
+        f'<img alt="{html.escape(text)}"'
+        f' src="/preview/{html.escape(run.name)}?{changed}">'
+    )
+
+
+def charts_of(run: runs.Run) -> str:
+    """Returns the curves of a run's losses, as a part of the page."""
+    metrics = run.metrics
+    if len(metrics) < 2:
+        return ""
+    page = html.escape(make_charts(metrics))
+    return f'<iframe title="Curves of the losses" srcdoc="{page}"></iframe>'

@@ -1,0 +1,76 @@
+"""Starts the studio and a browser, for its tests and its screenshots."""
+
+import contextlib
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+from playwright.sync_api import Browser
+from playwright.sync_api import Page
+from playwright.sync_api import sync_playwright
+
+ROOT = pathlib.Path(__file__).parents[1]
+SAMPLES = ROOT / "tfstyle" / "samples"
+
+
+@contextlib.contextmanager
+def running_studio(root) -> Iterator[tuple[str, subprocess.Popen]]:
+    """Runs the studio during a block; yields its address and process.
+
+    Args:
+        root: the folder of runs.
+    """
+    process = subprocess.Popen(
+        [
+            *("env", "--default-signal=INT"),
+            *(sys.executable, "-m", "tfstyle.studio", f"--runs={root}"),
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield re.search(r"http://\S+", process.stdout.readline())[0], process
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.stdout.close()
+        process.wait(60)
+
+
+@contextlib.contextmanager
+def running_chromium() -> Iterator[Browser]:
+    """Runs the system's Chromium during a block."""
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    if program is None:
+        raise FileNotFoundError("Chromium is missing: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program, args=["--no-sandbox"]
+        )
+        yield browser
+        browser.close()
+
+
+def choose_picture(page: Page, place: str, path) -> None:
+    """Uploads a picture in place of the one that is there.
+
+    Args:
+        page: of the studio.
+        place: the element's id, such as `content` or `style-1`.
+        path: of the picture.
+    """
+    element = page.locator(f"#{place}")
+    if element.locator("img").count():
+        element.get_by_label("Remove Image").click()
+    element.locator("input[type=file]").set_input_files(path)
+    element.locator("img").wait_for()
+
+
+def choose_size(page: Page, size: int) -> None:
+    """Chooses the long edge of the output."""
+    page.get_by_label("Size: long edge, pixels").click()
+    page.get_by_role("option", name=str(size), exact=True).click()
