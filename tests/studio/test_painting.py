@@ -217,6 +217,7 @@ def test_regions_are_painted_on_the_content(new_page, address, root):
     masks = [x for x in asked.splitlines() if x.startswith("--style_masks")]
     assert masks[0] in again
     assert "--content_masks=" in again
+    other.wait_for_preview()
     other.stop()
 
 
@@ -277,3 +278,20 @@ def test_ctrl_c_keeps_the_picture(new_page, tmp_path):
         process.send_signal(signal.SIGINT)
         process.wait(60)
     assert (tmp_path / name / "output.png").exists()
+
+
+def test_dials_of_other_pictures_leave_the_run_alone(new_page, address, root):
+    first = new_page(address)
+    first.choose(size=512)
+    name = first.paint()
+    second = new_page(address)
+    second.wait_for_run(name)
+    second.page.locator("#content img").wait_for()
+    choose_picture(second.page, "style-1", SAMPLES / "mosaic.jpg")
+    second.page.get_by_label("Painting", exact=True).check()
+    time.sleep(3)
+    assert second.shown == first.shown == name
+    first.page.get_by_label("Painting", exact=True).check()
+    first.wait_for_other_run(name)
+    first.wait_for_preview()
+    first.stop()

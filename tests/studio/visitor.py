@@ -10,7 +10,7 @@ from tools.studio_browser import choose_picture
 from tools.studio_browser import choose_size
 
 SAMPLES = ROOT / "tfstyle" / "samples"
-PATIENCE = 30_000  # milliseconds, for what takes far less
+PATIENCE = 120_000  # milliseconds, for what takes far less
 
 
 class Visitor:

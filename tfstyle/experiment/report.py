@@ -70,7 +70,8 @@ table { width: 100%; border-collapse: collapse; table-layout: fixed;
 th, td { padding: 7px 0; border-bottom: 1px solid var(--line);
   font-weight: 400; text-align: left; vertical-align: top; }
 .charts table { margin-top: 8px; font-size: 13px; }
-.charts thead th + th, .charts td { width: 86px; text-align: right; }
+.charts thead th + th, .charts td { width: 86px; padding-left: 14px;
+  text-align: right; white-space: nowrap; }
 .charts tbody th { padding: 7px 4px 7px 42px; color: var(--ink); }
 .charts th svg { float: left; width: 32px; height: 20px; margin-left: -42px; }
 .facts th { width: 124px; padding-right: 16px; }

@@ -27,7 +27,7 @@ const arrange = () => {
   if (!left?.naturalWidth || !right?.naturalWidth) return;
   const full = Math.max(left.naturalWidth, right.naturalWidth);
   const shape = right.naturalWidth / right.naturalHeight;
-  const whole = Math.min(view.clientWidth, 0.75 * innerHeight * shape);
+  const whole = Math.min(view.clientWidth, 0.6 * innerHeight * shape);
   const width = `${Math.floor(props.zoom ? props.zoom * full : whole)}px`;
   if (pair.style.width !== width) {
     const x = (view.scrollLeft + view.clientWidth / 2) / view.scrollWidth;

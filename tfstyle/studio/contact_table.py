@@ -197,8 +197,8 @@ class ContactTable:
     ) -> list[str]:
         form = self._painting.form
         found = dials.make_arguments(
-            form.base(values),
-            form.positions(values),
+            values[form.options.base],
+            form.options.positions(values),
             content=content,
             styles=[style],
             weights=[1.0],

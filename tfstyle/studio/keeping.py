@@ -81,18 +81,18 @@ class Keeping:
                 )
         self.watched = [self._part, self._download, self._flags, self._command]
         for button, target in (
-            (as_content, form.content),
-            (as_style, form.styles[0]),
-            (from_here, form.start),
+            (as_content, form.pictures.content),
+            (as_style, form.pictures.styles[0]),
+            (from_here, form.pictures.start),
         ):
             button.click(self._find_picture, shown, target, **DIRECT)
         from_here.click(
             lambda: gr.Accordion(open=True),
-            outputs=form.start_part,
+            outputs=form.pictures.start_part,
             **DIRECT,
         )
         again.click(
-            lambda name: fill_form(form, root, name, fault),
+            lambda name: form.show(name, fault),
             shown,
             [fault, *form.components],
             **DIRECT,
@@ -162,14 +162,3 @@ class Keeping:
             return large.add_to_manifest(self._root, run, size), ""
         except (TfstyleError, OSError) as error:
             return "", escape_error(error)
-
-
-def fill_form(form: Form, root: str, name: str | None, fault: gr.HTML) -> dict:
-    """Returns updates by which the form shows a run's pictures and dials."""
-    run = runs.find_run(root, name or "")
-    if run is None:
-        return {fault: ""}
-    try:
-        return {fault: "", **form.fill(run)}
-    except TfstyleError as error:
-        return {fault: escape_error(error)}

@@ -37,6 +37,7 @@ CSS = """
 .progress-of-run progress::-moz-progress-bar { background: var(--primary-600); }
 .progress-of-run p, .state p { margin: 0; }
 .state p { font-weight: 600; }
+.block.state { margin-bottom: -16px; }
 :is(button, input, textarea, .window):focus-visible,
 label:has(> input:focus-visible) { outline: 3px solid var(--primary-600);
   outline-offset: 2px; }
@@ -53,7 +54,7 @@ label:has(> input:focus-visible) { outline: 3px solid var(--primary-600);
 .many img { width: 100%; max-width: 256px; }
 .wrong textarea, .wrong input { border-color: var(--error-border-color); }
 .wrong span { color: var(--error-text-color); }
-#both .window { position: relative; overflow: auto; max-height: 75vh; }
+#both .window { position: relative; overflow: auto; max-height: 60vh; }
 #both .pair { position: relative; margin: auto; }
 #both .pair img { display: block; width: 100%; max-width: none;
   margin: 0; border-radius: 0; }

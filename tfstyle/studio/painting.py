@@ -11,12 +11,12 @@ from tfstyle.studio.form import Form
 from tfstyle.studio.jobs import Job
 from tfstyle.studio.jobs import Jobs
 from tfstyle.studio.keeping import Keeping
-from tfstyle.studio.keeping import fill_form
 from tfstyle.studio.parts import DIRECT
 from tfstyle.studio.parts import escape_error
 
 STOPPING = 60.0
 """Seconds within which a run ends at its next step."""
+_PICTURES = ("--content_image=", "--style_images=")
 
 
 class Painting:
@@ -84,11 +84,12 @@ class Painting:
         self._paint.click(self._start_painting, given, began, **DIRECT)
         self._go_on.click(self._change_dials, given, began, **DIRECT)
         moved = [
-            getattr(dial, "release", dial.input) for dial in form.dials.values()
+            getattr(dial, "release", dial.input)
+            for dial in form.options.dials.values()
         ]
-        for event in (*moved, form.preset_applied.then):
+        for event in (*moved, form.options.preset_applied.then):
             event(
-                self._change_dials,
+                self._follow_dials,
                 given,
                 began,
                 **DIRECT,
@@ -144,6 +145,20 @@ class Painting:
             return {self._fault: escape_error(error)}
         return self._show_job(job)
 
+    def _follow_dials(self, values) -> dict:
+        """Continues the run that is shown, if the form has its pictures."""
+        name = values[self.shown]
+        job = self._find_job(name)
+        if job is None or job.has_ended or self._is_of_table(name):
+            return {self._fault: gr.skip()}
+        try:
+            arguments = self.form.arguments(values)
+        except (TfstyleError, OSError) as error:
+            return {self._fault: escape_error(error)}
+        if not _have_same_pictures(job.arguments, arguments):
+            return {self._fault: gr.skip()}
+        return self._change_dials(values)
+
     def _change_dials(self, values) -> dict:
         """Stops the run that is shown, and continues it with other dials."""
         job = self._find_job(values[self.shown])
@@ -176,6 +191,10 @@ class Painting:
     def _find_job(self, name: str | None) -> Job | None:
         return self._jobs.find(os.path.join(self._root, name or ""))
 
+    def _is_of_table(self, name: str) -> bool:
+        """Returns whether a run is a small picture of the tab of many."""
+        return name in [row[-1] for row in runs.read_table(self._root)]
+
     def _show_first(self) -> dict:
         """Shows the job at work with its dials, or else the newest run."""
         job = self._jobs.current
@@ -184,9 +203,9 @@ class Painting:
             name = found[0].name if found else None
             return {self.shown: self.show_run(name)}
         name = os.path.basename(job.workdir)
-        if name in [row[-1] for row in runs.read_table(self._root)]:
+        if self._is_of_table(name):
             return {self.shown: self.show_run(name)}
-        filled = fill_form(self.form, self._root, name, self._fault)
+        filled = self.form.show(name, self._fault)
         return {self.shown: self.show_run(name), **filled}
 
     def _show(self, name, form_of_file, size, seen) -> dict:
@@ -200,9 +219,13 @@ class Painting:
             }
         run, job = runs.find_run(self._root, name or ""), self._find_job(name)
         if run is None:
-            if job is not None and job.has_ended:
-                return {self._state: "Stopped before the first step"}
-            return {self._seen: seen}
+            if job is None or not job.has_ended:
+                return {self._seen: seen}
+            return {
+                self._state: "Stopped before the first step",
+                self._go_on: gr.Button(visible=False),
+                self._stop: gr.Button(interactive=False),
+            }
         is_busy = not job.has_ended if job else run.is_at_work
         before = self._jobs.num_before(job) if job else 0
         now = [name, form_of_file, is_busy, before, run.changed]
@@ -225,3 +248,12 @@ class Painting:
         return updates | self._keeping.update(
             None if is_busy else run, form_of_file, size
         )
+
+
+def _have_same_pictures(first: list[str], second: list[str]) -> bool:
+    """Returns whether two command lines name the same pictures, if both do."""
+    ours, theirs = (
+        dict(x.split("=", 1) for x in arguments if x.startswith(_PICTURES))
+        for arguments in (first, second)
+    )
+    return all(ours[name] == theirs[name] for name in ours.keys() & theirs)

@@ -1,0 +1,192 @@
+"""The part of the form where pictures are chosen."""
+
+import gradio as gr
+import numpy as np
+
+from tfstyle.config.validation import ConfigError
+from tfstyle.errors import TfstyleError
+from tfstyle.images.files import read_image
+from tfstyle.images.resize import fit_size
+from tfstyle.images.resize import resize
+from tfstyle.studio import inputs
+from tfstyle.studio.parts import DIRECT
+from tfstyle.studio.parts import escape_error
+
+NUM_STYLES = 4
+REGION_COLORS = [(255, 120, 0), (0, 170, 60), (0, 90, 255)]
+"""RGB, of the regions of the second, third and fourth style."""
+SAMPLES = ("scene.jpg", "strokes.jpg")
+REGIONS_SIZE = 768
+"""Long edge of the content image that regions are painted on, pixels."""
+
+# Gradio would open uploads by Pillow; only our own reader does. It makes new
+# components for every visitor, and writes a file beside a subclass' source.
+gr.Image.preprocess = lambda self, payload: payload and payload.path
+gr.ImageEditor.preprocess = lambda self, payload: [
+    layer.path for layer in (payload.layers if payload else ())
+]
+
+
+class Pictures:
+    """The part of the form where pictures are chosen.
+
+    Args:
+        root: the folder of runs.
+
+    Attributes:
+        content: the component of the content image.
+        styles: those of the style images.
+        weights: those of the styles' shares.
+        regions: that of the regions; its value are paths of layers.
+        start: that of the picture to start from.
+        start_part: the part of the page that `start` is in.
+        components: all of them that have a value.
+    """
+
+    def __init__(self, root: str):
+        self._root = root
+        self._make()
+        self.components = {
+            *(self.content, self.start, self.regions),
+            *self.styles,
+            *self.weights,
+        }
+        self._connect()
+
+    def make_masks(self, layers, number: int) -> list[tuple[str, str]]:
+        """Returns a mask of the content and of the style for every style.
+
+        Raises:
+            ConfigError: if there are not as many regions as styles.
+        """
+        regions = inputs.find_regions(layers or (), REGION_COLORS)
+        if regions is None:
+            return []
+        painted = int(regions.max()) + 1
+        if painted != number or not all(
+            (regions == place).any() for place in range(number)
+        ):
+            raise ConfigError(
+                f"Every style needs a region. Received: {number} styles and"
+                f" regions of {painted}. Paint the missing ones, or erase all"
+                " regions to blend the styles."
+            )
+        whole = inputs.keep_mask(self._root, np.ones((16, 16), bool))
+        return [
+            (inputs.keep_mask(self._root, regions == place), whole)
+            for place in range(number)
+        ]
+
+    def show_regions(self, content: str, masks: list[str]) -> dict:
+        """Returns the value of the regions' editor.
+
+        Args:
+            content: path of the content image.
+            masks: paths, of the first style and on.
+        """
+        pixels = read_image(content, inputs.MAX_PIXELS).pixels
+        height, width = fit_size(*pixels.shape[:2], REGIONS_SIZE)
+        painted = np.zeros((height, width, 4), np.uint8)
+        for color, mask in zip(REGION_COLORS, masks[1:], strict=False):
+            light = resize(read_image(mask).pixels, height, width)[..., 0]
+            painted[light > 127] = (*color, 255)
+        return {
+            "background": resize(pixels, height, width),
+            "layers": [painted] if masks else [],
+            "composite": None,
+        }
+
+    def _make(self) -> None:
+        self.content, self._content_fault = _make_picture(
+            "Content: the picture to paint", 220, "content"
+        )
+        style = _make_picture("Style: how to paint it", 180, "style-1")
+        self.styles, self._style_faults = [style[0]], [style[1]]
+        self._samples = gr.Button("Try the sample pictures", size="sm")
+        self.weights = []
+        with gr.Accordion("Blend more styles", open=False):
+            for number in range(2, NUM_STYLES + 1):
+                style, fault = _make_picture(
+                    f"Style {number}", 140, f"style-{number}"
+                )
+                self.styles.append(style)
+                self._style_faults.append(fault)
+            for number in range(1, NUM_STYLES + 1):
+                self.weights.append(
+                    gr.Slider(
+                        *(0, 1, 1), step=0.05, label=f"Share of style {number}"
+                    )
+                )
+        with gr.Accordion("Regions: a style for each part", open=False):
+            gr.Markdown(
+                "Load the content, then paint on it: orange areas take style 2,"
+                " green ones style 3, blue ones style 4. The rest takes the"
+                " first style."
+            )
+            self._load_regions = gr.Button("Load the content", size="sm")
+            self.regions = gr.ImageEditor(
+                label="Regions",
+                type="filepath",
+                sources=(),
+                transforms=(),
+                layers=False,
+                brush=gr.Brush(
+                    default_size=40,
+                    colors=[f"rgb{color}" for color in REGION_COLORS],
+                    default_color=f"rgb{REGION_COLORS[0]}",
+                    color_mode="fixed",
+                ),
+                elem_id="regions",
+            )
+        self.start_part = gr.Accordion("Start from a picture", open=False)
+        with self.start_part:
+            self.start, self._start_fault = _make_picture(
+                "Start: instead of the content image", 140, "start"
+            )
+
+    def _connect(self) -> None:
+        self._samples.click(
+            lambda: [str(inputs.SAMPLES / n) for n in SAMPLES],
+            outputs=[self.content, self.styles[0]],
+            **DIRECT,
+        )
+        pictures = [self.content, *self.styles, self.start]
+        faults = [self._content_fault, *self._style_faults, self._start_fault]
+        for picture, fault in zip(pictures, faults, strict=True):
+            picture.change(
+                self._check_picture, picture, [picture, fault], **DIRECT
+            )
+        self._load_regions.click(
+            self._begin_regions, self.content, self.regions, **DIRECT
+        )
+
+    def _check_picture(self, path: str | None):
+        """Returns the picture as it can be shown, and what is wrong with it."""
+        if not path:
+            return gr.skip(), ""
+        try:
+            shown = inputs.to_shown(self._root, path)
+        except (TfstyleError, OSError) as error:
+            return gr.skip(), escape_error(error)
+        return gr.skip() if shown == path else shown, ""
+
+    def _begin_regions(self, content: str | None):
+        """Returns the content image, to be painted on."""
+        if not content:
+            return gr.skip()
+        try:
+            return self.show_regions(content, [])
+        except TfstyleError:
+            return gr.skip()  # said below the content image
+
+
+def _make_picture(label: str, height: int, elem_id: str):
+    """Returns an image, and what shows its fault."""
+    image = gr.Image(
+        type="filepath",
+        sources=["upload", "clipboard"],
+        label=label,
+        height=height,
+        elem_id=elem_id,
+    )
+    return image, gr.HTML("", elem_classes="fault")
