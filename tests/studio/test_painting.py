@@ -32,6 +32,9 @@ def test_picture_grows_and_is_stopped(new_page, address, root):
     name = visitor.paint()
     assert visitor.title == f"scene in strokes ({name})"
     assert visitor.page.locator("#progress progress").count() == 1
+    visitor.press("Losses")
+    curves = visitor.page.frame_locator(".charts iframe")
+    curves.get_by_text("weighted/style").first.wait_for()
     visitor.stop()
     assert visitor.page.locator("#stop").is_disabled()
     assert (root / name / "output.png").exists()
@@ -140,6 +143,26 @@ def test_picture_that_browsers_do_not_show_is_shown(
     visitor.page.wait_for_function(
         "() => document.querySelector('#content img')?.naturalWidth > 0"
     )
+
+
+def test_pictures_are_dropped(new_page, address):
+    page = new_page(address).page
+    for place, name in (("content", "scene.jpg"), ("style-1", "strokes.jpg")):
+        data = base64.b64encode((SAMPLES / name).read_bytes()).decode()
+        dropped = page.evaluate_handle(
+            """async ([data, name]) => {
+              const jpeg = await (await fetch(`data:image/jpeg;base64,${data}`))
+                .blob();
+              const dropped = new DataTransfer();
+              dropped.items.add(new File([jpeg], name, {type: jpeg.type}));
+              return dropped;
+            }""",
+            [data, name],
+        )
+        page.locator(f"#{place}").get_by_label("Drop an image").dispatch_event(
+            "drop", {"dataTransfer": dropped}
+        )
+        page.locator(f"#{place} img").wait_for()
 
 
 def test_picture_is_pasted(new_page, address):

@@ -101,7 +101,6 @@ class Outputs(contextlib.ExitStack):
         facts = self._facts | provenance.describe_result(
             result.losses, result.step, result.evaluations
         )
-        facts["ended"] = result.reason
         config = self._config
         if not result.is_complete:
             config = provenance.repeat_steps(config, result.steps)
@@ -112,7 +111,9 @@ class Outputs(contextlib.ExitStack):
         path = path or os.path.join(self._folder, "output.png")
         pixels = result.to_pixels(config.output_bits)
         self._write_picture(path, pixels, text, record)
-        self._write_flags(provenance.make_text(config, facts))
+        # Not in the picture, which another run makes to the byte again.
+        ended = {"ended": result.reason}
+        self._write_flags(provenance.make_text(config, facts | ended))
         if self._config.report:
             self._write_report(result, facts, text or record)
         if self._config.film and self._picture_paths:

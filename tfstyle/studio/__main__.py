@@ -9,6 +9,7 @@ from absl import flags
 
 from tfstyle.errors import TfstyleError
 from tfstyle.errors import status_of
+from tfstyle.studio import inputs
 
 _PORT = flags.DEFINE_integer("port", 0, "of the page; 0: a free one", 0, 65535)
 _HOST = flags.DEFINE_string(
@@ -38,7 +39,10 @@ def main(argv: list[str]) -> int:
 
 
 def _serve() -> int:
+    root = os.path.abspath(_RUNS.value)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    # Its own place is one for all users of a machine.
+    os.environ["GRADIO_TEMP_DIR"] = os.path.join(root, inputs.UPLOADS)
     try:
         import gradio  # noqa: F401
     except ImportError as error:
@@ -55,7 +59,6 @@ def _serve() -> int:
     password = _PASSWORD.value or os.environ.get("TFSTYLE_PASSWORD")
     server.check_address(host, password)
     with server.listen(host, _PORT.value) as listener:
-        root = os.path.abspath(_RUNS.value)
         jobs = Jobs(root)
         made, look = page.make_page(jobs, root)
         guarded = server.make_app(made, root, look, host, password)

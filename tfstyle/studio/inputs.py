@@ -18,7 +18,10 @@ from tfstyle.system import atomic_file
 from tfstyle.system.file_hash import hash_file
 
 FOLDER = "inputs"
-"""Of the folder of runs."""
+"""Of the folder of runs: pictures that were painted or are to be."""
+UPLOADS = "uploads"
+"""Of the folder of runs: uploads, which Gradio removes after a day, and copies
+of results in other formats."""
 LONGEST_NAME = 40
 SAMPLES = pathlib.Path(__file__).parents[1] / "samples"
 """Pictures that are shipped with the package."""
@@ -80,8 +83,8 @@ def keep_mask(root: str, inside: np.ndarray) -> str:
 def keep(root: str, path: str) -> str:
     """Returns the path of a picture's copy in the folder of runs.
 
-    Its name is made of the picture's name and contents. A picture that is in
-    the folder already is not copied.
+    Its name is made of the picture's name and contents. A picture that is
+    there to stay already is not copied.
 
     Args:
         root: the folder of runs.
@@ -92,7 +95,12 @@ def keep(root: str, path: str) -> str:
         WriteError: if it cannot be written.
     """
     _read(path)
-    if os.path.realpath(path).startswith(os.path.join(root, "")):
+    place = os.path.realpath(path)
+    is_inside, is_upload = (
+        place.startswith(os.path.join(os.path.realpath(root), name, ""))
+        for name in ("", UPLOADS)
+    )
+    if is_inside and not is_upload:
         return path
     folder = os.path.join(root, FOLDER)
     ending = os.path.splitext(path)[1].lower()

@@ -92,7 +92,7 @@ class Options:
                 list(dials.QUALITIES),
                 value=plain.quality,
                 label="Quality",
-                info="Quick takes a third of the time, Fine more than twice",
+                info="Quick takes a third of the time, Fine three times",
             ),
             "colors": gr.Dropdown(
                 list(dials.COLORS), value=plain.colors, label="Colours"

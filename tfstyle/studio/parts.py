@@ -2,7 +2,6 @@
 
 import html
 import os
-import tempfile
 from typing import Any
 
 from tfstyle.errors import one_line
@@ -13,6 +12,7 @@ from tfstyle.images.resize import fit_size
 from tfstyle.images.resize import resize
 from tfstyle.images.saving import write_image
 from tfstyle.images.transparency import lay_on_white
+from tfstyle.studio import inputs
 from tfstyle.studio import runs
 from tfstyle.studio.jobs import Job
 
@@ -57,9 +57,9 @@ def make_thumbnail(picture: str) -> str:
 
 def _path_of_copy(picture: str, name: str) -> str:
     """Returns where a picture's copy is kept while the picture is the same."""
-    run = os.path.basename(os.path.dirname(picture))
+    root, run = os.path.split(os.path.dirname(picture))
     place = f"{run}-{os.stat(picture).st_mtime_ns}"
-    return os.path.join(tempfile.gettempdir(), "tfstyle-studio", place, name)
+    return os.path.join(root, inputs.UPLOADS, place, name)
 
 
 def escape_error(error: Exception | str) -> str:
