@@ -95,3 +95,9 @@ def test_picture_that_browsers_do_not_show_becomes_a_png(tmp_path):
     np.testing.assert_array_equal(read_image(shown).pixels, pixels)
     scene = str(SAMPLES / "scene.jpg")
     assert inputs.to_shown(str(tmp_path), scene) == scene
+
+
+def test_masks_of_other_shapes_are_other_files(tmp_path):
+    shapes = [(20, 30), (30, 20)]
+    kept = [inputs.keep_mask(str(tmp_path), np.ones(s, bool)) for s in shapes]
+    assert [read_image(path).pixels.shape[:2] for path in kept] == shapes

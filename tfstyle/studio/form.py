@@ -57,15 +57,15 @@ class Form:
         is_texture = values[options.preset] == dials.TEXTURE
         content = None if is_texture else values[pictures.content]
         start = start or values[pictures.start]
-        regions = values[pictures.regions]
+        styles = [style for style, _ in chosen]
         return dials.make_arguments(
             values[options.base],
             options.positions(values),
             content=content and self._keep(content),
-            styles=[style for style, _ in chosen],
+            styles=styles,
             weights=[share for _, share in chosen],
             start=start and self._keep(start),
-            masks=pictures.make_masks(regions, len(chosen)),
+            masks=pictures.make_masks(values[pictures.regions], styles),
         )
 
     def show(self, name: str | None, fault: gr.HTML) -> dict:

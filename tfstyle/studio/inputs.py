@@ -73,7 +73,8 @@ def keep_mask(root: str, inside: np.ndarray) -> str:
         ImageError: if it cannot be written.
     """
     light = np.where(inside, 255, 0).astype(np.uint8)
-    digest = hashlib.sha256(light.tobytes()).hexdigest()[:8]
+    described = f"{light.shape} ".encode() + light.tobytes()
+    digest = hashlib.sha256(described).hexdigest()[:8]
     path = os.path.join(root, FOLDER, f"mask-{digest}.png")
     if not os.path.exists(path):
         write_image(path, np.repeat(light[..., np.newaxis], 3, axis=2))

@@ -53,15 +53,21 @@ class Pictures:
         }
         self._connect()
 
-    def make_masks(self, layers, number: int) -> list[tuple[str, str]]:
+    def make_masks(self, layers, styles: list[str]) -> list[tuple[str, str]]:
         """Returns a mask of the content and of the style for every style.
+
+        Args:
+            layers: paths of what was painted, or None.
+            styles: paths of the style images, which are used whole.
 
         Raises:
             ConfigError: if there are not as many regions as styles.
+            ImageError: if a layer or a style image cannot be read.
         """
         regions = inputs.find_regions(layers or (), REGION_COLORS)
         if regions is None:
             return []
+        number = len(styles)
         painted = int(regions.max()) + 1
         if painted != number or not all(
             (regions == place).any() for place in range(number)
@@ -71,11 +77,14 @@ class Pictures:
                 f" regions of {painted}. Paint the missing ones, or erase all"
                 " regions to blend the styles."
             )
-        whole = inputs.keep_mask(self._root, np.ones((16, 16), bool))
-        return [
-            (inputs.keep_mask(self._root, regions == place), whole)
-            for place in range(number)
-        ]
+        found = []
+        for place, style in enumerate(styles):
+            size = read_image(style, inputs.MAX_PIXELS).pixels.shape[:2]
+            masks = regions == place, np.ones(size, bool)
+            found.append(
+                tuple(inputs.keep_mask(self._root, mask) for mask in masks)
+            )
+        return found
 
     def show_regions(self, content: str, masks: list[str]) -> dict:
         """Returns the value of the regions' editor.
