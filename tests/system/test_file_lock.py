@@ -34,7 +34,7 @@ def test_who_looks_keeps_nobody_out(tmp_path):
     def look():
         while not is_done.is_set():
             file_lock.is_locked(path)
-            time.sleep(0.01)
+            time.sleep(0.002)
 
     thread = threading.Thread(target=look)
     thread.start()

@@ -37,7 +37,7 @@ def locked(path: str, *, wait: bool = False) -> Iterator[None]:
         with open(path, "a") as file:
             _find_out(file)
         # Longer than `is_locked` holds it.
-        lock.acquire(timeout=-1 if wait else 0.1, poll_interval=0.05)
+        lock.acquire(timeout=-1 if wait else 0.1, poll_interval=0.02)
     except filelock.Timeout:
         raise LockedError(path) from None
     except OSError as error:
