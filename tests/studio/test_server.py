@@ -2,11 +2,15 @@
 
 import asyncio
 import base64
+import os
+import subprocess
+import sys
 
 import pytest
 
 pytest.importorskip("gradio", reason="pip install -e '.[studio]'")
 
+from tests import ROOT
 from tfstyle.studio import server
 from tfstyle.studio.server import Guard
 from tfstyle.studio.server import ServerError
@@ -131,6 +135,24 @@ def test_others_are_listened_to_with_a_password_only(host, is_local):
     else:
         with pytest.raises(ServerError, match="Give --password"):
             server.check_address(host, None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "argument", ["--port=99999", "--prot=1", "runs", "--host=0.0.0.0"]
+)
+def test_wrong_flag_is_told_in_a_line(argument):
+    ended = subprocess.run(
+        [sys.executable, "-m", "tfstyle.studio", argument],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TFSTYLE_PASSWORD": ""},
+        timeout=60,
+    )
+    assert ended.returncode == 2
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("error: ")
 
 
 def test_port_in_use_is_told():

@@ -8,6 +8,7 @@ from absl import app
 from absl import flags
 
 from tfstyle.errors import TfstyleError
+from tfstyle.errors import one_line
 from tfstyle.errors import status_of
 from tfstyle.studio import inputs
 
@@ -34,7 +35,9 @@ class MissingError(TfstyleError):
 def main(argv: list[str]) -> int:
     """Serves the page until it is interrupted; returns the exit status."""
     if len(argv) > 1:
-        raise app.UsageError(f"Flags begin with --. Received: {argv[1:]}")
+        given = one_line(str(argv[1:]))
+        print(f"error: Flags begin with --. Received: {given}", file=sys.stderr)
+        return 2
     return status_of(_serve)
 
 
@@ -77,7 +80,16 @@ def _serve() -> int:
 
 def run() -> None:
     """Runs the studio on the command line of this process."""
-    app.run(main)
+    app.run(main, flags_parser=_parse)
+
+
+def _parse(argv: list[str]) -> list[str]:
+    """Reads the flags; a wrong one is told in a line, as the program does."""
+    try:
+        return flags.FLAGS(argv)
+    except flags.Error as error:
+        print(f"error: {one_line(str(error), 1000)}", file=sys.stderr)
+        raise SystemExit(2) from error
 
 
 if __name__ == "__main__":
