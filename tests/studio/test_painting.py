@@ -247,8 +247,8 @@ def test_regions_are_painted_on_the_content(new_page, address, root):
 def test_run_of_the_command_line_is_shown(new_page, tmp_path):
     workdir = tmp_path / "by hand"
     command = [
-        *(sys.executable, "-m", "tfstyle.main", "--image_size=64"),
-        *("--weights=random", "--num_steps=2000", "--num_levels=1"),
+        *(sys.executable, "-m", "tfstyle.main", "--image_size=128"),
+        *("--weights=random", "--num_steps=20000", "--num_levels=1"),
         *("--preview_every_seconds=1", f"--workdir={workdir}"),
         f"--content_image={SAMPLES / 'scene.jpg'}",
         f"--style_images={SAMPLES / 'mosaic.jpg'}",
@@ -271,7 +271,7 @@ def test_run_of_the_command_line_is_shown(new_page, tmp_path):
             visitor.press("Use its pictures and dials")
             visitor.page.locator("#content img").wait_for()
             size = visitor.page.get_by_label("Size: long edge, pixels")
-            assert size.input_value() == "64"
+            assert size.input_value() == "128"
     finally:
         process.kill()
         process.wait()
