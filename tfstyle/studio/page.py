@@ -25,6 +25,7 @@ COLORS = {
 }
 """Of the theme: dark enough, or light enough, to be read by everybody."""
 CSS = """
+.dark { --color-accent: var(--primary-500); }
 .preview img { width: 100%; max-height: 75vh; object-fit: contain;
   background: var(--background-fill-secondary); }
 .preview p { min-height: 16em; display: grid; place-items: center;
@@ -44,6 +45,8 @@ label:has(> input:focus-visible) { outline: 3px solid var(--primary-600);
 .fault p { color: var(--error-text-color); font-weight: 600; }
 .block.fault:not(:has([role=alert])) { display: none; }
 .charts iframe { width: 100%; height: 640px; border: 0; }
+:is(#contents, #styles) .grid-container {
+  grid-template-columns: repeat(auto-fill, minmax(110px, 140px)); }
 #strip .grid-wrap { min-height: 0; max-height: 20em; }
 #strip .grid-container {
   grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); }
