@@ -138,7 +138,7 @@ class Comparison:
         return right, names[event.index]
 
     def _compare(self, left: str | None, right: str | None):
-        pair = [runs.find_run(self._root, name or "") for name in (left, right)]
+        pair = [runs.find_run(self._root, name) for name in (left, right)]
         if not all(run and run.picture for run in pair):
             return gr.HTML(visible=False), ""
         images = "".join(

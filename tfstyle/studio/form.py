@@ -34,12 +34,11 @@ class Form:
         self.options = Options(self.pictures.content)
         self.components = self.pictures.components | self.options.components
 
-    def arguments(self, values: Values, start: str | None = None) -> list[str]:
+    def arguments(self, values: Values) -> list[str]:
         """Returns the command line of the painting.
 
         Args:
             values: of all components.
-            start: path of the picture to start from, in place of the form's.
 
         Raises:
             ConfigError: if an option is wrong or a picture is missing.
@@ -56,7 +55,7 @@ class Form:
         ]
         is_texture = values[options.preset] == dials.TEXTURE
         content = None if is_texture else values[pictures.content]
-        start = start or values[pictures.start]
+        start = values[pictures.start]
         styles = [style for style, _ in chosen]
         return dials.make_arguments(
             values[options.base],
@@ -75,7 +74,7 @@ class Form:
             name: of the run.
             fault: the component that shows why there are none.
         """
-        run = find_run(self._root, name or "")
+        run = find_run(self._root, name)
         if run is None:
             return {fault: ""}
         try:

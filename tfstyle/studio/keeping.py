@@ -1,7 +1,5 @@
 """The part of the page where a picture is kept or used again."""
 
-import os
-
 import gradio as gr
 
 from tfstyle.errors import TfstyleError
@@ -29,6 +27,7 @@ class Keeping:
 
     Attributes:
         form_of_file: the component of the format of downloads.
+        size: the component of the large size.
         watched: the components that `update` sets.
     """
 
@@ -54,30 +53,23 @@ class Keeping:
                 from_here = gr.Button("Start from here", size="sm")
                 again = gr.Button("Use its pictures and dials", size="sm")
             with gr.Accordion("Paint it large", open=False):
-                self._size = gr.Dropdown(
+                self.size = gr.Dropdown(
                     list(LARGE_SIZES),
                     value="4096",
                     label="Large size: long edge, pixels",
                     allow_custom_value=True,
                 )
-                self._command = gr.Textbox(
-                    label="Command",
-                    elem_id="command",
-                    info="for a terminal in the folder that the studio was"
-                    " started in",
-                    interactive=False,
-                    lines=2,
-                    buttons=["copy"],
+                self._command = _make_command(
+                    "Command",
+                    "for a terminal in the folder that the studio was started"
+                    " in",
+                    "command",
                 )
                 add = gr.Button("Add to the manifest", size="sm")
-                self._batch = gr.Textbox(
-                    label="Command for the manifest",
-                    elem_id="batch",
-                    info="paints all pictures that were added, one after"
-                    " another",
-                    interactive=False,
-                    lines=2,
-                    buttons=["copy"],
+                self._batch = _make_command(
+                    "Command for the manifest",
+                    "paints all pictures that were added, one after another",
+                    "batch",
                 )
         self.watched = [self._part, self._download, self._flags, self._command]
         for button, target in (
@@ -97,15 +89,15 @@ class Keeping:
             [fault, *form.components],
             **DIRECT,
         )
-        self._size.change(
+        self.size.change(
             self._show_command,
-            [shown, self._size],
+            [shown, self.size],
             self._command,
             **DIRECT,
         )
         add.click(
             self._add_to_manifest,
-            [shown, self._size],
+            [shown, self.size],
             [self._batch, fault],
             **DIRECT,
         )
@@ -121,17 +113,8 @@ class Keeping:
         picture = run and run.picture
         if run is None or picture is None:
             return {self._part: gr.Column(visible=False)}
-        flagfile = next(
-            filter(
-                os.path.exists,
-                (
-                    os.path.join(run.workdir, name)
-                    for name in (runs.ASKED, runs.FLAGS)
-                ),
-            ),
-            None,
-        )
         download = convert_picture(picture, form_of_file)
+        flagfile = run.flagfile
         return {
             self._part: gr.Column(visible=True),
             self._download: gr.DownloadButton(value=download),
@@ -141,24 +124,31 @@ class Keeping:
             self._command: large.command_of(run, size) if flagfile else "",
         }
 
-    @property
-    def size(self) -> gr.Dropdown:
-        """The component of the large size."""
-        return self._size
-
     def _find_picture(self, name: str | None) -> str | None:
-        run = runs.find_run(self._root, name or "")
+        run = runs.find_run(self._root, name)
         return run and run.picture
 
     def _show_command(self, name: str | None, size: str) -> str:
-        run = runs.find_run(self._root, name or "")
-        return large.command_of(run, size) if run else ""
+        run = runs.find_run(self._root, name)
+        return large.command_of(run, size) if run and run.flagfile else ""
 
     def _add_to_manifest(self, name: str | None, size: str):
-        run = runs.find_run(self._root, name or "")
+        run = runs.find_run(self._root, name)
         if run is None:
             return "", ""
         try:
             return large.add_to_manifest(self._root, run, size), ""
         except (TfstyleError, OSError) as error:
             return "", escape_error(error)
+
+
+def _make_command(label: str, info: str, elem_id: str) -> gr.Textbox:
+    """Returns a text of a command, to be copied."""
+    return gr.Textbox(
+        label=label,
+        info=info,
+        elem_id=elem_id,
+        interactive=False,
+        lines=2,
+        buttons=["copy"],
+    )

@@ -10,7 +10,6 @@ from tfstyle.config.flags import read_config
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.values import FIELDS
 from tfstyle.errors import raising_write_errors
-from tfstyle.studio.runs import ASKED
 from tfstyle.studio.runs import FLAGS
 from tfstyle.studio.runs import Run
 from tfstyle.system import atomic_file
@@ -22,18 +21,18 @@ _FOR_WATCHING = ("preview_every_seconds", "log_every_steps")
 
 
 def command_of(run: Run, size: str) -> str:
-    """Returns the command that paints a run again in another size."""
-    path = os.path.join(run.workdir, ASKED)
-    flags = [f"--image_size={size}"]
-    if not os.path.exists(path):
-        path = os.path.join(run.workdir, FLAGS)
-        flags += _flags_of_levels(run)
+    """Returns the command that paints a run again in another size.
+
+    Args:
+        run: that has a flagfile.
+        size: long edge, pixels.
+    """
     place = f"{os.path.relpath(run.workdir)}-{size}"
     return shlex.join(
         [
             *("python", "-m", "tfstyle.main"),
-            f"--flagfile={os.path.relpath(path)}",
-            *flags,
+            f"--flagfile={os.path.relpath(run.flagfile)}",
+            *_flags_of_size(run, size),
             f"--workdir={place}",
         ]
     )
@@ -49,10 +48,7 @@ def add_to_manifest(root: str, run: Run, size: str) -> str:
         ConfigError: if a flag of the run or the size is wrong.
         WriteError: if the manifest cannot be written.
     """
-    arguments = [*run.arguments, f"--image_size={size}"]
-    if not os.path.exists(os.path.join(run.workdir, ASKED)):
-        arguments += _flags_of_levels(run)
-    config = read_config(arguments)
+    config = read_config([*run.arguments, *_flags_of_size(run, size)])
     output = os.path.join(root, f"{run.name}-{config.image_size}.png")
     values = _values_of(config, of_batch=False) | {"output_image": output}
     path = os.path.join(root, MANIFEST)
@@ -77,10 +73,13 @@ def add_to_manifest(root: str, run: Run, size: str) -> str:
     )
 
 
-def _flags_of_levels(run: Run) -> list[str]:
-    """Returns flags by which a finished run's levels fit another size."""
-    steps = run.flags.get("num_steps", "").rpartition(",")[2]
-    return ["--num_levels=auto", f"--num_steps={steps}"]
+def _flags_of_size(run: Run, size: str) -> list[str]:
+    """Returns flags for another size; `flags.cfg` has levels of its own."""
+    flags = [f"--image_size={size}"]
+    if run.flagfile and os.path.basename(run.flagfile) == FLAGS:
+        steps = run.flags.get("num_steps", "").rpartition(",")[2]
+        flags += ["--num_levels=auto", f"--num_steps={steps}"]
+    return flags
 
 
 def _values_of(config: RunConfig, *, of_batch: bool) -> dict:

@@ -157,7 +157,7 @@ class Painting:
             return {self._fault: escape_error(error)}
         if not _have_same_pictures(job.arguments, arguments):
             return {self._fault: gr.skip()}
-        return self._change_dials(values)
+        return self._continue(job, arguments)
 
     def _change_dials(self, values) -> dict:
         """Stops the run that is shown, and continues it with other dials."""
@@ -165,12 +165,19 @@ class Painting:
         if job is None or job.has_ended:
             return {self._fault: gr.skip()}
         try:
-            arguments = self.form.arguments(values)  # checked before it stops
+            arguments = self.form.arguments(values)
+        except (TfstyleError, OSError) as error:
+            return {self._fault: escape_error(error)}
+        return self._continue(job, arguments)
+
+    def _continue(self, job: Job, arguments: list[str]) -> dict:
+        """Stops a job, and goes on from its picture with another command."""
+        try:
             self._jobs.stop(job)
             self._jobs.wait(job, STOPPING)
             run = runs.Run(job.workdir)
             if run.picture:
-                arguments = self.form.arguments(values, run.picture)
+                arguments = [*arguments, f"--init={run.picture}"]
                 is_free = not any("--num_levels" in x for x in arguments)
                 if is_free and runs.is_at_finest_level(run):
                     arguments.append("--num_levels=1")
@@ -217,7 +224,7 @@ class Painting:
                 self.shown: gr.Dropdown(self._choices(names)),
                 self._seen: seen | {"names": names},
             }
-        run, job = runs.find_run(self._root, name or ""), self._find_job(name)
+        run, job = runs.find_run(self._root, name), self._find_job(name)
         if run is None:
             if job is None or not job.has_ended:
                 return {self._seen: seen}

@@ -52,7 +52,7 @@ class Run:
     @property
     def title(self) -> str:
         """What it paints, and its name."""
-        flags = self._read_flagfile(ASKED)[0] or self.flags
+        flags = self._asked
         styles: tuple[str, ...] = ()
         with contextlib.suppress(ConfigError):
             styles = parse_text("style_images", flags.get("style_images", ""))
@@ -97,11 +97,15 @@ class Run:
         return self._texts[0]
 
     @property
+    def flagfile(self) -> str | None:
+        """The path of `asked.cfg` or else of `flags.cfg`, if one is there."""
+        paths = (os.path.join(self.workdir, name) for name in (ASKED, FLAGS))
+        return next(filter(os.path.exists, paths), None)
+
+    @property
     def arguments(self) -> list[str]:
         """The command line that asked for it, or that of `flags.cfg`."""
-        asked, _ = self._read_flagfile(ASKED)
-        flags = asked or self.flags
-        return [f"--{name}={value}" for name, value in flags.items()]
+        return [f"--{name}={value}" for name, value in self._asked.items()]
 
     def read_arguments(self) -> RunConfig:
         """Returns the config of its command line.
@@ -110,6 +114,11 @@ class Run:
             ConfigError: if this release does not read it.
         """
         return read_config(self.arguments)
+
+    @property
+    def _asked(self) -> dict[str, str]:
+        """The flags that it was asked for with, by name."""
+        return self._read_flagfile(ASKED)[0] or self.flags
 
     @functools.cached_property
     def _texts(self) -> tuple[dict[str, str], dict[str, str]]:
@@ -165,8 +174,9 @@ def list_runs(root: str, most: int = 60) -> list[Run]:
     return [run for _, run in found[:most]]
 
 
-def find_run(root: str, name: str) -> Run | None:
+def find_run(root: str, name: str | None) -> Run | None:
     """Returns the run of a name in a folder; a path is no name."""
+    name = name or ""
     workdir = os.path.join(root, name)
     is_name = name not in ("", ".", "..") and os.path.basename(name) == name
     is_there = (
