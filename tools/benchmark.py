@@ -76,6 +76,7 @@ from benchmark_peers import run_evaluations
 from benchmark_peers import run_picture
 from benchmark_peers import say
 from flop import count_flop
+from unused_flags import refuse_flags
 
 import tfstyle
 from tfstyle.config.config import PRECISIONS
@@ -136,6 +137,13 @@ _WINOGRAD_TABLE = flags.DEFINE_bool(
 _CHILD = flags.DEFINE_string("child", None, "how the tool calls itself")
 
 OPTIMIZERS = ("adam", "lbfgs")
+CHECKED_OUT = "style-transfer-pytorch"
+OF_PEERS = ("picture_size", "picture_pairs", "style_transfer_pytorch", "venvs")
+OF_TABLES = (
+    *("content", "style", "convolutions", "precision", "lbfgs_size"),
+    *("num_correction_pairs", "against", "against_size", "pairs", *OF_PEERS),
+)
+"""Flags that --against needs, and those that --winograd_table leaves out."""
 ERRORS = (
     ConfigError,
     PeerError,
@@ -156,6 +164,7 @@ def main(argv):
     """Measures what is asked for and prints it."""
     if len(argv) > 1:
         raise app.UsageError(f"Flags begin with --. Received: {argv[1:]}")
+    _refuse_unused_flags()
     try:
         result = _evaluate_as_child() if _CHILD.value else _measure()
     except ERRORS as error:
@@ -169,6 +178,26 @@ def main(argv):
         _print_fewest_positions(result["winograd"])
     else:
         print(f"\n{format_markdown(result)}")
+
+
+def _refuse_unused_flags() -> None:
+    """Ends the tool if a flag is given that what is asked for does not use."""
+    if _WINOGRAD_TABLE.value:
+        refuse_flags(
+            dict.fromkeys(
+                OF_TABLES, "--winograd_table does without it. Leave one out."
+            )
+        )
+    if not _AGAINST.value:
+        refuse_flags(
+            dict.fromkeys(OF_PEERS, "Only --against uses it. Add that.")
+        )
+    if CHECKED_OUT not in _AGAINST.value:
+        refuse_flags(
+            {"style_transfer_pytorch": f"Only --against={CHECKED_OUT} uses it."}
+        )
+    if not _PICTURE_PAIRS.value:
+        refuse_flags({"picture_size": "--picture_pairs is 0. Leave one out."})
 
 
 def _measure() -> dict[str, list[dict]]:
@@ -230,7 +259,7 @@ def _read_square(path: str, side: int) -> np.ndarray:
 def _measure_children(peers: list[str]) -> dict[str, list[dict]]:
     """Runs processes, ours and the peers': evaluations, then whole pictures."""
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    checkouts = {"style-transfer-pytorch": _STYLE_TRANSFER_PYTORCH.value}
+    checkouts = {CHECKED_OUT: _STYLE_TRANSFER_PYTORCH.value}
     pythons, result = {}, {}
     for name in peers:
         pythons[name], row = install(

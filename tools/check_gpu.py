@@ -41,6 +41,7 @@ import numpy as np
 from absl import app
 from absl import flags
 from flop import count_flop
+from unused_flags import refuse_flags
 
 from tfstyle.config.config import Config
 from tfstyle.errors import one_line
@@ -115,6 +116,7 @@ def main(argv):
     if _CHILD.value:
         print(json.dumps(CHILDREN[_CHILD.value]()))
         return 0
+    refuse_flags({"folder": "Only --child uses it. Leave it out."})
     with tempfile.TemporaryDirectory() as folder:
         machine = _run_child("describe", folder, _DEVICE.value)
         rows = list(_check_all(machine, folder))

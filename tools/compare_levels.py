@@ -16,6 +16,7 @@ from absl import flags
 from tfstyle.config.config import Config
 from tfstyle.images.files import read_image
 from tfstyle.images.saving import write_image
+from tfstyle.main import run_expecting_errors
 from tfstyle.training.extractor import make_extractor
 from tfstyle.training.stylize import stylize
 
@@ -34,6 +35,10 @@ def main(argv):
     """Runs both and prints a table."""
     if len(argv) > 1:
         raise app.UsageError(f"Flags begin with --. Received: {argv[1:]}")
+    return run_expecting_errors(_compare)
+
+
+def _compare():
     content = read_image(_CONTENT.value).pixels
     style = read_image(_STYLE.value).pixels
     steps = [int(number) for number in _STEPS.value]
@@ -68,6 +73,7 @@ def main(argv):
     path = os.path.join(_OUTPUT.value, "levels.png")
     write_image(path, both)
     print(f"{path}: {len(steps)} levels on the left, one on the right")
+    return 0
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@
 Every setting paints every style, at every size, from noise and from the
 content. Each total is divided by what lbfgs with 20 correction pairs reached
 after as many evaluations of the same picture; the table shows the geometric
-means. `runs.jsonl` keeps every curve, and what it holds is not run again.
+means. `runs.jsonl` keeps every curve; one that it holds of the same content and
+of as many evaluations is not run again.
 """
 
 import itertools
@@ -44,11 +45,7 @@ def main(argv):
         raise app.UsageError(f"Flags begin with --. Received: {argv[1:]}")
     os.makedirs(_OUTPUT.value, exist_ok=True)
     path = os.path.join(_OUTPUT.value, "runs.jsonl")
-    curves = {}
-    if os.path.exists(path):
-        with open(path, encoding="utf-8") as file:
-            for line in map(json.loads, file):
-                curves[tuple(line["run"])] = line["totals"]
+    curves = _read_curves(path)
     grid = list(
         itertools.product(
             _SIZES.value, ("noise", "content"), _STYLES.value, _SETTINGS.value
@@ -60,12 +57,29 @@ def main(argv):
         for number, run in enumerate(grid, start=1):
             if run not in curves:
                 curves[run] = _measure(content, extractor, *run)
-                line = {"run": run, "totals": curves[run]}
+                line = {
+                    "content": _CONTENT.value,
+                    "evaluations": _EVALUATIONS.value,
+                    "run": run,
+                    "totals": curves[run],
+                }
                 file.write(json.dumps(line) + "\n")
                 file.flush()
             print(f"{number}/{len(grid)} {' '.join(run)}", flush=True)
     for size, init in itertools.product(_SIZES.value, ("noise", "content")):
         _print_table(curves, size, init)
+
+
+def _read_curves(path):
+    """Returns the curves of a file that are of the same content and length."""
+    curves = {}
+    if os.path.exists(path):
+        with open(path, encoding="utf-8") as file:
+            for line in map(json.loads, file):
+                is_same = line.get("content") == _CONTENT.value
+                if is_same and line["evaluations"] >= _EVALUATIONS.value:
+                    curves[tuple(line["run"])] = line["totals"]
+    return curves
 
 
 def _measure(content, extractor, size, init, style, setting):

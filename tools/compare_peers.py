@@ -1,20 +1,40 @@
-"""Puts our picture beside those that other programs made of the same pair.
+"""Compares our picture with those that other programs made of the same pair.
 
     python tools/compare_peers.py --content=FILE --style=FILE \
         --peers=NAME=FILE,NAME=FILE --output=sheet.png [--ours=FILE]
 
 The sheet shows content, style, our picture and the peers', at full size. Ours
-is painted with the defaults at --image_size if it is not given. Below each
-stands how near it is: the relative style error, mean over conv1_1 .. conv5_1,
-and the relative content error at conv4_2, of the network as it was trained with
-average pooling and zeros around; 0 is a perfect match.
+is painted with the defaults at --image_size if it is not given. A table, also
+written as JSON beside the sheet, has for each:
+
+- the relative style error of conv1_1 .. conv5_1 and its mean, and the relative
+  content error of conv4_2. They are VGG19's as it was trained, with maximum
+  pooling and zeros around, which our pictures are not optimised for. 0 is a
+  perfect match;
+- ripples: the power of lightness by bands of periods, 2 to 16 px, in decibels
+  above the louder of content and style, over all blocks of 64 px and in the
+  quiet quarter of them, where ripples are seen most (see ripples.py).
+
+Content and style are measured at each picture's scale; in their own rows, at
+our picture's. Captions have the mean style error, the content error and the
+quiet quarter's ripples of 2.5 to 4.2 px, in the table's last column.
 """
+
+import json
+import os
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from absl import app
 from absl import flags
 from contact_sheet import draw_sheet
+from ripples import BANDS
+from ripples import BLOCK
+from ripples import check_size
+from ripples import compare_ripples
+from unused_flags import refuse_flags
 
 from tfstyle.config.config import Config
 from tfstyle.images import files as image_files
@@ -23,9 +43,12 @@ from tfstyle.images.resize import fit_size
 from tfstyle.images.resize import resize
 from tfstyle.images.saving import write_image
 from tfstyle.network.extractor import Extractor
+from tfstyle.network.layers import BY_NAME
 from tfstyle.objective.gram import gram_matrices
 from tfstyle.objective.losses import relative_style_loss
+from tfstyle.system import atomic_file
 from tfstyle.training.extractor import make_extractor
+from tfstyle.training.plan import output_size
 from tfstyle.training.stylize import stylize
 
 _CONTENT = flags.DEFINE_string("content", None, "content image", required=True)
@@ -33,54 +56,82 @@ _STYLE = flags.DEFINE_string("style", None, "style image", required=True)
 _OURS = flags.DEFINE_string("ours", None, "our picture; painted if not given")
 _PEERS = flags.DEFINE_list("peers", [], "NAME=FILE of other programs")
 _OUTPUT = flags.DEFINE_string("output", None, "sheet, a .png", required=True)
-_SIZE = flags.DEFINE_integer("image_size", 512, "of our picture, pixels", 16)
+_SIZE = flags.DEFINE_integer("image_size", 512, "of our picture, pixels", BLOCK)
 _WEIGHTS = flags.DEFINE_string("weights", "auto", "as tfstyle.main takes them")
+FINE = (2.5, 4.2)
+"""Periods of the ripples that captions name, pixels."""
+CELL = 7
+"""Width of the table's columns, characters; `content` is a title."""
 
 
 def main(argv):
     """Reads or paints the pictures, measures them and draws the sheet."""
     if len(argv) > 1:
         raise app.UsageError(f"Flags begin with --. Received: {argv[1:]}")
-    pairs = [text.partition("=") for text in _PEERS.value]
-    if wrong := [name for name, _, path in pairs if not path]:
-        raise app.UsageError(f"--peers takes NAME=FILE. Received: {wrong}")
+    if _OURS.value:
+        refuse_flags({"image_size": "--ours is painted. Leave one out."})
+    peers = _parse_peers()
+    names = ["content", "style", "tfstyle", *peers]
     config = Config(image_size=_SIZE.value, weights=_WEIGHTS.value)
+    given = [_OURS.value] if _OURS.value else []
     try:
-        content = image_files.read_image(_CONTENT.value).pixels
-        style = image_files.read_image(_STYLE.value).pixels
-        results = {
-            name: image_files.read_image(path).pixels
-            for name, path in [
-                *([("tfstyle", _OURS.value)] if _OURS.value else []),
-                *((name, path) for name, _, path in pairs),
-            ]
-        }
-    except image_files.ImageError as error:
+        content, style, *results = (
+            image_files.read_image(path).pixels
+            for path in (_CONTENT.value, _STYLE.value, *given, *peers.values())
+        )
+        sizes = [pixels.shape[:2] for pixels in results]
+        if not _OURS.value:
+            sizes.append(output_size(content, [style], config))
+        for size in sizes:
+            check_size(*size)
+            check_size(*fit_size(*style.shape[:2], max(size)))
+    except ValueError as error:
         raise app.UsageError(str(error)) from None
     if not _OURS.value:
         painted = stylize(content, [style], config)
         print(f"tfstyle: {painted.seconds:.0f} s")
-        results = {"tfstyle": painted.pixels, **results}
-    plain = Config(
-        weights=_WEIGHTS.value, padding="zero", convolution="direct"
+        results = [painted.pixels, *results]
+    judge = Config(
+        weights=_WEIGHTS.value,
+        pooling="max",
+        padding="zero",
+        convolution="direct",
+        precision="float32",
     ).resolved()
-    extractor = make_extractor(plain)
-    captions = ["", ""]
-    for name, pixels in results.items():
-        errors, content_error = _measure(
-            extractor, plain, pixels, content, style
-        )
-        captions.append(
-            f"style {np.mean(errors):.3f}, content {content_error:.2f}"
-        )
-        by_layer = " ".join(f"{error:.3f}" for error in errors)
-        print(f"{name}: {captions[-1]}; by layer {by_layer}")
-    side = max(max(pixels.shape) for pixels in results.values())
-    columns = ["content", "style", *results]
-    row = [content, style, *results.values()]
-    sheet = draw_sheet([row], [""], columns, side, [captions])
+    extractor = make_extractor(judge)
+    sources = _at_scale(content, style, results[0])
+    rows = [
+        {"name": name} | _measure(extractor, judge, pixels, content, style)
+        for name, pixels in zip(names, [*sources, *results], strict=True)
+    ]
+    print("\n".join(_format_table(rows)))
+    path = os.path.splitext(_OUTPUT.value)[0] + ".json"
+    atomic_file.write_text(path, json.dumps(rows, indent=1) + "\n")
+    side = max(max(pixels.shape) for pixels in results)
+    sheet = draw_sheet(
+        [[content, style, *results]],
+        [""],
+        names,
+        side,
+        [[_caption(row) for row in rows]],
+    )
     write_image(_OUTPUT.value, sheet)
     print(_OUTPUT.value)
+
+
+def _parse_peers() -> dict[str, str]:
+    """Returns the peers' files by name."""
+    pairs = [text.partition("=") for text in _PEERS.value]
+    if wrong := [name for name, _, path in pairs if not path]:
+        raise app.UsageError(f"--peers takes NAME=FILE. Received: {wrong}")
+    peers = {name: path for name, _, path in pairs}
+    taken = peers.keys() & {"content", "style", "tfstyle"}
+    if taken or len(peers) < len(pairs):
+        raise app.UsageError(
+            "--peers needs a name for each, and not content, style or tfstyle."
+            f" Received: {[name for name, _, _ in pairs]}"
+        )
+    return peers
 
 
 def _measure(
@@ -89,28 +140,87 @@ def _measure(
     pixels: np.ndarray,
     content: np.ndarray,
     style: np.ndarray,
-) -> tuple[list[float], float]:
-    """Returns the relative style error by layer and that of the content.
+) -> dict[str, Any]:
+    """Measures a picture beside content and style at its scale.
 
-    Content and style are brought to the picture's size and long edge.
+    Returns:
+        `style_errors` by layer, their mean `style_error`, and `content_error`,
+        all relative; `ripples_db` and `quiet_ripples_db` by band, and
+        `fine_ripples_db`, the quiet quarter's of `FINE`, in decibels.
     """
-    long_edge = max(pixels.shape)
-    style = resize(style, *fit_size(*style.shape[:2], long_edge))
-    content = resize(content, *pixels.shape[:2])
-    ours, theirs, known = (
-        extractor(tf.constant(preprocess(x))) for x in (pixels, style, content)
+    content, style = _at_scale(content, style, pixels)
+    own, of_content, of_style = (
+        extractor(tf.constant(preprocess(x))) for x in (pixels, content, style)
     )
-    errors = [
-        float(
+    errors = {
+        BY_NAME[name].alias: float(
             relative_style_loss(
-                gram_matrices(ours[name])[0], gram_matrices(theirs[name])[0]
+                gram_matrices(own[name])[0], gram_matrices(of_style[name])[0]
             )
         )
         for name in config.style_layers
-    ]
+    }
     (name,) = config.content_layers
-    difference = tf.nn.l2_loss(ours[name] - known[name])
-    return errors, float(difference / tf.nn.l2_loss(known[name]))
+    difference = tf.nn.l2_loss(own[name] - of_content[name])
+    ripples = compare_ripples(pixels, content, style, [*BANDS, FINE])
+    everywhere, quiet = ripples[:, : len(BANDS)].tolist()
+    labels = [f"{shortest}-{longest}" for shortest, longest in BANDS]
+    return {
+        "style_errors": errors,
+        "style_error": float(np.mean([*errors.values()])),
+        "content_error": float(difference / tf.nn.l2_loss(of_content[name])),
+        "ripples_db": dict(zip(labels, everywhere, strict=True)),
+        "quiet_ripples_db": dict(zip(labels, quiet, strict=True)),
+        "fine_ripples_db": float(ripples[1, -1]),
+    }
+
+
+def _at_scale(
+    content: np.ndarray, style: np.ndarray, pixels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Resizes the content to a picture's size, the style to its long edge."""
+    size = fit_size(*style.shape[:2], max(pixels.shape))
+    return resize(content, *pixels.shape[:2]), resize(style, *size)
+
+
+def _format_table(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Returns a line of titles, one of headings and one a picture."""
+    layers = [name.removeprefix("conv") for name in rows[0]["style_errors"]]
+    bands = [f"{shortest}" for shortest, _ in BANDS]
+    columns = {
+        "style error, conv": [*layers, "mean"],
+        "content": ["4_2"],
+        "ripples, dB, by shortest period, px": bands,
+        "the same in the quiet quarter": [*bands, "fine"],
+    }
+    titles = [f"{t:{CELL * len(c) - 1}}" for t, c in columns.items()]
+    table = [("", [[f" {title}"] for title in titles]), ("", columns.values())]
+    for row in rows:
+        errors = [*row["style_errors"].values(), row["style_error"]]
+        ripples = row["ripples_db"].values()
+        quiet = [*row["quiet_ripples_db"].values(), row["fine_ripples_db"]]
+        parts = [
+            [f"{error:.3f}" for error in errors],
+            [f"{row['content_error']:.3f}"],
+            [f"{decibels:+.1f}" for decibels in ripples],
+            [f"{decibels:+.1f}" for decibels in quiet],
+        ]
+        table.append((row["name"], parts))
+    width = max(len(row["name"]) for row in rows)
+    lines = [
+        f"{name:{width}}"
+        + "".join("  " + "".join(f"{x:>{CELL}}" for x in p) for p in parts)
+        for name, parts in table
+    ]
+    return [line.rstrip() for line in lines]
+
+
+def _caption(row: dict[str, Any]) -> str:
+    """Returns a picture's numbers in a few words."""
+    return (
+        f"style {row['style_error']:.3f}, content {row['content_error']:.2f},"
+        f" ripples {row['fine_ripples_db']:+.1f} dB"
+    )
 
 
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ conv5_1's style loss down to the image, at the content image: its norm,
 conv5_1's own as 1, and how evenly it is spread over positions, 1 if all have
 the same norm. `poolings.png` shows the pictures on the way, average above max.
 
-Any flag of tfstyle.main may be given besides; --image_size is 256 and
---content_weight, that of average pooling, 1e-3 if not. Losses, padding and
-L-BFGS are the paper's.
+Flags of tfstyle.main may be given besides, but for those of a run's files and
+of its end; --image_size is 256 and --content_weight, that of average pooling,
+1e-3 if not. Losses, padding and L-BFGS are the paper's.
 """
 
 import dataclasses
@@ -26,10 +26,13 @@ import tensorflow as tf
 from absl import app
 from absl import flags
 from contact_sheet import draw_sheet
+from unused_flags import refuse_flags
 
 from tfstyle.config import flags as config_flags
+from tfstyle.config.config import Config
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
+from tfstyle.experiment.session import Session
 from tfstyle.images.files import read_image
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.resize import resize
@@ -55,7 +58,24 @@ PRESET = (
     "--init=noise",
     "--preconditioner=none",
     "--num_levels=1",
+    "--convolution=winograd",
+    "--precision=float32",
 )
+OPTIONS = {field.name for field in dataclasses.fields(Config)}
+OF_FILES = {field.name for field in dataclasses.fields(RunConfig)} - OPTIONS
+UNUSED = {
+    **dict.fromkeys(
+        sorted(OF_FILES - {"content_image", "style_images"}),
+        "The tool writes poolings.png to --output. Leave it out.",
+    ),
+    **dict.fromkeys(
+        ("num_steps", "max_evaluations", "time_limit"),
+        "Both runs end after the last of --evaluations. Leave it out.",
+    ),
+    "pooling": "The tool compares average with max. Leave it out.",
+    "strategy": "The tool uses one device. Leave it out.",
+}
+"""Flags of tfstyle.main that have no effect here, and what to do."""
 POOLINGS = ("average", "max")
 DEEPEST = "block5_conv1"
 
@@ -66,12 +86,15 @@ def main(config: RunConfig) -> int:
 
 
 def _compare(config: RunConfig) -> int:
+    refuse_flags(UNUSED)
     if not config.content_image or len(config.style_images) != 1:
         raise ConfigError(
             "`content_image` and one of `style_images` must be given."
         )
-    content = read_image(config.content_image).pixels
-    style = read_image(config.style_images[0]).pixels
+    content, style = (
+        read_image(path, config.max_image_pixels).pixels
+        for path in (config.content_image, config.style_images[0])
+    )
     texts = _EVALUATIONS.value
     counts = [int(text) for text in texts if text.isdecimal()]
     if not texts or len(counts) < len(texts) or counts != sorted(set(counts)):
@@ -79,13 +102,16 @@ def _compare(config: RunConfig) -> int:
             "`evaluations` must be ascending whole numbers, such as 20,50."
             f" Received: {','.join(texts)}."
         )
-    config = dataclasses.replace(
-        config,
-        num_steps=10**6,
-        max_evaluations=counts[-1],
-        convolution="winograd",
-        precision="float32",
+    # A Config names no files: of `init` it takes none.
+    config = Config(
+        **{name: getattr(config, name) for name in OPTIONS}
+        | {
+            "num_steps": 10**6,
+            "max_evaluations": counts[-1],
+            "strategy": "one_device",
+        }
     ).resolved()
+    Session().start(config)
     alpha = config.content_weight
     size = plan.output_size(content, [style], config)
     ends = [tf.constant(preprocess(resize(x, *size))) for x in (content, style)]

@@ -40,4 +40,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    from unused_flags import refuse_arguments
+
+    refuse_arguments()
     main()

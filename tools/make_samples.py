@@ -397,4 +397,7 @@ def main():
 
 
 if __name__ == "__main__":
+    from unused_flags import refuse_arguments
+
+    refuse_arguments()
     main()

@@ -24,6 +24,8 @@ import tempfile
 import numpy as np
 from absl import app
 from absl import flags
+from unused_flags import refuse_arguments
+from unused_flags import refuse_flags
 
 from tfstyle.config.config import Config
 from tfstyle.images import files as image_files
@@ -43,13 +45,20 @@ _ROUNDS = flags.DEFINE_integer("rounds", 3, "of one process and two by turns")
 _EXPECT = flags.DEFINE_bool("expect", False, "compute and run nothing")
 _RATE = flags.DEFINE_float("rate", 20, "TFLOP/s that a GPU reaches")
 _BANDWIDTH = flags.DEFINE_float("bandwidth", 25, "GB/s of each link")
+OF_RUNS = ("width", "height", "steps", "rounds")
+OF_EXPECT = ("rate", "bandwidth")
 
 
-def main(_) -> None:
+def main(argv: list[str]) -> None:
     """Prints the measurement, or what is to be expected."""
+    refuse_arguments(argv[1:])
     if _EXPECT.value:
+        refuse_flags(
+            dict.fromkeys(OF_RUNS, "With --expect nothing runs. Leave it out.")
+        )
         print(make_table(_RATE.value * 1e12, _BANDWIDTH.value * 1e9))
         return
+    refuse_flags(dict.fromkeys(OF_EXPECT, "Only --expect uses it. Add that."))
     size = _HEIGHT.value, _WIDTH.value
     ideal = 2 / overhead(size, 2)
     with tempfile.TemporaryDirectory() as folder:
@@ -73,9 +82,9 @@ def overhead(size: tuple[int, int], number: int) -> float:
 
     The slowest replica counts, as the others wait for it.
     """
-    config = Config()
+    config = Config().resolved()
     names = (*config.content_layers, *config.style_layers)
-    tiles = share_frame(size, number, names)
+    tiles = share_frame(size, number, names, config.pooling)
     views = [np.prod(tile[:, 3] - tile[:, 2]) for tile in tiles]
     return max(views) * number / (size[0] * size[1])
 

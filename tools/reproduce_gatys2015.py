@@ -4,21 +4,21 @@
     python tools/reproduce_gatys2015.py --figure=2 --content=FILE --styles=A,B
     python tools/reproduce_gatys2015.py --figure=3 --content=FILE --styles=FILE
 
-Figure 1: reconstructions of the content from one layer each, and of the first
-style from growing sets of layers, all from white noise. Figure 2: the content
-in every style. Figure 3: growing sets of style layers, by rows, against four
-ratios of content to style weight, by columns, with the first style.
+Figure 1: reconstructions of the content from one layer each, and of the style
+from growing sets of layers, all from white noise. Figure 2: the content in
+every style. Figure 3: growing sets of style layers, by rows, against four
+ratios of content to style weight, by columns.
 
 OUTPUT, by default runs/figureN, gets cells/ (the single pictures), figureN.png
 (a labelled sheet, with what each picture came to below it) and figureN.json
 (every loss; in figure 1 also how far the features reached are from the
 content's, |F - P| / |P|).
 
-Flags come from configs/figures/figureN.cfg, and any of tfstyle.main may be
-given besides, such as --image_size=512 for the paper's size. The pictures are
-painted as a --manifest is: the same command goes on where it was, and the
-processes of a cluster share the cells; the one that finds all of them there
-draws the sheet.
+Flags come from configs/figures/figureN.cfg, and those of tfstyle.main may be
+given besides, such as --image_size=512 for the paper's size, but for those that
+the figure sets itself. The pictures are painted as a --manifest is: the same
+command goes on where it was, and the processes of a cluster share the cells;
+the one that finds all of them there draws the sheet.
 """
 
 import dataclasses
@@ -33,6 +33,7 @@ import numpy as np
 from absl import app
 from absl import flags
 from absl import logging
+from unused_flags import refuse_flags
 
 from tfstyle.config import flagfile
 from tfstyle.config import flags as config_flags
@@ -48,6 +49,26 @@ ROOT = pathlib.Path(__file__).parents[1]
 LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 RATIOS = (1e-3, 1e-2, 1e-1, 1.0)
 """Of relative losses, which weigh alike at every size and in every row."""
+
+UNUSED = {
+    "workdir": "Give the figure's folder as --output.",
+    "content_image": "Give the photograph as --content.",
+    "style_images": "Give the paintings as --styles.",
+    **dict.fromkeys(
+        ("content_masks", "style_masks"),
+        "Each picture of a figure has one style. Leave it out.",
+    ),
+    "output_image": "The pictures are in the folder of --output.",
+    "manifest": "The tool writes its own. Leave it out.",
+    "export_dir": "The tool exports nothing. Leave it out.",
+    "film": "A figure has many pictures. Leave it out.",
+}
+"""Flags of tfstyle.main that no figure uses, and what to do."""
+SET_BY_FIGURE = {
+    1: ("content_layers", "style_layers"),
+    2: (),
+    3: ("style_layers", "content_weight", "style_weight"),
+}
 
 config_flags.define_flags()
 _FIGURE = flags.DEFINE_integer("figure", None, "of the paper, 1 to 3")
@@ -86,7 +107,7 @@ def make_cells(
     Args:
         figure: 1, 2 or 3.
         content: file of the photograph.
-        styles: files of paintings; figure 2 takes all, the others the first.
+        styles: files of paintings; several for figure 2 only.
     """
     sets = [LAYERS[: number + 1] for number in range(len(LAYERS))]
     if figure == 1:
@@ -142,10 +163,17 @@ def _reproduce(config: RunConfig) -> int:
     figure, folder = _FIGURE.value, _OUTPUT.value
     if figure not in (1, 2, 3):
         raise ConfigError(f"`figure` must be 1, 2 or 3. Received: {figure}.")
+    reason = f"Figure {figure} sets it itself. Leave it out."
+    refuse_flags(UNUSED | dict.fromkeys(SET_BY_FIGURE[figure], reason))
     if not _CONTENT.value or not _STYLES.value:
         raise ConfigError(
             "`content` and `styles` must be given: --content=FILE"
             " --styles=FILE, with several for figure 2."
+        )
+    if figure != 2 and len(_STYLES.value) > 1:
+        raise ConfigError(
+            f"`styles` must be one file for figure {figure}. Received:"
+            f" {len(_STYLES.value)}. Leave out all but one."
         )
     folder = folder or os.path.join("runs", f"figure{figure}")
     rows = make_cells(figure, _CONTENT.value, _STYLES.value)
@@ -287,8 +315,8 @@ def _distinct_stems(paths: Sequence[str]) -> list[str]:
 def _parse(argv: list[str]) -> RunConfig:
     """Puts the figure's flagfile before what is given."""
     given = " ".join(argv[1:])
-    figure = re.search(r"--?figure[= ]([123])\b", given)
-    path = ROOT / "configs" / "figures" / f"figure{figure and figure[1]}.cfg"
+    figures = re.findall(r"--?figure[= ]([123])\b", given)
+    path = ROOT / "configs" / "figures" / f"figure{''.join(figures[-1:])}.cfg"
     first = [f"--flagfile={path}"] if path.exists() else []
     return config_flags.parse([argv[0], *first, *argv[1:]])
 

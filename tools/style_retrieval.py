@@ -24,6 +24,7 @@ from absl import app
 from absl import flags
 from PIL import Image
 from PIL import ImageDraw
+from unused_flags import refuse_flags
 
 from tfstyle.images import files as image_files
 from tfstyle.images.resize import fit_size
@@ -39,6 +40,7 @@ _LONG_EDGE = flags.DEFINE_integer(
     "long_edge", 640, "to which a picture is resized before it is cut", 16
 )
 _SEED = flags.DEFINE_integer("seed", 0, "of where crops are cut")
+OF_CROPS = ("crops", "long_edge", "seed")
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 COLORS = {"activations": (150, 160, 175), "Gram": (25, 95, 165)}
 
@@ -77,6 +79,9 @@ def read_classes(folder: str) -> tuple[np.ndarray, np.ndarray]:
         uint8 `[B, side, side, 3]`, RGB, and int `[B]`, the number of the class.
     """
     folders = [entry.path for entry in _entries(folder) if entry.is_dir()]
+    if folders:
+        reason = "Pictures of sub-folders are not cut. Leave it out."
+        refuse_flags(dict.fromkeys(OF_CROPS, reason))
     classes = [
         [_middle(path) for path in paths]
         for paths in (_pictures(path) for path in folders)

@@ -1,5 +1,6 @@
 """`tools/compare_peers.py` as a process."""
 
+import json
 import subprocess
 import sys
 
@@ -7,11 +8,17 @@ import numpy as np
 import pytest
 
 from tests import ROOT
+from tests import references
 from tfstyle.images.files import read_image
 from tfstyle.images.resize import resize
 from tfstyle.images.saving import write_image
+from tfstyle.network.weights import load_weights
+from tools import ripples
 
 SCENE, STROKES = (f"tfstyle/samples/{n}.jpg" for n in ("scene", "strokes"))
+STYLE_LAYERS = [f"block{block}_conv1" for block in range(1, 6)]
+MEAN_BGR = np.array([103.939, 116.779, 123.68])
+FLOAT32 = 1e-3  # of a float32 network, by its relative errors
 
 
 def compare(folder, *arguments):
@@ -29,26 +36,99 @@ def compare(folder, *arguments):
     )
 
 
+def features_of(pixels, weights):
+    """Returns float64 features of the network with maximum pooling."""
+    image = pixels[..., ::-1].astype(np.float64) - MEAN_BGR
+    return references.forward(image, weights, STYLE_LAYERS[-1], "max")
+
+
+def relative_error(found, expected):
+    return ((found - expected) ** 2).sum() / (expected**2).sum()
+
+
 @pytest.mark.slow
 def test_sheet_shows_and_measures_what_is_given(tmp_path, samples):
-    content = resize(samples[0], 48, 64)
-    style = resize(samples[1], 48, 64)
+    # Ours is the content, narrower than it is, and the peer is the style.
+    content = resize(samples[0], 66, 96)
+    whole, style = (resize(sample, 72, 96) for sample in samples)
     paths = [str(tmp_path / name) for name in ("content.png", "style.png")]
     for path, pixels in zip(paths, (content, style), strict=True):
         write_image(path, pixels)
     done = compare(tmp_path, f"--ours={paths[0]}", f"--peers=peer={paths[1]}")
     assert done.returncode == 0, done.stderr
-    ours, peer, path = done.stdout.splitlines()
-    assert "content 0.00" in ours  # the content is its own perfect match
-    assert "content 0.00" not in peer
-    sheet = read_image(path).pixels
-    assert sheet.shape[1] > 4 * 64
-    rows = np.flatnonzero((sheet == content[0, 0]).all(-1).any(1))
-    assert len(rows)
+    sheet = read_image(str(tmp_path / "sheet.png")).pixels
+    assert sheet.shape[1] > 4 * 96
+    assert any(
+        np.array_equal(sheet[y : y + 66, x : x + 96], content)
+        for y, x in np.argwhere((sheet == content[0, 0]).all(-1))
+    )
+    rows = json.loads((tmp_path / "sheet.json").read_text())
+    names = [row.pop("name") for row in rows]
+    assert names == ["content", "style", "tfstyle", "peer"]
+    assert rows[2:] == rows[:2]
+    ours, peer = rows[2:]
+    weights = load_weights("random").layers
+    of_ours, of_whole, of_peer = (
+        features_of(pixels, weights) for pixels in (content, whole, style)
+    )
+    expected = [
+        relative_error(*(references.gram(x[n]) for x in (of_ours, of_peer)))
+        for n in STYLE_LAYERS
+    ]
+    errors = [*ours["style_errors"].values()]
+    assert errors == pytest.approx(expected, rel=FLOAT32)
+    assert ours["style_error"] == pytest.approx(np.mean(expected), rel=FLOAT32)
+    assert ours["content_error"] == peer["style_error"] == 0
+    assert peer["content_error"] == pytest.approx(
+        relative_error(*(x["block4_conv2"] for x in (of_peer, of_whole))),
+        rel=FLOAT32,
+    )
+    for row, pixels, own in ((ours, content, content), (peer, style, whole)):
+        levels = ripples.compare_ripples(pixels, own, style)
+        assert [*row["ripples_db"].values()] == pytest.approx(levels[0])
+        assert [*row["quiet_ripples_db"].values()] == pytest.approx(levels[1])
+        levels = ripples.compare_ripples(pixels, own, style, [(2.5, 4.2)])
+        assert row["fine_ripples_db"] == pytest.approx(levels[1, 0])
+    lines = done.stdout.splitlines()
+    assert lines[-1] == f"{tmp_path}/sheet.png"
+    for line, name, row in zip(lines[2:-1], names, rows, strict=True):
+        label, *numbers = line.split()
+        assert label == name
+        assert [float(number) for number in numbers] == pytest.approx(
+            [
+                *(*row["style_errors"].values(), row["style_error"]),
+                *(row["content_error"], *row["ripples_db"].values()),
+                *row["quiet_ripples_db"].values(),
+                row["fine_ripples_db"],
+            ],
+            abs=0.051,  # a tenth of a decibel
+        )
 
 
 @pytest.mark.slow
-def test_peers_are_names_and_files(tmp_path):
-    done = compare(tmp_path, "--peers=picture.png")
+@pytest.mark.parametrize(
+    ("peers", "message"),
+    [
+        ("picture.png", "--peers takes NAME=FILE"),
+        ("tfstyle=a.png", "--peers needs a name for each"),
+        ("peer=a.png,peer=b.png", "--peers needs a name for each"),
+    ],
+)
+def test_peers_are_names_and_files(tmp_path, peers, message):
+    done = compare(tmp_path, f"--peers={peers}")
     assert done.returncode == 1
-    assert "--peers takes NAME=FILE" in done.stdout + done.stderr
+    assert message in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("height", "refused"), [(40, "64x40"), (64, "64x48")])
+def test_too_few_pixels_for_ripples_are_refused_before_painting(
+    tmp_path, samples, height, refused
+):
+    path = str(tmp_path / "peer.png")
+    write_image(path, resize(samples[0], height, 64))
+    done = compare(tmp_path, f"--peers=peer={path}")
+    assert done.returncode == 1
+    assert refused in done.stdout + done.stderr  # the peer, or the style
+    assert "Traceback" not in done.stderr
+    assert "tfstyle:" not in done.stdout

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tfstyle.config.config import Config
+from tfstyle.config.validation import ConfigError
 from tfstyle.system import gpus
 from tfstyle.system.tensorflow_setup import SetupError
 from tfstyle.training import memory
@@ -59,11 +60,68 @@ def test_levels_of_a_panorama_have_a_position_of_the_deepest_layer(
 
 @pytest.mark.parametrize("padding", ["replicate", "zero"])
 def test_plan_of_a_panorama_has_whole_positions(padding):
-    config = Config(image_size=512, num_levels=5, padding=padding)
+    config = Config(image_size=512, num_levels=1, padding=padding)
     plan = make_plan(config, picture(60, 4000), [picture(9, 9)])
-    frames = [level.frame for level in plan.levels]
-    assert [frame.height for frame in frames] == [1, 1, 2, 4, 8]
-    assert [frame.size[0] for frame in frames] == [16] * 5
+    (level,) = plan.levels
+    assert level.frame.height == 8
+    assert level.frame.size[0] == 16
+
+
+@pytest.mark.parametrize(
+    ("height", "layers", "most"),
+    [
+        (64, ("conv5_1",), 3),
+        (62, ("conv5_1",), 3),  # 15.5 pixels are 16
+        (61, ("conv5_1",), 2),
+        (31, ("conv5_1",), 2),
+        (30, ("conv5_1",), 1),
+        (8, ("conv5_1",), 1),
+        (64, ("conv1_1",), 7),
+        (64, ("conv4_1", "conv2_1"), 4),
+    ],
+)
+def test_coarsest_level_has_a_position_of_the_deepest_layer(
+    height, layers, most
+):
+    content = picture(height, 512)
+
+    def resolve_levels(num_levels, **fields):
+        return resolve(
+            content,
+            [picture(9, 9)],
+            content_layers=layers[:1],
+            style_layers=layers,
+            num_levels=num_levels,
+            **fields,
+        )
+
+    config = resolve_levels(most)
+    assert config.num_levels == most
+    assert resolve_for_images(config, content, [picture(9, 9)]) == config
+    for several in (most + 1, 9, 10**400):
+        with pytest.raises(ConfigError) as caught:
+            resolve_levels(several)
+        said = str(caught.value)
+        assert said.startswith("`num_levels` must")
+        assert f"Received: num_levels={several!s:.40} at 512x{height} " in said
+        assert f"Give at most {most}, or raise `image_size`." in said
+    with pytest.raises(ConfigError, match=f"num_steps for {most + 1} levels"):
+        resolve_levels("auto", num_steps=(1,) * (most + 1))
+
+
+def test_levels_of_auto_are_never_refused():
+    for height in range(1, 300):
+        images = picture(height, 2048), [picture(9, 9)]
+        for layer in ("conv1_1", "conv5_1"):
+            layers = {"content_layers": [layer], "style_layers": [layer]}
+            config = resolve(*images, image_size=0, **layers)
+            assert resolve_for_images(config, *images) == config
+
+
+def test_levels_are_refused_before_anything_is_made():
+    content, style = picture(48, 64), picture(64, 64)
+    with pytest.raises(ConfigError, match="at 64x48 pixels"):
+        make_plan(Config(image_size=64, num_levels=9), content, [style])
 
 
 def test_warn_if_thin_names_the_size_that_is_not(caplog):

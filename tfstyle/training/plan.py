@@ -9,6 +9,7 @@ from absl import logging
 
 from tfstyle.config import validation
 from tfstyle.config.config import Config
+from tfstyle.config.validation import ConfigError
 from tfstyle.images.frame import Frame
 from tfstyle.images.resize import FACTOR
 from tfstyle.images.resize import fit_size
@@ -143,6 +144,9 @@ def resolve_for_images(
         config: a resolved one.
         content: uint8 `[H, W, 3]`, or None.
         styles: the same; may be empty.
+
+    Raises:
+        ConfigError: if the images are too small for so many levels.
     """
     changes = {}
     if config.init == "auto":
@@ -159,12 +163,44 @@ def resolve_for_images(
                 short, long = short / FACTOR, long / FACTOR
                 num_levels += 1
         changes["num_levels"] = num_levels
+    _check_levels(num_levels, output_size(content, styles, config), config)
     if not config.num_steps:
         changes["num_steps"] = tuple(
             max(FEWEST_STEPS, STEPS // STEPS_RATIO**level)
             for level in reversed(range(num_levels))
         )
     return dataclasses.replace(config, **changes)
+
+
+def _check_levels(
+    num_levels: int, size: tuple[int, int], config: Config
+) -> None:
+    """Checks that no coarse level is thinner than a position.
+
+    One level is allowed at any size.
+
+    Args:
+        num_levels: asked for, or one for each of `num_steps`.
+        size: of the output, pixels.
+        config: gives the deepest layer.
+
+    Raises:
+        ConfigError: says how many levels this size allows.
+    """
+    layer, most = deepest_layer(config), 1
+    while round(min(size) / FACTOR**most) >= layer.stride:
+        most += 1
+    if num_levels <= most:
+        return
+    received = f"num_levels={num_levels!s:.40}"
+    if config.num_levels == "auto":
+        received = f"num_steps for {num_levels} levels"
+    raise ConfigError(
+        f"`num_levels` must leave the coarsest level {layer.stride} pixels or"
+        f" more each way, one position of {layer.alias}. Received: {received}"
+        f" at {size[1]}x{size[0]} pixels. Give at most {most}, or raise"
+        " `image_size`."
+    )
 
 
 def resolve_for_machine(config: Config) -> Config:
