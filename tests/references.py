@@ -64,7 +64,7 @@ def forward(image, weights, last, pooling="average"):
         image: `[H, W, 3]`, BGR without the mean.
         weights: `{layer: (kernel, bias)}`.
         last: name of the deepest layer to compute.
-        pooling: `average` or `max`.
+        pooling: `average`, `max` or `rms`.
     """
     outputs, x = {"image": image.astype(np.float64)}, image.astype(np.float64)
     for name in LAYERS[: LAYERS.index(last) + 1]:
@@ -72,6 +72,8 @@ def forward(image, weights, last, pooling="average"):
             x = np.maximum(convolve(x, *weights[name]), 0)
         elif pooling == "average":
             x = windows(x).mean(2)
+        elif pooling == "rms":
+            x = root_mean_square(x)
         else:
             x = windows(x).max(2)
         outputs[name] = x
@@ -85,7 +87,7 @@ def backward(outputs, upstreams, weights, pooling="average", active=None):
         outputs: what `forward` returned.
         upstreams: `{layer: dL/dF [H, W, C]}`.
         weights: `{layer: (kernel, bias)}`.
-        pooling: `average` or `max`.
+        pooling: `average`, `max` or `rms`.
         active: `{layer: bool [H, W, C]}`, which rectifiers are open; by
             default those whose output is above zero.
     """
@@ -99,12 +101,38 @@ def backward(outputs, upstreams, weights, pooling="average", active=None):
         elif pooling == "average":
             parts = np.repeat(gradient[:, :, None] / 4, 4, axis=2)
             gradient = unpool(parts, outputs[before].shape)
+        elif pooling == "rms":
+            gradient = root_mean_square_gradient(gradient, outputs[before])
         else:
             x = windows(outputs[before])
             first = x.argmax(2)[:, :, None] == np.arange(4)[:, None]
             parts = gradient[:, :, None] * first
             gradient = unpool(parts, outputs[before].shape)
     return gradient
+
+
+def window_rows(size):
+    """Returns `[size // 2, size]`: the windows [1 3 3 1]/8, edges repeated."""
+    rows = np.zeros((size // 2, size))
+    for row in range(size // 2):
+        for offset, weight in zip(range(-1, 3), (1, 3, 3, 1), strict=True):
+            place = min(max(2 * row + offset, 0), size // 2 * 2 - 1)
+            rows[row, place] += weight / 8
+    return rows
+
+
+def root_mean_square(x):
+    """Returns the root of the weighted mean of squares over windows."""
+    rows, columns = window_rows(x.shape[0]), window_rows(x.shape[1])
+    mean = np.einsum("ih,hwc,jw->ijc", rows, x**2, columns)
+    return np.sqrt(mean + 1e-4)
+
+
+def root_mean_square_gradient(upstream, x):
+    """Returns the gradient of `root_mean_square`: w x / root."""
+    rows, columns = window_rows(x.shape[0]), window_rows(x.shape[1])
+    slope = upstream / root_mean_square(x)
+    return x * np.einsum("ih,ijc,jw->hwc", rows, slope, columns)
 
 
 def gram(features):
@@ -145,6 +173,26 @@ def relative_total_variation(image):
     return total / unit, gradient / unit
 
 
+def chroma(image):
+    """Returns the sum of squared differences of chroma, and its gradient."""
+    remove = np.eye(3) - np.array([0.114, 0.587, 0.299])  # BGR to chroma
+    loss, gradient = total_variation(image @ remove.T)
+    return loss, gradient @ remove
+
+
+def relative_chroma(image):
+    """Returns the mean of such differences, and its gradient."""
+    remove = np.eye(3) - np.array([0.114, 0.587, 0.299])
+    down, right = (np.diff(image @ remove.T, axis=axis) for axis in (0, 1))
+    gradient = np.zeros_like(image)
+    gradient[1:] += 2 * down / down.size
+    gradient[:-1] -= 2 * down / down.size
+    gradient[:, 1:] += 2 * right / right.size
+    gradient[:, :-1] -= 2 * right / right.size
+    loss = (down**2).mean() + (right**2).mean()
+    return loss / 255**2, gradient @ remove / 255**2
+
+
 def relative_out_of_range(image):
     """Returns the mean of squares beyond black and white, and its gradient."""
     loss, gradient = out_of_range(image)
@@ -171,6 +219,7 @@ def value_and_gradient(
     content_weight,
     style_weight,
     tv_weight=0.0,
+    chroma_weight=0.0,
     range_weight=0.0,
     loss_scale="absolute",
     content_reduction="sum",
@@ -187,10 +236,11 @@ def value_and_gradient(
         content_weight: alpha.
         style_weight: beta.
         tv_weight: gamma.
+        chroma_weight: of differences of chroma.
         range_weight: of what lies beyond black and white.
         loss_scale: `absolute` or `relative`.
         content_reduction: `sum` or `mean`.
-        pooling: `average` or `max`.
+        pooling: `average`, `max` or `rms`.
         active: as in `backward`.
     """
     last = max((*content_targets, *style_targets), key=LAYERS.index)
@@ -218,11 +268,13 @@ def value_and_gradient(
         slope = 4 * scale * features @ difference / (height * width)
         upstreams[name] = upstreams.get(name, 0) + style_weight * weight * slope
     gradient = backward(outputs, upstreams, weights, pooling, active)
-    smoothness, limits = total_variation, out_of_range
+    smoothness, colors, limits = total_variation, chroma, out_of_range
     if is_relative:
         smoothness, limits = relative_total_variation, relative_out_of_range
+        colors = relative_chroma
     for name, weight, function in (
         ("total_variation", tv_weight, smoothness),
+        ("chroma", chroma_weight, colors),
         ("range", range_weight, limits),
     ):
         if weight:

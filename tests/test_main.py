@@ -323,7 +323,11 @@ BAD = {
         2,
         r"`image_size`.*Received: image_size=3",
     ),
-    "choice": (["--pooling=mean"], 2, r"one of average, max.*'mean'"),
+    "choice": (
+        ["--pooling=mean"],
+        2,
+        r"one of auto, average, max, rms.*'mean'",
+    ),
     "layer": (["--style_layers=conv3_9"], 2, r"Block 3 has conv3_1 to conv3_4"),
     "list": (
         ["--style_layer_weights=1,2"],

@@ -44,6 +44,7 @@ AT_LEAST = (
     ("style_weight", 0),
     ("tv_weight", 0),
     ("max_image_pixels", 1),
+    ("chroma_weight", 0),
     ("range_weight", 0),
     ("image_every_steps", 0),
     ("preview_every_seconds", 0),
@@ -94,8 +95,9 @@ def test_config_defaults_are_the_best_picture_known():
     )
     assert config.loss_scale == "relative"
     assert (config.content_weight, config.style_weight) == (0.06, 1.0)
-    assert (config.tv_weight, config.range_weight) == (0.25, 10.0)
-    assert (config.pooling, config.padding) == ("average", "replicate")
+    assert (config.tv_weight, config.range_weight) == (0.08, 10.0)
+    assert config.chroma_weight == 12.0
+    assert (config.pooling, config.padding) == ("rms", "replicate")
     assert (config.init, config.num_levels) == ("auto", "auto")
     assert (config.optimizer, config.preconditioner) == ("lbfgs", "frequency")
     assert config.num_steps == ()
@@ -115,6 +117,7 @@ def test_absolute_losses_have_the_paper_s_defaults():
     config = RunConfig(loss_scale="absolute").resolved()
     assert (config.content_weight, config.style_weight) == (1e-3, 1.0)
     assert (config.tv_weight, config.range_weight) == (0.0, 0.0)
+    assert (config.chroma_weight, config.pooling) == (0.0, "average")
     given = RunConfig(loss_scale="absolute", tv_weight=1e-2).resolved()
     assert given.tv_weight == 1e-2
 
@@ -190,7 +193,7 @@ def test_config_refuses_name_that_no_line_can_hold(name, value):
     ("name", "value", "choices"),
     [
         ("loss_scale", "paper", "relative, absolute"),
-        ("pooling", "Average", "average, max"),
+        ("pooling", "Average", "auto, average, max, rms"),
         ("padding", "same", "replicate, zero"),
         ("preconditioner", "fft", "auto, frequency, none"),
         ("convolution", "fast", "auto, direct, winograd"),
@@ -455,10 +458,26 @@ def test_resolved_keeps_what_is_given():
         style_layer_weights=[0.0, 1.0, 2.0, 3.0, 4.0],
         content_weight=2.0,
         tv_weight=0.0,
+        chroma_weight=0.0,
         range_weight=0.0,
+        pooling="max",
         preconditioner="none",
     )
     assert config.resolved() == config
+
+
+@pytest.mark.parametrize(
+    ("fields", "pooling"),
+    [
+        ({}, "rms"),
+        ({"loss_scale": "absolute"}, "average"),
+        ({"export_dir": "features"}, "average"),
+        ({"export_dir": "features", "pooling": "rms"}, "rms"),
+        ({"loss_scale": "absolute", "pooling": "rms"}, "rms"),
+    ],
+)
+def test_pooling_is_the_paper_s_for_its_losses_and_exports(fields, pooling):
+    assert RunConfig(**fields).resolved().pooling == pooling
 
 
 @pytest.mark.parametrize("name", ["a.csv", "b/a.JSONL", "a b.json", "a.tsv"])
@@ -510,7 +529,7 @@ def test_to_flags_writes_every_field_that_has_a_value():
         "--loss_scale=relative",
         "--style_weight=1.0",
         "--content_reduction=sum",
-        "--pooling=average",
+        "--pooling=auto",
         "--padding=replicate",
         "--rescale_filters=false",
         "--weights=auto",

@@ -207,7 +207,8 @@ def test_parse_reads_every_config(path, monkeypatch):
         ),
         (
             ["--pooling=min"],
-            "`pooling` must be one of average, max. Received: pooling='min'.",
+            "`pooling` must be one of auto, average, max, rms. Received:"
+            " pooling='min'.",
         ),
         (
             ["--style_layers=conv3_9"],
@@ -542,8 +543,10 @@ def test_picture_flags_are_data(tmp_path):
     *older, seed, styles = read_picture_flags(path)
     assert (seed, styles) == ("--seed=7", "--style_images=a b.jpg")
     assert older == [
+        "--chroma_weight=0.0",
         "--loss_scale=absolute",
         "--padding=zero",
+        "--pooling=average",
         "--precision=float32",
         "--preconditioner=none",
     ]

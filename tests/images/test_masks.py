@@ -6,6 +6,7 @@ from PIL import Image
 
 from tfstyle.images.errors import ImageError
 from tfstyle.images.masks import average_mask
+from tfstyle.images.masks import halve_mask
 from tfstyle.images.masks import log_stretched
 from tfstyle.images.masks import read_mask
 
@@ -165,6 +166,22 @@ def test_average_mask_weighs_positions_by_their_share():
     np.testing.assert_allclose(
         average_mask(mask, 1, 2).ravel(), [2 / 3, 0], rtol=1e-6
     )
+
+
+def test_halve_mask_weighs_windows_by_hand():
+    mask = np.zeros((1, 6, 4, 1), np.float32)
+    mask[0, 3, 1] = 64
+    halved = halve_mask(mask)
+    assert halved.shape == (1, 3, 2, 1)
+    # Row 3 weighs 3 in window 1 and 1 in window 2; column 1 3 and 1.
+    np.testing.assert_array_equal(halved[0, :, :, 0], [[0, 0], [9, 3], [3, 1]])
+
+
+@pytest.mark.parametrize("size", [(37, 50), (2, 3), (5, 2)])
+def test_halved_ones_are_exactly_one(size):
+    halved = halve_mask(np.ones((1, *size, 1), np.float32))
+    np.testing.assert_array_equal(halved, 1)
+    assert halved.shape == (1, size[0] // 2, size[1] // 2, 1)
 
 
 @pytest.mark.parametrize("size", [(37, 50), (18, 25), (2, 3), (80, 90)])

@@ -1,5 +1,6 @@
 """The table of VGG19's layers against Keras and against counted pixels."""
 
+import dataclasses
 import re
 
 import keras
@@ -56,18 +57,31 @@ def test_layer_has_known_geometry(name, channels, stride, left, right):
     assert (layer.reach_left, layer.reach_right) == (left, right)
 
 
+@pytest.mark.parametrize("pooling", ["average", "rms"])
 @pytest.mark.parametrize("number", range(21))
-def test_reach_is_what_one_position_sees(number):
-    layer = LAYERS[number]
+def test_reach_is_what_one_position_sees(number, pooling):
+    layers = vgg19_layers.make_layers(pooling)
+    layer = layers[number]
     position = 100
     first = last = position
-    for below in reversed(LAYERS[: number + 1]):
+    for below in reversed(layers[: number + 1]):
         if below.is_convolution:  # 3x3 at stride 1
             first, last = first - 1, last + 1
-        else:  # 2x2 at stride 2
+        elif pooling == "average":  # 2x2 at stride 2
             first, last = 2 * first, 2 * last + 1
+        else:  # 4x4 at stride 2
+            first, last = 2 * first - 1, 2 * last + 2
     assert position * layer.stride - first == layer.reach_left
     assert last - position * layer.stride == layer.reach_right
+
+
+def test_poolings_differ_by_reach_only():
+    for plain, wide in zip(
+        LAYERS, vgg19_layers.make_layers("rms"), strict=True
+    ):
+        assert wide == dataclasses.replace(
+            plain, reach_left=wide.reach_left, reach_right=wide.reach_right
+        )
 
 
 def test_by_name_finds_every_layer():

@@ -40,7 +40,7 @@ def test_max_pooling_equals_keras_application_bit_for_bit(
         np.testing.assert_array_equal(actual[name], value)
 
 
-@pytest.mark.parametrize("pooling", ["average", "max"])
+@pytest.mark.parametrize("pooling", ["average", "max", "rms"])
 def test_every_layer_equals_float64(random_weights, image, pooling):
     network = vgg19.make_vgg19(random_weights.layers, pooling)
     expected = references.forward(

@@ -129,9 +129,35 @@ def test_relative_total_variation_prefers_one_edge_to_ripples_of_its_energy():
     assert mean_length[0] < mean_length[1] / 3
 
 
-def test_total_variation_loss_and_gradient_equal_float64(generator):
+def test_chroma_loss_equals_hand_arithmetic():
+    """A pixel of pure blue beside black: Y is 0.114 of it, in each channel."""
+    image = tf.constant([[[[100.0, 0.0, 0.0], [0.0, 0.0, 0.0]]]])
+    expected = (100 - 11.4) ** 2 + 11.4**2 + 11.4**2
+    np.testing.assert_allclose(
+        losses.chroma_loss(image), expected, rtol=REDUCTION
+    )
+
+
+def test_chroma_losses_do_not_see_lightness(generator):
+    grey = generator.uniform(0, 255, (1, 6, 5, 1)).astype(np.float32)
+    image = tf.constant(np.repeat(grey, 3, axis=-1))
+    for loss in (losses.chroma_loss, losses.relative_chroma_loss):
+        assert float(loss(image)) < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("function", "reference"),
+    [
+        (losses.total_variation_loss, references.total_variation),
+        (losses.chroma_loss, references.chroma),
+        (losses.relative_chroma_loss, references.relative_chroma),
+    ],
+)
+def test_loss_of_differences_and_gradient_equal_float64(
+    generator, function, reference
+):
     image = generator.normal(size=(1, 6, 5, 3)).astype(np.float32)
-    loss, gradient = gradient_of(losses.total_variation_loss, image)
-    expected, slope = references.total_variation(image[0].astype(np.float64))
+    loss, gradient = gradient_of(function, image)
+    expected, slope = reference(image[0].astype(np.float64))
     np.testing.assert_allclose(loss, expected, rtol=REDUCTION)
     np.testing.assert_allclose(gradient[0], slope, rtol=1e-4, atol=1e-5)

@@ -38,11 +38,12 @@ def relative_error(actual, expected):
 
 
 def make_extractor(
-    weights, pooling="average", layers=references.LAYERS, precision="float32"
+    weights, pooling="rms", layers=references.LAYERS, precision="float32"
 ):
     network = vgg19.make_vgg19(weights.layers, pooling, precision=precision)
     model = make_feature_model(network, layers)
-    return Extractor(model, "", weights.sha256, precision)
+    options = {"pooling": pooling}
+    return Extractor(model, "", weights.sha256, precision, options)
 
 
 def evaluate(extractor, config, image, content, styles):
@@ -94,6 +95,7 @@ def oracle(weights, config, image, content, styles, active=None):
         content_weight=config.content_weight,
         style_weight=config.style_weight,
         tv_weight=config.tv_weight,
+        chroma_weight=config.chroma_weight,
         range_weight=config.range_weight,
         loss_scale=config.loss_scale,
         content_reduction=config.content_reduction,
@@ -122,7 +124,7 @@ def images(samples):
 
 
 def hold_against_oracle(weights, config, image, content, styles):
-    extractor = make_extractor(weights, config.pooling)
+    extractor = make_extractor(weights, config.resolved().pooling)
     _, terms, gradient = evaluate(extractor, config, image, content, styles)
     pattern = {
         name: output[0].numpy() > 0 for name, output in extractor(image).items()
@@ -140,7 +142,7 @@ def hold_against_oracle(weights, config, image, content, styles):
 
 @pytest.mark.slow
 @pytest.mark.weights
-@pytest.mark.parametrize("pooling", ["average", "max"])
+@pytest.mark.parametrize("pooling", ["average", "max", "rms"])
 @pytest.mark.parametrize("loss_scale", ["relative", "absolute"])
 def test_value_and_gradient_equals_float64_with_real_weights(
     real_weights, images, pooling, loss_scale
@@ -151,6 +153,7 @@ def test_value_and_gradient_equals_float64_with_real_weights(
         pooling=pooling,
         style_blend_weights=(3, 1),
         tv_weight=0.1,
+        chroma_weight=12,
         range_weight=10,
         content_layers=("conv4_2", "conv2_1"),
     )
@@ -187,8 +190,13 @@ def test_value_and_gradient_equals_central_differences(
     random_weights, images, generator, loss_scale
 ):
     image, content, style, _ = images
-    config = Config(loss_scale=loss_scale, tv_weight=1.0, range_weight=1.0)
-    extractor = make_extractor(random_weights)
+    config = Config(
+        loss_scale=loss_scale,
+        tv_weight=1.0,
+        chroma_weight=1.0,
+        range_weight=1.0,
+    )
+    extractor = make_extractor(random_weights, config.resolved().pooling)
     _, _, gradient = evaluate(extractor, config, image, content, [style])
     direction = generator.normal(size=image.shape)
     step = 1e-4
@@ -213,6 +221,7 @@ def test_terms_are_reported_raw_and_weighted(random_weights, images):
         content_weight=0.5,
         style_weight=3.0,
         tv_weight=0.25,
+        chroma_weight=12.0,
         range_weight=7.0,
         style_layers=("conv1_1", "conv2_1"),
         style_layer_weights=(0.75, 0.5),
@@ -232,6 +241,9 @@ def test_terms_are_reported_raw_and_weighted(random_weights, images):
     assert weighted["weighted/total_variation"] == pytest.approx(
         0.25 * raw["total_variation"], rel=LOSSES
     )
+    assert weighted["weighted/chroma"] == pytest.approx(
+        12 * raw["chroma"], rel=LOSSES
+    )
     assert weighted["weighted/range"] == pytest.approx(
         7 * raw["range"], rel=LOSSES
     )
@@ -246,7 +258,9 @@ def test_relative_losses_are_0_at_the_target_and_1_of_a_blank_layer(
 ):
     _, content, _, _ = images
     extractor = make_extractor(random_weights, pooling)
-    config = Config(pooling=pooling, tv_weight=0, range_weight=0)
+    config = Config(
+        pooling=pooling, tv_weight=0, chroma_weight=0, range_weight=0
+    )
     _, terms, _ = evaluate(extractor, config, content, content, [content])
     assert float(terms.total) < LOSSES**2  # squares of rounded sums
     # Random weights have no bias: nothing in, nothing out.
@@ -275,7 +289,7 @@ def test_terms_of_a_missing_image_are_left_out(
     extractor = make_extractor(random_weights)
     _, terms, gradient = evaluate(
         extractor,
-        Config(tv_weight=0, range_weight=0),
+        Config(tv_weight=0, chroma_weight=0, range_weight=0),
         image,
         None if left_out == "content" else content,
         [] if left_out == "style" else [style],
@@ -290,7 +304,7 @@ def test_terms_of_a_missing_image_are_left_out(
 def test_value_is_zero_at_the_content_itself(random_weights, images):
     _, content, _, _ = images
     extractor = make_extractor(random_weights)
-    config = Config(tv_weight=0)
+    config = Config(tv_weight=0, chroma_weight=0)
     _, terms, gradient = evaluate(extractor, config, content, content, [])
     assert float(terms.total) == 0
     assert not np.any(gradient)
@@ -360,7 +374,7 @@ def test_regions_equal_the_guided_gram_matrices(
         content_weight=0,
         style_layers=("conv1_2", "conv3_1"),
     ).resolved()
-    extractor = make_extractor(random_weights)
+    extractor = make_extractor(random_weights, config.pooling)
     targets = compute_targets(
         WholeFrameReader(extractor),
         None,
@@ -373,9 +387,16 @@ def test_regions_equal_the_guided_gram_matrices(
     options = ObjectiveOptions.of(config)
     terms, _ = make_value_and_gradient(extractor, targets, options)(image)
 
-    def guided(features, mask):
+    def guided(features, mask, picture):
         height, width, channels = features.shape
-        t = average_mask(mask, height, width)[0].astype(np.float64)
+        if config.pooling == "rms":
+            t = average_mask(mask, *picture.shape[1:3])[0, :, :, 0]
+            while len(t) > height:
+                rows, columns = map(references.window_rows, t.shape)
+                t = rows @ t @ columns.T
+            t = t[:, :, None]
+        else:
+            t = average_mask(mask, height, width)[0].astype(np.float64)
         rows = (features * t).reshape(-1, channels)
         count = (t**2).sum()
         return rows.T @ rows / count, count / (height * width)
@@ -387,8 +408,10 @@ def test_regions_equal_the_guided_gram_matrices(
         )
         expected = 0.0
         for region in range(2):
-            gram, share = guided(ours, masks[region])
-            target, _ = guided(theirs[region], masks[2 + region])
+            gram, share = guided(ours, masks[region], image)
+            target, _ = guided(
+                theirs[region], masks[2 + region], (style, other)[region]
+            )
             difference = (gram - target) ** 2
             unit = 4 * len(gram) ** 2
             if loss_scale == "relative":
@@ -491,7 +514,7 @@ def test_gradient_is_zero_where_nothing_is_left_to_do_in_float16(
 ):
     _, content, _, _ = images
     extractor = make_extractor(random_weights, precision="mixed_float16")
-    config = Config(tv_weight=0)
+    config = Config(tv_weight=0, chroma_weight=0)
     _, terms, gradient = evaluate(extractor, config, content, content, [])
     assert float(terms.total) == 0
     assert not np.any(gradient)

@@ -15,6 +15,7 @@ from tfstyle.network import winograd
 from tfstyle.network.extractor import Extractor
 from tfstyle.network.extractor import make_feature_model
 from tfstyle.network.layers import LAYERS
+from tfstyle.network.layers import make_layers
 from tfstyle.objective.objective import make_value_and_gradient
 from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.objective.readers import WholeFrameReader
@@ -44,7 +45,9 @@ def make_reader(random_weights):
         if pooling not in made:
             network = vgg19.make_vgg19(random_weights.layers, pooling)
             model = make_feature_model(network, [x.name for x in LAYERS])
-            made[pooling] = Extractor(model, "", "")
+            made[pooling] = Extractor(
+                model, "", "", options={"pooling": pooling}
+            )
         return made[pooling]
 
     return make
@@ -105,25 +108,31 @@ def check_tiles(extractor, config, size, tile_size, generator, *, masks=0):
 @pytest.mark.parametrize(
     ("size", "tile_size", "pooling"),
     [
-        ((50, 211), 128, "average"),
+        ((50, 211), 128, "rms"),
+        pytest.param((50, 211), 128, "average", marks=pytest.mark.slow),
         pytest.param((97, 163), 48, "max", marks=pytest.mark.slow),
         pytest.param((160, 96), 64, "average", marks=pytest.mark.slow),
+        pytest.param((97, 163), 48, "rms", marks=pytest.mark.slow),
+        pytest.param((65, 33), 16, "rms", marks=pytest.mark.slow),
         pytest.param((65, 33), 16, "max", marks=pytest.mark.slow),
     ],
 )
 def test_tiles_equal_the_whole_frame(
     make_reader, generator, pooling, size, tile_size
 ):
-    config = Config(convolution="direct", content_weight=1.0, tv_weight=0.5)
+    config = Config(
+        pooling=pooling,
+        convolution="direct",
+        content_weight=1.0,
+        tv_weight=0.5,
+    )
     check_tiles(make_reader(pooling), config, size, tile_size, generator)
 
 
 @pytest.mark.slow
 def test_tiles_equal_the_whole_frame_with_regions(make_reader, generator):
     config = Config(convolution="direct", content_weight=1.0)
-    check_tiles(
-        make_reader("average"), config, (97, 163), 64, generator, masks=2
-    )
+    check_tiles(make_reader("rms"), config, (97, 163), 64, generator, masks=2)
 
 
 @pytest.mark.slow
@@ -148,19 +157,20 @@ def test_tiles_equal_the_whole_frame_without_a_term(
     make_reader, generator, leave_out
 ):
     config = Config(convolution="direct", **{leave_out: 0.0})
-    check_tiles(make_reader("average"), config, (97, 80), 48, generator)
+    check_tiles(make_reader("rms"), config, (97, 80), 48, generator)
 
 
-@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.name)
-def test_halo_is_what_a_tile_sees(make_reader, layer):
-    """Beyond the halo nothing changes a tile; within reach, something does."""
-    stride, halo = layer.stride, halo_of([layer.name])
+@pytest.mark.parametrize("pooling", ["average", "rms"])
+@pytest.mark.parametrize("number", range(len(LAYERS)))
+def test_halo_is_what_a_tile_sees(pooling, number):
+    layer = make_layers(pooling)[number]
+    stride, halo = layer.stride, halo_of([layer.name], pooling)
     assert halo % stride == 0
     reach = max(layer.reach_left, layer.reach_right - stride + 1)
     assert reach <= halo < reach + stride
     names = [layer.name]
     extent = 10 * stride + 7
-    spans = cut(extent, 3 * stride, names)
+    spans = cut(extent, 3 * stride, names, pooling)
     assert len(spans) == -(-(extent // stride) // 3)
     assert spans[0].left == 0
     assert spans[-1].right == spans[-1].end == extent
@@ -173,7 +183,7 @@ def test_halo_is_what_a_tile_sees(make_reader, layer):
 @pytest.mark.parametrize("extent", [16, 31, 47, 48, 49, 63, 64, 200, 1023])
 @pytest.mark.parametrize("tile_size", [16, 48, 1024])
 def test_spans_hold_every_pixel_once(extent, tile_size):
-    spans = cut(extent, tile_size, STYLE_LAYERS)
+    spans = cut(extent, tile_size, STYLE_LAYERS, "rms")
     pixels = [p for span in spans for p in range(span.start, span.end)]
     assert pixels == list(range(extent))
     assert all(span.start % 16 == 0 for span in spans)
@@ -227,7 +237,7 @@ def make_tiled_objective(extractor, generator, size, **fields):
 
 @pytest.mark.parametrize("kept", [1, 4, 100])
 def test_what_is_kept_changes_no_bit(make_reader, generator, kept):
-    extractor, size = make_reader("average"), (97, 163)
+    extractor, size = make_reader("rms"), (97, 163)
     make, image = make_tiled_objective(extractor, generator, size)
     expected_terms, expected = make(TiledReader(extractor, 64))(image)
     objective = make(TiledReader(extractor, 64, kept))
@@ -251,7 +261,7 @@ def test_tiles_take_winograd_s_convolution(
             shapes.append(tuple(image.shape)) or convolve(image, *others)
         ),
     )
-    network = vgg19.make_vgg19(random_weights.layers, "average", "winograd")
+    network = vgg19.make_vgg19(random_weights.layers, "rms", "winograd")
     config = Config()
     names = (*config.content_layers, *config.style_layers)
     extractor = Extractor(make_feature_model(network, names), "", "")
@@ -260,7 +270,7 @@ def test_tiles_take_winograd_s_convolution(
     terms, gradient = make(WholeFrameReader(extractor))(image)
     shapes.clear()
     found_terms, found = make(TiledReader(extractor, 64))(image)
-    tile = cut_frame(size, 64, names)[0]
+    tile = cut_frame(size, 64, names, "rms")[0]
     height, width = tile[:, 3] - tile[:, 2]
     assert {shape for shape in shapes if shape[-1] == 64} == {
         (1, height, width, 64),

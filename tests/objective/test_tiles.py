@@ -15,10 +15,9 @@ NAMES = Config().style_layers
 SIZES = [(97, 163), (512, 512), (1024, 2048), (33, 4000), (16, 16)]
 
 
-def check_tiles(tiles, size):
+def check_tiles(tiles, size, halo):
     """Checks that tiles own every pixel once and see their halo."""
     owners = np.zeros(size, int)
-    halo = halo_of(NAMES)
     whole, views = [extent // 16 * 16 for extent in size], set()
     for tile in tiles:
         assert (tile.dtype, tile.shape) == (np.int32, (2, 4))
@@ -36,33 +35,42 @@ def check_tiles(tiles, size):
     assert len(views) == 1  # but for a rest of less than one position
 
 
+@pytest.mark.parametrize(
+    ("pooling", "halo"), [("average", 80), ("max", 80), ("rms", 96)]
+)
+def test_halo_is_what_the_windows_of_a_pooling_see(pooling, halo):
+    assert halo_of(NAMES, pooling) == halo
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("tile_size", [16, 48, 512, 4096])
-def test_tiles_own_every_pixel_once(size, tile_size):
-    tiles = cut_frame(size, tile_size, NAMES)
-    check_tiles(tiles, size)
+@pytest.mark.parametrize("pooling", ["average", "rms"])
+def test_tiles_own_every_pixel_once(size, tile_size, pooling):
+    tiles = cut_frame(size, tile_size, NAMES, pooling)
+    halo = halo_of(NAMES, pooling)
+    check_tiles(tiles, size, halo)
     for tile in tiles:
         view = tile[:, 3] - tile[:, 2]
-        assert (view < tile_size + 2 * halo_of(NAMES) + 16).all()
+        assert (view < tile_size + 2 * halo + 16).all()
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 7, 8, 64])
 def test_shares_own_every_pixel_once(size, number):
-    tiles = share_frame(size, number, NAMES)
+    tiles = share_frame(size, number, NAMES, "rms")
     assert len(tiles) <= number
-    check_tiles(tiles, size)
+    check_tiles(tiles, size, halo_of(NAMES, "rms"))
 
 
 def test_one_share_is_the_frame():
-    (tile,) = share_frame((97, 163), 1, NAMES)
+    (tile,) = share_frame((97, 163), 1, NAMES, "rms")
     assert tile.tolist() == [[0, 97, 0, 97], [0, 163, 0, 163]]
 
 
 def test_shares_cut_where_views_are_smallest():
-    upright = share_frame((2048, 1024), 2, NAMES)
+    upright = share_frame((2048, 1024), 2, NAMES, "rms")
     assert [tile[0, 1] for tile in upright] == [1024, 2048]
-    square = share_frame((1024, 1024), 4, NAMES)
+    square = share_frame((1024, 1024), 4, NAMES, "rms")
     assert {tuple(tile[:, 0]) for tile in square} == {
         (0, 0),
         (0, 512),
@@ -74,7 +82,7 @@ def test_shares_cut_where_views_are_smallest():
 @pytest.mark.parametrize("number", [2, 3, 4, 6, 8, 16])
 def test_views_of_shares_are_alike(number):
     """Outer tiles see one halo less, and own that much more."""
-    tiles = share_frame((4096, 4096), number, NAMES)
+    tiles = share_frame((4096, 4096), number, NAMES, "rms")
     areas = [math.prod(tile[:, 3] - tile[:, 2]) for tile in tiles]
     assert len(tiles) == number
     assert max(areas) < 1.04 * min(areas)

@@ -16,7 +16,6 @@ from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
 from tfstyle.config.validation import keras_names
 from tfstyle.images import preprocessing
-from tfstyle.images.masks import average_mask
 from tfstyle.images.transparency import show
 from tfstyle.images.transparency import weights_of
 from tfstyle.network.layers import keras_name
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
 
 NETWORK = ("weights", "seed", "pooling", "padding", "rescale_filters")
 """Options of `Config` that decide features."""
+POOLING = "average"
+"""How features are pooled if it is not said: as in the paper."""
 
 
 def make_feature_model(layers: Sequence[str], **options: Any) -> "keras.Model":
@@ -43,7 +44,8 @@ def make_feature_model(layers: Sequence[str], **options: Any) -> "keras.Model":
     Args:
         layers: names of layers, such as `conv4_2` or `block4_conv2`.
         **options: `weights`, `seed`, `pooling`, `padding` and
-            `rescale_filters`, as fields of `Config`.
+            `rescale_filters`, as fields of `Config`; `pooling` is `average`,
+            the paper's, if it is not given.
 
     Returns:
         A model from float32 `[B, H, W, 3]`, BGR without ImageNet's mean, to
@@ -118,13 +120,18 @@ def gram_matrices(
         Gatys, Ecker, Bethge, 2015, eq. 3.
     """
     from tfstyle.objective.gram import gram_sum
+    from tfstyle.objective.targets import average_by_layer
 
     found, seen = _compute_features(image, layers, options)
-    grams = {}
-    for name, maps in found.items():
-        mask = None if seen is None else average_mask(seen, *maps.shape[1:3])
-        grams[name] = gram_sum(maps, mask).normalized().numpy()
-    return grams
+    masks = {}
+    if seen is not None:
+        names = [keras_name(name) for name in layers]
+        pooling = options.get("pooling", POOLING)
+        masks = average_by_layer(seen, seen.shape, names, pooling)
+    return {
+        name: gram_sum(maps, masks.get(keras_name(name))).normalized().numpy()
+        for name, maps in found.items()
+    }
 
 
 class Objective:
@@ -265,7 +272,7 @@ def _make_extractor(layers: Sequence[str], options: dict[str, Any]):
         )
     keras_names("layers", tuple(layers))
     config = Config(
-        **options,
+        **{"pooling": POOLING, **options},
         content_layers=layers,
         style_layers=layers,
         convolution="direct",

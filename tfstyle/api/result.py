@@ -44,7 +44,7 @@ class Picture:
     Attributes:
         pixels: uint8 `[H, W, 3]`, RGB.
         losses: by name, `total` first: each term raw (`content/<layer>`,
-            `style/<layer>`, `total_variation`, `range`) and weighted
+            `style/<layer>`, `total_variation`, `chroma`, `range`) and weighted
             (`weighted/...`).
         steps: update steps so far, of each level from coarse to fine.
         evaluations: of the losses and their gradient so far.

@@ -16,17 +16,26 @@ from tfstyle.config import validation
 from tfstyle.config.fields import convert
 from tfstyle.config.fields import option
 from tfstyle.config.fields import ordered_fields
+from tfstyle.network.layers import POOLING_WINDOWS
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
+POOLINGS = {"relative": "rms", "absolute": "average"}
+"""Default of the pooling by `loss_scale`."""
 LEARNING_RATES = {"lbfgs": 1.0, "adam": 5.0}
 PRECONDITIONERS = {"lbfgs": "frequency", "adam": "none"}
 LOSS_WEIGHTS = {
     "relative": {
         "content_weight": 0.06,
-        "tv_weight": 0.25,
+        "tv_weight": 0.08,
+        "chroma_weight": 12.0,
         "range_weight": 10.0,
     },
-    "absolute": {"content_weight": 1e-3, "tv_weight": 0.0, "range_weight": 0.0},
+    "absolute": {
+        "content_weight": 1e-3,
+        "tv_weight": 0.0,
+        "chroma_weight": 0.0,
+        "range_weight": 0.0,
+    },
 }
 """Defaults of the weights by `loss_scale`."""
 
@@ -104,7 +113,14 @@ class Config:
     tv_weight: float | None = option(
         None,
         "Losses",
-        "weight of the total variation; default: 0.25, for absolute losses 0",
+        "weight of the total variation; default: 0.08, for absolute losses 0",
+        least=0,
+    )
+    chroma_weight: float | None = option(
+        None,
+        "Losses",
+        "weight of squared differences of chroma; default: 12, for absolute"
+        " losses 0",
         least=0,
     )
     range_weight: float | None = option(
@@ -122,7 +138,12 @@ class Config:
         choices=("sum", "mean"),
     )
     pooling: str = option(
-        "average", "Network", "average or max", choices=("average", "max")
+        "auto",
+        "Network",
+        "rms: root mean square of overlapping windows, without hatching;"
+        " average: the paper's; max: as VGG19 was trained; auto: rms, for"
+        " absolute losses and an export average",
+        choices=("auto", *POOLING_WINDOWS),
     )
     padding: str = option(
         "replicate",
@@ -306,6 +327,11 @@ class Config:
                 PRECONDITIONERS[self.optimizer]
                 if self.preconditioner == "auto"
                 else self.preconditioner
+            ),
+            pooling=(
+                POOLINGS[self.loss_scale]
+                if self.pooling == "auto"
+                else self.pooling
             ),
             content_layer_weights=self.content_layer_weights
             or _equal_weights(self.content_layers),

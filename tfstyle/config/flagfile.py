@@ -15,8 +15,10 @@ from tfstyle.config.values import FIELDS
 FIRST_LINE = "# Made by tfstyle; as a --flagfile it makes the picture again."
 
 FORMER_DEFAULTS = {
+    "chroma_weight": "0.0",
     "loss_scale": "absolute",
     "padding": "zero",
+    "pooling": "average",
     "precision": "float32",
     "preconditioner": "none",
 }

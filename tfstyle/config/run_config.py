@@ -200,6 +200,13 @@ class RunConfig(Config):
         _check_manifest(self)
         _check_shard(self)
 
+    def resolved(self) -> "RunConfig":
+        """Returns a copy in which every default that depends is filled in."""
+        config = self
+        if self.export_dir and self.pooling == "auto":
+            config = dataclasses.replace(self, pooling="average")
+        return super(RunConfig, config).resolved()
+
 
 def _check_export(config: RunConfig) -> None:
     """Refuses options that contradict `export_dir`."""

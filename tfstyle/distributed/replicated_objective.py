@@ -76,13 +76,14 @@ class ReplicatedReader:
             size: height and width, pixels.
         """
         number = self.replicas.num_replicas
-        tiles = share_frame(size, number, self._names)
+        pooling = self.extractor.pooling
+        tiles = share_frame(size, number, self._names, pooling)
         if self._tile_size and any(
             tile[0, 1] - tile[0, 0] > self._tile_size
             or tile[1, 1] - tile[1, 0] > self._tile_size
             for tile in tiles
         ):
-            tiles = cut_frame(size, self._tile_size, self._names)
+            tiles = cut_frame(size, self._tile_size, self._names, pooling)
         rounds = []
         for start in range(0, len(tiles), number):
             assigned = tiles[start : start + number]

@@ -165,7 +165,7 @@ def _describe(extractor: Extractor, config: Config) -> dict:
         "network": "VGG19",
         "content_layers": config.content_layers,
         "style_layers": config.style_layers,
-        "pooling": config.pooling,
+        "pooling": extractor.pooling,
         "padding": config.padding,
         "filter_means": means,
         "weights": provenance.name_weights(extractor.origin, config),

@@ -175,6 +175,28 @@ def average_mask(mask: np.ndarray, height: int, width: int) -> np.ndarray:
     return average.astype(np.float32)[np.newaxis, :, :, np.newaxis]
 
 
+def halve_mask(mask: np.ndarray) -> np.ndarray:
+    """Averages a mask over overlapping windows, [1 3 3 1]/8 along each axis.
+
+    Args:
+        mask: float32 `[1, H, W, 1]`. An odd last row or column is dropped, and
+            beyond the edges the outermost positions are repeated.
+
+    Returns:
+        float32 `[1, H//2, W//2, 1]`.
+    """
+    rows = _halve_rows(mask[0, :, :, 0])
+    return _halve_rows(rows.T).T[np.newaxis, :, :, np.newaxis]
+
+
+def _halve_rows(values: np.ndarray) -> np.ndarray:
+    """Averages `[N, M]` to `[N//2, M]` by windows of [1 3 3 1]/8."""
+    even = values[: len(values) // 2 * 2]
+    before = np.concatenate([even[:1], even[1:-1:2]])
+    after = np.concatenate([even[2::2], even[-1:]])
+    return (before + 3 * even[::2] + 3 * even[1::2] + after) / 8
+
+
 def _average_rows(values: np.ndarray, size: int) -> np.ndarray:
     """Averages `[N, M]` to `[size, M]`, rows cut by an edge by their share."""
     edges = np.linspace(0, len(values), size + 1)

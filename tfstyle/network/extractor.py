@@ -40,6 +40,14 @@ class Extractor:
     precision: str = "float32"
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
+    @property
+    def pooling(self) -> str:
+        """How the network pools; if that is not known, by the widest windows.
+
+        It says how far a position sees, which may be too far.
+        """
+        return self.options.get("pooling", "rms")
+
     def __call__(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the features of an image by Keras layer name.
 

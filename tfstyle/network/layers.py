@@ -6,10 +6,14 @@ the network's layers are described.
 """
 
 import dataclasses
+import functools
 from collections.abc import Iterable
 
 CONVOLUTIONS_PER_BLOCK = (2, 2, 4, 4, 4)
 CHANNELS_PER_BLOCK = (64, 128, 256, 512, 512)
+POOLING_WINDOWS = {"average": (0, 1), "max": (0, 1), "rms": (-1, 2)}
+"""First and last position of a pooling window, relative to the first of the two
+positions, along each axis, that are pooled into one."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +43,14 @@ class Layer:
         return "conv" in self.name
 
 
-def _make_layers() -> tuple[Layer, ...]:
+@functools.cache
+def make_layers(pooling: str) -> tuple[Layer, ...]:
+    """Returns all layers, in order, with their reaches for a pooling.
+
+    Args:
+        pooling: a key of POOLING_WINDOWS.
+    """
+    first, last = POOLING_WINDOWS[pooling]
     layers = []
     stride, left, right = 1, 0, 0
     blocks = zip(CONVOLUTIONS_PER_BLOCK, CHANNELS_PER_BLOCK, strict=True)
@@ -56,7 +67,8 @@ def _make_layers() -> tuple[Layer, ...]:
                     right,
                 )
             )
-        right, stride = right + stride, stride * 2
+        left, right = left - first * stride, right + last * stride
+        stride *= 2
         layers.append(
             Layer(
                 f"block{block}_pool",
@@ -70,7 +82,8 @@ def _make_layers() -> tuple[Layer, ...]:
     return tuple(layers)
 
 
-LAYERS = _make_layers()
+LAYERS = make_layers("average")
+"""The layers; their reaches are those of windows of two by two positions."""
 CONVOLUTIONS = tuple(layer for layer in LAYERS if layer.is_convolution)
 BY_NAME = {layer.name: layer for layer in LAYERS}
 

@@ -1,11 +1,14 @@
 """VGG19 with its pooling rebuilt, edited from Keras' own application."""
 
 import contextlib
+import functools
+from typing import Any
 
 import keras
 import tensorflow as tf
 
 from tfstyle.network import layers as vgg19_layers
+from tfstyle.network import pooling as rms_pooling
 from tfstyle.network.bfloat16 import Bfloat16Conv2D
 from tfstyle.network.weight_files import LayerWeights
 from tfstyle.network.winograd import WinogradConv2D
@@ -52,15 +55,17 @@ def make_vgg19(
     """Makes the convolutional part of VGG19, frozen.
 
     `keras.applications.VGG19` is cloned; with `pooling="average"` every
-    MaxPooling2D becomes an AveragePooling2D of the same name. With `max` the
-    outputs equal those of the untouched application, bit for bit. With
+    MaxPooling2D becomes an AveragePooling2D of the same name, with `rms` a
+    `RootMeanSquarePooling2D`. With `max` the outputs equal those of the
+    untouched application, bit for bit. With
     `convolution="winograd"` every Conv2D becomes a `WinogradConv2D`, or with
     `precision="mixed_bfloat16"` a `Bfloat16Conv2D`: then the outputs are those
     of float32, and only gradients are in bfloat16.
 
     Args:
         layer_weights: kernel and bias of the sixteen convolutions by name.
-        pooling: `average`, as in the paper, or `max`, as VGG19 was trained.
+        pooling: `average`, as in the paper; `max`, as VGG19 was trained; or
+            `rms`, which does not alias.
         convolution: `direct`, or `winograd`, for single images on the CPU.
         precision: a Keras dtype policy. With `mixed_float16` the biases are
             divided by FLOAT16_DIVISOR, and so the image must be.
@@ -81,16 +86,19 @@ def make_vgg19(
             f" {keras.config.backend()!r}. Set KERAS_BACKEND=tensorflow."
         )
 
+    make_pooling = {
+        "average": keras.layers.AveragePooling2D.from_config,
+        "max": keras.layers.MaxPooling2D.from_config,
+        "rms": functools.partial(_make_rms_pooling, precision),
+    }[pooling]
     is_winograd = convolution == "winograd"
     policy = "float32" if is_winograd else precision
     fast_layer = WinogradConv2D if precision == "float32" else Bfloat16Conv2D
 
     def clone(layer):
         settings = layer.get_config() | {"dtype": policy}
-        if pooling == "average" and isinstance(
-            layer, keras.layers.MaxPooling2D
-        ):
-            return keras.layers.AveragePooling2D.from_config(settings)
+        if isinstance(layer, keras.layers.MaxPooling2D):
+            return make_pooling(settings)
         if padding == "replicate" and layer.name == FIRST:
             return EdgePaddedConv2D.from_config(settings | {"padding": "valid"})
         if is_winograd and isinstance(layer, keras.layers.Conv2D):
@@ -109,6 +117,16 @@ def make_vgg19(
         network.get_layer(layer.name).set_weights([kernel, bias])
     network.trainable = False
     return network
+
+
+def _make_rms_pooling(
+    precision: str, settings: dict[str, Any]
+) -> keras.layers.Layer:
+    """Makes a pooling layer for the scale of a precision's activations."""
+    epsilon = rms_pooling.EPSILON
+    if precision == "mixed_float16":
+        epsilon /= FLOAT16_DIVISOR**2
+    return rms_pooling.RootMeanSquarePooling2D(**settings, epsilon=epsilon)
 
 
 @contextlib.contextmanager

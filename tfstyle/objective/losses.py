@@ -6,10 +6,13 @@ negative. That is the rectifier's own gradient: nothing is masked here.
 
 import tensorflow as tf
 
+from tfstyle.images.color_transfer import RGB_TO_YIQ
 from tfstyle.images.preprocessing import IMAGENET_MEAN_BGR
 
 GREY_LEVELS = 255.0
 """From black to white: the unit of the relative losses of pixels."""
+LUMINANCE_BGR = RGB_TO_YIQ[0, ::-1].astype("float32")
+"""Weights of blue, green and red in Y of Rec. 601."""
 SMALL_GRADIENT = 2.5
 """Grey levels a pixel, below which the relative total variation is rounded."""
 
@@ -141,6 +144,54 @@ def relative_total_variation_loss(image: tf.Tensor) -> tf.Tensor:
     ]
     mean_length = tf.reduce_mean(tf.stack(lengths))
     return (mean_length - SMALL_GRADIENT) / GREY_LEVELS
+
+
+def chroma_loss(image: tf.Tensor) -> tf.Tensor:
+    """Computes the sum of squared differences of neighbours' chroma.
+
+    L_c = sum (c[i+1,j] - c[i,j])**2 + sum (c[i,j+1] - c[i,j])**2, where the
+    chroma c is the image without its luminance, Y of Rec. 601.
+
+    Args:
+        image: float32 `[1, H, W, 3]`, BGR; a mean does not matter.
+
+    Returns:
+        float32 scalar, in (grey level)**2, a sum over pixels and channels.
+
+    Note: not in the paper.
+    """
+    return tf.add_n([tf.reduce_sum(s) for s in _chroma_differences(image)])
+
+
+def relative_chroma_loss(image: tf.Tensor) -> tf.Tensor:
+    """Computes the mean squared difference of neighbours' chroma.
+
+    `chroma_loss` with means over pixels and channels, one for each direction,
+    in units of the squared distance from black to white. A painter's colours
+    differ in the paint, not from pixel to pixel; where content and style
+    disagree, the network is otherwise content with dots in complementary
+    colours.
+
+    Args:
+        image: float32 `[1, H, W, 3]`, BGR; a mean does not matter.
+
+    Returns:
+        float32 scalar, a share without unit, not yet weighted.
+
+    Note: not in the paper.
+    """
+    means = [tf.reduce_mean(s) for s in _chroma_differences(image)]
+    return tf.add_n(means) / GREY_LEVELS**2
+
+
+def _chroma_differences(image: tf.Tensor) -> list[tf.Tensor]:
+    """Returns squared differences of neighbours, down and to the right."""
+    luminance = tf.reduce_sum(image * LUMINANCE_BGR, axis=-1, keepdims=True)
+    chroma = image - luminance
+    return [
+        tf.square(chroma[:, 1:] - chroma[:, :-1]),
+        tf.square(chroma[:, :, 1:] - chroma[:, :, :-1]),
+    ]
 
 
 def range_loss(image: tf.Tensor) -> tf.Tensor:

@@ -22,6 +22,7 @@ class ObjectiveOptions:
     content_weight: float
     style_weight: float
     tv_weight: float
+    chroma_weight: float
     range_weight: float
     jit_compile: str
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
 from tfstyle.images.masks import average_mask
+from tfstyle.images.masks import halve_mask
 from tfstyle.network.layers import BY_NAME
 
 
@@ -75,16 +76,17 @@ def compute_targets(
         return Targets(content_targets, {}, {}, content_energy)
     num_styles = len(style_masks) or len(styles)
     if len(content_masks) and num_styles:
-        sizes = _feature_sizes(*image_size, config.style_layers)
-        masks = _average_masks("content_masks", content_masks, sizes)
+        masks = _average_masks(
+            "content_masks", content_masks, image_size, config
+        )
     is_blend = len(content_masks) <= 1
     blend = config.style_blend_weights or [1] * num_styles
     for number, style in enumerate(styles):
         regions = {}
         if len(style_masks) and style_masks[number] is not None:
-            sizes = _feature_sizes(*style.shape[1:3], config.style_layers)
+            size = tuple(style.shape[1:3])
             regions = _average_masks(
-                "style_masks", [style_masks[number]], sizes
+                "style_masks", [style_masks[number]], size, config
             )
         sums = reader.gram_sums(style, config.style_layers, regions)
         for name, (gram,) in sums.items():
@@ -133,27 +135,55 @@ def _check_energy(field: str, name: str, what: str, energy: tf.Tensor) -> None:
         )
 
 
-def _feature_sizes(
-    height: int, width: int, names: Sequence[str]
-) -> dict[str, tuple[int, int]]:
-    """Returns the height and width of layers' features, in positions."""
-    strides = {name: BY_NAME[name].stride for name in names}
-    return {n: (height // s, width // s) for n, s in strides.items()}
-
-
 def _average_masks(
     field: str,
     masks: Sequence[np.ndarray],
-    sizes: dict[str, tuple[int, int]],
+    size: tuple[int, int],
+    config: Config,
 ) -> dict[str, list[tf.Tensor]]:
-    """Brings every mask to every layer's size."""
-    averages = {}
-    for name, size in sizes.items():
-        averages[name] = [average_mask(mask, *size) for mask in masks]
-        for number, average in enumerate(averages[name], start=1):
+    """Brings every mask to the size of every style layer.
+
+    Raises:
+        ConfigError: if a mask is empty.
+    """
+    averages = {name: [] for name in config.style_layers}
+    for number, mask in enumerate(masks, start=1):
+        by_layer = average_by_layer(
+            mask, size, config.style_layers, config.pooling
+        )
+        for name, average in by_layer.items():
             if not average.any():
                 raise ConfigError(
                     f"`{field}` must show a region each. Received: number"
                     f" {number} is empty at {name}. Paint it in white, larger."
                 )
-    return {n: [tf.constant(a) for a in v] for n, v in averages.items()}
+            averages[name].append(tf.constant(average))
+    return averages
+
+
+def average_by_layer(
+    mask: np.ndarray, size: tuple[int, int], names: Iterable[str], pooling: str
+) -> dict[str, np.ndarray]:
+    """Averages a mask over the windows of each position of some layers.
+
+    Args:
+        mask: uint8 `[H, W]` of any size, 0 outside and 255 inside the region.
+        size: height and width of the image, pixels.
+        names: of layers.
+        pooling: of the network.
+
+    Returns:
+        By layer, float32 `[1, H_l, W_l, 1]`, T of the region, 0..1.
+    """
+    strides = {name: BY_NAME[name].stride for name in names}
+    if pooling != "rms":
+        return {
+            name: average_mask(mask, size[0] // stride, size[1] // stride)
+            for name, stride in strides.items()
+        }
+    stride, average = 1, average_mask(mask, *size)
+    by_stride = {stride: average}
+    while stride < max(strides.values()):
+        stride, average = 2 * stride, halve_mask(average)
+        by_stride[stride] = average
+    return {name: by_stride[stride] for name, stride in strides.items()}

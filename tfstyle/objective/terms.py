@@ -20,10 +20,12 @@ from tfstyle.objective.targets import Targets
 PIXEL_LOSSES = {
     "relative": {
         "total_variation": losses.relative_total_variation_loss,
+        "chroma": losses.relative_chroma_loss,
         "range": losses.relative_range_loss,
     },
     "absolute": {
         "total_variation": losses.total_variation_loss,
+        "chroma": losses.chroma_loss,
         "range": losses.range_loss,
     },
 }
@@ -36,11 +38,11 @@ class LossTerms(NamedTuple):
     Attributes:
         total: the weighted sum, which is minimised; of an evaluation NaN if
             the gradient is not finite.
-        raw: `content/<layer>`, `style/<layer>`, `total_variation` and `range`,
-            before any weight.
+        raw: `content/<layer>`, `style/<layer>`, `total_variation`, `chroma`
+            and `range`, before any weight.
         weighted: `weighted/content`, `weighted/style`,
-            `weighted/total_variation` and `weighted/range`, which add up to
-            the total.
+            `weighted/total_variation`, `weighted/chroma` and `weighted/range`,
+            which add up to the total.
     """
 
     total: tf.Tensor
@@ -83,7 +85,8 @@ def compute_terms(
 ) -> LossTerms:
     """Computes every loss of an image and their weighted sum.
 
-    `alpha sum_l v_l L_c,l + beta sum_l w_l E_l + gamma L_tv + rho L_range`.
+    `alpha sum_l v_l L_c,l + beta sum_l w_l E_l + gamma L_tv + kappa L_c +
+    rho L_range`.
 
     Args:
         image: float32 `[1, H, W, 3]`.
@@ -201,6 +204,7 @@ def _weigh(
     pixel_losses = PIXEL_LOSSES[options.loss_scale]
     for term, weight in (
         ("total_variation", options.tv_weight),
+        ("chroma", options.chroma_weight),
         ("range", options.range_weight),
     ):
         if weight:

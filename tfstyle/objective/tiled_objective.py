@@ -156,7 +156,9 @@ class TiledReader:
         return evaluate
 
     def _cut(self, size: tuple[int, int]) -> list[np.ndarray]:
-        return cut_frame(size, self._tile_size, self._names)
+        return cut_frame(
+            size, self._tile_size, self._names, self._extractor.pooling
+        )
 
     def _sum_tile(
         self, view: tf.Tensor, targets: Targets, tile: np.ndarray

@@ -8,6 +8,7 @@ import numpy as np
 
 from tfstyle.network.layers import BY_NAME
 from tfstyle.network.layers import deepest
+from tfstyle.network.layers import make_layers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,14 +28,14 @@ class Span:
     right: int
 
 
-def halo_of(names: Sequence[str]) -> int:
+def halo_of(names: Sequence[str], pooling: str) -> int:
     """Returns how far the layers' positions see beyond a tile, in pixels.
 
     It is a multiple of the deepest stride, so that poolings meet the same
     pixels as in the whole frame.
     """
     stride = deepest(names).stride
-    layers = [BY_NAME[name] for name in names]
+    layers = [layer for layer in make_layers(pooling) if layer.name in names]
     reach = max(
         max(layer.reach_left, layer.reach_right - layer.stride + 1)
         for layer in layers
@@ -42,7 +43,9 @@ def halo_of(names: Sequence[str]) -> int:
     return -(-reach // stride) * stride
 
 
-def cut(extent: int, tile_size: int, names: Sequence[str]) -> list[Span]:
+def cut(
+    extent: int, tile_size: int, names: Sequence[str], pooling: str
+) -> list[Span]:
     """Cuts an axis into spans of about a size, as few as possible.
 
     No span sees more than `tile_size` and a halo on either side; outer spans,
@@ -52,26 +55,28 @@ def cut(extent: int, tile_size: int, names: Sequence[str]) -> list[Span]:
         extent: of the axis, pixels.
         tile_size: pixels, rounded up to a multiple of the deepest stride.
         names: of the layers that the tiles are to give.
+        pooling: of the network.
     """
     stride = deepest(names).stride
     positions, of_tile = extent // stride, -(-tile_size // stride)
-    return _cut_evenly(extent, max(1, -(-positions // of_tile)), names)
+    number = max(1, -(-positions // of_tile))
+    return _cut_evenly(extent, number, stride, halo_of(names, pooling))
 
 
 def cut_frame(
-    size: tuple[int, int], tile_size: int, names: Sequence[str]
+    size: tuple[int, int], tile_size: int, names: Sequence[str], pooling: str
 ) -> list[np.ndarray]:
     """Cuts a frame into tiles of about a size.
 
     Returns:
         int32 `[2, 4]` each: of its rows and its columns, the fields of a span.
     """
-    rows, columns = (cut(extent, tile_size, names) for extent in size)
+    rows, columns = (cut(extent, tile_size, names, pooling) for extent in size)
     return _cross(rows, columns)
 
 
 def share_frame(
-    size: tuple[int, int], number: int, names: Sequence[str]
+    size: tuple[int, int], number: int, names: Sequence[str], pooling: str
 ) -> list[np.ndarray]:
     """Cuts a frame into a number of tiles, so that the largest view is small.
 
@@ -79,11 +84,13 @@ def share_frame(
         size: height and width, pixels.
         number: of tiles; there are fewer if the frame has not enough positions.
         names: of the layers that the tiles are to give.
+        pooling: of the network.
     """
+    stride, halo = deepest(names).stride, halo_of(names, pooling)
     grids = []
     for num_rows in range(1, number + 1):
-        rows = _cut_evenly(size[0], num_rows, names)
-        columns = _cut_evenly(size[1], number // num_rows, names)
+        rows = _cut_evenly(size[0], num_rows, stride, halo)
+        columns = _cut_evenly(size[1], number // num_rows, stride, halo)
         largest = max(s.right - s.left for s in columns) * max(
             s.right - s.left for s in rows
         )
@@ -91,9 +98,8 @@ def share_frame(
     return min(grids, key=lambda grid: grid[:2])[2]
 
 
-def _cut_evenly(extent: int, number: int, names: Sequence[str]) -> list[Span]:
+def _cut_evenly(extent: int, number: int, stride: int, halo: int) -> list[Span]:
     """Cuts an axis into a number of spans of about one view."""
-    stride, halo = deepest(names).stride, halo_of(names)
     positions = max(1, extent // stride)
     number = min(number, positions)
     # The outer spans have a halo on one side only, and get that much more.

@@ -17,7 +17,7 @@ def make_extractor(config: Config) -> Extractor:
         SetupError: if the machine cannot run it.
         WeightsError: if the weights cannot be had.
     """
-    config = resolve_for_machine(config)
+    config = resolve_for_machine(config.resolved())
     return load_extractor(
         (*config.content_layers, *config.style_layers),
         weights=config.weights,

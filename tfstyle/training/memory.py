@@ -63,7 +63,9 @@ def estimate_memory(
     pixels = height * width
     at_once = max(
         math.prod((tile[:, 3] - tile[:, 2]).tolist())
-        for tile in share_frame((height, width), num_replicas, layers)
+        for tile in share_frame(
+            (height, width), num_replicas, layers, config.pooling
+        )
     )
     if config.tile_size:
         at_once = min(at_once, max(_tile_pixels(config, height, width)))
@@ -199,7 +201,7 @@ def memory_of_kept_tiles(config: Config, height: int, width: int) -> float:
 def _tile_pixels(config: Config, height: int, width: int) -> list[int]:
     """Returns the pixels of each tile with its halo."""
     layers = (*config.content_layers, *config.style_layers)
-    tiles = cut_frame((height, width), config.tile_size, layers)
+    tiles = cut_frame((height, width), config.tile_size, layers, config.pooling)
     return [math.prod((tile[:, 3] - tile[:, 2]).tolist()) for tile in tiles]
 
 

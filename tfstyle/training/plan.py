@@ -308,5 +308,6 @@ def weigh_level(
         options,
         content_layer_weights=tuple(w * ratio for w, ratio in weights),
         tv_weight=options.tv_weight * ratio_of_pixels,
+        chroma_weight=options.chroma_weight * ratio_of_pixels,
         range_weight=options.range_weight * ratio_of_pixels,
     )
