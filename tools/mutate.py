@@ -128,6 +128,18 @@ MUTATIONS = {
         "return -(-reach // stride) * stride - stride",
         "objective",
     ),
+    "pooling_shift": Mutation(
+        "network/pooling.py",
+        "padding=[[0, 0], [1, 1], [1, 1], [0, 0]]",
+        "padding=[[0, 0], [0, 2], [0, 2], [0, 0]]",
+        "network/test_pooling.py",
+    ),
+    "pooling_root": Mutation(
+        "network/pooling.py",
+        "root = tf.sqrt(mean + epsilon)",
+        "root = mean + epsilon",
+        "network/test_pooling.py",
+    ),
     "tile_gradient": Mutation(
         "objective/tiled_objective.py",
         "place.assign(place + by_view)",

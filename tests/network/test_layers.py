@@ -55,6 +55,7 @@ def test_layer_has_known_geometry(name, channels, stride, left, right):
     assert layer.channels == channels
     assert layer.stride == stride
     assert (layer.reach_left, layer.reach_right) == (left, right)
+    assert layer.field == left + 1 + right
 
 
 @pytest.mark.parametrize("pooling", ["average", "rms"])

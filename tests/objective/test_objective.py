@@ -1,5 +1,6 @@
 """The objective against the float64 oracle, central differences, by parts."""
 
+import dataclasses
 from unittest.mock import ANY
 
 import numpy as np
@@ -272,7 +273,8 @@ def test_relative_losses_are_0_at_the_target_and_1_of_a_blank_layer(
 
 def test_relative_losses_refuse_a_target_without_energy(random_weights, images):
     image, content, style, _ = images
-    extractor, blank = make_extractor(random_weights), tf.zeros_like(content)
+    extractor = make_extractor(random_weights, "average")
+    blank = tf.zeros_like(content)
     with pytest.raises(ConfigError, match="`content_layers` must name layers"):
         evaluate(extractor, Config(), image, blank, [style])
     with pytest.raises(ConfigError, match="silent for style 1"):
@@ -359,6 +361,43 @@ def test_targets_are_dicts_by_layer(random_weights, images):
         targets.content_energy["block4_conv2"],
         np.sum(np.square(features, dtype=np.float64)),
         rtol=LOSSES,
+    )
+
+
+@pytest.mark.parametrize("with_mask", [False, True])
+def test_layers_that_see_most_of_a_style_see_it_upside_down(
+    random_weights, generator, with_mask
+):
+    """Of 64 px conv3_1 sees 30, conv4_1 82: only that is turned."""
+    style = tf.constant(generator.normal(0, 50, (1, 48, 64, 3)), tf.float32)
+    mask = generator.integers(0, 256, (48, 64)).astype(np.uint8)
+    config = Config(
+        style_figures="false", style_layers=("conv4_1", "conv3_1")
+    ).resolved()
+    extractor = make_extractor(random_weights)
+
+    def grams(picture, mask, config):
+        masks = [mask] if with_mask else [None]
+        targets = compute_targets(
+            WholeFrameReader(extractor),
+            None,
+            [picture],
+            config,
+            style_masks=masks,
+        )
+        return {name: found for name, (found,) in targets.style.items()}
+
+    found = grams(style, mask, config)
+    assert list(found) == list(config.style_layers)
+    plain = dataclasses.replace(config, style_figures="true")
+    upright = grams(style, mask, plain)
+    turned = grams(style[:, ::-1, ::-1], mask[::-1, ::-1], plain)
+    np.testing.assert_array_equal(
+        found["block3_conv1"], upright["block3_conv1"]
+    )
+    np.testing.assert_array_equal(found["block4_conv1"], turned["block4_conv1"])
+    assert (
+        relative_error(upright["block4_conv1"], turned["block4_conv1"]) > 0.01
     )
 
 

@@ -16,6 +16,7 @@ from tfstyle.training import plan as training_plan
 from tfstyle.training.plan import make_plan
 from tfstyle.training.plan import resolve_for_images
 from tfstyle.training.plan import resolve_for_machine
+from tfstyle.training.plan import warn_if_enlarged
 from tfstyle.training.plan import warn_if_thin
 
 
@@ -30,11 +31,11 @@ def resolve(content, styles, **fields):
 @pytest.mark.parametrize(
     ("size", "steps"),
     [
-        (64, (130,)),
-        (255, (130,)),
-        (256, (43, 130)),
-        (512, (30, 43, 130)),
-        (1024, (30, 30, 43, 130)),
+        (64, (90,)),
+        (255, (90,)),
+        (256, (45, 90)),
+        (512, (30, 45, 90)),
+        (1024, (30, 30, 45, 90)),
     ],
 )
 def test_levels_begin_at_128_pixels(size, steps):
@@ -133,6 +134,50 @@ def test_warn_if_thin_names_the_size_that_is_not(caplog):
     caplog.clear()
     enough = dataclasses.replace(asked, image_size=remedy)
     warn_if_thin(picture(60, 4000), [], enough)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("content", "fields", "expected"),
+    [
+        (picture(90, 120), {}, "false"),
+        (picture(90, 120), {"style_figures": "true"}, "true"),
+        (picture(90, 120), {"loss_scale": "absolute"}, "true"),
+        (None, {}, "true"),
+        (None, {"style_figures": "false"}, "false"),
+    ],
+)
+def test_figures_of_a_style_are_left_out_of_a_content(
+    content, fields, expected
+):
+    config = resolve(content, [picture(9, 9)], **fields)
+    assert config.style_figures == expected
+
+
+def test_warn_if_enlarged_names_a_scale_that_does_not(caplog):
+    content, styles = (
+        picture(768, 1024),
+        [picture(1024, 900), picture(600, 800)],
+    )
+    asked = Config(image_size=1024)
+    warn_if_enlarged(content, styles, asked)
+    (record,) = caplog.records
+    assert "Style image 2, 800 pixels long" in record.getMessage()
+    scale = float(re.search("--style_scale=([0-9.]+)", record.getMessage())[1])
+    caplog.clear()
+    for fields in ({"style_scale": scale}, {"style_scale": 0}):
+        enough = dataclasses.replace(asked, **fields)
+        warn_if_enlarged(content, styles, enough)
+    assert not caplog.records
+
+
+def test_warn_if_enlarged_names_a_size_of_the_content(caplog):
+    asked = Config(image_size=1024)
+    warn_if_enlarged(picture(600, 800), [], asked)
+    (record,) = caplog.records
+    assert "--image_size=800" in record.getMessage()
+    caplog.clear()
+    warn_if_enlarged(picture(700, 940), [], asked)  # by less than a tenth
     assert not caplog.records
 
 
@@ -341,7 +386,7 @@ def test_plan_leaves_nothing_open():
         )
     assert None not in (config.content_weight, config.learning_rate)
     assert [level.frame.width for level in plan.levels] == [128, 256, 512]
-    assert [level.num_steps for level in plan.levels] == [30, 43, 130]
+    assert [level.num_steps for level in plan.levels] == [30, 45, 90]
     again = make_plan(config, content, [style])  # whose tiles are asked for
     assert again == dataclasses.replace(plan, smaller_tiles=())
 

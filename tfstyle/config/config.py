@@ -96,6 +96,14 @@ class Config:
     style_layer_weights: Sequence[float] = option(
         (), "Losses", "one per style layer; default: equal, sum 1"
     )
+    style_figures: str = option(
+        "auto",
+        "Losses",
+        "true: faces and other figures of the style may appear; false: layers"
+        " that see more than half of the style at once see it upside down;"
+        " auto: false with a content image and relative losses",
+        choices=("auto", "true", "false"),
+    )
     loss_scale: str = option(
         "relative",
         "Losses",
@@ -202,8 +210,8 @@ class Config:
     num_steps: Sequence[int] = option(
         (),
         "Optimization",
-        "update steps, one number or one per level; default: 130 at the"
-        " output's size, a third at each coarser level, at least 30",
+        "update steps, one number or one per level; default: 90 at the"
+        " output's size, half at each coarser level, at least 30",
         scope="end",
     )
     max_evaluations: int | None = option(

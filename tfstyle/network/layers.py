@@ -38,6 +38,11 @@ class Layer:
     reach_right: int
 
     @property
+    def field(self) -> int:
+        """Pixels that a position sees, along each axis."""
+        return self.reach_left + 1 + self.reach_right
+
+    @property
     def is_convolution(self) -> bool:
         """Whether the layer has a kernel and a bias."""
         return "conv" in self.name

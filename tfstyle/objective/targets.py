@@ -12,6 +12,12 @@ from tfstyle.config.validation import ConfigError
 from tfstyle.images.masks import average_mask
 from tfstyle.images.masks import halve_mask
 from tfstyle.network.layers import BY_NAME
+from tfstyle.network.layers import make_layers
+from tfstyle.objective.gram import GramSum
+
+FIGURE = 0.5
+"""Share of a style's long edge, of which a layer must see more at once to know
+its figures."""
 
 
 class Targets(NamedTuple):
@@ -75,22 +81,18 @@ def compute_targets(
     if not config.style_weight:
         return Targets(content_targets, {}, {}, content_energy)
     num_styles = len(style_masks) or len(styles)
+    names = config.style_layers
     if len(content_masks) and num_styles:
         masks = _average_masks(
-            "content_masks", content_masks, image_size, config
+            "content_masks", content_masks, image_size, names, config.pooling
         )
     is_blend = len(content_masks) <= 1
     blend = config.style_blend_weights or [1] * num_styles
     for number, style in enumerate(styles):
-        regions = {}
-        if len(style_masks) and style_masks[number] is not None:
-            size = tuple(style.shape[1:3])
-            regions = _average_masks(
-                "style_masks", [style_masks[number]], size, config
-            )
-        sums = reader.gram_sums(style, config.style_layers, regions)
-        for name, (gram,) in sums.items():
-            found = style_targets.setdefault(name, [])
+        mask = style_masks[number] if len(style_masks) else None
+        sums = _sum_style(reader, style, mask, config)
+        for name in names:
+            found, gram = style_targets.setdefault(name, []), sums[name]
             if is_blend:
                 part = blend[number] / sum(blend) * gram.normalized()
                 found[:] = [part + found[0] if found else part]
@@ -105,6 +107,39 @@ def compute_targets(
                     "style_layers", name, f"style {number}", tf.norm(gram)
                 )
     return Targets(content_targets, style_targets, masks, content_energy)
+
+
+def _sum_style(
+    reader, style: tf.Tensor, mask: np.ndarray | None, config: Config
+) -> dict[str, GramSum]:
+    """Computes a style's Gram sums by layer.
+
+    Without `style_figures` the layers that see most of the style at once see it
+    turned by 180 degrees: strokes and swirls are what they were, but the
+    network, which was trained on upright pictures, knows no face.
+    """
+    size, turned = tuple(style.shape[1:3]), set()
+    if config.style_figures == "false":
+        turned = {
+            layer.name
+            for layer in make_layers(config.pooling)
+            if layer.field > FIGURE * max(size)
+        }
+    sums = {}
+    for is_turned in (False, True):
+        names = [n for n in config.style_layers if (n in turned) == is_turned]
+        if not names:
+            continue
+        if is_turned:
+            style = style[:, ::-1, ::-1]
+            mask = None if mask is None else mask[::-1, ::-1]
+        regions = {}
+        if mask is not None:
+            regions = _average_masks(
+                "style_masks", [mask], size, names, config.pooling
+            )
+        sums |= reader.gram_sums(style, names, regions)
+    return {name: gram for name, (gram,) in sums.items()}
 
 
 def _measure_energy(
@@ -139,18 +174,17 @@ def _average_masks(
     field: str,
     masks: Sequence[np.ndarray],
     size: tuple[int, int],
-    config: Config,
+    names: Sequence[str],
+    pooling: str,
 ) -> dict[str, list[tf.Tensor]]:
-    """Brings every mask to the size of every style layer.
+    """Brings every mask to the size of every layer.
 
     Raises:
         ConfigError: if a mask is empty.
     """
-    averages = {name: [] for name in config.style_layers}
+    averages = {name: [] for name in names}
     for number, mask in enumerate(masks, start=1):
-        by_layer = average_by_layer(
-            mask, size, config.style_layers, config.pooling
-        )
+        by_layer = average_by_layer(mask, size, names, pooling)
         for name, average in by_layer.items():
             if not average.any():
                 raise ConfigError(

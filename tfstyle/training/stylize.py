@@ -30,6 +30,7 @@ from tfstyle.training.extractor import check_extractor
 from tfstyle.training.extractor import make_extractor
 from tfstyle.training.initial_image import make_initial_image
 from tfstyle.training.plan import make_plan
+from tfstyle.training.plan import warn_if_enlarged
 from tfstyle.training.plan import warn_if_thin
 from tfstyle.training.problem import Problem
 from tfstyle.training.state import State
@@ -148,6 +149,7 @@ def iterate(
         plan = dataclasses.replace(plan, smaller_tiles=tuple(smaller_tiles))
     config = plan.config
     warn_if_thin(content, styles, config)
+    warn_if_enlarged(content, styles, config)
     if extractor is None:
         extractor = make_extractor(config)
     check_extractor(extractor, config)
