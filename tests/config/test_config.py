@@ -526,6 +526,7 @@ def test_to_flags_writes_every_field_that_has_a_value():
         "--content_layers=block4_conv2",
         "--style_layers=block1_conv1,block2_conv1,block3_conv1,block4_conv1,"
         "block5_conv1",
+        "--style_figures=auto",
         "--loss_scale=relative",
         "--style_weight=1.0",
         "--content_reduction=sum",

@@ -549,6 +549,7 @@ def test_picture_flags_are_data(tmp_path):
         "--pooling=average",
         "--precision=float32",
         "--preconditioner=none",
+        "--style_figures=all",
     ]
 
 

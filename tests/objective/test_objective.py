@@ -372,7 +372,7 @@ def test_layers_that_see_most_of_a_style_see_it_upside_down(
     style = tf.constant(generator.normal(0, 50, (1, 48, 64, 3)), tf.float32)
     mask = generator.integers(0, 256, (48, 64)).astype(np.uint8)
     config = Config(
-        style_figures="false", style_layers=("conv4_1", "conv3_1")
+        style_figures="few", style_layers=("conv4_1", "conv3_1")
     ).resolved()
     extractor = make_extractor(random_weights)
 
@@ -389,7 +389,7 @@ def test_layers_that_see_most_of_a_style_see_it_upside_down(
 
     found = grams(style, mask, config)
     assert list(found) == list(config.style_layers)
-    plain = dataclasses.replace(config, style_figures="true")
+    plain = dataclasses.replace(config, style_figures="all")
     upright = grams(style, mask, plain)
     turned = grams(style[:, ::-1, ::-1], mask[::-1, ::-1], plain)
     np.testing.assert_array_equal(

@@ -140,11 +140,11 @@ def test_warn_if_thin_names_the_size_that_is_not(caplog):
 @pytest.mark.parametrize(
     ("content", "fields", "expected"),
     [
-        (picture(90, 120), {}, "false"),
-        (picture(90, 120), {"style_figures": "true"}, "true"),
-        (picture(90, 120), {"loss_scale": "absolute"}, "true"),
-        (None, {}, "true"),
-        (None, {"style_figures": "false"}, "false"),
+        (picture(90, 120), {}, "few"),
+        (picture(90, 120), {"style_figures": "all"}, "all"),
+        (picture(90, 120), {"loss_scale": "absolute"}, "all"),
+        (None, {}, "all"),
+        (None, {"style_figures": "few"}, "few"),
     ],
 )
 def test_figures_of_a_style_are_left_out_of_a_content(

@@ -99,10 +99,10 @@ class Config:
     style_figures: str = option(
         "auto",
         "Losses",
-        "true: faces and other figures of the style may appear; false: layers"
-        " that see more than half of the style at once see it upside down;"
-        " auto: false with a content image and relative losses",
-        choices=("auto", "true", "false"),
+        "faces and other figures of the style in the picture: all; few or none:"
+        " layers that see more than half or a quarter of the style at once see"
+        " it upside down; auto: few with a content image and relative losses",
+        choices=("auto", "all", "few", "none"),
     )
     loss_scale: str = option(
         "relative",

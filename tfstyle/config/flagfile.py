@@ -21,7 +21,7 @@ FORMER_DEFAULTS = {
     "pooling": "average",
     "precision": "float32",
     "preconditioner": "none",
-    "style_figures": "true",
+    "style_figures": "all",
 }
 """How pictures were made that are older than these flags and do not say."""
 RETIRED = {

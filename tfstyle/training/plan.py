@@ -161,7 +161,7 @@ def resolve_for_images(
         changes["init"] = "content" if has_both else "noise"
     if config.style_figures == "auto":
         is_painted = content is not None and config.loss_scale == "relative"
-        changes["style_figures"] = "false" if is_painted else "true"
+        changes["style_figures"] = "few" if is_painted else "all"
     num_levels = config.num_levels
     if num_levels == "auto":
         shape = (styles[0] if content is None else content).shape
