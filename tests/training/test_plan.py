@@ -35,13 +35,23 @@ def resolve(content, styles, **fields):
         (255, (90,)),
         (256, (45, 90)),
         (512, (30, 45, 90)),
-        (1024, (30, 30, 45, 90)),
+        (724, (30, 45, 90)),
+        (726, (45, 90, 50)),
+        (1024, (30, 45, 90, 50)),
+        (2048, (30, 45, 90, 50, 50)),
     ],
 )
 def test_levels_begin_at_128_pixels(size, steps):
     config = resolve(picture(90, 120), [picture(9, 9)], image_size=size)
     assert config.num_levels == len(steps)
     assert config.steps_by_level == steps
+
+
+def test_one_large_level_has_all_steps():
+    config = resolve(
+        picture(90, 120), [picture(9, 9)], image_size=2048, num_levels=1
+    )
+    assert config.steps_by_level == (90,)
 
 
 def test_levels_follow_the_picture_s_own_size():

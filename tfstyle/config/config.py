@@ -210,8 +210,9 @@ class Config:
     num_steps: Sequence[int] = option(
         (),
         "Optimization",
-        "update steps, one number or one per level; default: 90 at the"
-        " output's size, half at each coarser level, at least 30",
+        "update steps, one number or one per level; default: 90 at the level of"
+        " about 512 pixels, half at each coarser one but at least 30, and 50 at"
+        " each finer one",
         scope="end",
     )
     max_evaluations: int | None = option(
