@@ -30,10 +30,10 @@ Then rounds in this process, after one to warm up, measure each of these once:
 
 - float32 matrix products of 2048 and 4096 cubed. The better rate bounds what
   follows in the round.
-- an evaluation: the objective's value and gradient, five style layers and one
-  content layer. Its FLOP are those of direct convolutions and Gram products;
-  its share of the bound is FLOP / rate / time, which may pass 1 for Winograd's
-  algorithm, as that multiplies less.
+- an evaluation with each convolution and pooling: the objective's value and
+  gradient, five style layers and one content layer. Its FLOP are those of
+  direct convolutions and Gram products; its share of the bound is FLOP / rate /
+  time, which may pass 1 for Winograd's algorithm, as that multiplies less.
 - a step of L-BFGS with a full ring of correction pairs: the optimiser's own
   time and that of one evaluation. The own time is taken from a step on a
   quadratic of as many numbers, from which that quadratic's time is subtracted.
@@ -98,6 +98,7 @@ _CONTENT = flags.DEFINE_string("content", f"{_SAMPLES}/scene.jpg", "image")
 _STYLE = flags.DEFINE_string("style", f"{_SAMPLES}/strokes.jpg", "image")
 _SIZES = flags.DEFINE_list("image_sizes", "256,512,1024", "edges in pixels")
 _CONVOLUTIONS = flags.DEFINE_list("convolutions", "direct,winograd", "each")
+_POOLINGS = flags.DEFINE_list("poolings", "rms", "each, such as rms,average")
 _PRECISION = flags.DEFINE_enum(
     "precision", "float32", PRECISIONS, "of the networks that are measured"
 )
@@ -140,7 +141,8 @@ OPTIMIZERS = ("adam", "lbfgs")
 CHECKED_OUT = "style-transfer-pytorch"
 OF_PEERS = ("picture_size", "picture_pairs", "style_transfer_pytorch", "venvs")
 OF_TABLES = (
-    *("content", "style", "convolutions", "precision", "lbfgs_size"),
+    *("content", "style", "convolutions", "poolings", "precision"),
+    *("lbfgs_size",),
     *("num_correction_pairs", "against", "against_size", "pairs", *OF_PEERS),
 )
 """Flags that --against needs, and those that --winograd_table leaves out."""
@@ -205,6 +207,8 @@ def _measure() -> dict[str, list[dict]]:
     for convolution in _CONVOLUTIONS.value:
         # Raises what is wrong with it.
         Config(convolution=convolution, precision=_PRECISION.value)
+    for pooling in _POOLINGS.value:
+        Config(pooling=pooling)
     peers = check_names(_AGAINST.value)
     others, result = OtherWork(), {}
     if not _WINOGRAD_TABLE.value:
@@ -345,7 +349,8 @@ def _measure_pictures(pythons: dict[str, list[str]]) -> dict[str, list[dict]]:
 def _evaluate_as_child() -> list[float]:
     """Returns the seconds of every evaluation, the first included."""
     _start_tensorflow()
-    evaluations = _make_evaluations(_CHILD.value, [_AGAINST_SIZE.value])
+    sides = [_AGAINST_SIZE.value]
+    evaluations = _make_evaluations(_CHILD.value, "average", sides)
     (evaluate,) = evaluations.values()
     return [_time(evaluate) for _ in range(1 + CHILD_EVALUATIONS)]
 
@@ -393,7 +398,8 @@ def _measure_rounds() -> dict[str, list[dict]]:
     step, evaluations = _make_lbfgs_step(_LBFGS_SIZE.value), {}
     tiny = {name: _make_tiny_steps(name) for name in OPTIMIZERS}
     for convolution in _CONVOLUTIONS.value:
-        evaluations |= _make_evaluations(convolution, sizes)
+        for pooling in _POOLINGS.value:
+            evaluations |= _make_evaluations(convolution, pooling, sizes)
     rounds = []
     for number in range(_REPEATS.value + 1):
         say(f"round {number}/{_REPEATS.value}")
@@ -413,7 +419,7 @@ def _measure_round(products, step, tiny, evaluations) -> dict[str, list[dict]]:
         step: returns the optimiser's own seconds.
         tiny: return a tiny picture's seconds a step and an evaluation, by
             optimiser.
-        evaluations: calls that evaluate, by size and convolution.
+        evaluations: calls that evaluate, by size, convolution and pooling.
     """
     tables = {"matrix_products": [], "evaluations": [], "lbfgs_steps": []}
     for side, multiply in products.items():
@@ -428,8 +434,9 @@ def _measure_round(products, step, tiny, evaluations) -> dict[str, list[dict]]:
         row = {"optimizer": name, "seconds": seconds}
         row["overhead_seconds"] = seconds - evaluation_seconds
         tables["step_overhead"].append(row)
-    for (size, convolution), evaluate in sorted(evaluations.items()):
+    for (size, convolution, pooling), evaluate in sorted(evaluations.items()):
         setting = {"image_size": size, "convolution": convolution}
+        setting |= {"pooling": pooling}
         row = setting | {"gflop": count_flop(size, Config()) / 1e9}
         row["seconds"] = seconds = _time(evaluate)
         row[BOUND] = row["gflop"] / rate / seconds
@@ -452,8 +459,8 @@ def _make_product(side: int):
     return lambda: float(tf.matmul(a, b)[0, 0])
 
 
-def _make_evaluations(convolution: str, sides: list[int]) -> dict:
-    """Makes calls that evaluate the objective, by size and convolution."""
+def _make_evaluations(convolution: str, pooling: str, sides: list[int]) -> dict:
+    """Makes calls that evaluate, by size, convolution and pooling."""
     import tensorflow as tf
 
     from tfstyle.objective.objective import make_value_and_gradient
@@ -463,7 +470,9 @@ def _make_evaluations(convolution: str, sides: list[int]) -> dict:
     from tfstyle.training.extractor import make_extractor
     from tfstyle.training.plan import resolve_for_machine
 
-    config = Config(convolution=convolution, precision=_PRECISION.value)
+    config = Config(
+        convolution=convolution, pooling=pooling, precision=_PRECISION.value
+    )
     config = config.resolved()
     config = resolve_for_machine(config)
     extractor = make_extractor(config)
@@ -481,7 +490,7 @@ def _make_evaluations(convolution: str, sides: list[int]) -> dict:
         image = tf.random.normal([1, side, side, 3], stddev=20.0)
         return lambda: float(evaluate(image)[0].total)
 
-    return {(side, convolution): make(side) for side in sides}
+    return {(side, convolution, pooling): make(side) for side in sides}
 
 
 def _make_lbfgs_step(side: int):

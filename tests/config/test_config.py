@@ -95,7 +95,7 @@ def test_config_defaults_are_the_best_picture_known():
     )
     assert config.loss_scale == "relative"
     assert (config.content_weight, config.style_weight) == (0.06, 1.0)
-    assert (config.tv_weight, config.range_weight) == (0.08, 10.0)
+    assert (config.tv_weight, config.range_weight) == (0.12, 10.0)
     assert config.chroma_weight == 12.0
     assert (config.pooling, config.padding) == ("rms", "replicate")
     assert (config.init, config.num_levels) == ("auto", "auto")

@@ -279,6 +279,38 @@ def test_asset_describes_the_export(exported, config, extractor):
 
 
 @pytest.mark.slow
+def test_export_pools_by_root_mean_square_with_its_gradient(tmp_path):
+    config = RunConfig(
+        weights="random",
+        convolution="direct",
+        pooling="rms",
+        content_layers=("conv1_1",),
+        style_layers=("conv2_1",),
+    )
+    extractor = make_extractor(config)
+    folder = str(tmp_path / "rms")
+    path = saved_model.export_extractor(extractor, config, folder)
+    with open(f"{path}/assets/tfstyle.json", encoding="utf-8") as file:
+        assert json.load(file)["pooling"] == "rms"
+    serve = tf.saved_model.load(path).signatures["serve"]
+    pixels = np.random.default_rng(0).integers(0, 256, (19, 24, 3))
+    found, expected = [], []
+    for results, run, image in (
+        (found, lambda x: serve(images=x), pixels[None].astype(np.float32)),
+        (expected, extractor, preprocess(pixels.astype(np.uint8))),
+    ):
+        image = tf.constant(image)
+        with tf.GradientTape() as tape:
+            tape.watch(image)
+            features = run(image)["block2_conv1"]
+        results += [features, tape.gradient(features, image)]
+    np.testing.assert_allclose(found[0], expected[0], rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(
+        found[1][..., ::-1], expected[1], rtol=1e-4, atol=1e-4
+    )
+
+
+@pytest.mark.slow
 def test_asset_tells_what_rescaled_filters_were_divided_by(tmp_path):
     config = RunConfig(
         weights="random",

@@ -26,7 +26,7 @@ PRECONDITIONERS = {"lbfgs": "frequency", "adam": "none"}
 LOSS_WEIGHTS = {
     "relative": {
         "content_weight": 0.06,
-        "tv_weight": 0.08,
+        "tv_weight": 0.12,
         "chroma_weight": 12.0,
         "range_weight": 10.0,
     },
@@ -121,7 +121,7 @@ class Config:
     tv_weight: float | None = option(
         None,
         "Losses",
-        "weight of the total variation; default: 0.08, for absolute losses 0",
+        "weight of the total variation; default: 0.12, for absolute losses 0",
         least=0,
     )
     chroma_weight: float | None = option(

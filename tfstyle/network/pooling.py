@@ -9,8 +9,8 @@ from tfstyle.system.gradients import custom_gradient
 WINDOW = np.array([1, 3, 3, 1], np.float32) / 8
 """Weights of a window along one axis: of [1, 1] / 2 convolved three times."""
 EPSILON = 1e-4
-"""Added to the mean of squares, in (activation)**2: the root of 0 has no slope.
-"""
+"""Added to the mean of squares, in (activation)**2: at 0 a root is steep without
+bound."""
 
 
 class RootMeanSquarePooling2D(keras.layers.AveragePooling2D):
@@ -58,9 +58,9 @@ class RootMeanSquarePooling2D(keras.layers.AveragePooling2D):
 def pool(features: tf.Tensor, epsilon: tf.Tensor) -> tf.Tensor:
     """Computes the root mean square of overlapping windows.
 
-    The gradient, written out, takes a third of the time of the convolution's:
-    the weights of a window are those of bilinear interpolation to twice the
-    size, and repeated edges are its edges.
+    The gradient is written out: a window has the weights of bilinear
+    interpolation to twice the size, repeated edges included, which takes a
+    third of the time of the convolution's own gradient.
 
     Args:
         features: float32 `[B, H, W, C]`, H and W even.
