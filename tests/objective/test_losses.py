@@ -138,6 +138,18 @@ def test_chroma_loss_equals_hand_arithmetic():
     )
 
 
+@pytest.mark.parametrize("size", [(1, 7), (4, 1)])
+def test_relative_chroma_of_a_line_is_that_along_it(generator, size):
+    image = generator.normal(size=(*size, 3)).astype(np.float32)
+    chroma = image - image @ np.array([[0.114], [0.587], [0.299]])
+    steps = np.diff(chroma.reshape(-1, 3), axis=0) / 255
+    np.testing.assert_allclose(
+        losses.relative_chroma_loss(tf.constant(image[None])),
+        (steps**2).mean(),
+        rtol=1e-5,
+    )
+
+
 def test_chroma_losses_do_not_see_lightness(generator):
     grey = generator.uniform(0, 255, (1, 6, 5, 1)).astype(np.float32)
     image = tf.constant(np.repeat(grey, 3, axis=-1))

@@ -9,8 +9,8 @@ from tfstyle.system.gradients import custom_gradient
 WINDOW = np.array([1, 3, 3, 1], np.float32) / 8
 """Weights of a window along one axis: of [1, 1] / 2 convolved three times."""
 EPSILON = 1e-4
-"""Added to the mean of squares, in (activation)**2: at 0 a root is steep without
-bound."""
+"""Added to the mean of squares, in (activation)**2, as the root is infinitely
+steep at 0."""
 
 
 class RootMeanSquarePooling2D(keras.layers.AveragePooling2D):

@@ -182,7 +182,10 @@ def relative_chroma_loss(image: tf.Tensor) -> tf.Tensor:
 
     Note: not in the paper.
     """
-    means = [tf.reduce_mean(s) for s in _chroma_differences(image)]
+    means = [
+        tf.reduce_sum(squares) / max(1, squares.shape.num_elements())
+        for squares in _chroma_differences(image)
+    ]
     return tf.add_n(means) / GREY_LEVELS**2
 
 
