@@ -200,7 +200,7 @@ class RunConfig(Config):
         _check_manifest(self)
         _check_shard(self)
 
-    def resolved(self) -> "RunConfig":
+    def resolved(self) -> Config:
         """Returns a copy in which every default that depends is filled in."""
         config = self
         if self.export_dir and self.pooling == "auto":
