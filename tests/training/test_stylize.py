@@ -184,9 +184,11 @@ def test_content_reconstruction_is_what_is_left_without_style(
         "total",
         "content/block2_conv2",
         "total_variation",
+        "chroma",
         "range",
         "weighted/content",
         "weighted/total_variation",
+        "weighted/chroma",
         "weighted/range",
     }
 
@@ -717,7 +719,11 @@ def test_gray_start_is_left_with_real_weights(samples, real_weights):
 def test_path_does_not_depend_on_the_size_of_the_loss(
     samples, extractor, optimizer, loss_scale
 ):
-    names = ("content_weight", "style_weight", "tv_weight", "range_weight")
+    names = [
+        field.name
+        for field in dataclasses.fields(Config)
+        if field.name.endswith("_weight")
+    ]
     config = small(loss_scale=loss_scale, optimizer=optimizer).resolved()
     first, *others = (
         paint(
