@@ -111,13 +111,19 @@ def backward(outputs, upstreams, weights, pooling="average", active=None):
     return gradient
 
 
-def window_rows(size):
-    """Returns `[size // 2, size]`: the windows [1 3 3 1]/8, edges repeated."""
-    rows = np.zeros((size // 2, size))
+def window_rows(size, edge=2 / 3):
+    """Returns `[size // 2, size]`: the windows [1 3 3 1]/8, zeros around.
+
+    The outermost of the positions that are seen weigh `edge` of it; with 4/3
+    that is as if they were repeated.
+    """
+    rows, last = np.zeros((size // 2, size)), size // 2 * 2 - 1
     for row in range(size // 2):
         for offset, weight in zip(range(-1, 3), (1, 3, 3, 1), strict=True):
-            place = min(max(2 * row + offset, 0), size // 2 * 2 - 1)
-            rows[row, place] += weight / 8
+            place = 2 * row + offset
+            if 0 <= place <= last:
+                share = edge if place in (0, last) else 1
+                rows[row, place] = share * weight / 8
     return rows
 
 

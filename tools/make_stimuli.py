@@ -122,6 +122,8 @@ def _make_configs() -> list[Config]:
             style_layers=layers,
             image_size=_SIZE.value,
             tv_weight=0.0,
+            chroma_weight=0.0,
+            pooling="average",
             padding="zero",
             num_levels=1,
             num_steps=_STEPS.value,

@@ -64,8 +64,8 @@ MUTATIONS = {
     ),
     "style_mask": Mutation(
         "objective/targets.py",
-        "[style_masks[number]]",
-        "[content_masks[number]]",
+        "mask = style_masks[number]",
+        "mask = content_masks[number]",
         "objective training/test_stylize.py",
     ),
     "pyramid_weights": Mutation(

@@ -17,6 +17,7 @@ from tfstyle.training.stylize import stylize
 
 SMALL = RunConfig(
     weights="random",
+    pooling="rms",
     image_size=32,
     content_layers=("conv2_2",),
     style_layers=("conv1_1", "conv2_1"),

@@ -56,7 +56,10 @@ np.savez(sys.argv[3], **found)
 @pytest.fixture(scope="module")
 def config():
     return RunConfig(
-        weights="random", convolution="direct", padding="zero"
+        weights="random",
+        pooling="average",
+        convolution="direct",
+        padding="zero",
     ).resolved()
 
 
@@ -158,7 +161,9 @@ def test_features_equal_an_independent_vgg19(
 def test_real_features_equal_an_independent_vgg19(
     samples, real_weights, tmp_path
 ):
-    config = RunConfig(convolution="direct", padding="zero").resolved()
+    config = RunConfig(
+        pooling="average", convolution="direct", padding="zero"
+    ).resolved()
     extractor = make_extractor(config)
     path = saved_model.export_extractor(
         extractor, config, str(tmp_path / "real")
@@ -292,7 +297,8 @@ def test_export_pools_by_root_mean_square_with_its_gradient(tmp_path):
     path = saved_model.export_extractor(extractor, config, folder)
     with open(f"{path}/assets/tfstyle.json", encoding="utf-8") as file:
         assert json.load(file)["pooling"] == "rms"
-    serve = tf.saved_model.load(path).signatures["serve"]
+    loaded = tf.saved_model.load(path)
+    serve = loaded.signatures["serve"]
     pixels = np.random.default_rng(0).integers(0, 256, (19, 24, 3))
     found, expected = [], []
     for results, run, image in (

@@ -32,11 +32,10 @@ def differentiate(layer, x, upstream):
 
 
 def test_window_by_hand():
-    """Two by two positions are their own neighbours beyond the edges."""
     x = np.array([[[1.0], [2.0]], [[3.0], [4.0]]], np.float32)
     found = make_layer()(x[None])
-    # (1 + 3) / 8 = 1/2 each way.
-    expected = np.sqrt((1 + 4 + 9 + 16) / 4 + 1e-4)
+    # All are outermost: 2/3 of 3/8, which is 1/4, each way.
+    expected = np.sqrt((1 + 4 + 9 + 16) / 16 + 1e-4)
     np.testing.assert_allclose(found, [[[[expected]]]], rtol=FLOAT32)
 
 
@@ -102,10 +101,12 @@ def test_gratings_that_half_as_many_positions_cannot_hold_fade(period):
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_squares_of_half_precision_do_not_overflow(dtype):
-    x = tf.fill((1, 4, 4, 1), tf.constant(1000.0, dtype))
+    x = tf.fill((1, 6, 6, 1), tf.constant(1000.0, dtype))
     found = make_layer(dtype=f"mixed_{dtype}")(x)
     assert found.dtype == dtype
-    np.testing.assert_array_equal(tf.cast(found, tf.float32), 1000)
+    assert float(found[0, 1, 1, 0]) == 1000
+    # At a corner, (2 + 3 + 1) / 8 each way.
+    assert float(found[0, 0, 0, 0]) == pytest.approx(750, rel=2**-8)
 
 
 def test_epsilon_follows_the_divisor_of_float16(random_weights):

@@ -431,7 +431,9 @@ def test_regions_equal_the_guided_gram_matrices(
         if config.pooling == "rms":
             t = average_mask(mask, *picture.shape[1:3])[0, :, :, 0]
             while len(t) > height:
-                rows, columns = map(references.window_rows, t.shape)
+                rows, columns = (
+                    references.window_rows(extent, 4 / 3) for extent in t.shape
+                )
                 t = rows @ t @ columns.T
             t = t[:, :, None]
         else:
@@ -595,7 +597,8 @@ def test_graph_that_xla_does_not_compile_runs_without_on_a_gpu(
             extractor, targets, options, extra_losses
         )
 
-    terms, gradient = evaluate_with("false", None)(image)
+    # Of the same losses, as the order of sums follows them.
+    terms, gradient = evaluate_with("false", {"mine": loss})(image)
     monkeypatch.setattr(gpus, "has_gpu", lambda: True)
     monkeypatch.setattr(xla_trial, "WORTH_TRYING", 0.0)
     with pytest.raises(tf.errors.OpError):

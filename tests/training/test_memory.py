@@ -145,7 +145,7 @@ def test_half_of_the_spare_memory_keeps_tiles(monkeypatch):
         return memory.count_kept_tiles(config, 4096, 4096)
 
     assert keep(0) == keep(need / memory.SHARE) == keep(math.inf) == 0
-    most = 672**2 * memory.KEPT_ACTIVATIONS  # of a tile and two halos
+    most = 704**2 * memory.KEPT_ACTIVATIONS  # of a tile and two halos
     assert keep((need + 2 * 10 * most) / memory.SHARE) == 10
     taken = memory.memory_of_kept_tiles(config, 4096, 4096)
     assert 0.9 * 10 * most < taken <= 10 * most

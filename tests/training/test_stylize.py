@@ -29,6 +29,7 @@ from tfstyle.training.trainer import NotFiniteError
 
 SMALL = {
     "weights": "random",
+    "pooling": "rms",
     "image_size": 48,
     "content_layers": ("conv2_2",),
     "style_layers": ("conv1_1", "conv2_1"),

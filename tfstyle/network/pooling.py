@@ -13,13 +13,23 @@ EPSILON = 1e-4
 steep at 0."""
 
 
+EDGE = 2 / 3
+"""How much the outermost squares count, along each axis; beyond are zeros.
+
+Textures of gravel from noise, 79 px, deviation of the outermost eight pixels
+relative to the inside, by side: with 1 1.09, 1.16, 1.08, 1.13; with 4/3, as if
+the outermost were repeated, 1.17, 1.20, 1.14, 1.21; with 0.6 0.95, 1.03, 0.97,
+1.00.
+"""
+
+
 class RootMeanSquarePooling2D(keras.layers.AveragePooling2D):
     """Halves a frame by `sqrt(sum w x**2 + epsilon)`, w = [1 3 3 1]/8 each way.
 
-    Windows of four by four positions overlap by two; beyond the edges the
-    outermost positions are repeated. Windows of two by two positions pass
-    frequencies that half as many positions cannot hold; the gradient returns
-    them as a grid of 2 to 5 pixels, seen as hatching in skies and walls.
+    Windows of four by four positions overlap by two; squares at the edges count
+    by EDGE. Windows of two by two positions pass frequencies that half as many
+    positions cannot hold; the gradient returns them as a grid of 2 to 5 pixels,
+    seen as hatching in skies and walls.
 
     Args:
         epsilon: of inputs that are divided by a number, EPSILON divided by the
@@ -58,9 +68,9 @@ class RootMeanSquarePooling2D(keras.layers.AveragePooling2D):
 def pool(features: tf.Tensor, epsilon: tf.Tensor) -> tf.Tensor:
     """Computes the root mean square of overlapping windows.
 
-    The gradient is written out: a window has the weights of bilinear
-    interpolation to twice the size, repeated edges included, which takes a
-    third of the time of the convolution's own gradient.
+    The gradient is written out: within a frame, a window has the weights of
+    bilinear interpolation to twice the size, which takes a third of the time of
+    the convolution's own gradient.
 
     Args:
         features: float32 `[B, H, W, C]`, H and W even.
@@ -69,15 +79,10 @@ def pool(features: tf.Tensor, epsilon: tf.Tensor) -> tf.Tensor:
     Returns:
         float32 `[B, H/2, W/2, C]`.
     """
-    # Zeros around with 4/3 of the outermost weigh them as if repeated:
-    # (1 + 3) x = 3 (4/3 x).
-    shape = tf.shape(features)
-    edges = _weigh_edges(shape[1])[:, None] * _weigh_edges(shape[2])
-    channels = features.shape[-1]
     window = np.outer(WINDOW, WINDOW)[:, :, None, None]
     mean = tf.nn.depthwise_conv2d(
-        tf.square(features) * edges[:, :, None],
-        tf.constant(np.repeat(window, channels, axis=2)),
+        _scale_edges(tf.square(features), EDGE),
+        tf.constant(np.repeat(window, features.shape[-1], axis=2)),
         strides=[1, 2, 2, 1],
         padding=[[0, 0], [1, 1], [1, 1], [0, 0]],
     )
@@ -86,14 +91,32 @@ def pool(features: tf.Tensor, epsilon: tf.Tensor) -> tf.Tensor:
     def gradient(upstream):
         by_squares = tf.raw_ops.ResizeBilinear(
             images=upstream / (4 * root),
-            size=shape[1:3],
+            size=tf.shape(features)[1:3],
             half_pixel_centers=True,
         )
-        return features * by_squares, None
+        # Interpolation gives the outermost 4/3 of a window's 3/8.
+        return features * _scale_edges(by_squares, EDGE * 3 / 4), None
 
     return root, gradient
 
 
-def _weigh_edges(size: tf.Tensor) -> tf.Tensor:
-    """Returns `[size]` ones, with 4/3 at either end."""
-    return tf.concat([[4 / 3], tf.ones([size - 2]), [4 / 3]], axis=0)
+def _scale_edges(image: tf.Tensor, factor: float) -> tf.Tensor:
+    """Multiplies the outermost rows and columns of `[B, H, W, C]`.
+
+    In place if TensorFlow can, as the rest need not be touched.
+    """
+    for axis in (1, 2):
+        others = 0b1111 ^ 1 << axis  # bits of axes that are taken whole
+        for begin, end_mask in ((0, others), (-1, 0b1111)):
+            place = {
+                "begin": [begin if i == axis else 0 for i in range(4)],
+                "end": [1] * 4,
+                "strides": [1] * 4,
+                "begin_mask": others,
+                "end_mask": end_mask,
+            }
+            edge = tf.raw_ops.StridedSlice(input=image, **place)
+            image = tf.raw_ops.TensorStridedSliceUpdate(
+                input=image, value=factor * edge, **place
+            )
+    return image
