@@ -82,10 +82,10 @@ def test_table_is_stopped(new_page, address):
     open_table(visitor)
     bring(visitor)
     visitor.press("Paint the table")
-    visitor.page.locator("#many").get_by_text("waiting").wait_for()
+    # Both cells wait until the first is begun.
+    waiting = visitor.page.locator("#many").get_by_text("waiting").first
+    waiting.wait_for()
     visitor.press("Stop the table")
-    visitor.page.locator("#many").get_by_text("waiting").wait_for(
-        state="detached"
-    )
+    waiting.wait_for(state="detached")
     second = new_page(address)  # the dials are not those of a table
     assert second.page.locator("#content img").count() == 0
