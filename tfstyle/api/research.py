@@ -83,7 +83,7 @@ def features(
         ImageError: if an image file cannot be read.
         WeightsError: if the weights cannot be loaded.
     """
-    found, _ = _compute_features(image, layers, options)
+    found, _, _ = _compute_features(image, layers, options)
     return {name: found[name].numpy()[0] for name in found}
 
 
@@ -122,11 +122,10 @@ def gram_matrices(
     from tfstyle.objective.gram import gram_sum
     from tfstyle.objective.targets import average_by_layer
 
-    found, seen = _compute_features(image, layers, options)
+    found, seen, pooling = _compute_features(image, layers, options)
     masks = {}
     if seen is not None:
         names = [keras_name(name) for name in layers]
-        pooling = options.get("pooling", POOLING)
         masks = average_by_layer(seen, seen.shape, names, pooling)
     return {
         name: gram_sum(maps, masks.get(keras_name(name))).normalized().numpy()
@@ -285,12 +284,12 @@ def _make_extractor(layers: Sequence[str], options: dict[str, Any]):
 
 def _compute_features(
     image, layers, options
-) -> tuple[dict[str, "tf.Tensor"], np.ndarray | None]:
-    """Returns the features of an image by the names given, and its mask."""
+) -> tuple[dict[str, "tf.Tensor"], np.ndarray | None, str]:
+    """Returns an image's features by the names given, its mask, the pooling."""
     import tensorflow as tf
 
     extractor = _make_extractor(layers, options)
     shown = show(api_images.read_pixels(image, "image"), "`image`")
     found = extractor(tf.constant(preprocessing.preprocess(shown.pixels)))
     by_name = {name: found[keras_name(name)] for name in layers}
-    return by_name, weights_of(shown.alpha)
+    return by_name, weights_of(shown.alpha), extractor.pooling

@@ -11,8 +11,6 @@ WINDOW = np.array([1, 3, 3, 1], np.float32) / 8
 EPSILON = 1e-4
 """Added to the mean of squares, in (activation)**2, as the root is infinitely
 steep at 0."""
-
-
 EDGE = 2 / 3
 """How much the outermost squares count, along each axis; beyond are zeros.
 

@@ -93,8 +93,7 @@ def total_variation_loss(image: tf.Tensor) -> tf.Tensor:
 
     Note: not in the paper; after Mahendran and Vedaldi, 2015.
     """
-    down = image[:, 1:] - image[:, :-1]
-    right = image[:, :, 1:] - image[:, :, :-1]
+    down, right = _differences(image)
     return tf.reduce_sum(tf.square(down)) + tf.reduce_sum(tf.square(right))
 
 
@@ -130,9 +129,9 @@ def relative_total_variation_loss(image: tf.Tensor) -> tf.Tensor:
     paint (Turner's Shipwreck in The Scream), which 0.15 closes; 0.25 cuts what
     is between strokes into facets.
     """
-    down = tf.reduce_mean(tf.square(image[:, 1:] - image[:, :-1]), axis=-1)
-    right = tf.reduce_mean(
-        tf.square(image[:, :, 1:] - image[:, :, :-1]), axis=-1
+    down, right = (
+        tf.reduce_mean(tf.square(differences), axis=-1)
+        for differences in _differences(image)
     )
     sides = [(0, 1), (1, 0)]  # where there is no neighbour
     lengths = [
@@ -190,13 +189,16 @@ def relative_chroma_loss(image: tf.Tensor) -> tf.Tensor:
 
 
 def _chroma_differences(image: tf.Tensor) -> list[tf.Tensor]:
-    """Returns squared differences of neighbours, down and to the right."""
+    """Returns squared differences of neighbours' chroma, down and right."""
     luminance = tf.reduce_sum(image * LUMINANCE_BGR, axis=-1, keepdims=True)
-    chroma = image - luminance
-    return [
-        tf.square(chroma[:, 1:] - chroma[:, :-1]),
-        tf.square(chroma[:, :, 1:] - chroma[:, :, :-1]),
-    ]
+    return [tf.square(d) for d in _differences(image - luminance)]
+
+
+def _differences(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns differences of neighbours, `[1, H-1, W, 3]`, `[1, H, W-1, 3]`."""
+    down = image[:, 1:] - image[:, :-1]
+    right = image[:, :, 1:] - image[:, :, :-1]
+    return down, right
 
 
 def range_loss(image: tf.Tensor) -> tf.Tensor:

@@ -28,8 +28,8 @@ from tfstyle.training.memory import fit_to_memory
 COARSEST = 128
 """Least long edge of the coarsest level, pixels.
 
-The deepest style layer has a position every 16 pixels and sees 155: at 128 px
-it sees the whole picture, and the largest forms are laid out there.
+The deepest style layer has a position every 16 pixels and sees more than 128
+px: there it sees the whole picture, and the largest forms are laid out.
 """
 STEPS = 90
 """Update steps of the main level, the finest of up to MAIN_SIZE pixels.
@@ -164,6 +164,7 @@ def resolve_for_images(
         ConfigError: if the images are too small for so many levels.
     """
     changes = {}
+    size = output_size(content, styles, config)
     if config.init == "auto":
         has_both = content is not None and len(styles)
         changes["init"] = "content" if has_both else "noise"
@@ -172,8 +173,7 @@ def resolve_for_images(
         changes["style_figures"] = "few" if is_painted else "all"
     num_levels = config.num_levels
     if num_levels == "auto":
-        shape = (styles[0] if content is None else content).shape
-        short, long = sorted(fit_size(*shape[:2], config.image_size))
+        short, long = sorted(size)
         least = deepest_layer(config).stride
         num_levels = max(1, len(config.num_steps))
         if num_levels == 1:
@@ -181,9 +181,8 @@ def resolve_for_images(
                 short, long = short / FACTOR, long / FACTOR
                 num_levels += 1
         changes["num_levels"] = num_levels
-    _check_levels(num_levels, output_size(content, styles, config), config)
+    _check_levels(num_levels, size, config)
     if not config.num_steps:
-        size = output_size(content, styles, config)
         changes["num_steps"] = _default_steps(level_sizes(*size, num_levels))
     return dataclasses.replace(config, **changes)
 
@@ -296,7 +295,7 @@ def warn_if_thin(
         config: of a plan.
     """
     shape = (styles[0] if content is None else content).shape
-    height, width = fit_size(shape[0], shape[1], config.image_size)
+    height, width = output_size(content, styles, config)
     layer = deepest_layer(config)
     if min(height, width) < layer.stride:
         logging.warning(
