@@ -211,8 +211,8 @@ class Config:
         (),
         "Optimization",
         "update steps, one number or one per level; default: 90 at the level of"
-        " about 512 pixels, half at each coarser one but at least 30, and 50 at"
-        " each finer one",
+        " about 512 pixels and at finer ones, half at each coarser one but at"
+        " least 30",
         scope="end",
     )
     max_evaluations: int | None = option(

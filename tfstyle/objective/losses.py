@@ -4,6 +4,7 @@ The paper writes the gradients of its losses as zero where the activation is
 negative. That is the rectifier's own gradient: nothing is masked here.
 """
 
+import numpy as np
 import tensorflow as tf
 
 from tfstyle.images.color_transfer import RGB_TO_YIQ
@@ -13,6 +14,13 @@ GREY_LEVELS = 255.0
 """From black to white: the unit of the relative losses of pixels."""
 LUMINANCE_BGR = RGB_TO_YIQ[0, ::-1].astype("float32")
 """Weights of blue, green and red in Y of Rec. 601."""
+_axes, _lengths, _ = np.linalg.svd(np.eye(3) - LUMINANCE_BGR[:, np.newaxis])
+CHROMA_BGR = (_axes * _lengths)[:, :2].astype("float32")
+"""From blue, green and red to two coordinates of chroma.
+
+`[3, 2]`. The chroma is the image without its luminance; turned so that its
+third coordinate is zero, it has the same squares.
+"""
 SMALL_GRADIENT = 2.5
 """Grey levels a pixel, below which the relative total variation is rounded."""
 
@@ -161,7 +169,7 @@ def chroma_loss(image: tf.Tensor) -> tf.Tensor:
 
     Note: not in the paper.
     """
-    return tf.add_n([tf.reduce_sum(s) for s in _chroma_differences(image)])
+    return tf.add_n(_sum_chroma_differences(image))
 
 
 def relative_chroma_loss(image: tf.Tensor) -> tf.Tensor:
@@ -181,17 +189,28 @@ def relative_chroma_loss(image: tf.Tensor) -> tf.Tensor:
 
     Note: not in the paper.
     """
-    means = [
-        tf.reduce_sum(squares) / max(1, squares.shape.num_elements())
-        for squares in _chroma_differences(image)
+    down, right = _sum_chroma_differences(image)
+    _, height, width, channels = image.shape
+    down /= max(1, (height - 1) * width * channels)
+    right /= max(1, height * (width - 1) * channels)
+    return (down + right) / GREY_LEVELS**2
+
+
+def _sum_chroma_differences(image: tf.Tensor) -> list[tf.Tensor]:
+    """Returns sums of squared differences of neighbours' chroma, down, right.
+
+    By convolutions: differences of slices need several times as long.
+    """
+    pair = np.stack([-CHROMA_BGR, CHROMA_BGR])
+    return [
+        tf.reduce_sum(tf.square(tf.nn.conv2d(image, kernel, 1, "VALID")))
+        if size > 1
+        else tf.zeros([])
+        for size, kernel in (
+            (image.shape[1], pair[:, np.newaxis]),
+            (image.shape[2], pair[np.newaxis]),
+        )
     ]
-    return tf.add_n(means) / GREY_LEVELS**2
-
-
-def _chroma_differences(image: tf.Tensor) -> list[tf.Tensor]:
-    """Returns squared differences of neighbours' chroma, down and right."""
-    luminance = tf.reduce_sum(image * LUMINANCE_BGR, axis=-1, keepdims=True)
-    return [tf.square(d) for d in _differences(image - luminance)]
 
 
 def _differences(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
