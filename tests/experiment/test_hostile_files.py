@@ -252,7 +252,7 @@ def test_read_manifest_raises_config_errors_only(tmp_path, factor):
 
 
 @pytest.mark.parametrize(
-    "start, piece, count, end",
+    ("start", "piece", "count", "end"),
     [
         ("output_image\n", 'b","\n', 20_000, ""),
         ('output_image\na,"\n', '""\n', 20_000, ""),
