@@ -14,7 +14,7 @@ from tests.processes import finish
 from tests.processes import start
 from tfstyle.config.run_config import RunConfig
 from tfstyle.experiment import batch
-from tfstyle.experiment.run_directory import LOCK
+from tfstyle.experiment.workdir_files import LOCK
 from tfstyle.images.files import read_text
 
 SCENE, STROKES = "tfstyle/samples/scene.jpg", "tfstyle/samples/strokes.jpg"

@@ -11,7 +11,7 @@ import pytest
 
 from tests.processes import finish
 from tests.processes import start
-from tfstyle.experiment.run_directory import LOCK
+from tfstyle.experiment.workdir_files import LOCK
 
 pytestmark = pytest.mark.slow
 

@@ -7,8 +7,8 @@ import signal
 import pytest
 
 from tests import ROOT
-from tfstyle.studio.jobs import ASKED
-from tfstyle.studio.jobs import JOB_FILE
+from tfstyle.experiment.workdir_files import ASKED
+from tfstyle.experiment.workdir_files import JOB
 from tfstyle.studio.jobs import Jobs
 from tfstyle.studio.jobs import options_of_process
 
@@ -33,7 +33,7 @@ def test_job_is_painted_in_its_workdir(jobs):
     assert (job.state, job.error) == ("done", "")
     names = os.listdir(job.workdir)
     assert {"output.png", ASKED} <= set(names)
-    assert JOB_FILE not in names
+    assert JOB not in names
     assert jobs.current is None
     assert jobs.find(job.workdir) is job
 
@@ -66,16 +66,16 @@ def test_killed_process_fails_its_job_alone(jobs):
     assert jobs.wait(second, PATIENCE)
     assert first.state == "failed"
     assert "has ended (-9)" in first.error
-    assert not os.path.exists(os.path.join(first.workdir, JOB_FILE))
+    assert not os.path.exists(os.path.join(first.workdir, JOB))
     assert second.state == "done"
 
 
 def test_jobs_of_an_earlier_studio_are_painted(tmp_path):
     workdir = tmp_path / "2026-01-01-120000"
     workdir.mkdir()
-    (workdir / JOB_FILE).write_text(json.dumps(SMALL))
+    (workdir / JOB).write_text(json.dumps(SMALL))
     (tmp_path / "other").mkdir()
-    (tmp_path / "other" / JOB_FILE).write_text("[")
+    (tmp_path / "other" / JOB).write_text("[")
     jobs = Jobs(str(tmp_path))
     try:
         job = jobs.find(str(workdir))

@@ -27,11 +27,12 @@ _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
 _QUOTES = "\u201c\u201d\u201e\u201f\u2018\u2019"
 
 
-def expand(arguments: list[str]) -> list[str]:
+def expand(arguments: list[str], flagfiles: list[str]) -> list[str]:
     """Replaces flagfiles, presets and pictures by the flags that they hold.
 
     Args:
         arguments: such as `--preset=photo`, `--seed=1`.
+        flagfiles: gets the paths of those that are read.
 
     Raises:
         ConfigError: if one cannot be read, or a list is given twice.
@@ -40,7 +41,7 @@ def expand(arguments: list[str]) -> list[str]:
         _check_typing(argument)
     arguments = _join_values(arguments)
     _check_twice(arguments, "")
-    expanded = _drop_retired(_expand_files(arguments, []))
+    expanded = _drop_retired(_expand_files(arguments, [], flagfiles))
     return _insert_picture_flags(expanded)
 
 
@@ -158,7 +159,9 @@ def _check_twice(arguments: list[str], where: str) -> None:
             )
 
 
-def _expand_files(arguments: list[str], opened: list[str]) -> list[str]:
+def _expand_files(
+    arguments: list[str], opened: list[str], flagfiles: list[str]
+) -> list[str]:
     """Puts the flags of flagfiles and presets where they are named."""
     expanded = []
     for argument in arguments:
@@ -168,16 +171,19 @@ def _expand_files(arguments: list[str], opened: list[str]) -> list[str]:
         elif name == "preset":
             expanded += flagfile.read_preset(value)
         else:
-            expanded += _read_flagfile(value, opened)
+            expanded += _read_flagfile(value, opened, flagfiles)
     return expanded
 
 
-def _read_flagfile(path: str, opened: list[str]) -> list[str]:
+def _read_flagfile(
+    path: str, opened: list[str], flagfiles: list[str]
+) -> list[str]:
     """Returns a flagfile's arguments, with those that it names in turn.
 
     Args:
         path: from the current folder.
         opened: the flagfiles that name it, outermost first.
+        flagfiles: gets its path, and those of the flagfiles that it names.
 
     Raises:
         ConfigError: if it cannot be read.
@@ -187,6 +193,7 @@ def _read_flagfile(path: str, opened: list[str]) -> list[str]:
     real = os.path.realpath(path)
     if real in opened:
         raise ConfigError(f"The flagfile {path!r} names itself. Take that out.")
+    flagfiles.append(path)
     arguments = []
     for number, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
         where = f"The flagfile {path!r}, line {number}:"
@@ -206,7 +213,7 @@ def _read_flagfile(path: str, opened: list[str]) -> list[str]:
             )
         arguments.append(argument)
     _check_twice(arguments, f" in the flagfile {path!r}")
-    return _expand_files(_join_values(arguments), [*opened, real])
+    return _expand_files(_join_values(arguments), [*opened, real], flagfiles)
 
 
 def _read_flagfile_text(path: str) -> str:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import itertools
 import os
 import sys
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from absl import flags
 
 from tfstyle import __version__
+from tfstyle.config import flagfile
 from tfstyle.config import lines
 from tfstyle.config.arguments import expand
 from tfstyle.config.arguments import explain_leftover
@@ -120,11 +122,31 @@ def read_arguments(
         ConfigError: if a value is wrong.
         ValueError: or absl's `flags.Error`, if a flag is.
     """
-    expanded = expand(arguments)
+    flagfiles: list[str] = []
+    expanded = expand(arguments, flagfiles)
     leftover = flag_values(["tfstyle", *expanded])[1:]
     if leftover:
         raise ConfigError(explain_leftover(leftover, expanded))
-    return to_config(flag_values)
+    config = to_config(flag_values)
+    _check_flagfiles_stay(config, flagfiles)
+    return config
+
+
+def _check_flagfiles_stay(config: RunConfig, flagfiles: list[str]) -> None:
+    """Refuses to write over a flagfile that is read.
+
+    Raises:
+        ConfigError: if the run would.
+    """
+    targets = [path for path in (config.output_image, config.film) if path]
+    if config.workdir is not None and config.resume != "restart":
+        targets.append(os.path.join(config.workdir, flagfile.NAME))
+    for target, path in itertools.product(targets, flagfiles):
+        if os.path.exists(target) and os.path.samefile(target, path):
+            raise ConfigError(
+                f"`flagfile` {path!r} is a file that the run writes itself."
+                " Copy it elsewhere, or name another workdir or output."
+            )
 
 
 def read_options(arguments: list[str]) -> dict[str, Any]:

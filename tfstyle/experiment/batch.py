@@ -25,6 +25,7 @@ from tfstyle.experiment import inputs
 from tfstyle.experiment import resume
 from tfstyle.experiment import run
 from tfstyle.experiment import run_directory
+from tfstyle.experiment import workdir_files
 from tfstyle.experiment.job_sharing import JobSharing
 from tfstyle.experiment.manifest import Job
 from tfstyle.experiment.manifest import read_manifest
@@ -87,6 +88,7 @@ def run_batch(config: RunConfig, session: Session) -> int:
         )
     with StopSignals() as signals:
         batch = _Batch(config, folder, session, signals, sharing, len(own_jobs))
+        batch.inputs = _find_inputs(config, jobs)
 
         def find_jobs():
             # What others left, and what they hold, is looked for when it is
@@ -119,6 +121,7 @@ class _Batch:
 
     Attributes:
         failures: the jobs that cannot be done, and why.
+        inputs: device and number of the files that the manifest's lines read.
     """
 
     def __init__(
@@ -131,6 +134,7 @@ class _Batch:
         total: int,
     ):
         self.failures: list[tuple[Job, str]] = []
+        self.inputs: set[tuple[int, int]] = set()
         self._config = config
         self._folder = folder
         self._session = session
@@ -259,6 +263,7 @@ class _Batch:
         if self._is_finished(config, images):
             return None, True
         run_directory.check_output(config)
+        self._check_inputs_stay(config.output_image)
         if not self._session.device:
             self._session.start(self._config)
             logging.info("%s", self._session.device)
@@ -268,7 +273,7 @@ class _Batch:
             with run_directory.open_workdir(asked) as folder:
                 if self._is_finished(config, images):  # meanwhile, by others
                     return None, True
-                checkpoints = os.path.join(folder, resume.FOLDER)
+                checkpoints = os.path.join(folder, workdir_files.CHECKPOINTS)
                 can_go_on = os.path.isdir(checkpoints)
                 can_go_on = can_go_on and bool(os.listdir(checkpoints))
         if os.path.exists(config.output_image) and not can_go_on:
@@ -278,6 +283,19 @@ class _Batch:
         except resume.OtherRunError:
             config = _restarting(config)
             return self._run(config, images), False
+
+    def _check_inputs_stay(self, path: str) -> None:
+        """Refuses an output that another line reads, unless it is a run's.
+
+        Raises:
+            WorkdirError: if it is no run's.
+        """
+        is_input = os.path.exists(path) and _number_of(path) in self.inputs
+        if is_input and not workdir_files.is_output(path):
+            raise run_directory.WorkdirError(
+                f"{path!r} is read by a line of the manifest, and output_image"
+                " would replace it. Name another."
+            )
 
     def _is_finished(self, config: RunConfig, images) -> bool:
         """Returns whether a job's picture is there."""
@@ -300,6 +318,22 @@ class _Batch:
             if seconds >= 2 * length:
                 return f"; about {seconds / length:.0f} {unit} left"
         return f"; about {seconds:.0f} s left"
+
+
+def _find_inputs(config: RunConfig, jobs: list[Job]) -> set[tuple[int, int]]:
+    """Returns device and number of the files that are named as inputs."""
+    paths = set()
+    for values in (vars(config), *(job.values for job in jobs)):
+        for name in run_directory.INPUTS:
+            value = values.get(name) or ()
+            paths.update([value] if isinstance(value, str) else value)
+    return {_number_of(path) for path in paths if os.path.exists(path)}
+
+
+def _number_of(path: str) -> tuple[int, int]:
+    """Returns the numbers of a file's device and of the file on it."""
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
 
 
 def _restarting(config: RunConfig) -> RunConfig:

@@ -221,6 +221,11 @@ def _read_array(member, info: zipfile.ZipInfo) -> np.ndarray:
     return np.lib.format.read_array(member, allow_pickle=False)
 
 
+def is_named(path: str) -> bool:
+    """Returns whether a file is named as checkpoints are."""
+    return _NAME.fullmatch(os.path.basename(path)) is not None
+
+
 def _list(folder: str) -> list[str]:
     """Returns the paths of a folder's checkpoints, newest first."""
     names = os.listdir(folder) if os.path.isdir(folder) else []

@@ -91,10 +91,8 @@ def find_ffmpeg() -> str:
 
 def was_written_by(folder: str, path: str) -> bool:
     """Returns whether a film is one that a run of a workdir wrote."""
-    record = os.path.join(folder, RECORD)
-    if not os.path.isfile(record):
-        return False
-    return hash_file(path) in _read_record(record)
+    known = read_record(folder)
+    return bool(known) and os.path.isfile(path) and hash_file(path) in known
 
 
 def write_film(path: str, pictures: Sequence[str], folder: str) -> None:
@@ -121,7 +119,7 @@ def write_film(path: str, pictures: Sequence[str], folder: str) -> None:
         os.makedirs(os.path.dirname(os.path.realpath(path)), exist_ok=True)
         with atomic_file.replacing(path) as temporary:
             write[ending](temporary, frames, milliseconds)
-            _keep_hash(temporary, os.path.join(folder, RECORD))
+            _keep_hash(temporary, folder)
     except ImageError:
         raise
     except (OSError, ValueError) as error:
@@ -272,17 +270,22 @@ def _write_mp4(
         raise OSError(f"ffmpeg: {one_line(reason)}")
 
 
-def _keep_hash(path: str, record: str) -> None:
-    """Adds a film to the record, before it has its name: so it always has."""
-    known = _read_record(record) if os.path.isfile(record) else []
-    digest = hash_file(path)
-    if digest not in known:
-        atomic_file.write_text(record, "\n".join([*known, digest]) + "\n")
-
-
-def _read_record(record: str) -> list[str]:
+def read_record(folder: str) -> list[str]:
+    """Returns the hashes of the films that runs of a workdir wrote."""
+    record = os.path.join(folder, RECORD)
+    if not os.path.isfile(record):
+        return []
     with open(record, encoding="utf-8", errors="replace") as file:
         return file.read().split()
+
+
+def _keep_hash(path: str, folder: str) -> None:
+    """Adds a film to the record, before it has its name: so it always has."""
+    known = read_record(folder)
+    digest = hash_file(path)
+    if digest not in known:
+        lines = "\n".join([*known, digest]) + "\n"
+        atomic_file.write_text(os.path.join(folder, RECORD), lines)
 
 
 def _ending(path: str) -> str:

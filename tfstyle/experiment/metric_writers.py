@@ -129,8 +129,8 @@ class ImageWriter:
         self.paths: dict[int, str] = {}
         with raising_write_errors(f"The folder {folder!r}"):
             os.makedirs(folder, exist_ok=True)
-            for number, path in _numbered_pictures(folder):
-                step = _read_step(path)
+            for number, path in numbered_pictures(folder):
+                step = read_step(path)
                 if step is None:
                     continue
                 if step < first_step:
@@ -149,7 +149,7 @@ class ImageWriter:
             self.paths[record.step],
             record.pixels(self._size),
             self._alpha,
-            f"step: {record.step}",
+            _name_step(record.step),
         )
 
 
@@ -171,7 +171,11 @@ class PreviewWriter:
         alpha = self._alpha
         if alpha is not None:
             alpha = resize(alpha, *pixels.shape[:2])
-        write_image(self._path, lay_on_white(pixels, alpha))
+        write_image(
+            self._path,
+            lay_on_white(pixels, alpha),
+            text=_name_step(record.step),
+        )
 
 
 def read_picture(path: str) -> Image.Image:
@@ -191,19 +195,29 @@ def read_picture(path: str) -> Image.Image:
         ) from error
 
 
-def _numbered_pictures(folder: str) -> list[tuple[int, str]]:
+def numbered_pictures(folder: str) -> list[tuple[int, str]]:
     """Returns number and path of the pictures in a folder, in order."""
-    names = (
-        re.fullmatch(r"(\d{6,})\.png", name, re.ASCII)
-        for name in os.listdir(folder)
-    )
+    numbers = ((number_of(name), name) for name in os.listdir(folder))
     return sorted(
-        (int(name[1]), os.path.join(folder, name[0])) for name in names if name
+        (number, os.path.join(folder, name))
+        for number, name in numbers
+        if number is not None
     )
 
 
-def _read_step(path: str) -> int | None:
-    """Returns the step that a picture is of, or None if it is not ours."""
+def number_of(name: str) -> int | None:
+    """Returns the number in the name of a picture on the way, if it is one."""
+    match = re.fullmatch(r"(\d{6,})\.png", name, re.ASCII)
+    return int(match[1]) if match else None
+
+
+def _name_step(step: int) -> str:
+    """Returns the text of a picture on the way."""
+    return f"step: {step}"
+
+
+def read_step(path: str) -> int | None:
+    """Returns the step that a picture is of, or None if no run wrote it."""
     try:
         text = read_text(path) or ""
     except ImageError:

@@ -16,7 +16,7 @@ from tfstyle.experiment import metric_writers
 from tfstyle.experiment import progress
 from tfstyle.experiment import provenance
 from tfstyle.experiment import report
-from tfstyle.experiment import run_directory
+from tfstyle.experiment import workdir_files
 from tfstyle.experiment.inputs import ImageFiles
 from tfstyle.images.errors import ImageError
 from tfstyle.images.resize import resize
@@ -71,7 +71,7 @@ class Outputs(contextlib.ExitStack):
         self._write_flags(provenance.make_text(config, facts))
         evaluations = state.integer("evaluations", 1, 10**15) if state else 0
         self._metrics = metric_writers.JsonLinesWriter(
-            f"{folder}/metrics.jsonl", evaluations
+            os.path.join(folder, workdir_files.METRICS), evaluations
         )
         self.callback(self._metrics.close)
         bar = progress.make_progress()
@@ -108,7 +108,7 @@ class Outputs(contextlib.ExitStack):
             config, facts, self._config.metadata
         )
         path = self._config.output_image
-        path = path or os.path.join(self._folder, "output.png")
+        path = path or os.path.join(self._folder, workdir_files.OUTPUT)
         pixels = result.to_pixels(config.output_bits)
         self._write_picture(path, pixels, text, record)
         # Not in the picture, which another run makes to the byte again.
@@ -124,7 +124,7 @@ class Outputs(contextlib.ExitStack):
         """Adds the writing of pictures to the actions."""
         config = self._config
         first_step = sum(state.numbers["steps"]) if state else 0
-        folder = os.path.join(self._folder, run_directory.IMAGES)
+        folder = os.path.join(self._folder, workdir_files.IMAGES)
         pictures = metric_writers.ImageWriter(
             folder, size, self._images.alpha, first_step
         )
@@ -150,7 +150,9 @@ class Outputs(contextlib.ExitStack):
         if not metric_writers.can_write_events():
             logging.info("No TensorBoard events: pip install tensorboard")
             return
-        events = metric_writers.EventWriter(f"{self._folder}/events")
+        events = metric_writers.EventWriter(
+            os.path.join(self._folder, workdir_files.EVENTS)
+        )
         self.callback(events.close)
         config = self._config
         self.actions.append(EverySteps(config.log_every_steps, events))
@@ -195,7 +197,7 @@ class Outputs(contextlib.ExitStack):
         return None
 
     def _write_flags(self, text: str) -> None:
-        path = os.path.join(self._folder, "flags.cfg")
+        path = os.path.join(self._folder, workdir_files.FLAGS)
         atomic_file.write_text(path, text)
 
     def _write_film(self, output: str) -> None:
@@ -260,6 +262,6 @@ class Outputs(contextlib.ExitStack):
             facts=flagfile.versions() | facts | device,
             flags=flags,
         )
-        path = os.path.join(self._folder, "report.html")
+        path = os.path.join(self._folder, workdir_files.REPORT)
         atomic_file.write_text(path, page)
         logging.info("Wrote %s", path)

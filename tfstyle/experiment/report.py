@@ -19,6 +19,13 @@ from tfstyle.experiment.charts import make_row
 from tfstyle.images.resize import fit_size
 from tfstyle.images.resize import resize
 
+BEGINNING = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none';\
+ img-src data:; style-src 'sha256-"""
+"""Of a report, by which it is known."""
 _LONG_EDGE = 1024  # pixels of a picture on the page
 _JPEG_QUALITY = 85
 _NUM_LEAD = 3  # pictures at the top: result, content, style
@@ -131,12 +138,7 @@ def make_report(
     """
     figures = [_figure(caption, pixels) for caption, pixels in images]
     digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest())
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none';\
- img-src data:; style-src 'sha256-{digest.decode()}'; base-uri 'none'">
+    return f"""{BEGINNING}{digest.decode()}'; base-uri 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>{escape(title)}</title>

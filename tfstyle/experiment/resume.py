@@ -14,12 +14,11 @@ from tfstyle.experiment.checkpoint import Checkpoint
 from tfstyle.experiment.checkpoint import read_latest
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.inputs import ImageFiles
+from tfstyle.experiment.workdir_files import CHECKPOINTS
 from tfstyle.images import records
 from tfstyle.images.errors import ImageError
 from tfstyle.images.files import read_bits
 from tfstyle.training.state import CheckpointError
-
-FOLDER = "checkpoints"
 
 
 class OtherRunError(ConfigError):
@@ -36,7 +35,7 @@ def find_checkpoint(
         ConfigError: if `resume` is never.
         OtherRunError: if it is of another run.
     """
-    checkpoint = read_latest(os.path.join(folder, FOLDER))
+    checkpoint = read_latest(os.path.join(folder, CHECKPOINTS))
     if checkpoint is None:
         return None
     if config.resume == "never":

@@ -7,7 +7,6 @@ after it has been started.
 
 import contextlib
 import os
-import shutil
 from collections.abc import Iterator
 
 from absl import logging
@@ -23,6 +22,7 @@ from tfstyle.experiment import inputs
 from tfstyle.experiment import provenance
 from tfstyle.experiment import resume
 from tfstyle.experiment import run_directory
+from tfstyle.experiment import workdir_files
 from tfstyle.experiment.checkpoint import Checkpoints
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.session import Session
@@ -137,12 +137,11 @@ def run_with_images(
             plan, images, extractor, session, folder, checkpoint, signals
         )
         if is_one_of_many and result.is_complete:
-            names = [resume.FOLDER]
+            names = [workdir_files.CHECKPOINTS]
             if config.film and not config.image_every_steps:
-                names.append(run_directory.IMAGES)
+                names.append(workdir_files.IMAGES)
             for name in names:
-                path = os.path.join(folder, name)
-                shutil.rmtree(path, ignore_errors=True)
+                workdir_files.remove_own(os.path.join(folder, name))
         number = signals.number or (replicas and replicas.stop_number)
         return result, number or 0
 
@@ -170,7 +169,7 @@ def _paint_and_write(
     if replicas is not None:
         facts["replicas"] = str(replicas.num_replicas)
     checkpoints = Checkpoints(
-        os.path.join(folder, resume.FOLDER),
+        os.path.join(folder, workdir_files.CHECKPOINTS),
         RunIdentity.of_run(config, images, extractor.sha256).to_json(),
         checkpoint and checkpoint.path,
     )

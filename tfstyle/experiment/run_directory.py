@@ -12,6 +12,7 @@ from tfstyle.config.validation import ConfigError
 from tfstyle.errors import WriteError
 from tfstyle.errors import raising_write_errors
 from tfstyle.experiment import film
+from tfstyle.experiment import workdir_files
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.images import records
 from tfstyle.images.errors import ImageError
@@ -20,9 +21,11 @@ from tfstyle.images.saving import WRITE_ENDINGS
 from tfstyle.system import atomic_file
 from tfstyle.system import file_lock
 
-LOCK = ".lock"
-IMAGES = "images"
-"""Folder of a workdir: the pictures on the way."""
+INPUTS = (
+    *("content_image", "style_images", "content_masks", "style_masks"),
+    *("init", "weights", "manifest"),
+)
+"""Options that name files that are read."""
 
 
 class WorkdirError(WriteError):
@@ -41,9 +44,10 @@ def check_output(config: RunConfig) -> None:
             written, or of a format that cannot hold `output_bits`, or both are
             one file.
         FilmError: if a film cannot be written on this machine.
-        WorkdirError: if their folder cannot be written, or if one exists and
-            was not made by the run of this workdir, or if the output's record
-            would replace a file that is none.
+        WorkdirError: if their folder cannot be written, or if one is an
+            input, or exists and was not made by the run of this workdir, or if
+            the output's record, or a file of the workdir, would replace one
+            that no run made.
     """
     path = config.output_image
     if path is not None:
@@ -56,7 +60,7 @@ def check_output(config: RunConfig) -> None:
                 " `output_bits`."
             )
     elif config.workdir is not None:
-        path = os.path.join(config.workdir, "output.png")
+        path = os.path.join(config.workdir, workdir_files.OUTPUT)
     if config.film is not None:
         _check_target("film", config.film, film.ENDINGS)
         if path and os.path.realpath(path) == os.path.realpath(config.film):
@@ -71,6 +75,14 @@ def check_output(config: RunConfig) -> None:
             " another file is there. Choose another --output_image."
         )
     _check_writable(_nearest_folder(config.workdir or "runs"))
+    _check_inputs_stay(config, path)
+    if config.workdir is not None and config.resume != "restart":
+        foreign = workdir_files.find_foreign(config.workdir)
+        if foreign is not None:
+            raise WorkdirError(
+                f"{foreign!r} was not made by a run, and would be replaced."
+                " Name another --workdir, or move it away."
+            )
     checks = {path: _is_output_of, config.film: _is_film_of}
     for target, is_ours in checks.items():
         if target is None:
@@ -100,6 +112,40 @@ def _check_target(flag: str, path: str, endings: tuple[str, ...]) -> None:
     _check_writable(_nearest_folder(os.path.dirname(target) or "."))
 
 
+def _check_inputs_stay(config: RunConfig, output: str | None) -> None:
+    """Refuses to write over what is read, by whatever name.
+
+    Args:
+        config: names the inputs and the film.
+        output: path of the picture.
+
+    Raises:
+        WorkdirError: if a picture, a film or a file of the workdir would
+            replace an input.
+    """
+    targets = {"output_image": output, "film": config.film}
+    if output is not None:
+        targets["the record of output_image"] = output + records.ENDING
+    targets = {n: p for n, p in targets.items() if p and os.path.exists(p)}
+    for field in INPUTS:
+        value = getattr(config, field)
+        for path in [value] if isinstance(value, str) else value or ():
+            if not os.path.exists(path):
+                continue
+            for name, target in targets.items():
+                if os.path.samefile(path, target):
+                    raise WorkdirError(
+                        f"{path!r} is read as `{field}`, and {name} would"
+                        " replace it. Name another."
+                    )
+            workdir = config.workdir
+            if workdir and workdir_files.is_replaced(workdir, path):
+                raise WorkdirError(
+                    f"{path!r} is read as `{field}`, and the run would replace"
+                    " it. Name another --workdir, or copy it elsewhere."
+                )
+
+
 @contextlib.contextmanager
 def open_workdir(config: RunConfig) -> Iterator[str]:
     """Makes the run's folder, keeps others out of it, and yields its path.
@@ -109,19 +155,25 @@ def open_workdir(config: RunConfig) -> Iterator[str]:
 
     Raises:
         BusyError: if another run is at work there.
-        WorkdirError: if it cannot be made.
+        WorkdirError: if it cannot be made, or would be renamed and holds what
+            no run made.
     """
     named = config.workdir and os.path.normpath(config.workdir)
     if config.resume == "restart" and named and os.path.isdir(named):
         with _locked(named), raising_write_errors(f"The workdir {named!r}"):
-            if set(os.listdir(named)) - {LOCK}:
+            if set(os.listdir(named)) - {workdir_files.LOCK}:
+                _check_may_be_renamed(named)
                 _rename(named)
     is_new = named is None or not os.path.isdir(named)
     folder = make_workdir(config)
     try:
         with _locked(folder):
             with raising_write_errors(f"The workdir {folder!r}"):
-                for path in (".", IMAGES, "checkpoints"):
+                for path in (
+                    ".",
+                    workdir_files.IMAGES,
+                    workdir_files.CHECKPOINTS,
+                ):
                     atomic_file.remove_partial(os.path.join(folder, path))
                 for path in filter(None, (config.output_image, config.film)):
                     path = os.path.realpath(path)
@@ -129,8 +181,8 @@ def open_workdir(config: RunConfig) -> Iterator[str]:
             yield folder
     finally:
         if is_new and os.path.isdir(folder):
-            if os.listdir(folder) == [LOCK]:
-                os.unlink(os.path.join(folder, LOCK))
+            if os.listdir(folder) == [workdir_files.LOCK]:
+                os.unlink(os.path.join(folder, workdir_files.LOCK))
             if not os.listdir(folder):
                 os.rmdir(folder)
 
@@ -140,7 +192,7 @@ def _locked(folder: str) -> Iterator[None]:
     """Holds a lock that ends with the process, however it ends."""
     with contextlib.ExitStack() as stack:
         try:
-            lock = file_lock.locked(os.path.join(folder, LOCK))
+            lock = file_lock.locked(os.path.join(folder, workdir_files.LOCK))
             stack.enter_context(lock)
         except file_lock.LockedError:
             raise BusyError(
@@ -162,6 +214,26 @@ def _folders_of_runs(workdir: str) -> Iterator[str]:
         yield folder
         number += 1
         folder = f"{os.path.normpath(workdir)}.{number}"
+
+
+def _check_may_be_renamed(folder: str) -> None:
+    """Refuses to rename a folder that somebody else uses, too.
+
+    Raises:
+        WorkdirError: if it holds what no run made, or is the current one.
+    """
+    foreign = workdir_files.find_anything_foreign(folder)
+    if foreign is not None:
+        raise WorkdirError(
+            f"--resume=restart would rename {folder!r}, and {foreign!r} was not"
+            " made by a run. Name another --workdir, or move it away."
+        )
+    current, folder = os.getcwd(), os.path.realpath(folder)
+    if os.path.commonpath([current, folder]) == folder:
+        raise WorkdirError(
+            f"--resume=restart would rename {folder!r}, which is the current"
+            " folder or holds it. Name another --workdir."
+        )
 
 
 def _rename(folder: str) -> None:
@@ -235,7 +307,7 @@ def _is_output_of(path: str, workdir: str) -> bool:
     if made_by is None:
         return False
     for folder in _folders_of_runs(workdir):
-        flags = os.path.join(folder, "flags.cfg")
+        flags = os.path.join(folder, workdir_files.FLAGS)
         if not os.path.isfile(flags):
             continue
         if _is_workdir(os.path.dirname(path), workdir):

@@ -17,11 +17,10 @@ from tfstyle.config import lines
 from tfstyle.config.values import FIELDS
 from tfstyle.errors import raising_write_errors
 from tfstyle.experiment import run_directory
-from tfstyle.studio.runs import ASKED
+from tfstyle.experiment.workdir_files import ASKED
+from tfstyle.experiment.workdir_files import JOB
 from tfstyle.system import atomic_file
 
-JOB_FILE = "job.json"
-"""Of a workdir: the arguments, until its run has ended."""
 WORKER = "tfstyle.studio.worker"
 
 
@@ -127,7 +126,7 @@ class Jobs:
             job = Job(workdir, arguments)
             for name, text in (
                 (ASKED, _make_flagfile(arguments)),
-                (JOB_FILE, json.dumps(arguments)),
+                (JOB, json.dumps(arguments)),
             ):
                 atomic_file.write_text(os.path.join(workdir, name), text)
         self._add(job)
@@ -141,7 +140,7 @@ class Jobs:
             elif job.state == "waiting":
                 self._queue.remove(job)
                 job.state = "stopped"
-                for name in (JOB_FILE, ASKED):
+                for name in (JOB, ASKED):
                     os.unlink(os.path.join(job.workdir, name))
                 with contextlib.suppress(OSError):  # a run may be in there
                     os.rmdir(job.workdir)
@@ -174,7 +173,7 @@ class Jobs:
 
     def _take_up(self, workdir: str) -> None:
         """Adds a job that an earlier studio left, if there is one."""
-        path = os.path.join(workdir, JOB_FILE)
+        path = os.path.join(workdir, JOB)
         with contextlib.suppress(OSError, ValueError):
             with open(path, encoding="utf-8") as file:
                 arguments = json.load(file)
@@ -198,7 +197,7 @@ class Jobs:
                 self._start_worker(options_of_process(job.arguments))
             answer = self._ask(job)
             with contextlib.suppress(OSError):  # the worker removes it first
-                os.unlink(os.path.join(job.workdir, JOB_FILE))
+                os.unlink(os.path.join(job.workdir, JOB))
             with self._changed:
                 job.error = answer.get("error", "")
                 status = answer["status"]

@@ -14,8 +14,12 @@ from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.config.values import parse_text
 from tfstyle.errors import raising_write_errors
-from tfstyle.experiment import run_directory
 from tfstyle.experiment.metric_writers import PREVIEW
+from tfstyle.experiment.workdir_files import ASKED
+from tfstyle.experiment.workdir_files import FLAGS
+from tfstyle.experiment.workdir_files import LOCK
+from tfstyle.experiment.workdir_files import METRICS
+from tfstyle.experiment.workdir_files import OUTPUT
 from tfstyle.studio import inputs
 from tfstyle.system import atomic_file
 from tfstyle.system import file_lock
@@ -23,13 +27,8 @@ from tfstyle.system import file_lock
 SILENCE = 120.0
 """Seconds without a record after which a run is taken for ended, on a disk
 without locks."""
-PICTURE = "output.png"
-METRICS = "metrics.jsonl"
-FLAGS = "flags.cfg"
 TABLE = "table.json"
 """Of the folder of runs: the pictures of the last table."""
-ASKED = "asked.cfg"
-"""Of a workdir of the studio: the command line, as a flagfile."""
 LONGEST = 20_000_000
 """Bytes of a file that are read."""
 
@@ -61,7 +60,7 @@ class Run:
     @property
     def picture(self) -> str | None:
         """The path of the finished picture, if it is in the workdir."""
-        return self._find(PICTURE)
+        return self._find(OUTPUT)
 
     @property
     def preview(self) -> str | None:
@@ -74,10 +73,10 @@ class Run:
         if self.ended is not None:
             return False
         with contextlib.suppress(OSError):
-            lock = os.path.join(self.workdir, run_directory.LOCK)
+            lock = os.path.join(self.workdir, LOCK)
             return file_lock.is_locked(lock)
         written = _time_of(os.path.join(self.workdir, METRICS))
-        done = _time_of(os.path.join(self.workdir, PICTURE))
+        done = _time_of(os.path.join(self.workdir, OUTPUT))
         return written > done and time.time() - written < SILENCE
 
     @property
@@ -88,7 +87,7 @@ class Run:
     @property
     def changed(self) -> list[float]:
         """When each of the files that are shown was written."""
-        names = (METRICS, PREVIEW, PICTURE, FLAGS)
+        names = (METRICS, PREVIEW, OUTPUT, FLAGS)
         return [_time_of(os.path.join(self.workdir, n)) for n in names]
 
     @property

@@ -22,7 +22,7 @@ from tfstyle.errors import one_line
 from tfstyle.errors import raising_out_of_memory_errors
 from tfstyle.experiment.run import run_picture
 from tfstyle.experiment.session import Session
-from tfstyle.studio.jobs import JOB_FILE
+from tfstyle.experiment.workdir_files import JOB
 from tfstyle.system import file_lock
 from tfstyle.system.memory import check_program_fits
 
@@ -57,7 +57,7 @@ def _paint(
             raising_out_of_memory_errors(),
             file_lock.locked(os.path.join(root, LOCK), wait=True),
         ):
-            if not os.path.exists(os.path.join(workdir, JOB_FILE)):
+            if not os.path.exists(os.path.join(workdir, JOB)):
                 return {"status": 0}  # an earlier studio's worker was at it
             check_program_fits()
             config = read_config([*arguments, f"--workdir={workdir}"])
@@ -70,7 +70,7 @@ def _paint(
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         # Here, as the studio may have ended meanwhile.
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(os.path.join(workdir, JOB_FILE))
+            os.unlink(os.path.join(workdir, JOB))
     return {"status": 128 + number if number else 0}
 
 

@@ -7,6 +7,7 @@ network shares, buckets and other file systems of programs. They do without.
 import contextlib
 import errno
 import os
+import re
 import secrets
 import stat
 import zlib
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from tfstyle.errors import WriteError
 
 PARTIAL = ".partial-"
+_PARTIAL_NAME = re.compile(r"\.partial-[0-9a-f]{8}-[0-9a-f]{16}(\.|$)")
 _LOSSES = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
 """What a disk says that has lost data, unlike one that knows no syncing."""
 
@@ -83,8 +85,13 @@ def remove_partial(folder: str, name: str = "") -> None:
     prefix = _prefix(name) if name else PARTIAL
     with contextlib.suppress(FileNotFoundError):
         for entry in os.listdir(folder):
-            if entry.startswith(prefix):
+            if entry.startswith(prefix) and is_partial(entry):
                 os.unlink(os.path.join(folder, entry))
+
+
+def is_partial(name: str) -> bool:
+    """Returns whether a file is named as partial ones are."""
+    return _PARTIAL_NAME.match(name) is not None
 
 
 def _prefix(name: str) -> str:

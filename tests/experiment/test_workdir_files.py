@@ -1,0 +1,221 @@
+"""Nothing that a run did not make is replaced, moved or removed."""
+
+import hashlib
+import json
+import os
+import zipfile
+
+import numpy as np
+import pytest
+
+from tests.experiment.test_run_directory import MADE
+from tests.experiment.test_run_directory import write_picture
+from tfstyle.config.run_config import RunConfig
+from tfstyle.config.validation import ConfigError
+from tfstyle.experiment import film
+from tfstyle.experiment import metric_writers
+from tfstyle.experiment import run_directory
+from tfstyle.experiment import workdir_files
+from tfstyle.experiment.report import make_report
+from tfstyle.experiment.run_directory import WorkdirError
+from tfstyle.images.saving import write_image
+
+SOMEBODYS = {
+    "flags.cfg": b"--seed=3\n",
+    "metrics.jsonl": b'{"name": "a"}\n',
+    "report.html": b"<!DOCTYPE html>\n<html>the quarter</html>\n",
+    "preview.jpg": None,
+    "film.sha256": b"a list of films\n",
+    ".lock": b"do not remove\n",
+    "images/000001.png": None,
+}
+
+
+@pytest.fixture(autouse=True)
+def current_folder(tmp_path, monkeypatch):
+    """Makes an empty folder the current one, and returns it."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write_somebodys(path):
+    content = SOMEBODYS[str(path.relative_to(os.getcwd()))]
+    path.parent.mkdir(exist_ok=True)
+    if content is None:
+        write_picture(path)
+    else:
+        path.write_bytes(content)
+
+
+def make_run(folder):
+    """Makes a workdir with one of everything that runs leave there."""
+    for name in ("images", "checkpoints", "events"):
+        (folder / name).mkdir(parents=True)
+    (folder / "flags.cfg").write_text(MADE)
+    line = {"step": 1, "evaluations": 2, "height": 9, "width": 9}
+    (folder / "metrics.jsonl").write_text(json.dumps(line) + "\n")
+    page = make_report(title="a", images=[], metrics=[], facts={}, flags="")
+    (folder / "report.html").write_text(page)
+    (folder / ".lock").touch()
+    (folder / "a.gif").write_bytes(b"a film")
+    digest = hashlib.sha256(b"a film").hexdigest()
+    (folder / film.RECORD).write_text(f"{digest}\n")
+    write_picture(folder / "output.png", MADE)
+    write_picture(folder / "images" / "000001.png", "step: 5")
+    write_picture(folder / "preview.jpg", "step: 5")
+    pixels = np.zeros((16, 16, 3), np.uint8)
+    write_image(str(folder / "b.png"), pixels, record=MADE)
+    name = "step_000001_evaluation_0000001.npz"
+    with zipfile.ZipFile(folder / "checkpoints" / name, "w") as file:
+        file.writestr("checkpoint.json", "{}")
+    (folder / "events" / "events.out.tfevents.1.a.2.0.v2").touch()
+    return folder
+
+
+def snapshot(folder):
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("name", SOMEBODYS)
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_somebodys_file_is_named_and_stays(current_folder, name, overwrite):
+    write_somebodys(current_folder / name)
+    before = snapshot(current_folder)
+    with pytest.raises(WorkdirError) as error:
+        run_directory.check_output(RunConfig(workdir=".", overwrite=overwrite))
+    assert repr(os.path.join(".", name)) in str(error.value)
+    assert snapshot(current_folder) == before
+
+
+def test_what_runs_made_may_be_replaced(current_folder):
+    folder = make_run(current_folder / "w")
+    assert workdir_files.find_foreign(str(folder)) is None
+    assert workdir_files.find_anything_foreign(str(folder)) is None
+    run_directory.check_output(RunConfig(workdir="w"))
+
+
+def test_preview_and_pictures_say_that_a_run_wrote_them(current_folder):
+    class Record:
+        step = 3
+
+        def pixels(self, size=None):
+            return np.zeros((16, 16, 3), np.uint8)
+
+    metric_writers.PreviewWriter("w")(Record())
+    metric_writers.ImageWriter("w/images", (16, 16))(Record())
+    assert sorted(os.listdir("w")) == ["images", "preview.jpg"]
+    assert workdir_files.find_anything_foreign("w") is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["photo.jpg", ".git/HEAD", "images/cat.png", "checkpoints/notes.txt"],
+)
+def test_restart_renames_no_folder_that_is_somebodys(current_folder, name):
+    folder = make_run(current_folder / "w")
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_bytes(b"mine")
+    before = snapshot(current_folder)
+    config = RunConfig(workdir="w", resume="restart")
+    with (
+        pytest.raises(WorkdirError, match="was not made by a run"),
+        run_directory.open_workdir(config),
+    ):
+        pass
+    assert snapshot(current_folder) == before
+
+
+def test_restart_renames_what_only_runs_made(current_folder):
+    folder = make_run(current_folder / "w")
+    (folder / ".DS_Store").write_bytes(b"of a Mac")
+    config = RunConfig(workdir="w", resume="restart")
+    with run_directory.open_workdir(config):
+        assert os.listdir("w") == [".lock"]
+    assert "output.png" in os.listdir("w.1")
+
+
+def test_restart_does_not_rename_the_current_folder(current_folder):
+    os.chdir(make_run(current_folder / "w"))
+    for name in (".", "..", os.getcwd()):
+        config = RunConfig(workdir=name, resume="restart")
+        with (
+            pytest.raises(WorkdirError, match=r"current|not made by a run"),
+            run_directory.open_workdir(config),
+        ):
+            pass
+
+
+def test_folder_is_emptied_of_what_runs_made_only(current_folder):
+    folder = make_run(current_folder / "w")
+    (folder / "images" / "cat.png").write_bytes(b"mine")
+    for name in ("images", "checkpoints", "images"):
+        workdir_files.remove_own(str(folder / name))
+    assert os.listdir(folder / "images") == ["cat.png"]
+    assert not (folder / "checkpoints").exists()
+
+
+# Inputs.
+
+
+@pytest.mark.parametrize(
+    ("field", "output"),
+    [
+        ("content_image", {"output_image": "b.png"}),
+        ("style_images", {"output_image": "sub/../b.png"}),
+        ("style_masks", {"output_image": "link.png"}),
+        ("content_masks", {"output_image": "hard.png"}),
+        ("init", {"output_image": "b.png"}),
+        ("init", {"workdir": "w"}),
+        ("content_image", {"film": "b.gif", "output_image": "c.png"}),
+        ("weights", {"film": "b.gif", "output_image": "c.png"}),
+        ("content_image", {"workdir": "w", "output_image": "c.png"}),
+        ("init", {"workdir": "w", "output_image": "c.png"}),
+    ],
+)
+def test_input_is_never_replaced(current_folder, monkeypatch, field, output):
+    monkeypatch.setattr(film, "check_encoder", lambda path: None)
+    os.mkdir("sub")
+    make_run(current_folder / "w")
+    write_picture("b.png", MADE)
+    os.link("b.png", "hard.png")
+    os.symlink("b.png", "link.png")
+    name = "b.png"
+    if "film" in output:
+        name = "b.gif"
+        os.link("b.png", name)
+    elif output == {"workdir": "w"}:
+        name = "w/output.png"
+    elif "workdir" in output:
+        name = "w/images/000001.png" if field == "init" else "w/preview.jpg"
+    value = name if field in ("content_image", "init", "weights") else [name]
+    config = RunConfig(**{field: value}, **output, overwrite=True)
+    with pytest.raises(WorkdirError) as error:
+        run_directory.check_output(config)
+    assert repr(name) in str(error.value)
+    assert f"`{field}`" in str(error.value)
+
+
+def test_pictures_beside_those_on_the_way_are_inputs(current_folder):
+    make_run(current_folder / "w")
+    write_picture("w/images/cat.png")
+    config = RunConfig(workdir="w", content_image="w/images/cat.png")
+    run_directory.check_output(config)
+
+
+def test_flagfile_is_never_replaced(current_folder):
+    from tfstyle.config.flags import read_config
+
+    make_run(current_folder / "w")
+    (current_folder / "mine.cfg").write_text("--flagfile=w/flags.cfg\n")
+    for arguments in (
+        ["--flagfile=w/flags.cfg", "--workdir=w"],
+        ["--flagfile=mine.cfg", "--workdir=./w"],
+        ["--flagfile=mine.cfg", "--output_image=mine.cfg"],
+    ):
+        with pytest.raises(ConfigError, match="`flagfile`"):
+            read_config(arguments)
+    read_config(["--flagfile=w/flags.cfg", "--workdir=v"])
