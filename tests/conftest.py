@@ -18,10 +18,10 @@ tf.config.set_logical_device_configuration(
 @pytest.fixture(scope="session", autouse=True)
 def float32_by_default():
     """Makes `precision` auto float32 in this process, on every machine."""
-    from tfstyle.training import plan
+    from tfstyle.system import processors
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(plan, "is_bfloat16_faster", lambda: False)
+        patch.setattr(processors, "is_bfloat16_faster", lambda: False)
         yield
 
 

@@ -246,7 +246,7 @@ def wait_for_step(process, folder, number, step):
 
     def is_there():
         for path in (folder / "run" / "jobs").glob(f"{number}-*/metrics.jsonl"):
-            lines = path.read_text().splitlines()
+            lines = path.read_text().split("\n")[:-1]  # whole ones
             return bool(lines) and json.loads(lines[-1])["step"] >= step
         return False
 

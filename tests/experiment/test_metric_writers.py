@@ -4,9 +4,11 @@ import json
 import os
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from tests.training.test_callbacks import make_record
+from tfstyle.experiment.metric_writers import EventWriter
 from tfstyle.experiment.metric_writers import ImageWriter
 from tfstyle.experiment.metric_writers import JsonLinesWriter
 from tfstyle.images.files import read_text
@@ -105,3 +107,39 @@ def test_pictures_are_transparent_where_the_output_is(tmp_path):
     assert found.shape == (4, 6)
     assert (found[:, 0] < 20).all()
     assert (found[:, -1] > 235).all()
+
+
+# Events.
+
+
+def read_steps(folder):
+    accumulator = pytest.importorskip(
+        "tensorboard.backend.event_processing.plugin_event_accumulator"
+    ).EventAccumulator(str(folder))
+    accumulator.Reload()
+    return [event.step for event in accumulator.Tensors("total")]
+
+
+def write_events(folder, steps, first_step=0):
+    events = EventWriter(str(folder), first_step)
+    for step in steps:
+        events(make_record(step))
+    events.close()
+
+
+def test_curve_of_a_run_that_goes_on_does_not_run_back(tmp_path):
+    write_events(tmp_path, [0, 2, 4, 6])
+    (path,) = tmp_path.iterdir()
+    path.rename(tmp_path / "events.out.tfevents.0000000001.a.1.0.v2")
+    write_events(tmp_path, [4, 6, 8], first_step=4)
+    assert read_steps(tmp_path) == [0, 2, 4, 6, 8]
+
+
+def test_a_group_may_write_where_events_are(tmp_path):
+    before = os.umask(0o002)
+    try:
+        write_events(tmp_path / "events", [0])
+    finally:
+        os.umask(before)
+    paths = [tmp_path / "events", *(tmp_path / "events").iterdir()]
+    assert [path.stat().st_mode & 0o777 for path in paths] == [0o775, 0o664]

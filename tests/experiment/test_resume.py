@@ -15,6 +15,7 @@ from tfstyle.experiment.checkpoint import Checkpoints
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.inputs import ImageFiles
 from tfstyle.system import gpus
+from tfstyle.system import processors
 from tfstyle.training import plan as training_plan
 from tfstyle.training.extractor import make_extractor
 from tfstyle.training.state import CheckpointError
@@ -319,7 +320,7 @@ def test_run_goes_on_in_its_precision(
     job = RunIdentity.of_run(made, IMAGES, "abc").to_json()
     numbers = {"steps": [10, 2], "evaluations": 14}
     Checkpoints(str(tmp_path / "checkpoints"), job)(State(numbers, {}))
-    monkeypatch.setattr(training_plan, "is_bfloat16_faster", lambda: is_faster)
+    monkeypatch.setattr(processors, "is_bfloat16_faster", lambda: is_faster)
     config = dataclasses.replace(RUN, convolution="auto", precision="auto")
     found = resume.find_checkpoint(config, IMAGES, str(tmp_path))
     resolved = resume.resolve_by_checkpoint(config, found)

@@ -13,6 +13,7 @@ from tfstyle.errors import OutOfMemoryError
 from tfstyle.system import control_groups
 from tfstyle.system import memory
 from tfstyle.system import processors
+from tfstyle.system.processors import is_bfloat16_faster  # not a stand-in
 
 
 def test_free_memory_is_what_the_machine_has_at_most():
@@ -105,21 +106,26 @@ def test_quota_of_a_container_limits_the_cores(
 
 
 @pytest.mark.parametrize(
-    ("text", "name", "has_bfloat16"),
+    ("text", "is_faster"),
     [
-        ("model name\t: A B\nflags\t\t: fpu avx512_bf16 ht\n", "A B", True),
-        ("model name\t: A\nflags\t\t: fpu amx_tile amx_bf16\n", "A", True),
-        ("model name\t: A\nflags\t\t: fpu avx512_vnni\n", "A", False),
-        ("processor\t: 0\nFeatures\t: fp asimd bf16\n", "", False),  # ARM
-        (None, "", False),
+        ("model name\t: A\nflags\t\t: fpu amx_tile amx_bf16\n", True),
+        ("model name\t: A B\nflags\t\t: fpu avx512_bf16 ht\n", False),
+        ("model name\t: A\nflags\t\t: fpu avx512_vnni\n", False),
+        ("processor\t: 0\nFeatures\t: fp asimd bf16\n", False),  # ARM
+        (None, False),
     ],
 )
-def test_processor_is_known_by_what_linux_tells(
-    monkeypatch, text, name, has_bfloat16
+def test_processor_decides_whether_bfloat16_is_faster(
+    monkeypatch, text, is_faster
 ):
     monkeypatch.setattr(control_groups, "read_text", lambda *_: text)
-    assert processors.name_processor() == name
-    assert processors.has_bfloat16() == has_bfloat16
+    monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+    processors.has_onednn.cache_clear()
+    assert is_bfloat16_faster() == is_faster
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    processors.has_onednn.cache_clear()
+    assert not is_bfloat16_faster()
+    processors.has_onednn.cache_clear()
 
 
 def test_system_without_control_groups_has_none(monkeypatch):

@@ -10,9 +10,9 @@ import pytest
 from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
 from tfstyle.system import gpus
+from tfstyle.system import processors
 from tfstyle.system.tensorflow_setup import SetupError
 from tfstyle.training import memory
-from tfstyle.training import plan as training_plan
 from tfstyle.training.plan import make_plan
 from tfstyle.training.plan import resolve_for_images
 from tfstyle.training.plan import resolve_for_machine
@@ -242,9 +242,7 @@ def resolve_precision(**fields):
 @pytest.fixture(params=[False, True])
 def is_faster(request, monkeypatch):
     """Says whether bfloat16 is faster, as a timing would have."""
-    monkeypatch.setattr(
-        training_plan, "is_bfloat16_faster", lambda: request.param
-    )
+    monkeypatch.setattr(processors, "is_bfloat16_faster", lambda: request.param)
     return request.param
 
 
@@ -267,9 +265,9 @@ def test_precision_stays_as_given(is_faster, precision, convolution):
     assert resolved == (precision, convolution)
 
 
-def refuse_to_time(monkeypatch):
+def refuse_to_ask(monkeypatch):
     monkeypatch.setattr(
-        training_plan, "is_bfloat16_faster", lambda: pytest.fail("timed")
+        processors, "is_bfloat16_faster", lambda: pytest.fail("asked")
     )
 
 
@@ -284,12 +282,12 @@ def refuse_to_time(monkeypatch):
     ],
 )
 def test_precision_is_float32_without_timing(monkeypatch, fields):
-    refuse_to_time(monkeypatch)
+    refuse_to_ask(monkeypatch)
     assert resolve_precision(**fields)[0] == "float32"
 
 
 def test_precision_is_float32_on_a_gpu(monkeypatch):
-    refuse_to_time(monkeypatch)
+    refuse_to_ask(monkeypatch)
     monkeypatch.setattr(gpus, "has_gpu", lambda: True)
     assert resolve_precision() == ("float32", "direct")
     given = resolve_precision(precision="mixed_bfloat16")
@@ -342,7 +340,7 @@ def test_plan_has_smaller_tiles_for_when_memory_runs_out(monkeypatch):
     [("auto", "float32"), ("mixed_bfloat16", "mixed_bfloat16")],
 )
 def test_plan_cuts_in_float32_unless_asked(monkeypatch, precision, cut):
-    monkeypatch.setattr(training_plan, "is_bfloat16_faster", lambda: True)
+    monkeypatch.setattr(processors, "is_bfloat16_faster", lambda: True)
     asked = Config(image_size=512, precision=precision)
     images = picture(96, 128), [picture(64, 64)]
     whole = make_plan(asked, *images).config

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from tfstyle.config.validation import ConfigError
+from tfstyle.config.validation import check_is_local
 from tfstyle.images import files as image_files
 from tfstyle.images import srgb
 from tfstyle.images.errors import ImageError
@@ -67,11 +68,7 @@ def read_pixels(
     """
     if isinstance(image, str | os.PathLike):
         path = expand_path(os.fspath(image))
-        if "://" in path:
-            raise ConfigError(
-                f"`{argument}` must be a path of this machine. Received:"
-                f" {image!r:.200}. Fetch it first."
-            )
+        check_is_local(argument, path)
         return image_files.read_image(path, max_pixels)
     if isinstance(image, Image.Image):
         return _read_pil(image, argument)

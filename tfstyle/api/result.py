@@ -15,6 +15,7 @@ from tfstyle.config.config import Config
 from tfstyle.config.run_config import METADATA
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
+from tfstyle.config.validation import check_is_local
 from tfstyle.experiment import provenance
 from tfstyle.images.resize import resize
 from tfstyle.images.saving import check_side
@@ -30,11 +31,13 @@ class Source(NamedTuple):
         files: options of a RunConfig that name the images' files; empty if
             one of them is no file.
         alpha: of the content, uint8 `[H, W]`, or None.
+        paths: of the images that are files.
     """
 
     facts: dict[str, str]
     files: dict[str, Any]
     alpha: np.ndarray | None
+    paths: list[str]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -96,7 +99,8 @@ class Picture:
                 file beside it, whose name has `.cfg` added.
 
         Raises:
-            ConfigError: if `metadata` is none of these.
+            ConfigError: if `metadata` is none of these, or the path is that
+                of a picture that this one was made of.
             ImageError: if the ending is unknown or the file cannot be written.
         """
         self._write(path, self.pixels, metadata)
@@ -116,6 +120,13 @@ class Picture:
                 f" {metadata!r:.80}."
             )
         path = expand_path(os.fspath(path))
+        check_is_local("path", path)
+        for read in self._source.paths if os.path.exists(path) else ():
+            if os.path.exists(read) and os.path.samefile(path, read):
+                raise ConfigError(
+                    f"`path` {os.fspath(path)!r} is one of the pictures that"
+                    " this one was made of. Give another."
+                )
         check_side(path, self.height, self.width)
         write_image(path, pixels, alpha, *self._texts(metadata))
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import os
 from collections.abc import Generator
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from tfstyle.experiment.inputs import ImageFiles
 from tfstyle.experiment.session import Session
 from tfstyle.images.files import ImageFile
 from tfstyle.images.transparency import show
+from tfstyle.system.paths import expand_path
 from tfstyle.system.recent import Recent
 
 _SESSIONS = Recent(2)
@@ -105,7 +107,13 @@ def prepare(
         style_masks=read_masks("style_masks"),
         initial_image=initial_file and initial_file.pixels,
     )
-    return Run(config, files, session, _name_files(given), is_whole)
+    paths = [
+        expand_path(os.fspath(image))
+        for images in given.values()
+        for image in images
+        if isinstance(image, str | os.PathLike)
+    ]
+    return Run(config, files, session, _name_files(given), paths, is_whole)
 
 
 class Run:
@@ -117,6 +125,7 @@ class Run:
         images: ImageFiles,
         session: Session,
         files: dict[str, Any],
+        paths: list[str],
         is_whole: bool,
     ):
         from tfstyle.training import memory_advice
@@ -148,7 +157,9 @@ class Run:
         facts = provenance.describe_weights(
             self._extractor.origin, self._extractor.sha256
         )
-        self._source = Source(facts | images.describe(), files, images.alpha)
+        self._source = Source(
+            facts | images.describe(), files, images.alpha, paths
+        )
 
     def make_problem(self, extra_losses):
         """Returns what an Objective is made of."""

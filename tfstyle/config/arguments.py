@@ -13,6 +13,7 @@ from tfstyle.config.fields import item_kind_of
 from tfstyle.config.fields import kind_of
 from tfstyle.config.named_files import read_bytes
 from tfstyle.config.validation import ConfigError
+from tfstyle.config.validation import check_is_local
 from tfstyle.config.values import FIELDS
 from tfstyle.config.values import parse_text
 from tfstyle.config.values import suggest_field
@@ -60,6 +61,7 @@ def read_picture_flags(path: str) -> list[str]:
     from tfstyle.images.errors import ImageError
 
     path = expand_path(path)
+    check_is_local("flags_from", path)
     try:
         text = records.read_text(path) or ""
     except ImageError as error:
@@ -189,6 +191,7 @@ def _read_flagfile(
         ConfigError: if it cannot be read.
     """
     path = expand_path(path)
+    check_is_local("flagfile", path)
     text = _read_flagfile_text(path)
     real = os.path.realpath(path)
     if real in opened:

@@ -258,8 +258,8 @@ class Config:
         "auto",
         "Machine",
         "of the network: float32; mixed_bfloat16, with winograd of gradients"
-        " only; mixed_float16, for GPUs; auto: mixed_bfloat16 on a CPU that"
-        " proves faster in it, else float32; losses are always float32",
+        " only; mixed_float16, for GPUs; auto: mixed_bfloat16 on a CPU with"
+        " AMX, which is faster in it, else float32; losses are always float32",
         choices=("auto", *PRECISIONS),
     )
     jit_compile: str = option(

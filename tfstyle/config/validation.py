@@ -6,6 +6,7 @@ import re
 
 from tfstyle.errors import TfstyleError
 from tfstyle.network import layers as vgg19_layers
+from tfstyle.system import paths
 
 REPLICATED = ("mirrored", "multi_worker")
 INITS = ("auto", "noise", "content", "style", "gray")
@@ -107,13 +108,26 @@ def check_fields(config) -> None:
         _check_bounds(field, value)
 
 
-def _check_path(name: str, path: str) -> None:
-    """Refuses names that a line of a flagfile cannot hold, and addresses."""
-    if re.match(r"[A-Za-z][\w+.-]*://", path):
+def check_is_local(name: str, path: str) -> None:
+    """Refuses the address of something elsewhere.
+
+    Args:
+        name: of the option or argument.
+        path: its value, expanded.
+
+    Raises:
+        ConfigError: if it is one.
+    """
+    if paths.is_address(path):
         raise ConfigError(
-            f"`{name}` must be a path of this machine. Received: {path!r}."
+            f"`{name}` must be a path of this machine. Received: {path!r:.200}."
             " Copy it from there, or to there afterwards, or mount it."
         )
+
+
+def _check_path(name: str, path: str) -> None:
+    """Refuses names that a line of a flagfile cannot hold, and addresses."""
+    check_is_local(name, path)
     if not path:
         raise ConfigError(
             f"`{name}` must name a file, and has an empty name. Leave it out,"

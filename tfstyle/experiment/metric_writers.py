@@ -232,14 +232,21 @@ class EventWriter:
     All it does raises a `WriteError` if the disk does not take them.
 
     Args:
-        folder: of the events.
+        folder: of the events; made if it is not there.
+        first_step: of a run that goes on. TensorBoard is told that later steps
+            in the folder are those of a process that came to nothing.
     """
 
-    def __init__(self, folder: str):
+    def __init__(self, folder: str, first_step: int = 0):
         import tensorflow as tf
 
         self._errors = tf.errors.OpError
         self._summary = tf.summary
+        with raising_write_errors(f"The folder {folder!r}"):
+            # TensorFlow would make it so that no group may write there.
+            os.makedirs(folder, exist_ok=True)
+            if first_step:
+                _write_restart(folder, first_step)
         with self._converting_errors():
             self._writer = tf.summary.create_file_writer(folder)
 
@@ -277,6 +284,22 @@ class EventWriter:
             line = error.message.splitlines()[0]
             reason = re.sub(r"\{\{.*?\}\} ", "", line)
             raise WriteError(f"Events cannot be written: {reason}") from error
+
+
+def _write_restart(folder: str, step: int) -> None:
+    """Writes that events from a step on, so far, do not count.
+
+    Twice, as TensorBoard takes the first such event that it reads for the start
+    of the whole run. TensorFlow writes none.
+    """
+    from tensorboard.compat.proto import event_pb2
+    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+    restart = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+    writer = EventFileWriter(folder)
+    for _ in range(2):
+        writer.add_event(event_pb2.Event(step=step, session_log=restart))
+    writer.close()
 
 
 def can_write_events() -> bool:

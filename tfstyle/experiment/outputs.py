@@ -87,7 +87,7 @@ class Outputs(contextlib.ExitStack):
             )
         if config.image_every_steps or config.film:
             self._add_pictures(size, state)
-        self._add_events()
+        self._add_events(state)
 
     def write(self, result: Result) -> str:
         """Writes the picture, its flags, the report and the film.
@@ -145,13 +145,14 @@ class Outputs(contextlib.ExitStack):
             )
         self.actions.append(EverySteps(interval, pictures))
 
-    def _add_events(self) -> None:
+    def _add_events(self, state: State | None) -> None:
         """Adds TensorBoard's events to the actions, if it is installed."""
         if not metric_writers.can_write_events():
             logging.info("No TensorBoard events: pip install tensorboard")
             return
         events = metric_writers.EventWriter(
-            os.path.join(self._folder, workdir_files.EVENTS)
+            os.path.join(self._folder, workdir_files.EVENTS),
+            sum(state.numbers["steps"]) if state else 0,
         )
         self.callback(events.close)
         config = self._config

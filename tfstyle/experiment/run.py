@@ -159,7 +159,9 @@ def _paint_and_write(
     resume.check_weights(checkpoint, extractor.sha256)
     if replicas is not None:
         device += f", {replicas.describe()}"
-    logging.info("%s; weights: %s", device, extractor.origin)
+    logging.info(
+        "%s, %s; weights: %s", device, config.precision, extractor.origin
+    )
     logging.info("%dx%d pixels, workdir %s", frame.height, frame.width, folder)
     sizes = frame.height, frame.width
     number = replicas.num_replicas if replicas else 1

@@ -4,6 +4,8 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
 
 from absl import logging
 
@@ -75,7 +77,10 @@ def check_output(config: RunConfig) -> None:
             " another file is there. Choose another --output_image."
         )
     _check_writable(_nearest_folder(config.workdir or "runs"))
-    _check_inputs_stay(config, path)
+    targets = {"output_image": path, "film": config.film}
+    targets["its record"] = path and path + records.ENDING
+    targets = {name: target for name, target in targets.items() if target}
+    check_inputs_stay(vars(config), targets, config.workdir)
     if config.workdir is not None and config.resume != "restart":
         foreign = workdir_files.find_foreign(config.workdir)
         if foreign is not None:
@@ -112,24 +117,23 @@ def _check_target(flag: str, path: str, endings: tuple[str, ...]) -> None:
     _check_writable(_nearest_folder(os.path.dirname(target) or "."))
 
 
-def _check_inputs_stay(config: RunConfig, output: str | None) -> None:
+def check_inputs_stay(
+    options: Mapping[str, Any], targets: Mapping[str, str], workdir: str | None
+) -> None:
     """Refuses to write over what is read, by whatever name.
 
     Args:
-        config: names the inputs and the film.
-        output: path of the picture.
+        options: those of a RunConfig, some of which name inputs.
+        targets: paths that will be written, by what they are.
+        workdir: of the run, if it has one.
 
     Raises:
-        WorkdirError: if a picture, a film or a file of the workdir would
-            replace an input.
+        WorkdirError: if one would replace an input.
     """
-    targets = {"output_image": output, "film": config.film}
-    if output is not None:
-        targets["the record of output_image"] = output + records.ENDING
-    targets = {n: p for n, p in targets.items() if p and os.path.exists(p)}
+    targets = {n: p for n, p in targets.items() if os.path.exists(p)}
     for field in INPUTS:
-        value = getattr(config, field)
-        for path in [value] if isinstance(value, str) else value or ():
+        value = options.get(field) or ()
+        for path in [value] if isinstance(value, str) else value:
             if not os.path.exists(path):
                 continue
             for name, target in targets.items():
@@ -138,7 +142,6 @@ def _check_inputs_stay(config: RunConfig, output: str | None) -> None:
                         f"{path!r} is read as `{field}`, and {name} would"
                         " replace it. Name another."
                     )
-            workdir = config.workdir
             if workdir and workdir_files.is_replaced(workdir, path):
                 raise WorkdirError(
                     f"{path!r} is read as `{field}`, and the run would replace"

@@ -72,9 +72,11 @@ def _export(extractor: Extractor, config: Config, folder: str) -> str:
     scratch = tempfile.mkdtemp(prefix=".export-", dir=folder)
     try:
         model_path = os.path.join(scratch, "model")
+        for name in ("assets", "variables"):
+            # TensorFlow would make them so that no group may write there.
+            os.makedirs(os.path.join(model_path, name))
         _write_model(extractor, config, model_path)
         assets = os.path.join(model_path, "assets")
-        os.makedirs(assets, exist_ok=True)
         facts = json.dumps(_describe(extractor, config), indent=2)
         atomic_file.write_text(os.path.join(assets, "tfstyle.json"), facts)
         atomic_file.sync_tree(model_path)

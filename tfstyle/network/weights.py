@@ -27,6 +27,7 @@ from tfstyle.network.wheel import REQUIREMENT
 from tfstyle.network.wheel import SHA256 as WHEEL_SHA256
 from tfstyle.network.wheel import WeightsError
 from tfstyle.system import file_lock
+from tfstyle.system import paths
 
 KERAS_FOLDER = (
     "https://storage.googleapis.com/tensorflow/keras-applications/vgg19/"
@@ -89,10 +90,28 @@ def load_weights(
 
 
 def cache_folder() -> str:
-    """Returns the folder that keeps fetched weights. It may not exist yet."""
-    return os.environ.get("TFSTYLE_CACHE") or platformdirs.user_cache_dir(
-        "tfstyle"
-    )
+    """Returns the folder that keeps fetched weights. It may not exist yet.
+
+    Raises:
+        WeightsError: if it is the address of something elsewhere, or nothing
+            names it and the user has no home.
+    """
+    remedy = "Name a folder by the environment variable TFSTYLE_CACHE."
+    named = os.environ.get("TFSTYLE_CACHE")
+    if not named:
+        folder = platformdirs.user_cache_dir("tfstyle")
+        if not os.path.isabs(folder):
+            raise WeightsError(
+                f"This user has no home folder to keep weights in. {remedy}"
+            )
+        return folder
+    folder = paths.expand_path(named)
+    if paths.is_address(folder):
+        raise WeightsError(
+            "TFSTYLE_CACHE must be a path of this machine. Received:"
+            f" {named!r:.200}. {remedy}"
+        )
+    return folder
 
 
 def _draw(seed: int) -> dict[str, LayerWeights]:

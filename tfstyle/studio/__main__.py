@@ -7,10 +7,12 @@ import webbrowser
 from absl import app
 from absl import flags
 
+from tfstyle.config.validation import check_is_local
 from tfstyle.errors import TfstyleError
 from tfstyle.errors import one_line
 from tfstyle.errors import status_of
 from tfstyle.studio import inputs
+from tfstyle.system import paths
 
 _PORT = flags.DEFINE_integer("port", 0, "of the page; 0: a free one", 0, 65535)
 _HOST = flags.DEFINE_string(
@@ -42,7 +44,9 @@ def main(argv: list[str]) -> int:
 
 
 def _serve() -> int:
-    root = os.path.abspath(_RUNS.value)
+    root = paths.expand_path(_RUNS.value)
+    check_is_local("runs", root)
+    root = os.path.abspath(root)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     # Its own place is one for all users of a machine.
     os.environ["GRADIO_TEMP_DIR"] = os.path.join(root, inputs.UPLOADS)

@@ -5,6 +5,11 @@ import re
 import urllib.parse
 
 
+def is_address(path: str) -> bool:
+    """Returns whether a path is an address, such as `s3://bucket/a.jpg`."""
+    return re.match(r"[A-Za-z][\w+.-]*://", path) is not None
+
+
 def expand_path(path: str) -> str:
     """Returns a path with its home folder in place of `~`.
 

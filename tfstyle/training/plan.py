@@ -14,10 +14,10 @@ from tfstyle.images.frame import Frame
 from tfstyle.images.resize import FACTOR
 from tfstyle.images.resize import fit_size
 from tfstyle.images.resize import level_sizes
-from tfstyle.network.bfloat16_speed import is_bfloat16_faster
 from tfstyle.network.layers import num_positions
 from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.system import gpus
+from tfstyle.system import processors
 from tfstyle.system.tensorflow_setup import SetupError
 from tfstyle.training.frames import deepest_layer
 from tfstyle.training.frames import frame_of
@@ -242,7 +242,7 @@ def resolve_for_machine(config: Config) -> Config:
             " Give convolution=direct, or hide it: CUDA_VISIBLE_DEVICES=''."
         )
     is_replicated = config.strategy in validation.REPLICATED
-    # Where bfloat16 was not timed, or tiles are to equal the whole frame.
+    # Where bfloat16 is not faster, or tiles are to equal the whole frame.
     is_exact = (
         is_gpu
         or is_replicated
@@ -251,7 +251,7 @@ def resolve_for_machine(config: Config) -> Config:
         or config.jit_compile == "true"
     )
     if config.precision == "auto":
-        is_fast = not is_exact and is_bfloat16_faster()
+        is_fast = not is_exact and processors.is_bfloat16_faster()
         precision = "mixed_bfloat16" if is_fast else "float32"
         config = dataclasses.replace(config, precision=precision)
     is_direct = is_gpu or is_replicated or config.precision == "mixed_float16"
