@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 import time
 
@@ -68,6 +69,22 @@ def wait_for(is_there, process):
     while not is_there():
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.005)
+
+
+def test_output_that_another_line_reads_is_refused(tmp_path):
+    for name in ("a.png", "b.png"):
+        shutil.copy(SCENE, tmp_path / name)
+    a, b = str(tmp_path / "a.png"), str(tmp_path / "b.png")
+    rows = [
+        {"content_image": a, "style_images": STROKES, "output_image": b},
+        {"content_image": b, "style_images": STROKES, "output_image": a},
+    ]
+    write_csv(tmp_path / "jobs.csv", rows)
+    before = (tmp_path / "b.png").read_bytes()
+    status, lines = run(tmp_path, *SMALL, "--overwrite")
+    assert status == 1
+    assert sum("is read by a line of the manifest" in x for x in lines) == 4
+    assert (tmp_path / "b.png").read_bytes() == before
 
 
 # Twenty jobs, three of them broken.
