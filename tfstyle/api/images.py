@@ -13,6 +13,7 @@ from tfstyle.config.validation import ConfigError
 from tfstyle.config.validation import check_is_local
 from tfstyle.images import files as image_files
 from tfstyle.images import srgb
+from tfstyle.images.attribution import read_attribution
 from tfstyle.images.errors import ImageError
 from tfstyle.images.files import MAX_PIXELS
 from tfstyle.images.files import ImageFile
@@ -122,7 +123,8 @@ def paths_of(images: Sequence[ImageLike]) -> list[str] | None:
 def _read_pil(image: Image.Image, argument: str) -> ImageFile:
     try:
         image.load()
-        return ImageFile(*srgb.to_srgb(f"`{argument}`", image))
+        attribution = read_attribution(image)
+        return ImageFile(*srgb.to_srgb(f"`{argument}`", image), attribution)
     except (OSError, SyntaxError, ValueError) as error:
         raise ImageError(
             f"`{argument}` cannot be decoded ({str(error) or repr(error)})."

@@ -17,6 +17,8 @@ from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.config.validation import check_is_local
 from tfstyle.experiment import provenance
+from tfstyle.images.attribution import NOTHING
+from tfstyle.images.attribution import Attribution
 from tfstyle.images.resize import resize
 from tfstyle.images.saving import check_side
 from tfstyle.images.saving import write_image
@@ -32,12 +34,14 @@ class Source(NamedTuple):
             one of them is no file.
         alpha: of the content, uint8 `[H, W]`, or None.
         paths: of the images that are files.
+        attribution: of the content.
     """
 
     facts: dict[str, str]
     files: dict[str, Any]
     alpha: np.ndarray | None
     paths: list[str]
+    attribution: Attribution
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -128,7 +132,10 @@ class Picture:
                     " this one was made of. Give another."
                 )
         check_side(path, self.height, self.width)
-        write_image(path, pixels, alpha, *self._texts(metadata))
+        attribution = self._source.attribution
+        if metadata == "none":
+            attribution = NOTHING
+        write_image(path, pixels, alpha, *self._texts(metadata), attribution)
 
     def _texts(self, metadata: str) -> tuple[str, str]:
         facts = self._source.facts | provenance.describe_result(

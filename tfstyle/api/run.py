@@ -21,6 +21,7 @@ from tfstyle.distributed.environment import ALONE
 from tfstyle.experiment import provenance
 from tfstyle.experiment.inputs import ImageFiles
 from tfstyle.experiment.session import Session
+from tfstyle.images.attribution import NOTHING
 from tfstyle.images.files import ImageFile
 from tfstyle.images.transparency import show
 from tfstyle.system.paths import expand_path
@@ -106,6 +107,7 @@ def prepare(
         content_masks=read_masks("content_masks"),
         style_masks=read_masks("style_masks"),
         initial_image=initial_file and initial_file.pixels,
+        attribution=content_file.attribution if content_file else NOTHING,
     )
     paths = [
         expand_path(os.fspath(image))
@@ -158,7 +160,11 @@ class Run:
             self._extractor.origin, self._extractor.sha256
         )
         self._source = Source(
-            facts | images.describe(), files, images.alpha, paths
+            facts | images.describe(),
+            files,
+            images.alpha,
+            paths,
+            images.attribution,
         )
 
     def make_problem(self, extra_losses):

@@ -103,7 +103,8 @@ class RunConfig(Config):
         "Output",
         "what a picture says of how it was made; full: flags with the paths of"
         " files; names: only their names; none: nothing, and a file beside it"
-        " does",
+        " does. Artist, copyright and resolution of the content go with it,"
+        " but for none",
         scope="run",
         choices=METADATA,
     )

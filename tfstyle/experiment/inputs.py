@@ -10,6 +10,8 @@ import numpy as np
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import INITS
 from tfstyle.images import files as image_files
+from tfstyle.images.attribution import NOTHING
+from tfstyle.images.attribution import Attribution
 from tfstyle.images.image_list import ImageList
 from tfstyle.images.masks import log_stretched
 from tfstyle.images.masks import read_mask
@@ -32,6 +34,7 @@ class ImageFiles:
         content_masks: uint8 `[H, W]` each.
         style_masks: uint8 `[H, W]` each.
         initial_image: uint8 `[H, W, 3]`, or None.
+        attribution: of the content.
     """
 
     content: np.ndarray | None
@@ -41,6 +44,7 @@ class ImageFiles:
     content_masks: list[np.ndarray]
     style_masks: list[np.ndarray]
     initial_image: np.ndarray | None
+    attribution: Attribution = NOTHING
 
     def describe(self) -> dict[str, str]:
         """Returns size and hash of every image by field and number."""
@@ -118,6 +122,7 @@ def read_image_files(config: RunConfig) -> ImageFiles:
         initial_image=(
             None if config.init in INITS else read(config.init).pixels
         ),
+        attribution=content.attribution if content else NOTHING,
     )
     images.describe()  # reads every style once, and with it their alphas
     _log_stretched_masks(config, images)

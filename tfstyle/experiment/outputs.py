@@ -18,6 +18,7 @@ from tfstyle.experiment import provenance
 from tfstyle.experiment import report
 from tfstyle.experiment import workdir_files
 from tfstyle.experiment.inputs import ImageFiles
+from tfstyle.images.attribution import NOTHING
 from tfstyle.images.errors import ImageError
 from tfstyle.images.resize import resize
 from tfstyle.images.saving import write_image
@@ -67,6 +68,8 @@ class Outputs(contextlib.ExitStack):
         self._folder = folder
         self._device = device
         self._facts = facts
+        is_named = config.metadata != "none"
+        self._attribution = images.attribution if is_named else NOTHING
         self._picture_paths: dict[int, str] = {}
         self._write_flags(provenance.make_text(config, facts))
         evaluations = state.integer("evaluations", 1, 10**15) if state else 0
@@ -175,7 +178,7 @@ class Outputs(contextlib.ExitStack):
         if alpha is not None:
             alpha = resize(alpha, *pixels.shape[:2])
         try:
-            write_image(path, pixels, alpha, text, record)
+            write_image(path, pixels, alpha, text, record, self._attribution)
         except ImageError as error:
             other = self._save_elsewhere(pixels, alpha, text, record)
             if other is None:
@@ -193,7 +196,9 @@ class Outputs(contextlib.ExitStack):
             # There may be no folder for temporary files either.
             with contextlib.suppress(OSError, ImageError):
                 path = os.path.join(find_folder(), name)
-                write_image(path, pixels, alpha, text, record)
+                write_image(
+                    path, pixels, alpha, text, record, self._attribution
+                )
                 return path
         return None
 

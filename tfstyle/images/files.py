@@ -19,6 +19,9 @@ from PIL import Image
 
 from tfstyle.images import decoding
 from tfstyle.images import srgb
+from tfstyle.images.attribution import NOTHING
+from tfstyle.images.attribution import Attribution
+from tfstyle.images.attribution import read_attribution
 from tfstyle.images.errors import ImageError
 
 MAX_SIDE = 65500
@@ -43,10 +46,12 @@ class ImageFile(NamedTuple):
     Attributes:
         pixels: uint8 `[H, W, 3]`, sRGB.
         alpha: uint8 `[H, W]`, or None if the file has none.
+        attribution: artist, copyright and resolution.
     """
 
     pixels: np.ndarray
     alpha: np.ndarray | None
+    attribution: Attribution = NOTHING
 
 
 def read_image(path: str, max_pixels: int = MAX_PIXELS) -> ImageFile:
@@ -67,7 +72,8 @@ def read_image(path: str, max_pixels: int = MAX_PIXELS) -> ImageFile:
     with _open(path) as file:
         image = decoding.decode(path, file, check_size)
         check_size(image.size)  # the header of some formats may lie
-        return ImageFile(*srgb.to_srgb(path, image))
+        attribution = read_attribution(image)
+        return ImageFile(*srgb.to_srgb(path, image), attribution)
 
 
 def read_text(path: str) -> str | None:

@@ -9,11 +9,15 @@ from PIL.PngImagePlugin import PngInfo
 
 from tfstyle.images import deep
 from tfstyle.images import records
+from tfstyle.images.attribution import IN_PNG
+from tfstyle.images.attribution import NOTHING
+from tfstyle.images.attribution import Attribution
 from tfstyle.images.errors import ImageError
 from tfstyle.images.files import CHARSETS
 from tfstyle.images.files import EXIF_IFD
 from tfstyle.images.files import MAX_SIDE
 from tfstyle.images.files import USER_COMMENT
+from tfstyle.images.srgb import make_profile
 from tfstyle.images.transparency import lay_on_white
 from tfstyle.images.transparency import weights_of
 from tfstyle.system import atomic_file
@@ -34,8 +38,11 @@ def write_image(
     alpha: np.ndarray | None = None,
     text: str = "",
     record: str = "",
+    attribution: Attribution = NOTHING,
 ) -> None:
     """Writes an image file, atomically; missing folders are made.
+
+    It says that it is sRGB.
 
     Args:
         path: its ending, one of `WRITE_ENDINGS`, chooses the format. JPEG is
@@ -49,6 +56,7 @@ def write_image(
             One that is too long for a JPEG becomes the record.
         record: a text that is kept in a file beside the picture; without one,
             a former picture's record is removed.
+        attribution: artist, copyright and resolution.
 
     Raises:
         ImageError: if the ending is unknown or cannot hold the pixels, or the
@@ -76,7 +84,8 @@ def write_image(
         if is_deep:
             alpha = alpha.astype(np.uint16) * 257
         pixels = np.dstack([pixels, alpha])
-    if ending in JPEG_ENDINGS and len(_make_exif(text)) > MAX_JPEG_EXIF:
+    exif_size = len(_make_exif(text, attribution).tobytes())
+    if ending in JPEG_ENDINGS and exif_size > MAX_JPEG_EXIF:
         logging.warning(
             "The text of %r is too long for a JPEG; it is in %r.",
             path,
@@ -87,12 +96,14 @@ def write_image(
         os.makedirs(os.path.dirname(os.path.realpath(path)), exist_ok=True)
         with atomic_file.replacing(path) as temporary:
             if not is_deep:
-                options = _save_options(ending, text)
+                options = _save_options(ending, text, attribution)
                 Image.fromarray(pixels).save(temporary, **options)
             elif ending == ".png":
-                deep.write_png(temporary, pixels, _make_info(text))
+                info = _make_info(text, attribution)
+                deep.write_png(temporary, pixels, info, attribution.dpi)
             else:
-                deep.write_tiff(temporary, pixels, _encode_comment(text))
+                comment = _encode_comment(text)
+                deep.write_tiff(temporary, pixels, comment, attribution)
             if record:
                 records.write_record(path, record, temporary)
         if not record:
@@ -119,35 +130,46 @@ def check_side(path: str, height: int, width: int) -> None:
         )
 
 
-def _save_options(ending: str, text: str) -> dict:
-    """Returns Pillow's arguments for a format, the text included."""
+def _save_options(ending: str, text: str, attribution: Attribution) -> dict:
+    """Returns Pillow's arguments for a format, the texts included."""
+    options = {"dpi": attribution.dpi} if attribution.dpi else {}
     if ending == ".png":
-        return {"format": "PNG", "pnginfo": _make_info(text)}
+        info = _make_info(text, attribution)
+        info.add(b"sRGB", b"\0")
+        return options | {"format": "PNG", "pnginfo": info}
     if ending in JPEG_ENDINGS:
-        options = {"format": "JPEG", "quality": 95, "subsampling": 0}
+        options |= {"format": "JPEG", "quality": 95, "subsampling": 0}
     elif ending == ".webp":
-        options = {"format": "WEBP", "lossless": True, "exact": True}
+        options |= {"format": "WEBP", "lossless": True, "exact": True}
     else:
-        options = {"format": "TIFF"}  # libtiff's compressors drop the EXIF
-    return options | ({"exif": _make_exif(text)} if text else {})
+        options |= {"format": "TIFF"}  # libtiff's compressors drop the EXIF
+    options["icc_profile"] = make_profile()
+    exif = _make_exif(text, attribution)
+    if exif:
+        # Of bytes a TIFF would keep no letters but those of ASCII.
+        options["exif"] = exif if ending in DEEP_ENDINGS else exif.tobytes()
+    return options
 
 
-def _make_info(text: str) -> PngInfo:
-    """Returns a PNG's chunks with the text."""
+def _make_info(text: str, attribution: Attribution) -> PngInfo:
+    """Returns a PNG's chunks with the texts."""
     info = PngInfo()
+    for tag, line in attribution.texts.items():
+        info.add_itxt(IN_PNG[tag], line)
     if text:
         info.add_itxt("tfstyle", text, zip=False)
     return info
 
 
-def _make_exif(text: str) -> bytes:
-    """Returns the EXIF with the text; nothing if it is empty."""
-    if not text:
-        return b""
+def _make_exif(text: str, attribution: Attribution) -> Image.Exif:
+    """Returns the EXIF with the texts; empty if there are none."""
     exif = Image.Exif()
-    exif[EXIF_IFD] = exif.get_ifd(EXIF_IFD)  # TIFF wants it said twice
-    exif[EXIF_IFD][USER_COMMENT] = _encode_comment(text)
-    return exif.tobytes()
+    for tag, line in attribution.texts.items():
+        exif[tag] = line.encode()
+    if text:
+        exif[EXIF_IFD] = exif.get_ifd(EXIF_IFD)  # TIFF wants it said twice
+        exif[EXIF_IFD][USER_COMMENT] = _encode_comment(text)
+    return exif
 
 
 def _encode_comment(text: str) -> bytes:

@@ -22,7 +22,7 @@ def show(image: ImageFile, name: str) -> ImageFile:
             f"{name} is transparent throughout: nothing can be seen. Give"
             " another picture."
         )
-    return ImageFile(fill_hidden(image.pixels, image.alpha), image.alpha)
+    return image._replace(pixels=fill_hidden(image.pixels, image.alpha))
 
 
 def weights_of(alpha: np.ndarray | None) -> np.ndarray | None:

@@ -1,0 +1,70 @@
+"""What a photograph says of its maker and of its size in print."""
+
+import contextlib
+from typing import Any
+from typing import NamedTuple
+
+from PIL import Image
+
+from tfstyle.errors import one_line
+
+ARTIST = 0x013B
+COPYRIGHT = 0x8298
+IN_PNG = {ARTIST: "Author", COPYRIGHT: "Copyright"}
+"""EXIF's tags and the names of PNG's texts."""
+LONGEST = 1000
+"""Characters of a text that are kept."""
+LEAST_DPI, MOST_DPI = 10, 20_000
+"""Else it is none: some write 1 where they know nothing."""
+
+
+class Attribution(NamedTuple):
+    """What goes from a picture to one that is made of it.
+
+    Attributes:
+        texts: by EXIF tag: ARTIST and COPYRIGHT, those that are there.
+        dpi: pixels an inch, across and down, or None.
+    """
+
+    texts: dict[int, str]
+    dpi: tuple[float, float] | None
+
+
+NOTHING = Attribution({}, None)
+
+
+def read_attribution(image: Image.Image) -> Attribution:
+    """Reads a picture's artist, copyright and resolution.
+
+    What is damaged or of another kind is left out.
+
+    Args:
+        image: as Pillow opened it.
+    """
+    texts = {}
+    # Damaged EXIF meets Pillow's readers with errors of many types.
+    with contextlib.suppress(Exception):
+        exif = image.getexif()
+        texts = {tag: _to_text(exif.get(tag)) for tag in IN_PNG}
+    for tag, name in IN_PNG.items():
+        texts[tag] = texts.get(tag) or _to_text(image.info.get(name))
+    kept = {tag: text for tag, text in texts.items() if text}
+    return Attribution(kept, _to_dpi(image.info.get("dpi")))
+
+
+def _to_text(value: Any) -> str:
+    """Returns one line; EXIF's bytes are UTF-8, or else Latin-1."""
+    if not isinstance(value, str):
+        return ""
+    with contextlib.suppress(ValueError):
+        value = value.encode("latin-1").decode()
+    return one_line(value.strip("\0 "), LONGEST)
+
+
+def _to_dpi(value: Any) -> tuple[float, float] | None:
+    try:
+        across, down = (float(number) for number in value)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    is_real = all(LEAST_DPI <= number <= MOST_DPI for number in (across, down))
+    return (across, down) if is_real else None
