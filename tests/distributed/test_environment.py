@@ -7,6 +7,7 @@ import pytest
 from tfstyle.distributed.environment import Cluster
 from tfstyle.distributed.environment import ClusterError
 from tfstyle.distributed.environment import find_cluster
+from tfstyle.distributed.environment import find_other_array
 from tfstyle.distributed.environment import find_shard
 
 
@@ -101,9 +102,9 @@ def test_strategy_of_one_process_knows_no_cluster(strategy):
     assert find_cluster(strategy, environment) == Cluster()
 
 
-def array(number, least, most, count):
-    names = ("ID", "MIN", "MAX", "COUNT")
-    values = map(str, (number, least, most, count))
+def array(number, least, most, count, step=1):
+    names = ("ID", "MIN", "MAX", "COUNT", "STEP")
+    values = map(str, (number, least, most, count, step))
     return {
         f"SLURM_ARRAY_TASK_{name}": value
         for name, value in zip(names, values, strict=True)
@@ -122,13 +123,22 @@ MPI = {"OMPI_COMM_WORLD_RANK": "3", "OMPI_COMM_WORLD_SIZE": "5"}
         (TASKS | array(1, 0, 1, 2), "1/1", (1, 0)),
         (TASKS, "auto", (2, 1)),
         (MPI, "auto", (5, 3)),
-        (TASKS | MPI, "auto", (2, 1)),
+        (TASKS | MPI, "auto", (5, 3)),  # mpirun within a job step
+        (TASKS | {"PMI_RANK": "0", "PMI_SIZE": "1"}, "auto", (1, 0)),
+        (TASKS | {"PMI_RANK": "1", "PMI_SIZE": "2"}, "auto", (2, 1)),
+        (
+            {"MV2_COMM_WORLD_RANK": "2", "MV2_COMM_WORLD_SIZE": "3"},
+            "auto",
+            (3, 2),
+        ),
         ({"PMI_RANK": "0", "PMI_SIZE": "4"}, "auto", (4, 0)),
         ({"PMI_RANK": "0", "PMI_SIZE": "1"}, "auto", (1, 0)),
         (array(0, 0, 3, 4), "auto", (4, 0)),
-        (array(7, 1, 7, 4), "auto", (4, 3)),  # --array=1-7:2
+        (array(7, 1, 7, 4, 2), "auto", (4, 3)),  # --array=1-7:2
         (array(3, 3, 3, 1), "auto", (1, 0)),
-        (array(5, 1, 7, 3), "auto", (1, 0)),  # --array=1,5,7 does not tell
+        (array(1, 1, 7, 3), "auto", (1, 0)),  # --array=1,5,7 does not tell
+        (array(5, 1, 7, 3), "auto", (1, 0)),
+        (array(7, 1, 7, 3), "auto", (1, 0)),
         (TASKS | array(1, 0, 2, 3), "auto", (6, 3)),
     ],
 )
@@ -142,3 +152,28 @@ def test_one_device_needs_no_cluster_for_its_lines():
     assert find_shard("auto", "one_device", environment) == Cluster()
     with pytest.raises(ClusterError):
         find_shard("auto", "auto", environment)
+
+
+def test_mpirun_within_a_job_step_shares_no_picture():
+    with pytest.raises(ClusterError, match="mpirun started 5 processes"):
+        find_cluster(environment=TASKS | MPI)
+    assert find_cluster("one_device", TASKS | MPI) == Cluster()
+    one = {"PMI_RANK": "0", "PMI_SIZE": "1"}
+    assert find_cluster(environment=TASKS | one) == Cluster()
+    srun = {"PMI_RANK": "1", "PMI_SIZE": "2"}  # as srun --mpi=pmi2 sets them
+    assert find_cluster(environment=TASKS | srun).source == "Slurm"
+
+
+@pytest.mark.parametrize(
+    ("variables", "name"),
+    [
+        ({"SGE_TASK_ID": "3"}, "SGE_TASK_ID"),
+        ({"SGE_TASK_ID": "undefined"}, None),
+        ({"LSB_JOBINDEX": "0"}, None),
+        ({"LSB_JOBINDEX": "2"}, "LSB_JOBINDEX"),
+        ({"PBS_ARRAY_INDEX": "0"}, "PBS_ARRAY_INDEX"),
+        ({}, None),
+    ],
+)
+def test_array_of_another_scheduler_is_named(variables, name):
+    assert find_other_array(variables) == name

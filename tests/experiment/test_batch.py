@@ -71,6 +71,26 @@ def wait_for(is_there, process):
         time.sleep(0.005)
 
 
+def test_tasks_of_an_array_with_a_list_each_paint_all_of_it(tmp_path):
+    rows = [
+        {
+            "content_image": SCENE,
+            "style_images": STROKES,
+            "output_image": str(tmp_path / "out" / f"{number}.png"),
+        }
+        for number in range(3)
+    ]
+    write_csv(tmp_path / "jobs.csv", rows)
+    variables = dict.fromkeys(("ID", "MIN"), "1") | {"STEP": "1"}
+    variables |= dict.fromkeys(("MAX", "COUNT"), "3")
+    prefix = "SLURM_ARRAY_TASK_"
+    task = {f"{prefix}{name}": value for name, value in variables.items()}
+    status, lines = run(tmp_path, *SMALL, env=os.environ | task)
+    assert status == 0
+    assert lines[-1].startswith("3 done")
+    assert len(os.listdir(tmp_path / "out")) == 3
+
+
 def test_output_that_another_line_reads_is_refused(tmp_path):
     for name in ("a.png", "b.png"):
         shutil.copy(SCENE, tmp_path / name)

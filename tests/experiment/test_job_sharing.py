@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from tfstyle.distributed.environment import SLURM_ARRAY
 from tfstyle.distributed.environment import Cluster
 from tfstyle.errors import WriteError
 from tfstyle.experiment.job_sharing import CLAIMS
@@ -18,13 +19,17 @@ from tfstyle.system import file_lock
 JOBS = [Job(line, {}) for line in range(1, 8)]
 
 
-def share(folder, index, size, source="Slurm"):
-    return JobSharing(str(folder), Cluster(size, index, source))
+def share(folder, index, size, source="Slurm", text="a list"):
+    manifest = folder.parent / f"{folder.name}-{text}.csv"
+    manifest.write_text(text)
+    return JobSharing(str(folder), Cluster(size, index, source), str(manifest))
 
 
 def lines_for(index, size, folder, source="Slurm"):
     sharing = share(folder, index, size, source)
-    return [job.line for job in sharing.jobs_of_others(JOBS)]
+    others, left = sharing.jobs_of_others(JOBS)
+    assert left == []
+    return [job.line for job in others]
 
 
 def announce_all(folder, size, source="Slurm"):
@@ -61,6 +66,15 @@ def test_jobs_of_who_did_not_begin_here_are_left(tmp_path):
         share(tmp_path, index, 3)
     share(tmp_path, 1, 2)  # of another cluster
     assert lines_for(0, 3, tmp_path) == [5, 2]
+
+
+def test_lines_of_an_array_s_absent_tasks_are_taken(tmp_path):
+    share(tmp_path, 1, 3, SLURM_ARRAY)
+    share(tmp_path, 2, 3, SLURM_ARRAY, "another list")
+    sharing = share(tmp_path, 0, 3, SLURM_ARRAY)
+    others, left = sharing.jobs_of_others(JOBS)
+    assert [job.line for job in others] == [5, 2]
+    assert [job.line for job in left] == [3, 6]
 
 
 def test_parts_that_were_asked_for_are_left(tmp_path):

@@ -15,7 +15,7 @@ def describe_absence(seconds: float) -> str:
     return (
         f"error: Other processes of the cluster were absent or silent for"
         f" {seconds:g} s. Check that they are running, or wait longer with"
-        f" --cluster_timeout. {REMEDY}\n"
+        f" --cluster_timeout; --strategy=one_device goes alone. {REMEDY}\n"
     )
 
 

@@ -14,6 +14,12 @@ from tfstyle.errors import TfstyleError
 TASK_TYPES = ("chief", "master", "worker")
 """Jobs of TF_CONFIG that share a picture, the first ones first."""
 SHARD_FLAG = "--shard"
+SLURM_ARRAY = "SLURM_ARRAY_TASK_ID"
+OTHER_ARRAYS = (
+    *("SGE_TASK_ID", "PBS_ARRAY_INDEX", "PBS_ARRAYID", "LSB_JOBINDEX"),
+    *("AWS_BATCH_JOB_ARRAY_INDEX", "JOB_COMPLETION_INDEX"),
+)
+"""Numbers of tasks that other schedulers than Slurm tell, from 0 or 1."""
 
 
 class ClusterError(TfstyleError, RuntimeError):
@@ -52,13 +58,31 @@ def find_cluster(
         environment: variables.
 
     Raises:
-        ClusterError: if the variables contradict each other.
+        ClusterError: if the variables contradict each other, or mpirun started
+            several processes, which cannot share a picture.
     """
     if strategy not in ("auto", "multi_worker"):
         return ALONE
+    cluster = _find_sharing(environment)
+    ranks = _read_ranks(environment)
+    if not cluster.source and ranks.size > 1:
+        raise ClusterError(
+            f"mpirun started {ranks.size} processes, which would all paint the"
+            " same picture. Start one, start them by srun or with TF_CONFIG to"
+            " share it, or give --strategy=one_device."
+        )
+    return cluster
+
+
+def _find_sharing(environment: Mapping[str, str]) -> Cluster:
+    """Returns the place among processes that can share a picture."""
     if environment.get("TF_CONFIG"):
         cluster = _read_tf_config(environment["TF_CONFIG"])
     elif "SLURM_STEP_NUM_TASKS" in environment:
+        ranks = _read_ranks(environment)
+        # Within a job step mpirun's processes inherit what Slurm told mpirun.
+        if ranks.source and not _is_of_slurm(ranks, environment):
+            return ALONE
         cluster = _read_slurm(environment)
     else:
         return ALONE
@@ -106,6 +130,12 @@ def _read_slurm(environment: Mapping[str, str]) -> Cluster:
     return Cluster(int(texts[0]), int(texts[1]), "Slurm")
 
 
+def _is_of_slurm(ranks: Cluster, environment: Mapping[str, str]) -> bool:
+    """Returns whether srun itself set the ranks of MPI."""
+    names = ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID")
+    return [ranks.size, ranks.index] == _read_numbers(environment, *names)
+
+
 def find_shard(
     shard: str = "auto",
     strategy: str = "auto",
@@ -126,12 +156,14 @@ def find_shard(
         number, _, size = shard.partition("/")
         return Cluster(int(size), int(number) - 1, SHARD_FLAG)
     try:
-        cluster = find_cluster(environment=environment)
+        cluster = _find_sharing(environment)
     except ClusterError:
         if strategy in ("auto", "multi_worker"):
             raise
         cluster = ALONE
     cluster = cluster if cluster.source else _read_ranks(environment)
+    if cluster.size == 1:
+        cluster = ALONE
     array = _read_array(environment)
     sources = [each.source for each in (array, cluster) if each.source]
     return Cluster(
@@ -142,13 +174,14 @@ def find_shard(
 
 
 def _read_ranks(environment: Mapping[str, str]) -> Cluster:
-    """Reads the ranks that mpirun sets."""
+    """Reads the ranks that mpirun sets, of one process as well."""
     for rank, size in (
         ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
         ("PMI_RANK", "PMI_SIZE"),
+        ("MV2_COMM_WORLD_RANK", "MV2_COMM_WORLD_SIZE"),
     ):
         found = _read_numbers(environment, rank, size)
-        if found and found[0] < found[1] and found[1] > 1:
+        if found and found[0] < found[1]:
             return Cluster(found[1], found[0], rank)
     return ALONE
 
@@ -159,18 +192,16 @@ def _read_array(environment: Mapping[str, str]) -> Cluster:
     An array with gaps, such as `--array=1,5,7`, does not tell it. Then every
     task takes all lines, and leaves those to others that they are at.
     """
-    prefix = "SLURM_ARRAY_TASK_"
-    found = _read_numbers(
-        environment, *(f"{prefix}{n}" for n in ("ID", "MIN", "MAX", "COUNT"))
-    )
-    if not found:
+    parts = ("ID", "MIN", "MAX", "COUNT", "STEP")
+    names = [f"SLURM_ARRAY_TASK_{part}" for part in parts]
+    found = _read_numbers(environment, *names)
+    if not found or not found[-1]:
         return ALONE
-    number, least, most, count = found
-    step = (most - least) // max(1, count - 1) or 1
+    number, least, most, count, step = found
     is_regular = least + step * (count - 1) == most
     if not is_regular or (number - least) % step:
         return ALONE
-    return Cluster(count, (number - least) // step, f"{prefix}ID")
+    return Cluster(count, (number - least) // step, SLURM_ARRAY)
 
 
 def _read_numbers(
@@ -181,3 +212,17 @@ def _read_numbers(
     return (
         [int(t) for t in texts] if all(t.isdecimal() for t in texts) else None
     )
+
+
+def find_other_array(environment: Mapping[str, str] = os.environ) -> str | None:
+    """Returns the variable of an array whose tasks share no lines by it.
+
+    Args:
+        environment: variables. Grid Engine says `undefined`, and LSF 0, of a
+            job that is no array.
+    """
+    for name in OTHER_ARRAYS:
+        value = environment.get(name, "")
+        if value.isdecimal() and not (name == "LSB_JOBINDEX" and value == "0"):
+            return name
+    return None

@@ -49,7 +49,8 @@ def meet(
         )
         raise ClusterError(
             f"Process {names} of the cluster did not come within {timeout:g} s."
-            " Check that it is running, or wait longer with --cluster_timeout."
+            " Check that it is running, or wait longer with --cluster_timeout;"
+            " --strategy=one_device goes alone."
         )
     return found
 

@@ -75,7 +75,10 @@ def connect(cluster: Cluster, timeout: float) -> Replicas:
         ClusterError: if they cannot be reached.
     """
     logging.info(
-        "Process %d of %d, waiting for the others", cluster.index, cluster.size
+        "Process %d of %d, waiting for the others; --strategy=one_device goes"
+        " alone",
+        cluster.index,
+        cluster.size,
     )
     addresses = list(cluster.addresses) or slurm.find_addresses()
     sockets = rendezvous.meet(addresses, cluster.index, timeout)

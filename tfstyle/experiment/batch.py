@@ -77,7 +77,14 @@ def run_batch(config: RunConfig, session: Session) -> int:
         "%d pictures of %s, workdir %s", len(jobs), config.manifest, folder
     )
     own_jobs = jobs[own.index :: own.size]
-    sharing = JobSharing(folder, own)
+    sharing = JobSharing(folder, own, config.manifest)
+    array = environment.find_other_array()
+    if array and not own.source:
+        logging.warning(
+            "warning: %s says that this is one task of many. It takes every"
+            " line, as they all do; a part is taken by --shard=NUMBER/SIZE",
+            array,
+        )
     if own.source:
         logging.info(
             "%d of them are of this process, %d of %d by %s",
@@ -89,13 +96,17 @@ def run_batch(config: RunConfig, session: Session) -> int:
     with StopSignals() as signals:
         batch = _Batch(config, folder, session, signals, sharing, len(own_jobs))
         batch.inputs = _find_inputs(config, jobs)
+        batch.num_elsewhere = len(jobs) - len(own_jobs)
 
         def find_jobs():
             # What others left, and what they hold, is looked for when it is
             # its turn.
             yield from enumerate(own_jobs, start=1)
-            for job in sharing.jobs_of_others(jobs):
+            others, left = sharing.jobs_of_others(jobs)
+            batch.num_elsewhere -= len(others) + len(left)
+            for job in others:
                 yield None, job
+            yield from enumerate(left, start=batch.take_over(len(left)))
             yield from batch.take_held()
 
         for number, job in find_jobs():
@@ -122,6 +133,7 @@ class _Batch:
     Attributes:
         failures: the jobs that cannot be done, and why.
         inputs: device and number of the files that the manifest's lines read.
+        num_elsewhere: lines that are other processes' alone.
     """
 
     def __init__(
@@ -135,6 +147,7 @@ class _Batch:
     ):
         self.failures: list[tuple[Job, str]] = []
         self.inputs: set[tuple[int, int]] = set()
+        self.num_elsewhere = 0
         self._config = config
         self._folder = folder
         self._session = session
@@ -207,6 +220,12 @@ class _Batch:
             self._time_left(0 if number is None else self._total - number),
         )
 
+    def take_over(self, number: int) -> int:
+        """Makes jobs this process' own; returns the number of the first."""
+        self._total += number
+        self._num_left += number
+        return self._total - number + 1
+
     def take_held(self) -> list[tuple[int, Job]]:
         """Returns the jobs that were left to other processes, to try again."""
         held, self._held = self._held, []
@@ -221,6 +240,7 @@ class _Batch:
             (len(self.failures), "failed"),
             (len(self._held), "left to other processes"),
             (self._num_left - len(self._held), "left"),
+            (self.num_elsewhere, "of other processes"),
         ]
         logging.info(
             "%s",

@@ -17,10 +17,13 @@ from tfstyle.distributed.environment import Cluster
 from tfstyle.errors import raising_write_errors
 from tfstyle.experiment.manifest import Job
 from tfstyle.experiment.run_directory import BusyError
+from tfstyle.system import atomic_file
 from tfstyle.system import file_lock
+from tfstyle.system.file_hash import hash_file
 
 WORKERS = "workers"
-"""Folder of a batch: an empty file of every process that has begun."""
+"""Folder of a batch: a file of every process that has begun, with the hash of
+its manifest."""
 CLAIMS = "claims"
 """Folder of a batch: a folder of every job that is worked at, without locks."""
 _IS_CLAIMED = (errno.ENOTEMPTY, errno.EEXIST)
@@ -33,12 +36,13 @@ class JobSharing:
         folder: of the batch. The other processes are told that this one works
             there.
         own: the place.
+        manifest: the path of the file; processes of another are no others.
 
     Raises:
         WriteError: if it cannot be written.
     """
 
-    def __init__(self, folder: str, own: Cluster):
+    def __init__(self, folder: str, own: Cluster, manifest: str):
         self._folder = folder
         self._own = own
         self._is_alone = own.size == 1 or own.source == environment.SHARD_FLAG
@@ -48,32 +52,40 @@ class JobSharing:
         path = self._path(own.index)
         with raising_write_errors(path):
             os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(path, "a"):
-                pass
+            self._hash = hash_file(manifest)
+            atomic_file.write_text(path, self._hash)
             self._has_locks = file_lock.can_lock(folder)
             if not self._has_locks:
                 self._remove_own_claims()
 
-    def jobs_of_others(self, jobs: Sequence[Job]) -> list[Job]:
+    def jobs_of_others(
+        self, jobs: Sequence[Job]
+    ) -> tuple[list[Job], list[Job]]:
         """Returns the jobs that may be taken once one's own are done.
 
+        Of processes that began in this folder, and of those that did not.
+
         Those come first that their own process comes to last, and the next
-        process' before those of others, so that few meet at one job. There are
-        none of processes that did not begin in this folder: they may have
-        another disk, as parts that were chosen by `--shard` may.
+        process' before those of others, so that few meet at one job. Processes
+        that did not begin in this folder may have another disk, as parts that
+        were chosen by `--shard` may, and do theirs there. But an array's tasks
+        begin when they like, and may have a list each: theirs are taken.
 
         Args:
             jobs: of the whole batch.
         """
         if self._is_alone:
-            return []
+            return [], []
         own, size = self._own.index, self._own.size
-        present = {
-            index for index in range(size) if os.path.exists(self._path(index))
-        }
-        places = [n for n in range(len(jobs)) if n % size in present - {own}]
+        is_array = environment.SLURM_ARRAY in self._own.source
+        present = set(filter(self._is_present, range(size)))
+        places = [n for n in range(len(jobs)) if n % size != own]
         places.sort(key=lambda n: (-(n // size), (n - own) % size))
-        return [jobs[n] for n in places]
+        absent = [n for n in places if n % size not in present]
+        return (
+            [jobs[n] for n in places if n % size in present],
+            [jobs[n] for n in sorted(absent) if is_array],
+        )
 
     @contextlib.contextmanager
     def claimed(self, name: str) -> Iterator[None]:
@@ -117,6 +129,15 @@ class JobSharing:
             claim = os.path.join(folder, name)
             if os.path.exists(os.path.join(claim, str(self._own.index + 1))):
                 shutil.rmtree(claim, ignore_errors=True)
+
+    def _is_present(self, index: int) -> bool:
+        """Returns whether a process has begun with the same manifest here."""
+        with (
+            contextlib.suppress(OSError),
+            open(self._path(index), encoding="utf-8") as file,
+        ):
+            return file.read() == self._hash
+        return False
 
     def _path(self, index: int) -> str:
         name = f"{index + 1}-of-{self._own.size}"
