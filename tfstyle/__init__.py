@@ -8,6 +8,14 @@
 
 `python -m tfstyle.main` is the same as a program. Names are loaded when they
 are first used, so that importing `tfstyle` does not import TensorFlow.
+
+What it changes in the process of a host, when it first computes: the threads of
+TensorFlow, if TensorFlow was not used before (`intra_op_threads` and
+`inter_op_threads` of a Config), memory growth and TensorFloat-32 of GPUs
+(`tf32`), and `KERAS_BACKEND`, if it is unset. Log levels, file descriptors and
+other variables stay as they are; `TF_CPP_MIN_LOG_LEVEL=3`, set before,
+keeps TensorFlow quieter. A process that is forked from one in which it computed
+cannot compute: load it after the fork, or start processes by spawn.
 """
 
 import importlib

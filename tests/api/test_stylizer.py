@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import tifffile
 from PIL import Image
 
 import tfstyle
+from tests.processes import start_python
 from tfstyle.errors import TfstyleError
 from tfstyle.images import files as image_files
 from tfstyle.images import records
@@ -410,3 +412,63 @@ def test_result_refuses_other_bits_and_formats_of_8(result, tmp_path):
     with pytest.raises(TfstyleError, match=r"out\.jpg' of 16 bits must end"):
         result.save(tmp_path / "out.jpg", bits=16)
     assert not list(tmp_path.iterdir())
+
+
+# In a host's process.
+
+HOST = """
+import os, threading, time
+import numpy as np
+import tfstyle
+
+environment, started = dict(os.environ), threading.Event()
+lines = threading.Thread(target=lambda: [
+    (os.write(2, b"host %d\\n" % n), time.sleep(0.002), n or started.set())
+    for n in range(3000)
+])
+lines.start()
+started.wait()
+pixels = np.zeros((32, 32, 3), np.uint8)
+stylizer = tfstyle.Stylizer(weights="random", image_size=32, num_steps=1)
+stylizer(pixels + 9, pixels + 99)
+lines.join()
+changed = {n: v for n, v in os.environ.items() if environment.get(n) != v}
+assert changed.keys() <= {"KERAS_BACKEND"} | {
+    n for n in changed if n.startswith(("TF2_", "TPU_"))}, changed
+child = os.fork()
+if not child:
+    try:
+        stylizer(pixels + 9, pixels + 99)
+    except tfstyle.TfstyleError as error:
+        os.write(1, str(error).encode())
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+
+
+def test_host_loses_no_line_and_its_forked_child_is_told():
+    process = start_python(HOST)
+    stdout, stderr = process.communicate()
+    assert process.returncode == 0, stderr[-2000:]
+    numbers = re.findall(r"(?m)^host (\d+)$", stderr)
+    assert len(numbers) > 2990  # TensorFlow's own lines may run into some
+    assert "from which this one was forked" in stdout
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["tf.compat.v1.disable_eager_execution()", "tf.Graph().as_default()"],
+)
+def test_host_without_eager_execution_is_told(line):
+    code = f"""
+import tensorflow as tf, numpy as np, tfstyle
+context = {line}
+if context: context.__enter__()
+pixels = np.zeros((32, 32, 3), np.uint8)
+try:
+    tfstyle.stylize(pixels, pixels, weights="random", num_steps=1)
+except tfstyle.TfstyleError as error:
+    print(error)
+"""
+    stdout, stderr = start_python(code).communicate()
+    assert "must execute operations at once" in stdout, stderr[-2000:]

@@ -36,15 +36,20 @@ def start_session(config: Config) -> tuple[Session, Config]:
 
     All of one strategy share a session, and with it the networks.
     """
-    session = _SESSIONS.get("one_device", Session)
+    session = _SESSIONS.get("one_device", _make_session)
     session.start(dataclasses.replace(config, strategy="one_device"))
 
     from tfstyle.distributed.strategy import choose_strategy
 
     config = choose_strategy(config, ALONE)
     if config.strategy != "one_device":
-        session = _SESSIONS.get(config.strategy, Session)
+        session = _SESSIONS.get(config.strategy, _make_session)
     return session, session.start(config)
+
+
+def _make_session() -> Session:
+    """Makes a session that leaves stderr and the environment to the host."""
+    return Session(verbose=True)
 
 
 def prepare(

@@ -61,6 +61,7 @@ class Session:
                 tensorflow_setup.start_tensorflow(
                     **settings, verbose=self._verbose
                 )
+            tensorflow_setup.check_usable()
             from tfstyle.distributed import strategy
 
             config = strategy.choose_strategy(config, place)

@@ -44,6 +44,7 @@ def start_tensorflow(
     Raises:
         SetupError: if Keras is set to another backend.
     """
+    global _process
     backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if backend != "tensorflow":
         raise SetupError(
@@ -63,6 +64,7 @@ def start_tensorflow(
             tf32=tf32,
             deterministic=deterministic,
         )
+        _process = os.getpid()
         for gpu in tf.config.list_physical_devices("GPU"):
             try:
                 tf.config.experimental.set_memory_growth(gpu, True)
@@ -71,6 +73,34 @@ def start_tensorflow(
                     "warning: TensorFlow was used before and keeps all memory"
                     " of the GPU; memory growth must be set before"
                 )
+
+
+_process: int | None = None
+"""The process in which TensorFlow was started by this module."""
+
+
+def check_usable() -> None:
+    """Refuses to compute where TensorFlow would hang or build graphs.
+
+    Raises:
+        SetupError: if this process was forked from one in which TensorFlow was
+            started, or operations are not executed at once.
+    """
+    import tensorflow as tf
+
+    if _process is not None and _process != os.getpid():
+        raise SetupError(
+            f"TensorFlow was started in process {_process}, from which this one"
+            " was forked, and its threads are not here. Call tfstyle first"
+            " after the fork, or start processes by spawn."
+        )
+    if not tf.executing_eagerly():
+        raise SetupError(
+            "TensorFlow must execute operations at once, and does not here:"
+            " within a graph or a tf.function, or after"
+            " tf.compat.v1.disable_eager_execution() or disable_v2_behavior()."
+            " Call tfstyle outside them, or in a process of its own."
+        )
 
 
 def apply_settings(
