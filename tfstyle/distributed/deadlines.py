@@ -7,6 +7,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+from tfstyle.system.interpreter import find_python
+from tfstyle.system.tensorflow_setup import SetupError
+
 REMEDY = "Start all again with the same command: it goes on from a checkpoint."
 
 
@@ -33,11 +36,19 @@ def deadline_of_start(seconds: float) -> Iterator[None]:
     It works while TensorFlow holds Python's lock, as it does when it waits for
     a cluster to form: a child process writes the line, and faulthandler's
     thread ends the process.
+
+    Raises:
+        SetupError: if this process is of no Python that a child could run.
     """
     words = [str(seconds), describe_absence(seconds)]
+    python = find_python()
+    if python is None:
+        raise SetupError(
+            f"A cluster needs a Python, and {sys.executable!r} is none. Start"
+            " `python -m tfstyle.main`, or give --strategy=one_device."
+        )
     child = subprocess.Popen(
-        [sys.executable, "-S", "-c", _WRITE_LATER, *words],
-        stdin=subprocess.PIPE,
+        [python, "-S", "-c", _WRITE_LATER, *words], stdin=subprocess.PIPE
     )
     with open(os.devnull, "w") as nowhere:
         later = seconds + 1  # the child needs a moment

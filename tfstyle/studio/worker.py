@@ -32,6 +32,8 @@ LOCK = ".studio.lock"
 
 def main(root: str, options: list[str]) -> None:
     """Paints what standard input asks for."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever a library prints is no answer
     session = Session()

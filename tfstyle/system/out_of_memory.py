@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 
 from tfstyle.errors import END_OTHERS
+from tfstyle.system.interpreter import find_python
 
 _BAD_ALLOCATIONS = (b"St9bad_alloc", b"St20bad_array_new_length")
 """`std::bad_alloc` and its kinds, as the compiler names them."""
@@ -54,14 +55,17 @@ def speaking_of_native_failures() -> Iterator[None]:
     global _pipe
     with _handling_bad_allocations():
         try:
+            python = find_python()
+            if python is None:
+                raise FileNotFoundError(sys.executable)
             child = subprocess.Popen(
-                [sys.executable, "-S", "-E", "-c", _WATCH],
+                [python, "-S", "-E", "-c", _WATCH],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is not for it
                 cwd="/",
             )
-        except OSError:  # no memory for a process either
+        except OSError:  # no Python, or no memory for a process either
             yield
             return
         _pipe = child.stdin.fileno()

@@ -14,6 +14,7 @@ from absl import logging
 
 from tfstyle.errors import TfstyleError
 from tfstyle.system import processors
+from tfstyle.system.interpreter import find_python
 
 DEFAULT_THREADS = (0, 1)
 """Within an operation (all cores) and operations at once."""
@@ -242,9 +243,12 @@ def _stderr_aside() -> Iterator[None]:
     If the block raises, or ends the process by a signal such as an illegal
     instruction, a child process that waits for the end writes it.
     """
+    python = find_python()
     try:
         file = tempfile.TemporaryFile()  # noqa: SIM115
     except OSError:  # no folder for temporary files
+        python = None
+    if python is None:
         yield
         return
     sys.stderr.flush()
@@ -252,7 +256,7 @@ def _stderr_aside() -> Iterator[None]:
     with file as aside:
         number = str(aside.fileno())
         child = subprocess.Popen(
-            [sys.executable, "-S", "-E", "-c", _PLAY_BACK, number],
+            [python, "-S", "-E", "-c", _PLAY_BACK, number],
             stdin=subprocess.PIPE,
             pass_fds=[aside.fileno()],
             start_new_session=True,  # Ctrl-C is not for it
