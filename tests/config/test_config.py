@@ -755,3 +755,13 @@ def test_shard_needs_a_manifest():
     with pytest.raises(ConfigError, match="`shard` is a part of a `manifest`"):
         RunConfig(shard="1/3")
     assert RunConfig(manifest="jobs.csv", shard="3/3").shard == "3/3"
+
+
+@pytest.mark.parametrize("name", ["red, blue.jpg", "red,blue.jpg"])
+def test_file_with_a_comma_in_its_name_is_one(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).touch()
+    config = config_flags.read_config([f"--style_images={name}"])
+    assert config.style_images == (name,)
+    config = config_flags.read_config(["--style_images=red,green.jpg"])
+    assert config.style_images == ("red", "green.jpg")

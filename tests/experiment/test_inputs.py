@@ -6,6 +6,7 @@ from PIL import Image
 
 from tfstyle.config.run_config import RunConfig
 from tfstyle.experiment.inputs import describe_image
+from tfstyle.experiment.inputs import expand_image_names
 from tfstyle.experiment.inputs import read_image_files
 from tfstyle.images.errors import ImageError
 
@@ -136,3 +137,9 @@ def test_picture_of_which_nothing_is_seen_is_refused(tmp_path, field):
     value = [str(path)] if field == "style_images" else str(path)
     with pytest.raises(ImageError, match=r"clear\.png.*transparent"):
         read_image_files(RunConfig(**{field: value}))
+
+
+def test_pattern_of_contents_names_the_manifest(tmp_path):
+    config = RunConfig(content_image=f"{tmp_path}/*.jpg")
+    with pytest.raises(ImageError, match="--manifest"):
+        expand_image_names(config)

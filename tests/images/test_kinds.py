@@ -1,5 +1,8 @@
 """What a file is by its first bytes, and what is said of one not read."""
 
+import io
+import zipfile
+
 import pytest
 
 from tfstyle.images import kinds
@@ -58,3 +61,16 @@ def test_describe_other_names_what_a_file_is(head, expected):
 def test_find_kind_goes_by_the_brands_of_a_box(major, compatible, kind):
     head = b"\0\0\0\x20ftyp" + major + bytes(4) + compatible
     assert kinds.find_kind(head) == kind
+
+
+@pytest.mark.parametrize(
+    ("mimetype", "name"),
+    [("application/x-krita", "a Krita"), ("image/openraster", "an OpenRaster")],
+)
+def test_document_in_an_archive_is_named(mimetype, name):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as file:
+        file.writestr("mimetype", mimetype)
+        file.writestr("mergedimage.png", b"a picture")
+    found = kinds.describe_other(content.getvalue()[: kinds.HEAD])
+    assert found == f"is {name} document. Export it as PNG or JPEG."

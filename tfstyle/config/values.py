@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import os
 import re
 from typing import Any
 
@@ -13,6 +14,7 @@ from tfstyle.config.fields import item_kind_of
 from tfstyle.config.fields import kind_of
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
+from tfstyle.system import paths
 
 FIELDS = {field.name: field for field in dataclasses.fields(RunConfig)}
 
@@ -72,10 +74,16 @@ def parse_json(name: str, value: Any) -> Any:
 def to_tuple(field: dataclasses.Field, values: list[str]) -> tuple:
     """Converts a list of texts to the tuple of a field.
 
+    Commas part the items, unless a file is called by the whole text.
+
     Raises:
         ConfigError: if they are not numbers where numbers are due.
     """
     kind = item_kind_of(field)
+    if field.metadata["is_path"] and len(values) > 1:
+        for name in (",".join(values), ", ".join(values)):
+            if os.path.isfile(paths.expand_path(name)):
+                return (name,)
     try:
         if kind is int and any(re.match("0[0-9]", value) for value in values):
             raise ValueError("1,000 is one number rather than 1 and 0")

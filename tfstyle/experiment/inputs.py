@@ -2,7 +2,9 @@
 
 import dataclasses
 import functools
+import glob
 import hashlib
+import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +14,7 @@ from tfstyle.config.validation import INITS
 from tfstyle.images import files as image_files
 from tfstyle.images.attribution import NOTHING
 from tfstyle.images.attribution import Attribution
+from tfstyle.images.errors import ImageError
 from tfstyle.images.image_list import ImageList
 from tfstyle.images.masks import log_stretched
 from tfstyle.images.masks import read_mask
@@ -76,8 +79,16 @@ def expand_image_names(config: RunConfig) -> RunConfig:
     """Returns a config that names the files of folders and patterns.
 
     Raises:
-        ImageError: if there are none.
+        ImageError: if there are none, or the content is named by a pattern.
     """
+    content = config.content_image or ""
+    if glob.has_magic(content) and not os.path.lexists(content):
+        raise ImageError(
+            f"`content_image` {content!r} is a pattern, and a run paints one"
+            " picture. Many are the lines of a --manifest: (echo content_image,"
+            "output_image; for f in FOLDER/*.jpg; do echo"
+            ' "$f,painted/${f##*/}"; done) > jobs.csv'
+        )
     fields = ("style_images", "content_masks", "style_masks")
     named = {name: expand_names(getattr(config, name)) for name in fields}
     return dataclasses.replace(config, **named)

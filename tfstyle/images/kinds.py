@@ -47,6 +47,12 @@ OTHERS = {
         rb".{4}(ftyp|moov|mdat|wide)|RIFF.{4}AVI |\x1aE\xdf\xa3|OggS|FLV"
         rb"|\0\0\x01[\xba\xb3]"
     ): "is a film. Save one of its frames as PNG or JPEG.",
+    rb"PK\x03\x04.{26}mimetype.{0,64}?application/x-krita": (
+        f"is a Krita document. {_EXPORT}"
+    ),
+    rb"PK\x03\x04.{26}mimetype.{0,64}?image/openraster": (
+        f"is an OpenRaster document. {_EXPORT}"
+    ),
     rb"PK[\x03\x05]|7z\xbc\xaf|Rar!|\x1f\x8b": "is an archive. Unpack it.",
     rb"version https://git-lfs": (
         "is a pointer of Git LFS, not the picture. Run git lfs pull."
