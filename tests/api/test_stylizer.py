@@ -1,8 +1,10 @@
 """The library as notebooks use it."""
 
 import contextlib
+import copy
 import os
 import pathlib
+import pickle
 import pty
 import re
 import signal
@@ -412,6 +414,15 @@ def test_result_refuses_other_bits_and_formats_of_8(result, tmp_path):
     with pytest.raises(TfstyleError, match=r"out\.jpg' of 16 bits must end"):
         result.save(tmp_path / "out.jpg", bits=16)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "make", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))]
+)
+def test_copy_of_a_stylizer_paints_the_same(stylizer, result, make):
+    copied = make(stylizer)
+    assert copied.config == stylizer.config
+    np.testing.assert_array_equal(copied(SCENE, STROKES).pixels, result.pixels)
 
 
 # In a host's process.

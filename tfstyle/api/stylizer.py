@@ -77,6 +77,10 @@ class Stylizer:
         # Loaded now, so that the first call does not wait for it.
         self._session.make_extractor(resolve_for_machine(self._resolved))
 
+    def __reduce__(self):
+        """Copies and pickles hold the options; the network is loaded anew."""
+        return Stylizer, (self.config,)
+
     def __call__(
         self,
         content: ImageLike | None,
