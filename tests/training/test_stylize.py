@@ -628,6 +628,17 @@ def test_matched_colours_move_to_the_content(samples, extractor):
     assert near < far / 2
 
 
+def test_match_keeps_a_grey_content_grey(samples, extractor):
+    content, style = samples
+    grey = np.repeat(content.mean(axis=2, keepdims=True), 3, axis=2)
+    images = grey.astype(np.uint8), style
+    result = paint(images, extractor, small(preserve_colors="match"))
+    assert np.ptp(result.pixels, axis=2).max() <= 1
+    assert result.pixels.std() > 1
+    coloured = paint(samples, extractor, small(preserve_colors="match"))
+    assert np.ptp(coloured.pixels, axis=2).max() > 20
+
+
 def test_preserve_colors_without_content_is_refused(samples, extractor):
     with pytest.raises(ConfigError, match=r"`preserve_colors` is match"):
         stylize(

@@ -37,6 +37,9 @@ from tfstyle.training.state import State
 from tfstyle.training.trainer import Result
 from tfstyle.training.trainer import Trainer
 
+MOST_CHROMA = 2
+"""Grey levels between the channels of a picture that counts as grey."""
+
 
 def stylize(
     content: np.ndarray | None,
@@ -240,8 +243,16 @@ def make_first_image(
 
 
 def make_finish(original: np.ndarray | None, config: Config) -> Finish:
-    """Returns the function that makes pixels of an image of any level."""
-    if config.preserve_colors != "luminance":
+    """Returns the function that makes pixels of an image of any level.
+
+    A grey content has no colours, but the network tints what it paints: to
+    match its colours is to have none.
+    """
+    is_kept = config.preserve_colors == "luminance" or (
+        config.preserve_colors == "match"
+        and np.ptp(original, axis=-1).max() <= MOST_CHROMA
+    )
+    if not is_kept:
         return deprocess
     return functools.partial(_finish_in_colors_of, original)
 
