@@ -463,5 +463,7 @@ def test_shard_is_a_part_and_lines_of_others_are_left_to_them(
     assert "2 of them are of this process, 1 of 2 by --shard" in lines
     places = [line for line in lines if "another process is at it" in line]
     assert [place.split()[0] for place in places] == ["[1/2]", "[1/2]"]
-    assert lines[-1] == "1 done, 1 left to other processes"
+    assert lines[-1] == (
+        "1 done, 1 left to other processes, 2 of other processes"
+    )
     assert bytes_of(folder) == {"2.png": straight["2.png"]}
