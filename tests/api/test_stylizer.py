@@ -369,7 +369,15 @@ def test_progress_and_library_write_nothing_that_was_not_asked_for(tmp_path):
         check=True,
     )
     assert done.stdout == ""
-    assert done.stderr == ""
+    # TensorFlow says how it starts, and leaves that to its host.
+    own = [
+        line
+        for line in done.stderr.splitlines()
+        if not re.match(
+            r"[IWE]\d{4} |\d{4}-\d\d-|WARNING: All log|To enable|$", line
+        )
+    ]
+    assert own == []
     assert os.listdir(tmp_path) == []
 
 
