@@ -14,8 +14,6 @@ from tfstyle.config.values import FIELDS
 
 NAME = "flags.cfg"
 """Of a workdir: the flags of its run."""
-NAME = "flags.cfg"
-"""Of a workdir: the flags of its run."""
 FIRST_LINE = "# Made by tfstyle; as a --flagfile it makes the picture again."
 
 FORMER_DEFAULTS = {

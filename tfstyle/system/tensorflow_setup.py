@@ -18,6 +18,8 @@ from tfstyle.system.interpreter import find_python
 
 DEFAULT_THREADS = (0, 1)
 """Within an operation (all cores) and operations at once."""
+_process: int | None = None
+"""The process in which TensorFlow was started by this module."""
 
 
 class SetupError(TfstyleError, RuntimeError):
@@ -74,10 +76,6 @@ def start_tensorflow(
                     "warning: TensorFlow was used before and keeps all memory"
                     " of the GPU; memory growth must be set before"
                 )
-
-
-_process: int | None = None
-"""The process in which TensorFlow was started by this module."""
 
 
 def check_usable() -> None:
