@@ -36,6 +36,10 @@ class TfstyleError(Exception):
     status = 1
 
 
+class SetupError(TfstyleError, RuntimeError):
+    """The machine or its settings cannot run the program."""
+
+
 class WriteError(TfstyleError, OSError):
     """A file or directory cannot be written."""
 

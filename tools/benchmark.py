@@ -82,6 +82,7 @@ import tfstyle
 from tfstyle.config.config import PRECISIONS
 from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
+from tfstyle.errors import SetupError
 from tfstyle.images import files as image_files
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.resize import resize
@@ -89,7 +90,6 @@ from tfstyle.images.saving import write_image
 from tfstyle.network.layers import CONVOLUTIONS
 from tfstyle.network.weight_files import WeightsError
 from tfstyle.system import tensorflow_setup
-from tfstyle.system.tensorflow_setup import SetupError
 
 # Functions load TensorFlow and what needs it: child processes come before.
 

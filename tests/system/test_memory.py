@@ -3,6 +3,7 @@
 import math
 import os
 import re
+import threading
 
 import psutil
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tests.processes import end_python
 from tests.processes import start_python
 from tfstyle.errors import OutOfMemoryError
+from tfstyle.errors import SetupError
 from tfstyle.system import control_groups
 from tfstyle.system import memory
 from tfstyle.system import processors
@@ -74,6 +76,21 @@ def test_program_is_refused_where_the_machine_has_no_memory(monkeypatch):
     monkeypatch.setattr(memory, "free_memory", lambda with_swap: 3e8)
     with pytest.raises(OutOfMemoryError, match=r"0\.30 GB are free"):
         memory.check_program_fits()
+
+
+def test_program_is_refused_where_there_is_no_room_for_threads(monkeypatch):
+    threads = set(threading.enumerate())
+    start = threading.Thread.start
+
+    def start_five(thread):
+        if threading.active_count() >= len(threads) + 5:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_five)
+    with pytest.raises(SetupError, match=r"^Only 5 of the "):
+        memory.check_program_fits()
+    assert set(threading.enumerate()) == threads
 
 
 def test_swap_counts_only_where_it_is_asked_for(monkeypatch):

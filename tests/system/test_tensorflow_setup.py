@@ -10,19 +10,33 @@ import pytest
 
 from tests.processes import end_python
 from tests.processes import start_python
+from tfstyle.errors import SetupError
 from tfstyle.system import tensorflow_setup
 
 # What stderr shows.
 
 
-def test_stderr_aside_hides_what_is_written_within(capfd):
+LOG = b"""\
+WARNING: All log messages before absl::InitializeLog() is called are written
+I0000 00:00:1750000000.123456     100 port.cc:153] oneDNN is on.
+2025-06-15 12:00:00.123456: E external/cuda_fft.cc:477] Unable to register
+To enable the following instructions: AVX2, in other operations, rebuild.
+"""
+
+
+def test_stderr_aside_takes_out_tensorflows_log_alone(capfd):
     files = os.listdir("/proc/self/fd")
     os.write(2, b"before ")
     with tensorflow_setup._stderr_aside():
-        os.write(2, b"hidden ")
-        print("hidden too", file=sys.__stderr__, flush=True)
-    os.write(2, b"after")
-    assert capfd.readouterr().err == "before after"
+        os.write(2, b"a thread's\n" + LOG)
+        print("the driver's", file=sys.__stderr__)
+        os.write(2, b"F0000 00:00:1750000000.123456 100 a.cc:1] fatal\n")
+        os.write(2, b"no end")
+    os.write(2, b" after")
+    assert capfd.readouterr().err == (
+        "before a thread's\nthe driver's\n"
+        "F0000 00:00:1750000000.123456 100 a.cc:1] fatal\nno end after"
+    )
     assert len(os.listdir("/proc/self/fd")) == len(files)
 
 
@@ -117,9 +131,7 @@ def test_start_tensorflow_refuses_other_backend(monkeypatch):
         "Keras must run on the TensorFlow backend. Received:"
         " KERAS_BACKEND='jax'. Unset it."
     )
-    with pytest.raises(
-        tensorflow_setup.SetupError, match=f"^{re.escape(text)}$"
-    ):
+    with pytest.raises(SetupError, match=f"^{re.escape(text)}$"):
         tensorflow_setup.start_tensorflow()
     assert os.environ["KERAS_BACKEND"] == "jax"
 

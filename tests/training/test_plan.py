@@ -9,9 +9,9 @@ import pytest
 
 from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
+from tfstyle.errors import SetupError
 from tfstyle.system import gpus
 from tfstyle.system import processors
-from tfstyle.system.tensorflow_setup import SetupError
 from tfstyle.training import memory
 from tfstyle.training.plan import make_plan
 from tfstyle.training.plan import resolve_for_images

@@ -4,11 +4,9 @@ import contextlib
 import faulthandler
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 
-from tfstyle.system.interpreter import find_python
-from tfstyle.system.tensorflow_setup import SetupError
+from tfstyle.system.interpreter import start_python
 
 REMEDY = "Start all again with the same command: it goes on from a checkpoint."
 
@@ -38,17 +36,11 @@ def deadline_of_start(seconds: float) -> Iterator[None]:
     thread ends the process.
 
     Raises:
-        SetupError: if this process is of no Python that a child could run.
+        SetupError: if that child cannot be started.
     """
     words = [str(seconds), describe_absence(seconds)]
-    python = find_python()
-    if python is None:
-        raise SetupError(
-            f"A cluster needs a Python, and {sys.executable!r} is none. Start"
-            " `python -m tfstyle.main`, or give --strategy=one_device."
-        )
-    child = subprocess.Popen(
-        [python, "-S", "-c", _WRITE_LATER, *words], stdin=subprocess.PIPE
+    child = start_python(
+        ["-S", "-c", _WRITE_LATER, *words], stdin=subprocess.PIPE
     )
     with open(os.devnull, "w") as nowhere:
         later = seconds + 1  # the child needs a moment

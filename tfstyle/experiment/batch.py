@@ -18,6 +18,7 @@ from absl import logging
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.distributed import environment
+from tfstyle.errors import SetupError
 from tfstyle.errors import TfstyleError
 from tfstyle.errors import one_line
 from tfstyle.errors import raising_out_of_memory_errors
@@ -32,7 +33,6 @@ from tfstyle.experiment.manifest import read_manifest
 from tfstyle.experiment.session import Session
 from tfstyle.network.weights import WeightsError
 from tfstyle.system.signals import StopSignals
-from tfstyle.system.tensorflow_setup import SetupError
 from tfstyle.system.tensorflow_setup import return_freed_memory
 
 MAX_STEM = 60

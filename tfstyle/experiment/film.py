@@ -24,6 +24,7 @@ from tfstyle.images.errors import ImageError
 from tfstyle.images.resize import fit_size
 from tfstyle.system import atomic_file
 from tfstyle.system.file_hash import hash_file
+from tfstyle.system.interpreter import describe_end
 
 Item = TypeVar("Item")
 ENDINGS = (".mp4", ".gif", ".webp")
@@ -265,8 +266,8 @@ def _write_mp4(
             raise
     if process.returncode:
         lines = said.decode(errors="replace").split("\n")
-        status = f"it ended with status {process.returncode}"
-        reason = next((line for line in lines if line.strip()), status)
+        end = f"it {describe_end(process.returncode)}"
+        reason = next((line for line in lines if line.strip()), end)
         raise OSError(f"ffmpeg: {one_line(reason)}")
 
 

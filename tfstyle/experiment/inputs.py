@@ -85,9 +85,9 @@ def expand_image_names(config: RunConfig) -> RunConfig:
     if glob.has_magic(content) and not os.path.lexists(content):
         raise ImageError(
             f"`content_image` {content!r} is a pattern, and a run paints one"
-            " picture. Many are the lines of a --manifest: (echo content_image,"
-            "output_image; for f in FOLDER/*.jpg; do echo"
-            ' "$f,painted/${f##*/}"; done) > jobs.csv'
+            " picture. Many are the lines of a --manifest, which (echo"
+            " content_image,output_image; for f in FOLDER/*.jpg; do echo"
+            ' "$f,painted/${f##*/}"; done) > jobs.csv makes.'
         )
     fields = ("style_images", "content_masks", "style_masks")
     named = {name: expand_names(getattr(config, name)) for name in fields}

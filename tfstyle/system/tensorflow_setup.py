@@ -5,6 +5,7 @@ import ctypes
 import gc
 import glob
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -12,18 +13,14 @@ from collections.abc import Iterator
 
 from absl import logging
 
-from tfstyle.errors import TfstyleError
+from tfstyle.errors import SetupError
 from tfstyle.system import processors
-from tfstyle.system.interpreter import find_python
+from tfstyle.system.interpreter import start_python
 
 DEFAULT_THREADS = (0, 1)
 """Within an operation (all cores) and operations at once."""
 _process: int | None = None
 """The process in which TensorFlow was started by this module."""
-
-
-class SetupError(TfstyleError, RuntimeError):
-    """The machine or its settings cannot run the program."""
 
 
 def start_tensorflow(
@@ -224,6 +221,14 @@ def return_freed_memory() -> None:
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
+_NOISE = re.compile(
+    rb"[IWE]\d{4} \d\d:\d\d:|\d{4}-\d\d-\d\d [\d:.]+: [IWE] "
+    rb"|WARNING: All log messages before |To enable the following instructions"
+)
+"""Begins lines of TensorFlow's log below fatal ones, and what belongs to them.
+
+Some come before its libraries have read TF_CPP_MIN_LOG_LEVEL.
+"""
 _PLAY_BACK = """
 import shutil, sys
 if not sys.stdin.buffer.read(1):
@@ -235,36 +240,37 @@ if not sys.stdin.buffer.read(1):
 
 @contextlib.contextmanager
 def _stderr_aside() -> Iterator[None]:
-    """Sets file descriptor 2 aside and plays it back if the block fails.
+    """Takes TensorFlow's log out of what the block writes to stderr.
 
-    Some of what TensorFlow's libraries say at their start heeds no setting.
-    If the block raises, or ends the process by a signal such as an illegal
-    instruction, a child process that waits for the end writes it.
+    File descriptor 2 leads into a file meanwhile; all other lines of it
+    are written after the block. If that raises, or ends the process by a signal
+    such as an illegal instruction, a child process that waits for the end
+    writes everything.
     """
-    python = find_python()
-    try:
-        file = tempfile.TemporaryFile()  # noqa: SIM115
-    except OSError:  # no folder for temporary files
-        python = None
-    if python is None:
-        yield
-        return
-    sys.stderr.flush()
-    saved = os.dup(2)
-    with file as aside:
-        number = str(aside.fileno())
-        child = subprocess.Popen(
-            [python, "-S", "-E", "-c", _PLAY_BACK, number],
-            stdin=subprocess.PIPE,
-            pass_fds=[aside.fileno()],
-            start_new_session=True,  # Ctrl-C is not for it
-        )
+    with contextlib.ExitStack() as stack:
+        try:
+            aside = stack.enter_context(tempfile.TemporaryFile())
+            child = start_python(
+                ["-S", "-E", "-c", _PLAY_BACK, str(aside.fileno())],
+                stdin=subprocess.PIPE,
+                pass_fds=[aside.fileno()],
+                start_new_session=True,  # Ctrl-C is not for it
+            )
+        except (OSError, SetupError):  # no folder for temporary files, no child
+            yield
+            return
+        sys.stderr.flush()
+        saved = os.dup(2)
         os.dup2(aside.fileno(), 2)
         word = b""
         try:
             yield
             word = b"."
         finally:
+            sys.stderr.flush()
             os.dup2(saved, 2)
             os.close(saved)
             child.communicate(word)
+        aside.seek(0)
+        lines = [line for line in aside if not _NOISE.match(line)]
+        os.write(2, b"".join(lines))

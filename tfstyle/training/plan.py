@@ -10,6 +10,7 @@ from absl import logging
 from tfstyle.config import validation
 from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
+from tfstyle.errors import SetupError
 from tfstyle.images.frame import Frame
 from tfstyle.images.resize import FACTOR
 from tfstyle.images.resize import fit_size
@@ -18,7 +19,6 @@ from tfstyle.network.layers import num_positions
 from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.system import gpus
 from tfstyle.system import processors
-from tfstyle.system.tensorflow_setup import SetupError
 from tfstyle.training.frames import deepest_layer
 from tfstyle.training.frames import frame_of
 from tfstyle.training.memory import TILE_SIZES
