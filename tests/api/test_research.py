@@ -14,6 +14,7 @@ import tensorflow as tf
 import tfstyle
 from tests import ROOT
 from tests import references
+from tests.processes import start_python
 from tfstyle.training import memory
 from tfstyle.training import memory_advice
 
@@ -89,6 +90,32 @@ def test_objective_is_what_a_run_minimises():
     np.testing.assert_array_equal(pixels, result.pixels)
 
 
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+@pytest.mark.parametrize("pooling", ["average", "rms"])
+def test_feature_model_is_saved_and_loaded(tmp_path, pooling, ending):
+    model = tfstyle.make_feature_model(
+        ["conv1_1", "conv3_1"],
+        weights="random",
+        pooling=pooling,
+        padding="replicate",
+    )
+    path = tmp_path / f"model.{ending}"
+    model.save(path)
+    code = f"""
+import numpy, keras, tfstyle.network.vgg19
+model = keras.models.load_model({str(path)!r})
+found = model(numpy.ones((1, 9, 7, 3)))
+found = {{name: features.numpy() for name, features in found.items()}}
+numpy.savez({str(tmp_path / "found.npz")!r}, **found)
+"""
+    _, stderr = start_python(code).communicate()
+    expected = model(np.ones((1, 9, 7, 3)))
+    with np.load(tmp_path / "found.npz") as found:
+        assert sorted(found) == sorted(expected), stderr[-2000:]
+        for name, features in expected.items():
+            np.testing.assert_array_equal(found[name], features.numpy())
+
+
 def test_extra_losses_are_minimised_too():
     def redness(image, features):
         assert "block4_conv2" in features
@@ -112,6 +139,23 @@ def test_extra_losses_are_minimised_too():
             convolution="direct",
             extra_losses={"red": redness},
         )
+
+
+def test_extra_losses_get_the_picture_without_a_border():
+    seen = []
+
+    def whiteness(image, features):
+        seen.append(image.shape)
+        return tf.reduce_mean(tf.square(image / 255 - 0.5))
+
+    made = tfstyle.stylize(
+        np.zeros((39, 53, 3), np.uint8),
+        STROKES,
+        **SMALL | {"num_steps": 2, "image_size": 53, "num_levels": 2},
+        extra_losses={"white": whiteness},
+    )
+    assert made.pixels.shape == (39, 53, 3)
+    assert [tuple(shape) for shape in seen] == [(1, 20, 26, 3), (1, 39, 53, 3)]
 
 
 def test_extra_losses_see_the_whole_frame_where_memory_is_scarce(monkeypatch):

@@ -436,21 +436,26 @@ def test_copy_of_a_stylizer_paints_the_same(stylizer, result, make):
 # In a host's process.
 
 HOST = """
-import os, threading, time
+import logging, os, threading, time
 import numpy as np
 import tfstyle
 
-environment, started = dict(os.environ), threading.Event()
-lines = threading.Thread(target=lambda: [
-    (os.write(2, b"host %d\\n" % n), time.sleep(0.002), n or started.set())
-    for n in range(3000)
-])
-lines.start()
-started.wait()
+def log(name):
+    for number in range(1000):
+        logging.warning("%s %d", name, number)
+        time.sleep(0.006)
+
+logging.basicConfig(format="host %(message)s")
+environment = dict(os.environ)
+threads = [threading.Thread(target=log, args=(name,)) for name in "abcd"]
+for thread in threads:
+    thread.start()
 pixels = np.zeros((32, 32, 3), np.uint8)
 stylizer = tfstyle.Stylizer(weights="random", image_size=32, num_steps=1)
 stylizer(pixels + 9, pixels + 99)
-lines.join()
+for thread in threads:
+    thread.join()
+assert logging.getLogger().level == logging.WARNING
 changed = {n: v for n, v in os.environ.items() if environment.get(n) != v}
 assert changed.keys() <= {"KERAS_BACKEND"} | {
     n for n in changed if n.startswith(("TF2_", "TPU_"))}, changed
@@ -469,9 +474,22 @@ def test_host_loses_no_line_and_its_forked_child_is_told():
     process = start_python(HOST)
     stdout, stderr = process.communicate()
     assert process.returncode == 0, stderr[-2000:]
-    numbers = re.findall(r"(?m)^host (\d+)$", stderr)
-    assert len(numbers) > 2990  # TensorFlow's own lines may run into some
+    for name in "abcd":
+        lines = re.findall(rf"(?m)^host {name} \d+$", stderr)
+        assert len(lines) > 990  # TensorFlow's own lines may run into some
     assert "from which this one was forked" in stdout
+
+
+def test_host_may_check_numerics():
+    code = """
+import tensorflow as tf, numpy as np, tfstyle
+tf.debugging.enable_check_numerics()
+stylizer = tfstyle.Stylizer(weights="random", image_size=32, num_steps=2)
+result = stylizer(tfstyle.sample("scene"), tfstyle.sample("strokes"))
+print(result.config.num_steps)
+"""
+    stdout, stderr = start_python(code).communicate()
+    assert stdout == "(2,)\n", stderr[-2000:]
 
 
 @pytest.mark.parametrize(

@@ -166,9 +166,8 @@ def test_regions_take_the_place_of_a_blend():
         content="a.jpg",
         styles=["b.jpg", "c.jpg"],
         weights=[1.0, 0.5],
-        masks=[("1.png", "all.png"), ("2.png", "all.png")],
+        masks=["1.png", "2.png"],
     )
     config = read_config(found)
     assert tuple(config.content_masks) == ("1.png", "2.png")
-    assert tuple(config.style_masks) == ("all.png", "all.png")
     assert config.style_blend_weights == ()

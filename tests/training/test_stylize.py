@@ -447,6 +447,25 @@ def test_empty_mask_is_refused(samples, extractor):
         )
 
 
+def test_regions_without_style_masks_take_whole_styles(samples, extractor):
+    left = np.zeros((36, 48), np.uint8)
+    left[:, :24] = 255
+    white = np.full((8, 8), 255, np.uint8)
+    given, whole = (
+        paint(
+            samples,
+            extractor,
+            small(),
+            content_masks=[left],
+            style_masks=style_masks,
+        )
+        for style_masks in ([white], None)
+    )
+    np.testing.assert_allclose(
+        list(whole.losses.values()), list(given.losses.values()), rtol=1e-5
+    )
+
+
 def test_masks_and_styles_of_other_numbers_are_refused(samples, extractor):
     ones = np.full((36, 48), 255, np.uint8)
     with pytest.raises(ConfigError, match="2 and 1 for 1"):

@@ -49,7 +49,9 @@ def make_feature_model(layers: Sequence[str], **options: Any) -> "keras.Model":
 
     Returns:
         A model from float32 `[B, H, W, 3]`, BGR without ImageNet's mean, to
-        `{Keras layer name: float32 [B, H_l, W_l, N_l]}`, rectified.
+        `{Keras layer name: float32 [B, H_l, W_l, N_l]}`, rectified. What
+        `model.save` writes, `keras.models.load_model` reads; in a process that
+        has made no model yet, after `import tfstyle.network.vgg19`.
 
     Raises:
         ConfigError: if a layer or an option is wrong.

@@ -104,13 +104,16 @@ class Stylizer:
             styles: one image or several; without any the content is
                 reconstructed. Several blend, or have a region each by masks.
             content_masks: one per region, white inside.
-            style_masks: one per style: where its style is taken from.
+            style_masks: one per style: where its style is taken from; None
+                for whole styles.
             initial_image: to start from, in place of the option `init`.
             callbacks: called with the `Step` of every step, in the order
                 given. A text that one returns ends the run.
             extra_losses: losses of one's own by name: functions from the
-                image, float32 `[1, H, W, 3]`, BGR without ImageNet's mean, and
-                its features by Keras layer name to a float32 scalar, weighted.
+                picture, float32 `[1, H, W, 3]`, BGR without ImageNet's mean,
+                and features by Keras layer name to a float32 scalar, weighted.
+                Features are of a frame a few pixels larger where the picture's
+                sides are no multiples of the network's stride.
             progress: whether to show a bar; None: on a terminal or in a
                 notebook.
             **options: fields of `Config`, for this picture only.
@@ -170,7 +173,7 @@ class Stylizer:
             styles: one image or several.
             every: n.
             content_masks: one per region, white inside.
-            style_masks: one per style.
+            style_masks: one per style, or None.
             initial_image: to start from.
             extra_losses: losses of one's own by name.
             **options: fields of `Config`, for this picture only.

@@ -47,7 +47,7 @@ class RunConfig(Config):
         (),
         "Files",
         "mask files, one per style image; the light side marks the part whose"
-        " style is used",
+        " style is used; empty: all of it",
         scope="file",
         is_path=True,
     )

@@ -35,15 +35,15 @@ def check_images(
     Raises:
         ConfigError: if they contradict.
     """
-    if num_content_masks != num_style_masks or (
-        num_style_masks and num_style_masks != num_styles
+    if num_content_masks not in (0, num_styles) or (
+        num_style_masks not in (0, num_content_masks)
     ):
         raise ConfigError(
-            "`content_masks` and `style_masks` must be as many as"
-            " `style_images`, one of each per region. Received:"
+            "`content_masks` must be as many as `style_images`, and"
+            " `style_masks` as many or none, for whole styles. Received:"
             f" {num_content_masks} and {num_style_masks} for {num_styles}."
         )
-    if num_style_masks and config.style_blend_weights:
+    if num_content_masks and config.style_blend_weights:
         raise ConfigError(
             "`style_blend_weights` blends the styles of the whole frame,"
             " but masks give each its region. Give one or the other."

@@ -21,6 +21,7 @@ the outermost were repeated, 1.17, 1.20, 1.14, 1.21; with 0.6 0.95, 1.03, 0.97,
 """
 
 
+@keras.saving.register_keras_serializable("tfstyle")
 class RootMeanSquarePooling2D(keras.layers.AveragePooling2D):
     """Halves a frame by `sqrt(sum w x**2 + epsilon)`, w = [1 3 3 1]/8 each way.
 

@@ -24,6 +24,7 @@ do. Photographs and paintings reach 6300, blocks of random colours 19000.
 FIRST = vgg19_layers.CONVOLUTIONS[0].name
 
 
+@keras.saving.register_keras_serializable("tfstyle")
 class EdgePaddedConv2D(keras.layers.Conv2D):
     """A 3x3 `Conv2D` that repeats the outermost pixels instead of zeros.
 

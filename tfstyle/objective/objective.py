@@ -4,6 +4,7 @@
 whole frame at once, as here, is one way to implement it.
 """
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
+from tfstyle.images.frame import Frame
 from tfstyle.network.extractor import Extractor
 from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.objective.targets import Targets
@@ -27,11 +29,33 @@ ValueAndGradient = Callable[[tf.Tensor], tuple[LossTerms, tf.Tensor]]
 ExtraLoss = Callable[[tf.Tensor, dict[str, tf.Tensor]], tf.Tensor]
 """A loss of one's own, already weighted.
 
-From the image, float32 `[1, H, W, 3]`, and its features by Keras layer name to
-a float32 scalar, by TensorFlow's differentiable operations.
+From the picture, float32 `[1, H, W, 3]`, and its features by Keras layer name
+to a float32 scalar, by TensorFlow's differentiable operations. Features are of
+the whole frame: they see its border, too.
 """
 ExtraLosses = Mapping[str, ExtraLoss]
 """By name, under which they are recorded as `extra/<name>`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PictureLoss:
+    """A loss of one's own that gets the picture without its border.
+
+    Equal ones share a graph.
+
+    Attributes:
+        loss: of the picture.
+        frame: where it lies within the image.
+    """
+
+    loss: ExtraLoss
+    frame: Frame
+
+    def __call__(
+        self, image: tf.Tensor, features: dict[str, tf.Tensor]
+    ) -> tf.Tensor:
+        """Returns the loss of an image."""
+        return self.loss(self.frame.crop(image), features)
 
 
 def make_value_and_gradient(

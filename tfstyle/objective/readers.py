@@ -16,7 +16,6 @@ import tensorflow as tf
 from tfstyle.network.extractor import Extractor
 from tfstyle.objective.gram import GramSum
 from tfstyle.objective.gram import region_sums
-from tfstyle.objective.objective import ExtraLosses
 from tfstyle.objective.objective import ValueAndGradient
 from tfstyle.objective.objective import make_value_and_gradient
 from tfstyle.objective.options import ObjectiveOptions
@@ -74,14 +73,10 @@ class WholeFrameReader:
 
     Args:
         extractor: of at least the layers that are asked for.
-        extra_losses: added to the objective function's total.
     """
 
-    def __init__(
-        self, extractor: Extractor, extra_losses: ExtraLosses | None = None
-    ):
+    def __init__(self, extractor: Extractor):
         self._extractor = extractor
-        self._extra_losses = extra_losses
 
     def features(
         self, image: tf.Tensor, names: Iterable[str]
@@ -115,9 +110,7 @@ class WholeFrameReader:
         size: tuple[int, int],
     ) -> ValueAndGradient:
         """Makes the objective function of whole images."""
-        return make_value_and_gradient(
-            self._extractor, targets, options, self._extra_losses
-        )
+        return make_value_and_gradient(self._extractor, targets, options)
 
 
 def _digest(

@@ -215,7 +215,7 @@ def make_arguments(
     styles: Sequence[str] = (),
     weights: Sequence[float] = (),
     start: str | None = None,
-    masks: Sequence[tuple[str, str]] = (),
+    masks: Sequence[str] = (),
 ) -> list[str]:
     """Returns the command line of a picture, checked.
 
@@ -226,8 +226,7 @@ def make_arguments(
         styles: paths of the style images.
         weights: of the styles' blend, one per style.
         start: path of the picture to start from, or None.
-        masks: of the content and of the style image, a pair of paths per style;
-            empty: the styles are blended.
+        masks: paths of the styles' regions; empty: the styles are blended.
 
     Raises:
         ConfigError: if a flag is wrong, in the words of the command line.
@@ -238,21 +237,15 @@ def make_arguments(
     if styles:
         found.append(f"--style_images={lines.write_list(styles)}")
     if masks:
-        for name, paths in zip(
-            ("content_masks", "style_masks"),
-            zip(*masks, strict=True),
-            strict=True,
-        ):
-            found.append(f"--{name}={lines.write_list(paths)}")
+        found.append(f"--content_masks={lines.write_list(masks)}")
     elif len(set(weights)) > 1:
         found.append(f"--style_blend_weights={','.join(map(str, weights))}")
     if start:
         found.append(f"--init={start}")
     found = [*found, *FIXED]
     config = read_config(found)
-    number = len(config.content_masks)
     has_content = config.content_image is not None
-    config.check_images(has_content, len(styles), number, number)
+    config.check_images(has_content, len(styles), len(masks))
     return found
 
 

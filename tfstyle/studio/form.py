@@ -64,7 +64,7 @@ class Form:
             styles=styles,
             weights=[share for _, share in chosen],
             start=start and self._keep(start),
-            masks=pictures.make_masks(values[pictures.regions], styles),
+            masks=pictures.make_masks(values[pictures.regions], len(styles)),
         )
 
     def show(self, name: str | None, fault: gr.HTML) -> dict:

@@ -53,21 +53,20 @@ class Pictures:
         }
         self._connect()
 
-    def make_masks(self, layers, styles: list[str]) -> list[tuple[str, str]]:
-        """Returns a mask of the content and of the style for every style.
+    def make_masks(self, layers, number: int) -> list[str]:
+        """Returns the path of a mask of the content for every style.
 
         Args:
             layers: paths of what was painted, or None.
-            styles: paths of the style images, which are used whole.
+            number: of styles.
 
         Raises:
             ConfigError: if there are not as many regions as styles.
-            ImageError: if a layer or a style image cannot be read.
+            ImageError: if a layer cannot be read.
         """
         regions = inputs.find_regions(layers or (), REGION_COLORS)
         if regions is None:
             return []
-        number = len(styles)
         painted = int(regions.max()) + 1
         if painted != number or not all(
             (regions == place).any() for place in range(number)
@@ -77,14 +76,10 @@ class Pictures:
                 f" regions of {painted}. Paint the missing ones, or erase all"
                 " regions to blend the styles."
             )
-        found = []
-        for place, style in enumerate(styles):
-            size = read_image(style, inputs.MAX_PIXELS).pixels.shape[:2]
-            masks = regions == place, np.ones(size, bool)
-            found.append(
-                tuple(inputs.keep_mask(self._root, mask) for mask in masks)
-            )
-        return found
+        return [
+            inputs.keep_mask(self._root, regions == place)
+            for place in range(number)
+        ]
 
     def show_regions(self, content: str, masks: list[str]) -> dict:
         """Returns the value of the regions' editor.

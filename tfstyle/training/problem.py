@@ -24,7 +24,9 @@ from tfstyle.images.resize import resize_mask
 from tfstyle.images.transparency import weights_of
 from tfstyle.network.extractor import Extractor
 from tfstyle.objective.objective import ExtraLosses
+from tfstyle.objective.objective import PictureLoss
 from tfstyle.objective.objective import ValueAndGradient
+from tfstyle.objective.objective import make_value_and_gradient
 from tfstyle.objective.readers import Reader
 from tfstyle.objective.readers import WholeFrameReader
 from tfstyle.objective.targets import compute_targets
@@ -53,6 +55,9 @@ class Problem:
         extractor: of the plan's layers.
         extra_losses: terms of one's own, by name.
         replicas: that share the work, or None.
+
+    Raises:
+        ConfigError: if there are extra losses of an image in parts.
 
     Attributes:
         config: of the plan.
@@ -88,9 +93,13 @@ class Problem:
         )
         self._style_masks = _join_masks(style_masks, seen_styles)
         self._extractor = extractor
-        self._reader = make_reader(
-            extractor, config, self.frames[-1], replicas, extra_losses
-        )
+        self._reader = make_reader(extractor, config, self.frames[-1], replicas)
+        if extra_losses and not isinstance(self._reader, WholeFrameReader):
+            raise ConfigError(
+                "`extra_losses` need the whole frame at once. Leave out"
+                " `tile_size` and `strategy`."
+            )
+        self._extra_losses = extra_losses or {}
         self._smaller_tiles = list(plan.smaller_tiles)
 
     def content(self, level: int) -> np.ndarray | None:
@@ -172,7 +181,13 @@ class Problem:
             image_size=size,
         )
         options = self._plan.levels[level].options
-        return reader.make_objective(targets, options, size)
+        if not self._extra_losses:
+            return reader.make_objective(targets, options, size)
+        extra = {
+            name: PictureLoss(loss, frame)
+            for name, loss in self._extra_losses.items()
+        }
+        return make_value_and_gradient(self._extractor, targets, options, extra)
 
     def _preprocessed_styles(self, level: int) -> Iterator[tf.Tensor]:
         progress = LoopProgress("Reading styles' targets", len(self._styles))
@@ -186,7 +201,6 @@ def make_reader(
     config: Config,
     frame: Frame,
     replicas: Replicas | None = None,
-    extra_losses: ExtraLosses | None = None,
 ) -> Reader:
     """Makes the reader that computes features and Gram sums of a run.
 
@@ -195,22 +209,13 @@ def make_reader(
         config: gives the `tile_size`, which is resolved.
         frame: of the finest level.
         replicas: that share the work, or None.
-        extra_losses: terms of one's own, by name.
-
-    Raises:
-        ConfigError: if there are extra losses of an image in parts.
     """
-    if extra_losses and (config.tile_size or replicas is not None):
-        raise ConfigError(
-            "`extra_losses` need the whole frame at once. Leave out"
-            " `tile_size` and `strategy`."
-        )
     if replicas is not None:
         return ReplicatedReader(extractor, replicas, config.tile_size)
     if config.tile_size:
         kept = count_kept_tiles(config, frame.height, frame.width)
         return TiledReader(extractor, config.tile_size, kept)
-    return WholeFrameReader(extractor, extra_losses)
+    return WholeFrameReader(extractor)
 
 
 def _long_edge(frame: Frame) -> int:

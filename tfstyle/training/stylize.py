@@ -104,8 +104,8 @@ def iterate(
         config: the choices. Its file names are not read, but for `weights`.
         content_masks: uint8 `[H, W]` of any sizes, one per region of the
             output, 255 inside; as many as styles.
-        style_masks: the same; region r of the output takes its style from
-            region r of style r.
+        style_masks: the same, or none for whole styles; region r of the
+            output takes its style from region r of style r.
         alpha: uint8 `[H, W]`, of the content; what is transparent has no
             weight in Gram matrices. None: all is opaque.
         style_alphas: the same of every style; none: all are opaque.
