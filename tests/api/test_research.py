@@ -90,6 +90,7 @@ def test_objective_is_what_a_run_minimises():
     np.testing.assert_array_equal(pixels, result.pixels)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ impl:DeprecationWarning")  # Keras
 @pytest.mark.parametrize("ending", ["keras", "h5"])
 @pytest.mark.parametrize("pooling", ["average", "rms"])
 def test_feature_model_is_saved_and_loaded(tmp_path, pooling, ending):
