@@ -13,9 +13,18 @@ from tests import ROOT
 from tfstyle.images.files import read_text
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
-PROGRAMS = ("slurmctld", "slurmd", "munged", "ip", "unshare", "nsenter")
+PROGRAMS = (
+    *("slurmctld", "slurmd", "munged", "ip", "unshare", "nsenter"),
+    *("mpirun.mpich", "mpirun.openmpi"),
+)
 MANIFEST = "--weights=random --image_size=64 --num_steps=3"
 PICTURE = "--flagfile=configs/smoke.cfg --num_steps=3"
+TELL_PART = """
+from tfstyle.distributed.environment import find_shard
+
+part = find_shard()
+print(f"{part.index} of {part.size}")
+"""
 JOBS = r"""
 set -euo pipefail
 cd "$ROOT"
@@ -37,6 +46,19 @@ finish() {  # NAME: waits for a job's end and notes its states
     done
     grep -oE 'JobState=\w+' <<< "$said" > "$RESULTS/$1.state"
 }
+
+# mpirun starts its own processes by srun, whose variables they inherit.
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+start_by_mpi() {  # NAME TASKS-OF-A-NODE MPIRUN...
+    sbatch --parsable --output="$RESULTS/$1-0.log" --nodes=2 \
+        --ntasks-per-node="$2" --wrap "${*:3} $PYTHON $RESULTS/tell_part.py" \
+        > "$RESULTS/$1.job"
+}
+start_by_mpi openmpi 2 mpirun.openmpi
+start_by_mpi mpich 2 mpirun.mpich
+start_by_mpi mpich_more 1 mpirun.mpich -n 4
+start_by_mpi mpich_nodes 1 mpirun.mpich
+for name in openmpi mpich mpich_more mpich_nodes; do finish $name; done
 
 # One picture over two nodes, and two jobs on one node at the same time.
 submit nodes --nodes=2 --ntasks-per-node=1 -- $PICTURE \
@@ -95,6 +117,7 @@ def folder(tmp_path_factory):
         ]
         text = "".join(json.dumps(line) + "\n" for line in lines)
         (folder / f"{name}.jsonl").write_text(text)
+    (folder / "tell_part.py").write_text(TELL_PART)
     sandbox = ROOT / "tests" / "distributed" / "slurm_sandbox.sh"
     path = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"
     done = subprocess.run(
@@ -106,6 +129,7 @@ def folder(tmp_path_factory):
             "PICTURE": PICTURE,
             "MANIFEST": MANIFEST,
             "PATH": path,
+            "PYTHON": sys.executable,
         },
         capture_output=True,
         text=True,
@@ -118,6 +142,15 @@ def folder(tmp_path_factory):
 
 def read_log(folder, name):
     return "".join(path.read_text() for path in folder.glob(f"{name}-*.log"))
+
+
+@pytest.mark.parametrize(
+    ("job", "size"),
+    [("openmpi", 4), ("mpich", 4), ("mpich_more", 4), ("mpich_nodes", 2)],
+)
+def test_processes_of_mpirun_take_a_part_each(folder, job, size):
+    parts = re.findall(r"\d of \d", read_log(folder, job))
+    assert sorted(parts) == [f"{index} of {size}" for index in range(size)]
 
 
 def test_one_picture_is_painted_over_two_nodes(folder):
