@@ -39,6 +39,19 @@ def test_csv_lines_are_read_as_flags_are(read):
     assert second == Job(3, values)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", "output_image,#title,#note,# seed\nx.png,Sea,,night\n"),
+        ("a.csv", '"#title";output_image\nSea;x.png\n'),
+        ("a.jsonl", '{"#title": "Sea", "#y": [1], "output_image": "x.png"}\n'),
+    ],
+)
+def test_columns_of_a_catalogue_are_left_alone(read, name, text):
+    (job,) = read(text, name)
+    assert job.values == {"output_image": "x.png"}
+
+
 def test_jsonl_lines_hold_lists_and_numbers(read):
     values = {
         "content_image": "ü, 画.jpg",
@@ -183,6 +196,16 @@ def test_wrong_jsonl_line_is_its_own_failure(read, line, text):
             " 2 and 4.",
         ),
         ("a.csv", "a.jpg,b.jpg,x.png\n", "line 1: must name the columns"),
+        (
+            "a.csv",
+            "#title,output_image\nSea,x.png\n",
+            "Received: 'Sea, x.png'. A line that begins with # is a comment.",
+        ),
+        (
+            "a.csv",
+            "output_image,title\n",
+            "'title'. Leave it out, or begin its name with #.",
+        ),
         (
             "a.csv",
             ",output_image\n0,x.png\n",

@@ -27,6 +27,10 @@ from tfstyle.experiment import tables
 from tfstyle.experiment.text_files import read_text
 
 
+OWN = "#"
+"""Begins the names of columns that are a catalogue's own, and no flags."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Job:
     """One line of a manifest.
@@ -71,7 +75,7 @@ def read_manifest(path: str) -> list[Job]:
             null leaves the flag as it is. Else it is a table, whose first row
             names the columns; cells read as flags do, an empty one leaves the
             flag as it is. In both, lines that begin with # are comments; in
-            JSON, those with // too.
+            JSON, those with // too. Columns with # are a catalogue's own.
 
     Raises:
         ConfigError: if it cannot be read, has no row, names what is no flag
@@ -121,10 +125,12 @@ def _read_cells(path: str, text: str) -> Iterator[Job]:
     names = [] if header.error else list(map(_find_name, header.value))
     if not any(name in FIELDS for name in names):
         received = header.value if header.error else ", ".join(header.value)
+        is_comment = re.match(r"\s*#.*output_image", text) is not None
+        hint = " A line that begins with # is a comment." if is_comment else ""
         raise ConfigError(
             f"`manifest` {path!r}, line {header.line}: must name the columns,"
             " such as content_image,style_images,output_image. Received:"
-            f" {one_line(received, 80)!r}."
+            f" {one_line(received, 80)!r}.{hint}"
         )
     _check_names(path, header.line, list(filter(None, names)))
     if "output_image" not in names:
@@ -147,7 +153,7 @@ def _read_cells(path: str, text: str) -> Iterator[Job]:
                     f" have a name. Received: {one_line(cell, 80)!r} in column"
                     f" {column + 1}. Name it as a flag, or leave it out."
                 )
-            if cell:
+            if cell and names[column] != OWN:
                 given[names[column]] = cell
         yield _make_job(row.line, given, _parse_cell)
 
@@ -189,7 +195,11 @@ def _read_objects(path: str, text: str) -> Iterator[Job]:
             continue
         pairs = [(_find_name(name), value) for name, value in row.value]
         _check_names(path, row.line, [name for name, _ in pairs])
-        given = {name: value for name, value in pairs if value is not None}
+        given = {
+            name: value
+            for name, value in pairs
+            if value is not None and name != OWN
+        }
         yield _make_job(row.line, given, parse_json)
 
 
@@ -243,11 +253,14 @@ def _find_name(column: str) -> str:
 
     Capitals, spaces, dashes and other signs make no difference.
     """
+    if column.lstrip().startswith(OWN):
+        return OWN
     return _NAMES.get(re.sub(r"[\W_]", "", column).lower(), column)
 
 
 def _check_names(path: str, line: int, names: list[str]) -> None:
     """Refuses columns that are no flags, or come twice."""
+    names = [name for name in names if name != OWN]
     where = f"`manifest` {path!r}, line {line}:"
     for name in names:
         if name in FIELDS and FIELDS[name].metadata["of_batch"]:
@@ -256,7 +269,9 @@ def _check_names(path: str, line: int, names: list[str]) -> None:
                 " flag beside --manifest."
             )
         if name not in FIELDS:
-            hint = suggest_field(name, "Leave it out.")
+            hint = suggest_field(
+                name, f"Leave it out, or begin its name with {OWN}."
+            )
             raise ConfigError(
                 f"{where} columns must be named as flags are. Received:"
                 f" {name!r:.80}. {hint}"
