@@ -74,8 +74,11 @@ def test_jobs_of_an_earlier_studio_are_painted(tmp_path):
     workdir = tmp_path / "2026-01-01-120000"
     workdir.mkdir()
     (workdir / JOB).write_text(json.dumps(SMALL))
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other" / JOB).write_text("[")
+    (workdir / ASKED).write_text("".join(f"{flag}\n" for flag in SMALL))
+    others = {"a": "[", "b": '["--seed=1"]', "c": "1", "d": "[1]"}
+    for name, text in others.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / JOB).write_text(text)
     jobs = Jobs(str(tmp_path))
     try:
         job = jobs.find(str(workdir))
@@ -84,6 +87,8 @@ def test_jobs_of_an_earlier_studio_are_painted(tmp_path):
         jobs.close()
     assert job.state == "done"
     assert (workdir / "output.png").exists()
+    for name, text in others.items():
+        assert (tmp_path / name / JOB).read_text() == text
 
 
 def test_options_of_the_process_are_told_apart():

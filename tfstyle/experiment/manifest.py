@@ -26,7 +26,6 @@ from tfstyle.errors import one_line
 from tfstyle.experiment import tables
 from tfstyle.experiment.text_files import read_text
 
-
 OWN = "#"
 """Begins the names of columns that are a catalogue's own, and no flags."""
 

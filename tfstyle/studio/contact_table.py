@@ -127,6 +127,7 @@ class ContactTable:
                     f"Give contents and styles for 1 to {MOST_PAIRS} pictures."
                     f" Received: {len(contents)} and {len(styles)}."
                 )
+            runs.check_table(self._root)
             kept = [
                 [inputs.keep(self._root, path) for path, _ in paths]
                 for paths in (contents, styles)
@@ -141,7 +142,8 @@ class ContactTable:
                 job = self._jobs.submit(arguments)
                 name = os.path.basename(job.workdir)
                 pairs.append([content, style, name])
-            runs.write_table(self._root, pairs)
+            if pairs:
+                runs.write_table(self._root, pairs)
         except (TfstyleError, OSError) as error:
             return {self._fault: escape_error(error)}
         return {**self._offer(pairs), self._fault: ""}

@@ -176,10 +176,14 @@ class Jobs:
     def _take_up(self, workdir: str) -> None:
         """Adds a job that an earlier studio left, if there is one."""
         path = os.path.join(workdir, JOB)
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(
+            AttributeError, OSError, TypeError, ValueError
+        ):
             with open(path, encoding="utf-8") as file:
                 arguments = json.load(file)
-            if all(isinstance(argument, str) for argument in arguments):
+            with open(os.path.join(workdir, ASKED), encoding="utf-8") as file:
+                is_own = file.read() == _make_flagfile(arguments)
+            if is_own:
                 self._add(Job(workdir, arguments))
 
     def _add(self, job: Job) -> None:

@@ -10,6 +10,8 @@ from tfstyle.config.flags import read_config
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.values import FIELDS
 from tfstyle.errors import raising_write_errors
+from tfstyle.experiment.manifest import read_manifest
+from tfstyle.experiment.text_files import read_text
 from tfstyle.studio.runs import FLAGS
 from tfstyle.studio.runs import Run
 from tfstyle.system import atomic_file
@@ -45,7 +47,8 @@ def add_to_manifest(root: str, run: Run, size: str) -> str:
         The command that paints all of the manifest.
 
     Raises:
-        ConfigError: if a flag of the run or the size is wrong.
+        ConfigError: if a flag of the run or the size is wrong, or what is
+            there is no manifest.
         WriteError: if the manifest cannot be written.
     """
     config = read_config([*run.arguments, *_flags_of_size(run, size)])
@@ -53,13 +56,14 @@ def add_to_manifest(root: str, run: Run, size: str) -> str:
     values = _values_of(config, of_batch=False) | {"output_image": output}
     path = os.path.join(root, MANIFEST)
     with _MANIFEST_LOCK, raising_write_errors(path):
-        text = ""
+        found = []
         if os.path.exists(path):
-            with open(path, encoding="utf-8") as file:
-                text = file.read()
+            read_manifest(path)
+            found = read_text(path).splitlines()
         line = json.dumps(values)
-        if line not in text.splitlines():
-            atomic_file.write_text(path, f"{text}{line}\n")
+        if line not in found:
+            text = "".join(f"{line}\n" for line in [*found, line])
+            atomic_file.write_text(path, text)
     of_batch = _values_of(config, of_batch=True)
     manifest = os.path.relpath(path)
     workdir = os.path.join(os.path.dirname(manifest), "large")

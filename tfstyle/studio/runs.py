@@ -13,6 +13,7 @@ from tfstyle.config.flags import read_config
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.config.values import parse_text
+from tfstyle.errors import WriteError
 from tfstyle.errors import raising_write_errors
 from tfstyle.experiment.metric_writers import PREVIEW
 from tfstyle.experiment.workdir_files import ASKED
@@ -203,12 +204,27 @@ def read_table(root: str) -> list[list[str]]:
     Args:
         root: the folder of runs.
     """
-    with (
-        contextlib.suppress(OSError, ValueError),
-        open(os.path.join(root, TABLE), encoding="utf-8") as file,
-    ):
-        return json.load(file)
-    return []
+    try:
+        with open(os.path.join(root, TABLE), encoding="utf-8") as file:
+            found = json.load(file)
+    except (OSError, ValueError):
+        return []
+    is_table = isinstance(found, list) and all(
+        isinstance(row, list) and list(map(type, row)) == [str] * 3
+        for row in found
+    )
+    return found if is_table else []
+
+
+def check_table(root: str) -> None:
+    """Checks that no file but a table would be replaced by one.
+
+    Raises:
+        WriteError: if it would.
+    """
+    path = os.path.join(root, TABLE)
+    if os.path.exists(path) and not read_table(root):
+        raise WriteError(f"{path!r} is no table of the studio. Move it away.")
 
 
 def write_table(root: str, pairs: list[list[str]]) -> None:
