@@ -23,6 +23,7 @@ from tfstyle.images.resize import resize
 from tfstyle.images.saving import check_side
 from tfstyle.images.saving import write_image
 from tfstyle.system.paths import expand_path
+from tfstyle.system.paths import is_same_file
 
 
 class Source(NamedTuple):
@@ -125,8 +126,8 @@ class Picture:
             )
         path = expand_path(os.fspath(path))
         check_is_local("path", path)
-        for read in self._source.paths if os.path.exists(path) else ():
-            if os.path.exists(read) and os.path.samefile(path, read):
+        for read in self._source.paths:
+            if is_same_file(path, read):
                 raise ConfigError(
                     f"`path` {os.fspath(path)!r} is one of the pictures that"
                     " this one was made of. Give another."

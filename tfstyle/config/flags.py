@@ -23,6 +23,7 @@ from tfstyle.config.values import FIELDS
 from tfstyle.config.values import describe_kind
 from tfstyle.config.values import to_tuple
 from tfstyle.errors import one_line
+from tfstyle.system.paths import is_same_file
 
 MAX_MESSAGE = 5000
 """Characters; a name of a file may have thousands."""
@@ -142,7 +143,7 @@ def _check_flagfiles_stay(config: RunConfig, flagfiles: list[str]) -> None:
     if config.workdir is not None and config.resume != "restart":
         targets.append(os.path.join(config.workdir, flagfile.NAME))
     for target, path in itertools.product(targets, flagfiles):
-        if os.path.exists(target) and os.path.samefile(target, path):
+        if is_same_file(target, path):
             raise ConfigError(
                 f"`flagfile` {path!r} is a file that the run writes itself."
                 " Copy it elsewhere, or name another workdir or output."

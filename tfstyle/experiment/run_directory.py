@@ -5,7 +5,6 @@ import os
 import time
 from collections.abc import Iterator
 from collections.abc import Mapping
-from typing import Any
 
 from absl import logging
 
@@ -22,6 +21,7 @@ from tfstyle.images.saving import DEEP_ENDINGS
 from tfstyle.images.saving import WRITE_ENDINGS
 from tfstyle.system import atomic_file
 from tfstyle.system import file_lock
+from tfstyle.system import paths
 
 INPUTS = (
     *("content_image", "style_images", "content_masks", "style_masks"),
@@ -80,7 +80,7 @@ def check_output(config: RunConfig) -> None:
     targets = {"output_image": path, "film": config.film}
     targets["its record"] = path and path + records.ENDING
     targets = {name: target for name, target in targets.items() if target}
-    check_inputs_stay(vars(config), targets, config.workdir)
+    _check_inputs_stay(config, targets)
     if config.workdir is not None and config.resume != "restart":
         foreign = workdir_files.find_foreign(config.workdir)
         if foreign is not None:
@@ -117,32 +117,28 @@ def _check_target(flag: str, path: str, endings: tuple[str, ...]) -> None:
     _check_writable(_nearest_folder(os.path.dirname(target) or "."))
 
 
-def check_inputs_stay(
-    options: Mapping[str, Any], targets: Mapping[str, str], workdir: str | None
-) -> None:
+def _check_inputs_stay(config: RunConfig, targets: Mapping[str, str]) -> None:
     """Refuses to write over what is read, by whatever name.
 
     Args:
-        options: those of a RunConfig, some of which name inputs.
+        config: of the run.
         targets: paths that will be written, by what they are.
-        workdir: of the run, if it has one.
 
     Raises:
         WorkdirError: if one would replace an input.
     """
-    targets = {n: p for n, p in targets.items() if os.path.exists(p)}
+    workdir = config.workdir
     for field in INPUTS:
-        value = options.get(field) or ()
+        value = getattr(config, field) or ()
         for path in [value] if isinstance(value, str) else value:
-            if not os.path.exists(path):
-                continue
             for name, target in targets.items():
-                if os.path.samefile(path, target):
+                if paths.is_same_file(path, target):
                     raise WorkdirError(
                         f"{path!r} is read as `{field}`, and {name} would"
                         " replace it. Name another."
                     )
-            if workdir and workdir_files.is_replaced(workdir, path):
+            is_there = workdir and os.path.exists(path)
+            if is_there and workdir_files.is_replaced(workdir, path):
                 raise WorkdirError(
                     f"{path!r} is read as `{field}`, and the run would replace"
                     " it. Name another --workdir, or copy it elsewhere."

@@ -10,6 +10,12 @@ def is_address(path: str) -> bool:
     return re.match(r"[A-Za-z][\w+.-]*://", path) is not None
 
 
+def is_same_file(first: str, second: str) -> bool:
+    """Returns whether two paths name one file, which exists."""
+    exist = os.path.exists(first) and os.path.exists(second)
+    return exist and os.path.samefile(first, second)
+
+
 def expand_path(path: str) -> str:
     """Returns a path with its home folder in place of `~`.
 
