@@ -12,10 +12,14 @@ are first used, so that importing `tfstyle` does not import TensorFlow.
 What it changes in the process of a host, when it first computes: the threads of
 TensorFlow, if TensorFlow was not used before (`intra_op_threads` and
 `inter_op_threads` of a Config), memory growth and TensorFloat-32 of GPUs
-(`tf32`), and `KERAS_BACKEND`, if it is unset. Log levels, file descriptors and
+(`tf32`), `KERAS_BACKEND`, if it is unset, and with `deterministic` what
+TensorFlow calls op determinism, for good. Log levels, file descriptors and
 other variables stay as they are; `TF_CPP_MIN_LOG_LEVEL=3`, set before,
-keeps TensorFlow quieter. A process that is forked from one in which it computed
-cannot compute: load it after the fork, or start processes by spawn.
+keeps TensorFlow quieter. While a picture is read, Pillow's limit of pixels and
+Python's warnings are off, for other threads too. No process is started, but pip
+once, if Keras' file of weights cannot be fetched. A process that is forked from
+one in which it computed cannot compute: load it after the fork, or start
+processes by spawn.
 """
 
 import importlib

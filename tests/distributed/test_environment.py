@@ -164,6 +164,13 @@ def test_mpirun_within_a_job_step_shares_no_picture():
     assert find_cluster(environment=TASKS | srun).source == "Slurm"
 
 
+def array_task(number, least, most, count):
+    """Returns Slurm's variables of a task of an array."""
+    values = {"ID": number, "MIN": least, "MAX": most, "COUNT": count}
+    values["STEP"] = 1
+    return {f"SLURM_ARRAY_TASK_{n}": str(v) for n, v in values.items()}
+
+
 @pytest.mark.parametrize(
     ("variables", "name"),
     [
@@ -172,6 +179,9 @@ def test_mpirun_within_a_job_step_shares_no_picture():
         ({"LSB_JOBINDEX": "0"}, None),
         ({"LSB_JOBINDEX": "2"}, "LSB_JOBINDEX"),
         ({"PBS_ARRAY_INDEX": "0"}, "PBS_ARRAY_INDEX"),
+        ({"CLOUD_RUN_TASK_INDEX": "1"}, "CLOUD_RUN_TASK_INDEX"),
+        (array_task(5, 1, 7, 3), "SLURM_ARRAY_TASK_ID"),
+        (array_task(1, 1, 3, 3), None),
         ({}, None),
     ],
 )

@@ -92,10 +92,29 @@ def test_tasks_of_an_array_with_a_list_each_paint_all_of_it(tmp_path):
 
 
 def test_output_that_another_line_reads_is_refused(tmp_path):
-    for name in ("a.png", "b.png"):
+    (tmp_path / "styles").mkdir()
+    for name in ("a.png", "b.png", "styles/c.png", "d.gif"):
         shutil.copy(SCENE, tmp_path / name)
     a, b = str(tmp_path / "a.png"), str(tmp_path / "b.png")
+    c = str(tmp_path / "styles" / "c.png")
     rows = [
+        {"content_image": a, "style_images": STROKES, "output_image": c},
+        {
+            "content_image": a,
+            "style_images": os.path.dirname(c),
+            "output_image": str(tmp_path / "d.png"),
+        },
+        {
+            "content_image": str(tmp_path / "d.gif"),
+            "style_images": STROKES,
+            "output_image": str(tmp_path / "e.png"),
+        },
+        {
+            "content_image": a,
+            "style_images": STROKES,
+            "output_image": str(tmp_path / "f.png"),
+            "film": str(tmp_path / "d.gif"),
+        },
         {"content_image": a, "style_images": STROKES, "output_image": b},
         {"content_image": b, "style_images": STROKES, "output_image": a},
     ]
@@ -103,7 +122,7 @@ def test_output_that_another_line_reads_is_refused(tmp_path):
     before = (tmp_path / "b.png").read_bytes()
     status, lines = run(tmp_path, *SMALL, "--overwrite")
     assert status == 1
-    assert sum("is read by a line of the manifest" in x for x in lines) == 4
+    assert sum("is read by a line of the manifest" in x for x in lines) == 8
     assert (tmp_path / "b.png").read_bytes() == before
 
 

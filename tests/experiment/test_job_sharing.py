@@ -113,6 +113,15 @@ def test_claims_of_a_killed_process_are_its_own(tmp_path, no_locks):
         pass
 
 
+def test_claims_are_removed_and_nothing_that_looks_alike(tmp_path, no_locks):
+    place = tmp_path / CLAIMS / "insurance" / "1"
+    place.mkdir(parents=True)
+    (place / "letter.txt").write_text("Dear")
+    with share(tmp_path, 0, 2).claimed("a"):
+        pass
+    assert (place / "letter.txt").read_text() == "Dear"
+
+
 def test_only_one_of_many_claims_a_job(tmp_path, no_locks):
     number = 8
     ready = threading.Barrier(number)
@@ -138,6 +147,13 @@ def test_only_one_of_many_claims_a_job(tmp_path, no_locks):
         thread.join()
     assert len(done) == number
     assert claims == [str(name) for name in range(20)]
+
+
+def test_somebodys_file_is_not_taken_for_a_worker(tmp_path):
+    (tmp_path / "workers").mkdir()
+    (tmp_path / "workers" / "1-of-2").write_text("the first of two\n")
+    with pytest.raises(WriteError, match="was not made by a run"):
+        share(tmp_path, 0, 2)
 
 
 def test_with_locks_nothing_is_claimed(tmp_path):

@@ -149,6 +149,31 @@ def test_restart_does_not_rename_the_current_folder(current_folder):
             pass
 
 
+def test_restart_moves_no_input_and_no_link(current_folder):
+    make_run(current_folder / "w")
+    (current_folder / "link").symlink_to("w")
+    before = snapshot(current_folder)
+    for fields, text in (
+        ({"workdir": "w", "style_images": ["w/output.png"]}, "is read as"),
+        ({"workdir": "link"}, "is a link"),
+    ):
+        config = RunConfig(**fields, resume="restart")
+        with (
+            pytest.raises(WorkdirError, match=text),
+            run_directory.open_workdir(config),
+        ):
+            pass
+        assert snapshot(current_folder) == before
+
+
+def test_file_of_another_run_is_not_written_through_a_link(current_folder):
+    make_run(current_folder / "other")
+    (current_folder / "w").mkdir()
+    (current_folder / "w" / "flags.cfg").symlink_to("../other/flags.cfg")
+    with pytest.raises(WorkdirError, match="was not made by a run"):
+        run_directory.check_output(RunConfig(workdir="w"))
+
+
 def test_folder_is_emptied_of_what_runs_made_only(current_folder):
     folder = make_run(current_folder / "w")
     (folder / "images" / "cat.png").write_bytes(b"mine")
@@ -210,11 +235,14 @@ def test_flagfile_is_never_replaced(current_folder):
     from tfstyle.config.flags import read_config
 
     make_run(current_folder / "w")
-    (current_folder / "mine.cfg").write_text("--flagfile=w/flags.cfg\n")
+    for name in ("mine.cfg", "mine.png.cfg", "w/output.png.cfg"):
+        (current_folder / name).write_text("--flagfile=w/flags.cfg\n")
     for arguments in (
         ["--flagfile=w/flags.cfg", "--workdir=w"],
         ["--flagfile=mine.cfg", "--workdir=./w"],
         ["--flagfile=mine.cfg", "--output_image=mine.cfg"],
+        ["--flagfile=mine.png.cfg", "--output_image=mine.png"],
+        ["--flagfile=w/output.png.cfg", "--workdir=w"],
     ):
         with pytest.raises(ConfigError, match="`flagfile`"):
             read_config(arguments)

@@ -37,8 +37,7 @@ def test_picture_keeps_what_its_content_said(tmp_path, ending):
     write_image(path, PIXELS, text="text", attribution=OF)
     found = read_image(path).attribution
     assert found.texts == OF.texts
-    if ending != ".webp":  # which has no place for it
-        assert found.dpi == pytest.approx(OF.dpi, abs=0.01)
+    assert found.dpi == pytest.approx(OF.dpi, abs=0.01)
     assert "sRGB" in name_profile(path)
 
 
@@ -96,6 +95,14 @@ def test_resolution_that_is_none_is_left_out(dpi):
     image = Image.fromarray(PIXELS)
     image.info["dpi"] = dpi
     assert attribution.read_attribution(image).dpi is None
+
+
+def test_resolution_of_exif_alone_is_read(tmp_path):
+    exif = Image.Exif()
+    exif.update({0x011A: 100.0, 0x011B: 50.0, 0x0128: 3})
+    Image.fromarray(PIXELS).save(tmp_path / "a.png", exif=exif)
+    found = read_image(tmp_path / "a.png").attribution
+    assert found.dpi == pytest.approx((254, 127))
 
 
 def test_tiff_of_another_unit_is_read(tmp_path):

@@ -54,17 +54,27 @@ def test_file_that_is_no_record_stays_as_it_is(tmp_path):
     assert (tmp_path / "a.png").read_bytes() == before
 
 
+def test_record_of_another_picture_and_notes_that_quote_one_stay(tmp_path):
+    path, record = str(tmp_path / "a.png"), tmp_path / "a.png.cfg"
+    write_image(path, PIXELS, record=TEXT)
+    of_first = record.read_text()
+    write_image(path, 255 - PIXELS)
+    for text in (of_first, of_first + "my notes\n"):
+        record.write_text(text)
+        write_image(path, PIXELS // 2)
+        assert record.read_text() == text
+
+
 def test_longer_file_is_no_record(tmp_path, monkeypatch):
     path = str(tmp_path / "a.png")
     write_image(path, PIXELS, record=TEXT)
-    size = (tmp_path / "a.png.cfg").stat().st_size
+    record = tmp_path / "a.png.cfg"
+    size = record.stat().st_size
     monkeypatch.setattr(records, "MAX_RECORD", size)
     assert records.read_text(path).startswith(TEXT)
-    with open(f"{path}.cfg", "a") as file:
-        file.write("#")
+    record.write_text("#" + record.read_text())
     assert records.read_text(path) is None
-    records.remove_record(path)
-    assert (tmp_path / "a.png.cfg").exists()
+    assert records.find_record(path) is None
 
 
 @pytest.mark.parametrize("letter", ["a", "\u00fc"])

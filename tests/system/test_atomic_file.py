@@ -174,6 +174,14 @@ def test_replacing_gives_the_mode_that_the_umask_leaves(tmp_path, mask, mode):
     assert stat.S_IMODE(path.stat().st_mode) == mode
 
 
+def test_replacing_keeps_the_mode(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("before")
+    path.chmod(0o640)
+    atomic_file.write_text(str(path), "after")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
 def test_replacing_keeps_an_unfinished_file_to_its_owner(tmp_path):
     with (
         umask(0),

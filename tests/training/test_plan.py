@@ -241,7 +241,7 @@ def resolve_precision(**fields):
 
 @pytest.fixture(params=[False, True])
 def is_faster(request, monkeypatch):
-    """Says whether bfloat16 is faster, as a timing would have."""
+    """Says whether the processor is one that is faster in bfloat16."""
     monkeypatch.setattr(processors, "is_bfloat16_faster", lambda: request.param)
     return request.param
 
@@ -276,12 +276,11 @@ def refuse_to_ask(monkeypatch):
     [
         {"convolution": "direct"},
         {"jit_compile": "true"},
-        {"tile_size": 256},
         {"strategy": "mirrored"},
         {"precision": "float32"},
     ],
 )
-def test_precision_is_float32_without_timing(monkeypatch, fields):
+def test_precision_is_float32_by_other_options(monkeypatch, fields):
     refuse_to_ask(monkeypatch)
     assert resolve_precision(**fields)[0] == "float32"
 
@@ -335,19 +334,14 @@ def test_plan_has_smaller_tiles_for_when_memory_runs_out(monkeypatch):
     assert make_plan(asked, *images).smaller_tiles == ()
 
 
-@pytest.mark.parametrize(
-    ("precision", "cut"),
-    [("auto", "float32"), ("mixed_bfloat16", "mixed_bfloat16")],
-)
-def test_plan_cuts_in_float32_unless_asked(monkeypatch, precision, cut):
+def test_free_memory_does_not_decide_the_precision(monkeypatch):
     monkeypatch.setattr(processors, "is_bfloat16_faster", lambda: True)
-    asked = Config(image_size=512, precision=precision)
     images = picture(96, 128), [picture(64, 64)]
-    whole = make_plan(asked, *images).config
+    whole = make_plan(Config(image_size=512), *images).config
     assert (whole.tile_size, whole.precision) == (0, "mixed_bfloat16")
     scarce(monkeypatch)
-    config = make_plan(asked, *images).config
-    assert (config.tile_size, config.precision) == (256, cut)
+    cut = make_plan(Config(image_size=512), *images).config
+    assert (cut.tile_size, cut.precision) == (256, "mixed_bfloat16")
 
 
 @pytest.mark.parametrize(

@@ -48,8 +48,8 @@ def start_session(config: Config) -> tuple[Session, Config]:
 
 
 def _make_session() -> Session:
-    """Makes a session that leaves stderr and the environment to the host."""
-    return Session(verbose=True)
+    """Makes a session that leaves stderr and other GPUs to the host."""
+    return Session(verbose=True, is_guest=True)
 
 
 def prepare(

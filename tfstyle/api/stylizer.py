@@ -300,7 +300,8 @@ def _showing_progress(is_wanted: bool | None) -> Iterator[Callable]:
     is_notebook = progress.is_in_notebook()
     if is_wanted is None:
         is_main = threading.current_thread() is threading.main_thread()
-        is_wanted = is_main and (sys.stderr.isatty() or is_notebook)
+        is_terminal = sys.stderr is not None and sys.stderr.isatty()
+        is_wanted = is_main and (is_terminal or is_notebook)
     if not is_wanted:
         yield lambda record: None
         return

@@ -14,6 +14,8 @@ from tfstyle.config.values import FIELDS
 
 NAME = "flags.cfg"
 """Of a workdir: the flags of its run."""
+OUTPUT = "output.png"
+"""Of a workdir: the picture, if no other name is given."""
 FIRST_LINE = "# Made by tfstyle; as a --flagfile it makes the picture again."
 
 FORMER_DEFAULTS = {

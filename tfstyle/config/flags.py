@@ -139,9 +139,17 @@ def _check_flagfiles_stay(config: RunConfig, flagfiles: list[str]) -> None:
     Raises:
         ConfigError: if the run would.
     """
+    if not flagfiles:
+        return
+
+    from tfstyle.images import records
+
     targets = [path for path in (config.output_image, config.film) if path]
     if config.workdir is not None and config.resume != "restart":
-        targets.append(os.path.join(config.workdir, flagfile.NAME))
+        names = (flagfile.NAME, flagfile.OUTPUT + records.ENDING)
+        targets += [os.path.join(config.workdir, name) for name in names]
+    if config.output_image:
+        targets.append(config.output_image + records.ENDING)
     for target, path in itertools.product(targets, flagfiles):
         if is_same_file(target, path):
             raise ConfigError(

@@ -18,6 +18,8 @@ SLURM_ARRAY = "SLURM_ARRAY_TASK_ID"
 OTHER_ARRAYS = (
     *("SGE_TASK_ID", "PBS_ARRAY_INDEX", "PBS_ARRAYID", "LSB_JOBINDEX"),
     *("AWS_BATCH_JOB_ARRAY_INDEX", "JOB_COMPLETION_INDEX"),
+    *("CLOUD_RUN_TASK_INDEX", "BATCH_TASK_INDEX"),
+    *("OAR_ARRAY_INDEX", "PJM_BULKNUM"),
 )
 """Numbers of tasks that other schedulers than Slurm tell, from 0 or 1."""
 
@@ -179,6 +181,8 @@ def _read_ranks(environment: Mapping[str, str]) -> Cluster:
         ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
         ("PMI_RANK", "PMI_SIZE"),
         ("MV2_COMM_WORLD_RANK", "MV2_COMM_WORLD_SIZE"),
+        ("PALS_RANKID", "PALS_SIZE"),
+        ("FLUX_TASK_RANK", "FLUX_JOB_SIZE"),
     ):
         found = _read_numbers(environment, rank, size)
         if found and found[0] < found[1]:
@@ -219,8 +223,11 @@ def find_other_array(environment: Mapping[str, str] = os.environ) -> str | None:
 
     Args:
         environment: variables. Grid Engine says `undefined`, and LSF 0, of a
-            job that is no array.
+            job that is no array; one of Slurm's may have gaps.
     """
+    count = _read_numbers(environment, "SLURM_ARRAY_TASK_COUNT")
+    if count and count[0] > 1 and _read_array(environment) is ALONE:
+        return SLURM_ARRAY
     for name in OTHER_ARRAYS:
         value = environment.get(name, "")
         if value.isdecimal() and not (name == "LSB_JOBINDEX" and value == "0"):

@@ -7,6 +7,7 @@ is at comes last, and is left to it if it still is.
 """
 
 import collections
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -31,6 +32,8 @@ from tfstyle.experiment.job_sharing import JobSharing
 from tfstyle.experiment.manifest import Job
 from tfstyle.experiment.manifest import read_manifest
 from tfstyle.experiment.session import Session
+from tfstyle.images.errors import ImageError
+from tfstyle.images.names import expand_names
 from tfstyle.network.weights import WeightsError
 from tfstyle.system.signals import StopSignals
 from tfstyle.system.tensorflow_setup import return_freed_memory
@@ -283,7 +286,7 @@ class _Batch:
         if self._is_finished(config, images):
             return None, True
         run_directory.check_output(config)
-        self._check_inputs_stay(config.output_image)
+        self._check_inputs_stay(config)
         if not self._session.device:
             self._session.start(self._config)
             logging.info("%s", self._session.device)
@@ -304,18 +307,23 @@ class _Batch:
             config = _restarting(config)
             return self._run(config, images), False
 
-    def _check_inputs_stay(self, path: str) -> None:
-        """Refuses an output that another line reads, unless it is a run's.
+    def _check_inputs_stay(self, config: RunConfig) -> None:
+        """Refuses to replace what another line reads, unless a run made it.
 
         Raises:
-            WorkdirError: if it is no run's.
+            WorkdirError: if none did.
         """
-        is_input = os.path.exists(path) and _number_of(path) in self.inputs
-        if is_input and not workdir_files.is_output(path):
-            raise run_directory.WorkdirError(
-                f"{path!r} is read by a line of the manifest, and output_image"
-                " would replace it. Name another."
-            )
+        for name in ("output_image", "film"):
+            path = getattr(config, name)
+            if not path or not os.path.exists(path):
+                continue
+            if _number_of(path) in self.inputs and not (
+                name == "output_image" and workdir_files.is_output(path)
+            ):
+                raise run_directory.WorkdirError(
+                    f"{path!r} is read by a line of the manifest, and {name}"
+                    " would replace it. Name another."
+                )
 
     def _is_finished(self, config: RunConfig, images) -> bool:
         """Returns whether a job's picture is there."""
@@ -347,6 +355,9 @@ def _find_inputs(config: RunConfig, jobs: list[Job]) -> set[tuple[int, int]]:
         for name in run_directory.INPUTS:
             value = values.get(name) or ()
             paths.update([value] if isinstance(value, str) else value)
+    for path in [*paths]:
+        with contextlib.suppress(ImageError):  # its line's own failure
+            paths.update(expand_names([path]))
     return {_number_of(path) for path in paths if os.path.exists(path)}
 
 

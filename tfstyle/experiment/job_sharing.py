@@ -8,7 +8,7 @@ of a folder where the disk knows no locks.
 import contextlib
 import errno
 import os
-import shutil
+import re
 from collections.abc import Iterator
 from collections.abc import Sequence
 
@@ -17,6 +17,7 @@ from tfstyle.distributed.environment import Cluster
 from tfstyle.errors import raising_write_errors
 from tfstyle.experiment.manifest import Job
 from tfstyle.experiment.run_directory import BusyError
+from tfstyle.experiment.run_directory import WorkdirError
 from tfstyle.system import atomic_file
 from tfstyle.system import file_lock
 from tfstyle.system.file_hash import hash_file
@@ -39,7 +40,7 @@ class JobSharing:
         manifest: the path of the file; processes of another are no others.
 
     Raises:
-        WriteError: if it cannot be written.
+        WriteError: if it cannot be written, or would replace another's file.
     """
 
     def __init__(self, folder: str, own: Cluster, manifest: str):
@@ -50,6 +51,11 @@ class JobSharing:
         if self._is_alone:
             return
         path = self._path(own.index)
+        if os.path.lexists(path) and not _is_hash(path):
+            raise WorkdirError(
+                f"{path!r} was not made by a run, and would be replaced. Name"
+                " another --workdir."
+            )
         with raising_write_errors(path):
             os.makedirs(os.path.dirname(path), exist_ok=True)
             self._hash = hash_file(manifest)
@@ -113,22 +119,26 @@ class JobSharing:
             try:
                 os.rename(candidate, claim)
             except OSError as error:
-                shutil.rmtree(candidate, ignore_errors=True)
+                self._remove_claim(candidate)
                 if error.errno not in _IS_CLAIMED:
                     raise
                 raise BusyError(f"Another process is at {name!r}.") from None
         try:
             yield
         finally:
-            shutil.rmtree(claim, ignore_errors=True)
+            self._remove_claim(claim)
 
     def _remove_own_claims(self) -> None:
         folder = os.path.join(self._folder, CLAIMS)
         os.makedirs(folder, exist_ok=True)
         for name in os.listdir(folder):
-            claim = os.path.join(folder, name)
-            if os.path.exists(os.path.join(claim, str(self._own.index + 1))):
-                shutil.rmtree(claim, ignore_errors=True)
+            self._remove_claim(os.path.join(folder, name))
+
+    def _remove_claim(self, claim: str) -> None:
+        """Removes a claim of this process: empty folders, nothing else."""
+        with contextlib.suppress(OSError):
+            os.rmdir(os.path.join(claim, str(self._own.index + 1)))
+            os.rmdir(claim)
 
     def _is_present(self, index: int) -> bool:
         """Returns whether a process has begun with the same manifest here."""
@@ -142,3 +152,12 @@ class JobSharing:
     def _path(self, index: int) -> str:
         name = f"{index + 1}-of-{self._own.size}"
         return os.path.join(self._folder, WORKERS, name)
+
+
+def _is_hash(path: str) -> bool:
+    """Returns whether a file is what a process writes when it begins."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return re.fullmatch("[0-9a-f]{64}", file.read(65)) is not None
+    except (OSError, ValueError):
+        return False

@@ -128,21 +128,19 @@ def _check_inputs_stay(config: RunConfig, targets: Mapping[str, str]) -> None:
         WorkdirError: if one would replace an input.
     """
     workdir = config.workdir
-    for field in INPUTS:
-        value = getattr(config, field) or ()
-        for path in [value] if isinstance(value, str) else value:
-            for name, target in targets.items():
-                if paths.is_same_file(path, target):
-                    raise WorkdirError(
-                        f"{path!r} is read as `{field}`, and {name} would"
-                        " replace it. Name another."
-                    )
-            is_there = workdir and os.path.exists(path)
-            if is_there and workdir_files.is_replaced(workdir, path):
+    for field, path in _inputs_of(config):
+        for name, target in targets.items():
+            if paths.is_same_file(path, target):
                 raise WorkdirError(
-                    f"{path!r} is read as `{field}`, and the run would replace"
-                    " it. Name another --workdir, or copy it elsewhere."
+                    f"{path!r} is read as `{field}`, and {name} would replace"
+                    " it. Name another."
                 )
+        is_there = workdir and os.path.exists(path)
+        if is_there and workdir_files.is_replaced(workdir, path):
+            raise WorkdirError(
+                f"{path!r} is read as `{field}`, and the run would replace it."
+                " Name another --workdir, or copy it elsewhere."
+            )
 
 
 @contextlib.contextmanager
@@ -161,7 +159,7 @@ def open_workdir(config: RunConfig) -> Iterator[str]:
     if config.resume == "restart" and named and os.path.isdir(named):
         with _locked(named), raising_write_errors(f"The workdir {named!r}"):
             if set(os.listdir(named)) - {workdir_files.LOCK}:
-                _check_may_be_renamed(named)
+                _check_may_be_renamed(config, named)
                 _rename(named)
     is_new = named is None or not os.path.isdir(named)
     folder = make_workdir(config)
@@ -215,24 +213,48 @@ def _folders_of_runs(workdir: str) -> Iterator[str]:
         folder = f"{os.path.normpath(workdir)}.{number}"
 
 
-def _check_may_be_renamed(folder: str) -> None:
+def _check_may_be_renamed(config: RunConfig, folder: str) -> None:
     """Refuses to rename a folder that somebody else uses, too.
 
     Raises:
-        WorkdirError: if it holds what no run made, or is the current one.
+        WorkdirError: if it is a link, is the current folder, or holds what no
+            run made or this one reads.
     """
+    if os.path.islink(folder):
+        raise WorkdirError(
+            f"--resume=restart would rename {folder!r}, which is a link. Name"
+            " its target, or another --workdir."
+        )
     foreign = workdir_files.find_anything_foreign(folder)
     if foreign is not None:
         raise WorkdirError(
             f"--resume=restart would rename {folder!r}, and {foreign!r} was not"
             " made by a run. Name another --workdir, or move it away."
         )
-    current, folder = os.getcwd(), os.path.realpath(folder)
-    if os.path.commonpath([current, folder]) == folder:
+    if _is_in(folder, os.getcwd()):
         raise WorkdirError(
             f"--resume=restart would rename {folder!r}, which is the current"
             " folder or holds it. Name another --workdir."
         )
+    for field, path in _inputs_of(config):
+        if os.path.exists(path) and _is_in(folder, path):
+            raise WorkdirError(
+                f"--resume=restart would rename {folder!r}, and {path!r} in it"
+                f" is read as `{field}`. Copy it elsewhere."
+            )
+
+
+def _is_in(folder: str, path: str) -> bool:
+    folder, path = os.path.realpath(folder), os.path.realpath(path)
+    return os.path.commonpath([folder, path]) == folder
+
+
+def _inputs_of(config: RunConfig) -> Iterator[tuple[str, str]]:
+    """Yields the option and the path of everything that may name an input."""
+    for field in INPUTS:
+        value = getattr(config, field) or ()
+        for path in [value] if isinstance(value, str) else value:
+            yield field, path
 
 
 def _rename(folder: str) -> None:

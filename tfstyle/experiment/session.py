@@ -24,16 +24,18 @@ class Session:
 
     Args:
         verbose: whether TensorFlow's own messages reach stderr.
+        is_guest: whether the process is a host's, who may use other GPUs.
 
     Attributes:
         device: a line that names TensorFlow's device; empty before `start`.
         replicas: that share the work on every picture, or None.
     """
 
-    def __init__(self, verbose: bool = False):
+    def __init__(self, verbose: bool = False, is_guest: bool = False):
         self.device = ""
         self.replicas = None
         self._verbose = verbose
+        self._is_guest = is_guest
         self._extractors = Recent(MAX_EXTRACTORS)
         self._hashes = Recent(MAX_EXTRACTORS)
 
@@ -68,7 +70,8 @@ class Session:
             if not self.device:
                 self.replicas = strategy.make_replicas(config, place)
                 self.device = tensorflow_setup.use_devices(
-                    one_gpu=self.replicas is None, verbose=self._verbose
+                    one_gpu=self.replicas is None and not self._is_guest,
+                    verbose=self._verbose,
                 )
                 tensorflow_setup.warn_of_unused_gpus()
         return config

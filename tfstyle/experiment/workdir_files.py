@@ -30,7 +30,7 @@ EVENTS = "events"
 FLAGS = flagfile.NAME
 METRICS = "metrics.jsonl"
 REPORT = "report.html"
-OUTPUT = "output.png"
+OUTPUT = flagfile.OUTPUT
 ASKED = "asked.cfg"
 """Of the studio: the flags that were asked for."""
 JOB = "job.json"
@@ -47,7 +47,10 @@ def find_foreign(folder: str) -> str | None:
     """
     for name, is_own in _RECOGNISED.items():
         path = os.path.join(folder, name)
-        if os.path.lexists(path) and not _is_empty(path) and not is_own(path):
+        if not os.path.lexists(path) or _is_empty(path):
+            continue
+        is_linked = os.path.islink(path) and not os.path.isdir(path)
+        if is_linked or not is_own(path):
             return path
     images = os.path.join(folder, IMAGES)
     if os.path.isdir(images):

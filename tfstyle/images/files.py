@@ -23,6 +23,7 @@ from tfstyle.images.attribution import NOTHING
 from tfstyle.images.attribution import Attribution
 from tfstyle.images.attribution import read_attribution
 from tfstyle.images.errors import ImageError
+from tfstyle.images.names import to_path
 
 MAX_SIDE = 65500
 """Pixels; the longest side of a picture, JPEG's own limit."""
@@ -54,7 +55,9 @@ class ImageFile(NamedTuple):
     attribution: Attribution = NOTHING
 
 
-def read_image(path: str, max_pixels: int = MAX_PIXELS) -> ImageFile:
+def read_image(
+    path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS
+) -> ImageFile:
     """Reads an image file: upright, sRGB, alpha aside, first frame.
 
     Args:
@@ -69,6 +72,7 @@ def read_image(path: str, max_pixels: int = MAX_PIXELS) -> ImageFile:
     def check_size(size):
         _check_size(path, size, max_pixels)
 
+    path = to_path(path)
     with _open(path) as file:
         image = decoding.decode(path, file, check_size)
         check_size(image.size)  # the header of some formats may lie

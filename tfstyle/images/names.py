@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from absl import logging
 
 from tfstyle.images.errors import ImageError
+from tfstyle.system.paths import expand_path
+from tfstyle.system.paths import is_address
 
 READ_ENDINGS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff"),
@@ -15,6 +17,20 @@ READ_ENDINGS = (
     *(".ppm", ".pgm", ".pbm", ".pnm"),
 )
 """Of the files that count as pictures in a folder."""
+
+
+def to_path(path: str | os.PathLike[str]) -> str:
+    """Returns a path of this machine, with the home folder in place of `~`.
+
+    Raises:
+        ImageError: if it is an address.
+    """
+    path = expand_path(os.fspath(path))
+    if is_address(path):
+        raise ImageError(
+            f"Image {path!r} must be a path of this machine. Copy it here."
+        )
+    return path
 
 
 def expand_names(names: Sequence[str]) -> list[str]:

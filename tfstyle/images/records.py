@@ -4,7 +4,6 @@ A record stands where the picture's own file holds no text. It names the hash
 of that file, and is believed beside no other.
 """
 
-import contextlib
 import os
 import re
 
@@ -15,7 +14,7 @@ from tfstyle.system.file_hash import hash_file
 ENDING = ".cfg"
 MAX_RECORD = 10**7
 """Bytes; a longer file is none."""
-_PICTURE = re.compile(r"(?m)^# picture: sha256=([0-9a-f]{64})$")
+_PICTURE = re.compile(r"(?m)^# picture: sha256=([0-9a-f]{64})\n\Z")
 
 
 def read_text(path: str) -> str | None:
@@ -28,9 +27,7 @@ def read_text(path: str) -> str | None:
     if text is not None:
         return text
     record = _read(path)
-    if record is None:
-        return None
-    return record if _PICTURE.search(record)[1] == hash_file(path) else None
+    return record if record and _is_of(record, path) else None
 
 
 def is_place_taken(path: str) -> bool:
@@ -56,11 +53,14 @@ def write_record(path: str, text: str, data_path: str) -> None:
     atomic_file.write_text(path + ENDING, text + end + line)
 
 
-def remove_record(path: str) -> None:
-    """Removes the record of a picture, if there is one."""
-    if _read(path) is not None:
-        with contextlib.suppress(OSError):
-            os.unlink(path + ENDING)
+def find_record(path: str) -> str | None:
+    """Returns the path of the record of the picture that is there, if any."""
+    record = _read(path) if os.path.isfile(path) else None
+    return path + ENDING if record and _is_of(record, path) else None
+
+
+def _is_of(record: str, path: str) -> bool:
+    return _PICTURE.search(record)[1] == hash_file(path)
 
 
 def _read(path: str) -> str | None:

@@ -1,5 +1,6 @@
 """Arrays to image files."""
 
+import contextlib
 import os
 
 import numpy as np
@@ -10,13 +11,17 @@ from PIL.PngImagePlugin import PngInfo
 from tfstyle.images import deep
 from tfstyle.images import records
 from tfstyle.images.attribution import IN_PNG
+from tfstyle.images.attribution import INCH
 from tfstyle.images.attribution import NOTHING
+from tfstyle.images.attribution import RESOLUTIONS
+from tfstyle.images.attribution import UNIT
 from tfstyle.images.attribution import Attribution
 from tfstyle.images.errors import ImageError
 from tfstyle.images.files import CHARSETS
 from tfstyle.images.files import EXIF_IFD
 from tfstyle.images.files import MAX_SIDE
 from tfstyle.images.files import USER_COMMENT
+from tfstyle.images.names import to_path
 from tfstyle.images.srgb import make_profile
 from tfstyle.images.transparency import lay_on_white
 from tfstyle.images.transparency import weights_of
@@ -33,7 +38,7 @@ MAX_JPEG_EXIF = 65533
 
 
 def write_image(
-    path: str,
+    path: str | os.PathLike[str],
     pixels: np.ndarray,
     alpha: np.ndarray | None = None,
     text: str = "",
@@ -62,6 +67,7 @@ def write_image(
         ImageError: if the ending is unknown or cannot hold the pixels, or the
             file cannot be written.
     """
+    path = to_path(path)
     ending = os.path.splitext(path)[1].lower()
     if ending not in WRITE_ENDINGS:
         raise ImageError(
@@ -92,6 +98,7 @@ def write_image(
             path + records.ENDING,
         )
         text, record = "", text
+    former_record = records.find_record(path)
     try:
         os.makedirs(os.path.dirname(os.path.realpath(path)), exist_ok=True)
         with atomic_file.replacing(path) as temporary:
@@ -106,8 +113,9 @@ def write_image(
                 deep.write_tiff(temporary, pixels, comment, attribution)
             if record:
                 records.write_record(path, record, temporary)
-        if not record:
-            records.remove_record(path)
+        if former_record and not record:
+            with contextlib.suppress(OSError):
+                os.unlink(former_record)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ImageError(
@@ -145,6 +153,9 @@ def _save_options(ending: str, text: str, attribution: Attribution) -> dict:
         options |= {"format": "TIFF"}  # libtiff's compressors drop the EXIF
     options["icc_profile"] = make_profile()
     exif = _make_exif(text, attribution)
+    if ending == ".webp" and attribution.dpi:  # Pillow leaves it out
+        exif.update(zip(RESOLUTIONS, attribution.dpi, strict=True))
+        exif[UNIT] = INCH
     if exif:
         # Of bytes a TIFF would keep no letters but those of ASCII.
         options["exif"] = exif if ending in DEEP_ENDINGS else exif.tobytes()

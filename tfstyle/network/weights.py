@@ -227,7 +227,6 @@ def _fetch_from_keras(scratch: str) -> dict[str, LayerWeights]:
     import pooch
     import requests
 
-    pooch.get_logger().setLevel("WARNING")
     files = pooch.create(
         path=scratch,
         base_url=KERAS_FOLDER,
@@ -237,6 +236,9 @@ def _fetch_from_keras(scratch: str) -> dict[str, LayerWeights]:
     download = pooch.HTTPDownloader(
         timeout=STALL_SECONDS, progressbar=_Progress()
     )
+    logger = pooch.get_logger()
+    level = logger.level
+    logger.setLevel("WARNING")  # it would name a temporary file
     try:
         path = files.fetch(KERAS_FILE, downloader=download)
     except (requests.ConnectionError, requests.Timeout) as error:
@@ -244,6 +246,8 @@ def _fetch_from_keras(scratch: str) -> dict[str, LayerWeights]:
     # A hash that is another is a ValueError.
     except (OSError, ValueError) as error:
         raise WeightsError(one_line(str(error))) from error
+    finally:
+        logger.setLevel(level)
     return weight_files.read_weights(path)
 
 

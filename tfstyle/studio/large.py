@@ -1,5 +1,6 @@
 """Painting a run again in a larger size: a command, or a job of a manifest."""
 
+import contextlib
 import json
 import os
 import shlex
@@ -8,10 +9,10 @@ import threading
 from tfstyle.config.config import to_text
 from tfstyle.config.flags import read_config
 from tfstyle.config.run_config import RunConfig
+from tfstyle.config.validation import ConfigError
 from tfstyle.config.values import FIELDS
 from tfstyle.errors import raising_write_errors
 from tfstyle.experiment.manifest import read_manifest
-from tfstyle.experiment.text_files import read_text
 from tfstyle.studio.runs import FLAGS
 from tfstyle.studio.runs import Run
 from tfstyle.system import atomic_file
@@ -58,8 +59,7 @@ def add_to_manifest(root: str, run: Run, size: str) -> str:
     with _MANIFEST_LOCK, raising_write_errors(path):
         found = []
         if os.path.exists(path):
-            read_manifest(path)
-            found = read_text(path).splitlines()
+            found = _read_lines(path)
         line = json.dumps(values)
         if line not in found:
             text = "".join(f"{line}\n" for line in [*found, line])
@@ -74,6 +74,24 @@ def add_to_manifest(root: str, run: Run, size: str) -> str:
             f"--workdir={workdir}",
             *(f"--{n}={to_text(v)}" for n, v in of_batch.items()),
         ]
+    )
+
+
+def _read_lines(path: str) -> list[str]:
+    """Returns the lines of a manifest to which one more can be added.
+
+    Raises:
+        ConfigError: if it is none, or no UTF-8 with an object in each line.
+    """
+    read_manifest(path)
+    with open(path, "rb") as file:
+        data = file.read()
+    with contextlib.suppress(ValueError):
+        found = data.decode().splitlines()
+        if {line.lstrip()[:1] for line in found} <= {"{", "#", "/", ""}:
+            return found
+    raise ConfigError(
+        f"{path!r} has other lines than the studio's. Move it away."
     )
 
 

@@ -27,7 +27,7 @@ def replacing(path: str) -> Iterator[str]:
 
     If the block raises, `path` stays as it was and the temporary file goes; a
     killed process leaves it to `remove_partial`. A symbolic link stays, and
-    the file that it names is replaced.
+    the file that it names is replaced. The mode stays, too.
 
     Raises:
         WriteError: if the folder cannot be written, or is full; names `path`.
@@ -38,6 +38,8 @@ def replacing(path: str) -> Iterator[str]:
         with _temporary(folder, name) as (temporary, mode):
             yield temporary
             _sync(temporary)
+            with contextlib.suppress(FileNotFoundError):
+                mode = stat.S_IMODE(os.stat(target).st_mode)
             with contextlib.suppress(OSError):
                 os.chmod(temporary, mode)
             os.replace(temporary, target)

@@ -109,7 +109,6 @@ def make_plan(
     """
     config = resolve_for_images(config.resolved(), content, styles)
     can_cut = can_cut_frames(config) and not is_whole
-    is_precision_open = config.precision == "auto"
     is_tile_open = config.tile_size == "auto" and num_replicas == 1
     config = resolve_for_machine(config)
     size = output_size(content, styles, config)
@@ -119,8 +118,6 @@ def make_plan(
         num_replicas,
         can_cut=can_cut,
     )
-    if is_precision_open and config.tile_size:
-        config = dataclasses.replace(config, precision="float32")
     options = ObjectiveOptions.of(config)
     frames = [
         frame_of(*level_size, config)
@@ -242,17 +239,15 @@ def resolve_for_machine(config: Config) -> Config:
             " Give convolution=direct, or hide it: CUDA_VISIBLE_DEVICES=''."
         )
     is_replicated = config.strategy in validation.REPLICATED
-    # Where bfloat16 is not faster, or tiles are to equal the whole frame.
-    is_exact = (
-        is_gpu
-        or is_replicated
-        or config.tile_size not in (0, "auto")
-        or config.convolution == "direct"
-        or config.jit_compile == "true"
-    )
     if config.precision == "auto":
-        is_fast = not is_exact and processors.is_bfloat16_faster()
-        precision = "mixed_bfloat16" if is_fast else "float32"
+        is_float32 = (
+            is_gpu
+            or is_replicated
+            or config.convolution == "direct"
+            or config.jit_compile == "true"
+            or not processors.is_bfloat16_faster()
+        )
+        precision = "float32" if is_float32 else "mixed_bfloat16"
         config = dataclasses.replace(config, precision=precision)
     is_direct = is_gpu or is_replicated or config.precision == "mixed_float16"
     choices = {
