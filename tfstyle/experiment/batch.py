@@ -37,6 +37,7 @@ from tfstyle.images.names import expand_names
 from tfstyle.network.weights import WeightsError
 from tfstyle.system.signals import StopSignals
 from tfstyle.system.tensorflow_setup import return_freed_memory
+from tfstyle.training.plan import resolve_for_machine
 
 MAX_STEM = 60
 """Characters of an output's name in that of its workdir."""
@@ -289,7 +290,8 @@ class _Batch:
         self._check_inputs_stay(config)
         if not self._session.device:
             self._session.start(self._config)
-            logging.info("%s", self._session.device)
+            precision = resolve_for_machine(config).precision
+            logging.info("%s, %s", self._session.device, precision)
         can_go_on = False
         if os.path.isdir(config.workdir):
             asked = dataclasses.replace(config, resume="auto")

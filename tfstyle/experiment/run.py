@@ -125,6 +125,7 @@ def run_with_images(
         extractor = session.make_extractor(config)
         worker.check_same_run(config, images, extractor.sha256, replicas)
         if signals is not None:
+            memory_advice.log_cuts(config, frame.height, frame.width, number)
             stack.enter_context(quietly())
             if signals.number:
                 return None, signals.number

@@ -92,6 +92,30 @@ def log_needs(
         need_of_disk / 1e9,
         _describe(disk, ".3g"),
     )
+    log_cuts(config, height, width, num_replicas)
+    if need > SHARE * memory:
+        logging.warning(
+            "warning: memory may not suffice. %s",
+            advise(config, height, width, num_replicas, SHARE * memory),
+        )
+    if need_of_disk > disk:
+        logging.warning(
+            "warning: the disk may not suffice. --checkpoint_every_seconds=0"
+            " leaves out the checkpoints, --optimizer=adam makes them small"
+        )
+
+
+def log_cuts(
+    config: RunConfig, height: int, width: int, num_replicas: int = 1
+) -> None:
+    """Logs tiles and correction pairs where they are for lack of memory.
+
+    Args:
+        config: as `log_needs` takes it, and the others.
+        height: the same.
+        width: the same.
+        num_replicas: the same.
+    """
     if config.tile_size:
         more = 0.0
         if num_replicas == 1:
@@ -108,16 +132,6 @@ def log_needs(
     ):
         logging.info(
             "L-BFGS keeps %d correction pairs", config.num_correction_pairs
-        )
-    if need > SHARE * memory:
-        logging.warning(
-            "warning: memory may not suffice. %s",
-            advise(config, height, width, num_replicas, SHARE * memory),
-        )
-    if need_of_disk > disk:
-        logging.warning(
-            "warning: the disk may not suffice. --checkpoint_every_seconds=0"
-            " leaves out the checkpoints, --optimizer=adam makes them small"
         )
 
 
