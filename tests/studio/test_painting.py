@@ -91,7 +91,7 @@ def test_page_that_is_loaded_again_shows_the_run_and_its_dials(
     new_page, address, root
 ):
     first = new_page(address)
-    first.choose(size=1024)  # it is to take longer than pages
+    first.choose(size=512)
     first.page.get_by_label("Quick").check()
     name = first.paint()
     first.page.reload()
@@ -104,7 +104,7 @@ def test_page_that_is_loaded_again_shows_the_run_and_its_dials(
         page.locator("#style-1 img").wait_for()
         assert page.get_by_label("Quick").is_checked()
         size = page.get_by_label("Size: long edge, pixels")
-        assert size.input_value() == "1024"
+        assert size.input_value() == "512"
     second.page.get_by_label("Painting", exact=True).check()
     second.wait_for_other_run(name)
     asked = flags_of(root, second.shown)
@@ -209,7 +209,7 @@ def test_wrong_option_is_told_in_the_program_s_words(new_page, address):
 def test_regions_are_painted_on_the_content(new_page, address, root):
     visitor = new_page(address)
     page = visitor.page
-    visitor.choose(size=1024)  # it is to take longer than pages
+    visitor.choose(size=512)  # it is to take longer than pages
     visitor.press("Blend more styles")
     choose_picture(page, "style-2", SAMPLES / "mosaic.jpg")
     visitor.press("Regions: a style for each part")

@@ -51,9 +51,10 @@ class Visitor:
         return name
 
     def stop(self):
-        """Stops the run that is shown."""
+        """Stops the run that is shown, which may not have begun."""
         self.page.locator("#stop").click()
-        self.wait_for_state("Stopped")
+        stopped = re.compile("^Stopped")
+        self.page.locator("#state").get_by_text(stopped).wait_for()
 
     def leave(self):
         """Closes the page; what is painted is stopped, for the next test."""
