@@ -181,7 +181,6 @@ def _read_ranks(environment: Mapping[str, str]) -> Cluster:
         ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
         ("PMI_RANK", "PMI_SIZE"),
         ("MV2_COMM_WORLD_RANK", "MV2_COMM_WORLD_SIZE"),
-        ("PALS_RANKID", "PALS_SIZE"),
         ("FLUX_TASK_RANK", "FLUX_JOB_SIZE"),
     ):
         found = _read_numbers(environment, rank, size)
