@@ -57,13 +57,11 @@ def add_to_manifest(root: str, run: Run, size: str) -> str:
     values = _values_of(config, of_batch=False) | {"output_image": output}
     path = os.path.join(root, MANIFEST)
     with _MANIFEST_LOCK, raising_write_errors(path):
-        found = []
-        if os.path.exists(path):
-            found = _read_lines(path)
+        text = _read_text(path) if os.path.exists(path) else ""
         line = json.dumps(values)
-        if line not in found:
-            text = "".join(f"{line}\n" for line in [*found, line])
-            atomic_file.write_text(path, text)
+        if line not in text.splitlines():
+            end = "\n" if text and not text.endswith("\n") else ""
+            atomic_file.write_text(path, f"{text}{end}{line}\n")
     of_batch = _values_of(config, of_batch=True)
     manifest = os.path.relpath(path)
     workdir = os.path.join(os.path.dirname(manifest), "large")
@@ -77,8 +75,8 @@ def add_to_manifest(root: str, run: Run, size: str) -> str:
     )
 
 
-def _read_lines(path: str) -> list[str]:
-    """Returns the lines of a manifest to which one more can be added.
+def _read_text(path: str) -> str:
+    """Returns the text of a manifest to which a line can be added.
 
     Raises:
         ConfigError: if it is none, or no UTF-8 with an object in each line.
@@ -87,9 +85,10 @@ def _read_lines(path: str) -> list[str]:
     with open(path, "rb") as file:
         data = file.read()
     with contextlib.suppress(ValueError):
-        found = data.decode().splitlines()
-        if {line.lstrip()[:1] for line in found} <= {"{", "#", "/", ""}:
-            return found
+        text = data.decode()
+        starts = {line.lstrip()[:1] for line in text.split("\n")}
+        if starts <= {"{", "#", "/", ""}:
+            return text
     raise ConfigError(
         f"{path!r} has other lines than the studio's. Move it away."
     )
