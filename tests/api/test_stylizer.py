@@ -23,6 +23,8 @@ from tests.processes import start_python
 from tfstyle.errors import TfstyleError
 from tfstyle.images import files as image_files
 from tfstyle.images import records
+from tfstyle.objective.readers import WholeFrameReader
+from tfstyle.training import plan
 
 SMALL = {"weights": "random", "image_size": 32, "num_steps": 3}
 SCENE, STROKES = tfstyle.sample("scene"), tfstyle.sample("strokes")
@@ -431,6 +433,24 @@ def test_copy_of_a_stylizer_paints_the_same(stylizer, result, make):
     copied = make(stylizer)
     assert copied.config == stylizer.config
     np.testing.assert_array_equal(copied(SCENE, STROKES).pixels, result.pixels)
+
+
+def test_run_goes_on_in_smaller_tiles_when_memory_runs_out(
+    stylizer, result, monkeypatch, caplog
+):
+    def make_objective(reader, *arguments):
+        def fail(image):
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM")
+
+        return fail
+
+    monkeypatch.setattr(plan, "TILE_SIZES", (16,))
+    monkeypatch.setattr(WholeFrameReader, "make_objective", make_objective)
+    found = stylizer(SCENE, STROKES)
+    assert "memory ran out; goes on in tiles of 16 pixels" in caplog.text
+    assert found.losses["total"] == pytest.approx(
+        result.losses["total"], rel=1e-3
+    )
 
 
 # In a host's process.

@@ -1,5 +1,7 @@
 """Winograd's convolution against TensorFlow's own."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from tfstyle.network import vgg19
 from tfstyle.network import winograd
 from tfstyle.network.extractor import Extractor
 from tfstyle.network.extractor import make_feature_model
+from tfstyle.network.options import NetworkOptions
 from tfstyle.training.stylize import stylize
 
 FLOAT32 = 1e-5  # L2, one convolution; measured 2e-6
@@ -192,9 +195,13 @@ def paint(weights, samples, convolution, optimizer):
         num_steps=20,
         optimizer=optimizer,
         convolution=convolution,
+        pooling="average",
+        padding="zero",
     )
     network = vgg19.make_vgg19(weights.layers, convolution=convolution)
-    names = (*config.content_layers, *config.style_layers)
-    extractor = Extractor(make_feature_model(network, names), "", "")
+    options = NetworkOptions.of(config)
+    options = dataclasses.replace(options, precision="float32")
+    model = make_feature_model(network, options.layers)
+    extractor = Extractor(model, "", "", options)
     content, style = samples
     return stylize(content, [style], config, extractor=extractor)

@@ -15,6 +15,7 @@ from tfstyle.images.preprocessing import preprocess
 from tfstyle.network import vgg19
 from tfstyle.network.extractor import Extractor
 from tfstyle.network.extractor import make_feature_model
+from tfstyle.network.options import NetworkOptions
 from tfstyle.objective import xla_trial
 from tfstyle.objective.objective import make_value_and_gradient
 from tfstyle.objective.options import ObjectiveOptions
@@ -43,8 +44,10 @@ def make_extractor(
 ):
     network = vgg19.make_vgg19(weights.layers, pooling, precision=precision)
     model = make_feature_model(network, layers)
-    options = {"pooling": pooling}
-    return Extractor(model, "", weights.sha256, precision, options)
+    options = NetworkOptions(
+        tuple(layers), pooling=pooling, precision=precision
+    )
+    return Extractor(model, "", weights.sha256, options)
 
 
 def evaluate(extractor, config, image, content, styles):

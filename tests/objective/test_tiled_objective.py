@@ -16,6 +16,7 @@ from tfstyle.network.extractor import Extractor
 from tfstyle.network.extractor import make_feature_model
 from tfstyle.network.layers import LAYERS
 from tfstyle.network.layers import make_layers
+from tfstyle.network.options import NetworkOptions
 from tfstyle.objective.objective import make_value_and_gradient
 from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.objective.readers import WholeFrameReader
@@ -44,10 +45,10 @@ def make_reader(random_weights):
     def make(pooling):
         if pooling not in made:
             network = vgg19.make_vgg19(random_weights.layers, pooling)
-            model = make_feature_model(network, [x.name for x in LAYERS])
-            made[pooling] = Extractor(
-                model, "", "", options={"pooling": pooling}
-            )
+            layers = tuple(layer.name for layer in LAYERS)
+            model = make_feature_model(network, layers)
+            options = NetworkOptions(layers, pooling=pooling)
+            made[pooling] = Extractor(model, "", "", options)
         return made[pooling]
 
     return make
@@ -264,7 +265,9 @@ def test_tiles_take_winograd_s_convolution(
     network = vgg19.make_vgg19(random_weights.layers, "rms", "winograd")
     config = Config()
     names = (*config.content_layers, *config.style_layers)
-    extractor = Extractor(make_feature_model(network, names), "", "")
+    options = NetworkOptions(names, pooling="rms", convolution="winograd")
+    model = make_feature_model(network, names)
+    extractor = Extractor(model, "", "", options)
     size = (208, 320)
     make, image = make_tiled_objective(extractor, generator, size)
     terms, gradient = make(WholeFrameReader(extractor))(image)

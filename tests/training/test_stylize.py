@@ -459,7 +459,7 @@ def test_regions_without_style_masks_take_whole_styles(samples, extractor):
             content_masks=[left],
             style_masks=style_masks,
         )
-        for style_masks in ([white], None)
+        for style_masks in ([white], [])
     )
     np.testing.assert_allclose(
         list(whole.losses.values()), list(given.losses.values()), rtol=1e-5

@@ -294,4 +294,4 @@ def _compute_features(
     shown = show(api_images.read_pixels(image, "image"), "`image`")
     found = extractor(tf.constant(preprocessing.preprocess(shown.pixels)))
     by_name = {name: found[keras_name(name)] for name in layers}
-    return by_name, weights_of(shown.alpha), extractor.pooling
+    return by_name, weights_of(shown.alpha), extractor.options.pooling

@@ -76,7 +76,7 @@ class ReplicatedReader:
             size: height and width, pixels.
         """
         number = self.replicas.num_replicas
-        pooling = self.extractor.pooling
+        pooling = self.extractor.options.pooling
         tiles = share_frame(size, number, self._names, pooling)
         if self._tile_size and any(
             tile[0, 1] - tile[0, 0] > self._tile_size

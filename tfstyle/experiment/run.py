@@ -153,7 +153,8 @@ def _paint_and_write(
     """Optimises the image and writes everything that a run leaves."""
     from tfstyle.experiment.outputs import Outputs
     from tfstyle.training import memory_advice
-    from tfstyle.training.stylize import stylize
+    from tfstyle.training.stylize import iterate
+    from tfstyle.training.stylize import run_to_end
 
     config, frame = plan.config, plan.levels[-1].frame
     replicas, device = session.replicas, session.device
@@ -191,17 +192,16 @@ def _paint_and_write(
             state,
         ) as outputs,
     ):
-        result = stylize(
+        records = iterate(
             images.content,
             images.styles,
-            config,
+            plan,
+            extractor,
             content_masks=images.content_masks,
             style_masks=images.style_masks,
             alpha=images.alpha,
             style_alphas=images.style_alphas,
             initial_image=images.initial_image,
-            extractor=extractor,
-            actions=outputs.actions,
             state=state,
             save_state=checkpoints if every else None,
             save_every_seconds=every,
@@ -209,8 +209,8 @@ def _paint_and_write(
                 signals() or (replicas and replicas.name_signal())
             ),
             replicas=replicas,
-            smaller_tiles=plan.smaller_tiles,
         )
+        result = run_to_end(records, outputs.actions)
         path = outputs.write(result)
     _log_end(result, path)
     return result

@@ -167,7 +167,7 @@ def _describe(extractor: Extractor, config: Config) -> dict:
         "network": "VGG19",
         "content_layers": config.content_layers,
         "style_layers": config.style_layers,
-        "pooling": extractor.pooling,
+        "pooling": extractor.options.pooling,
         "padding": config.padding,
         "filter_means": means,
         "weights": provenance.name_weights(extractor.origin, config),

@@ -9,6 +9,7 @@ from absl import logging
 from tfstyle.config.config import Config
 from tfstyle.distributed.environment import ALONE
 from tfstyle.distributed.environment import Cluster
+from tfstyle.network.options import NetworkOptions
 from tfstyle.network.weights import load_weights
 from tfstyle.system import tensorflow_setup
 from tfstyle.system.recent import Recent
@@ -84,18 +85,11 @@ class Session:
         """
         from tfstyle.training.extractor import make_extractor
 
-        key = (
-            *_weights_key(config),
-            config.pooling,
-            config.padding,
-            config.convolution,
-            config.precision,
-            config.content_layers,
-            config.style_layers,
-        )
         shared = self.replicas
         with shared.scope() if shared else contextlib.nullcontext():
-            return self._extractors.get(key, lambda: make_extractor(config))
+            return self._extractors.get(
+                NetworkOptions.of(config), lambda: make_extractor(config)
+            )
 
     def hash_weights(self, config: Config) -> str:
         """Returns the SHA-256 of the weights' values, without TensorFlow.
@@ -103,22 +97,12 @@ class Session:
         Raises:
             WeightsError: if the weights cannot be had.
         """
+        options = NetworkOptions.of(config)
+        key = options.weights, options.seed, options.rescale_filters
         return self._hashes.get(
-            _weights_key(config),
-            lambda: (
-                load_weights(
-                    config.weights,
-                    config.seed,
-                    rescale_filters=config.rescale_filters,
-                ).sha256
-            ),
+            key,
+            lambda: load_weights(*key[:2], rescale_filters=key[2]).sha256,
         )
-
-
-def _weights_key(config: Config) -> tuple:
-    is_random = config.weights == "random"
-    seed = config.seed if is_random else None
-    return config.weights, seed, config.rescale_filters
 
 
 @contextlib.contextmanager

@@ -3,13 +3,12 @@
 import dataclasses
 import functools
 from collections.abc import Iterable
-from collections.abc import Mapping
-from typing import Any
 
 import keras
 import tensorflow as tf
 
 from tfstyle.network import vgg19
+from tfstyle.network.options import NetworkOptions
 from tfstyle.network.weights import load_weights
 from tfstyle.system.recent import Recent
 from tfstyle.system.tensorflow_setup import return_freed_memory
@@ -29,24 +28,13 @@ class Extractor:
             to `{layer name: [B, H_l, W_l, N_l]}`, rectified.
         origin: where the weights came from, for people.
         sha256: of the weights' values.
-        precision: the Keras dtype policy of the model.
-        options: how the network was made: `weights`, `pooling`, `padding`,
-            `convolution` and `rescale_filters`; empty if that is not known.
+        options: of the network.
     """
 
     model: keras.Model
     origin: str
     sha256: str
-    precision: str = "float32"
-    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-
-    @property
-    def pooling(self) -> str:
-        """How the network pools; if that is not known, by the widest windows.
-
-        It says how far a position sees, which may be too far.
-        """
-        return self.options.get("pooling", "rms")
+    options: NetworkOptions
 
     def __call__(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the features of an image by Keras layer name.
@@ -87,7 +75,7 @@ class Extractor:
 
     def scale_image(self, image: tf.Tensor) -> tf.Tensor:
         """Returns the image as the model takes it."""
-        if self.precision == "mixed_float16":
+        if self.options.precision == "mixed_float16":
             return image / vgg19.FLOAT16_DIVISOR
         return image
 
@@ -96,54 +84,35 @@ class Extractor:
     ) -> dict[str, tf.Tensor]:
         """Converts the model's outputs to float32 features."""
         features = {n: tf.cast(f, tf.float32) for n, f in features.items()}
-        if self.precision == "mixed_float16":
+        if self.options.precision == "mixed_float16":
             divisor = vgg19.FLOAT16_DIVISOR
             features = {n: f * divisor for n, f in features.items()}
         return features
 
 
-def load_extractor(
-    layers: Iterable[str],
-    *,
-    weights: str = "auto",
-    seed: int = 0,
-    rescale_filters: bool = False,
-    pooling: str = "average",
-    convolution: str = "direct",
-    precision: str = "float32",
-    padding: str = "zero",
-) -> Extractor:
-    """Loads VGG19's weights and makes an extractor of some layers.
+def load_extractor(options: NetworkOptions) -> Extractor:
+    """Loads VGG19's weights and makes an extractor of its features.
 
     Args:
-        layers: Keras layer names; a name may come twice.
-        weights: as `weights.load_weights` takes them, with `seed` and
-            `rescale_filters`.
-        seed: of random weights.
-        rescale_filters: give every filter a mean activation of 1.
-        pooling: as `vgg19.make_vgg19` takes it, and the others.
-        convolution: `direct` or `winograd`.
-        precision: a Keras dtype policy.
-        padding: of the first convolution, `zero` or `replicate`.
+        options: of the network.
 
     Raises:
         WeightsError: if the weights cannot be had.
     """
-    loaded = load_weights(weights, seed, rescale_filters=rescale_filters)
+    loaded = load_weights(
+        options.weights,
+        options.seed,
+        rescale_filters=options.rescale_filters,
+    )
     network = vgg19.make_vgg19(
-        loaded.layers, pooling, convolution, precision, padding
+        loaded.layers,
+        options.pooling,
+        options.convolution,
+        options.precision,
+        options.padding,
     )
-    model = make_feature_model(network, layers)
-    options = {
-        "weights": weights,
-        "rescale_filters": rescale_filters,
-        "pooling": pooling,
-        "convolution": convolution,
-        "padding": padding,
-    }
-    extractor = Extractor(
-        model, loaded.origin, loaded.sha256, precision, options
-    )
+    model = make_feature_model(network, options.layers)
+    extractor = Extractor(model, loaded.origin, loaded.sha256, options)
     del loaded, network
     return_freed_memory()
     return extractor

@@ -116,7 +116,7 @@ def _make_graph(
 
     @tf.function(autograph=False, jit_compile=with_xla)
     def evaluate(image, targets):
-        if extractor.precision == "mixed_float16":
+        if extractor.options.precision == "mixed_float16":
             terms, gradient = _evaluate_scaled(
                 extractor, image, targets, compute
             )

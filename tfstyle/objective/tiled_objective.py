@@ -157,7 +157,7 @@ class TiledReader:
 
     def _cut(self, size: tuple[int, int]) -> list[np.ndarray]:
         return cut_frame(
-            size, self._tile_size, self._names, self._extractor.pooling
+            size, self._tile_size, self._names, self._extractor.options.pooling
         )
 
     def _sum_tile(

@@ -1,9 +1,12 @@
 """The feature extractor that a configuration describes."""
 
+import dataclasses
+
 from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
 from tfstyle.network.extractor import Extractor
 from tfstyle.network.extractor import load_extractor
+from tfstyle.network.options import NetworkOptions
 from tfstyle.training.plan import resolve_for_machine
 
 
@@ -18,16 +21,7 @@ def make_extractor(config: Config) -> Extractor:
         WeightsError: if the weights cannot be had.
     """
     config = resolve_for_machine(config.resolved())
-    return load_extractor(
-        (*config.content_layers, *config.style_layers),
-        weights=config.weights,
-        seed=config.seed,
-        rescale_filters=config.rescale_filters,
-        pooling=config.pooling,
-        convolution=config.convolution,
-        precision=config.precision,
-        padding=config.padding,
-    )
+    return load_extractor(NetworkOptions.of(config))
 
 
 def check_extractor(extractor: Extractor, config: Config) -> None:
@@ -40,16 +34,17 @@ def check_extractor(extractor: Extractor, config: Config) -> None:
     Raises:
         ConfigError: names the first option that differs, or a missing layer.
     """
-    made = {"precision": extractor.precision, **extractor.options}
-    for name, value in made.items():
-        if value != getattr(config, name):
+    asked = dataclasses.asdict(NetworkOptions.of(config))
+    made = dataclasses.asdict(extractor.options)
+    layers = asked.pop("layers")
+    del asked["seed"]  # a run may start at the noise of another
+    for name, value in asked.items():
+        if value != made[name]:
             raise ConfigError(
-                f"`extractor` was made with {name}={value}, but the config has"
-                f" {name}={getattr(config, name)}. Make it by"
-                " make_extractor(config)."
+                f"`extractor` was made with {name}={made[name]}, but the config"
+                f" has {name}={value}. Make it by make_extractor(config)."
             )
-    layers = (*config.content_layers, *config.style_layers)
-    missing = [n for n in layers if n not in extractor.model.output_names]
+    missing = [name for name in layers if name not in made["layers"]]
     if missing:
         raise ConfigError(
             f"`extractor` lacks the layer {missing[0]} of the config. Make it"

@@ -1,11 +1,11 @@
 """Style transfer on arrays: images in, an image out."""
 
 import contextlib
-import dataclasses
 import functools
 from collections.abc import Callable
 from collections.abc import Generator
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -15,7 +15,6 @@ from tfstyle.config.validation import ConfigError
 from tfstyle.distributed.replicas import LEVEL
 from tfstyle.distributed.replicas import Replicas
 from tfstyle.images import color_transfer
-from tfstyle.images.image_list import ImageList
 from tfstyle.images.preprocessing import deprocess
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.preprocessing import to_levels
@@ -29,6 +28,7 @@ from tfstyle.training.callbacks import Record
 from tfstyle.training.extractor import check_extractor
 from tfstyle.training.extractor import make_extractor
 from tfstyle.training.initial_image import make_initial_image
+from tfstyle.training.plan import Plan
 from tfstyle.training.plan import make_plan
 from tfstyle.training.plan import warn_if_enlarged
 from tfstyle.training.plan import warn_if_thin
@@ -46,22 +46,72 @@ def stylize(
     styles: Sequence[np.ndarray],
     config: Config,
     *,
+    content_masks: Sequence[np.ndarray] = (),
+    style_masks: Sequence[np.ndarray] = (),
     actions: Sequence[Action] = (),
-    **options,
+    extractor: Extractor | None = None,
+    extra_losses: ExtraLosses | None = None,
+    replicas: Replicas | None = None,
+    **options: Any,
 ) -> Result:
     """Renders the content image in the style of the style images.
 
     Args:
-        content: as `iterate` takes it, and the others.
-        styles: the same.
-        config: the same.
+        content: uint8 `[H, W, 3]`, RGB, of any size, or None.
+        styles: uint8 `[H, W, 3]`, RGB, of any sizes; may be empty.
+        config: options; of its paths only `weights` is used.
+        content_masks: uint8 `[H, W]` of any sizes, one per region of the
+            output, 255 inside; as many as styles, or none.
+        style_masks: uint8 `[H, W]`, one per style, or none for whole styles.
         actions: called with the `Record` of every step. A text that one
             returns ends the run, as the reason.
-        **options: as `iterate` takes them.
+        extractor: made by `make_extractor(config)` if None; give it to use it
+            for several runs.
+        extra_losses: terms of one's own, by name.
+        replicas: that share the work; this process leads the others.
+        **options: further arguments of `iterate`.
+
+    Raises:
+        ConfigError: if images, extractor and config contradict.
+        NotFiniteError: if loss or gradient stop being finite; names the step.
+        WeightsError: if the weights cannot be had.
     """
-    with contextlib.closing(
-        iterate(content, styles, config, **options)
-    ) as records:
+    _check_arrays("content", [] if content is None else [content], "HW3")
+    _check_arrays("styles", styles, "HW3")
+    _check_arrays("content_masks", content_masks, "HW")
+    _check_arrays("style_masks", style_masks, "HW")
+    config.check_images(
+        content is not None, len(styles), len(content_masks), len(style_masks)
+    )
+    num_replicas = replicas.num_replicas if replicas else 1
+    plan = make_plan(
+        config, content, styles, num_replicas, is_whole=bool(extra_losses)
+    )
+    records = iterate(
+        content,
+        styles,
+        plan,
+        make_extractor(plan.config) if extractor is None else extractor,
+        content_masks=content_masks,
+        style_masks=style_masks,
+        extra_losses=extra_losses,
+        replicas=replicas,
+        **options,
+    )
+    return run_to_end(records, actions)
+
+
+def run_to_end(
+    records: Generator[Record, str | None, Result], actions: Sequence[Action]
+) -> Result:
+    """Makes all steps of a run and returns its result.
+
+    Args:
+        records: made by `iterate`; closed if an action raises.
+        actions: called with every record. A text that one returns ends the
+            run, as the reason.
+    """
+    with contextlib.closing(records):
         reason = None
         while True:
             try:
@@ -76,21 +126,20 @@ def stylize(
 def iterate(
     content: np.ndarray | None,
     styles: Sequence[np.ndarray],
-    config: Config,
+    plan: Plan,
+    extractor: Extractor,
     *,
-    content_masks: Sequence[np.ndarray] | None = None,
-    style_masks: Sequence[np.ndarray] | None = None,
+    content_masks: Sequence[np.ndarray] = (),
+    style_masks: Sequence[np.ndarray] = (),
     alpha: np.ndarray | None = None,
     style_alphas: Sequence[np.ndarray | None] = (),
     initial_image: np.ndarray | None = None,
-    extractor: Extractor | None = None,
     extra_losses: ExtraLosses | None = None,
     state: State | None = None,
     save_state: Callable[[State], None] | None = None,
     save_every_seconds: float = 30.0,
     should_stop: Callable[[], str | None] = lambda: None,
     replicas: Replicas | None = None,
-    smaller_tiles: Sequence[int] = (),
 ) -> Generator[Record, str | None, Result]:
     """Yields a record of every step of a run, and returns the result.
 
@@ -101,19 +150,18 @@ def iterate(
     Args:
         content: uint8 `[H, W, 3]`, RGB, of any size, or None.
         styles: uint8 `[H, W, 3]`, RGB, of any sizes; may be empty.
-        config: the choices. Its file names are not read, but for `weights`.
+        plan: made for these images by `make_plan`.
+        extractor: of the plan's layers.
         content_masks: uint8 `[H, W]` of any sizes, one per region of the
-            output, 255 inside; as many as styles.
-        style_masks: the same, or none for whole styles; region r of the
-            output takes its style from region r of style r.
+            output, 255 inside; as many as styles, or none.
+        style_masks: uint8 `[H, W]`, one per style, or none for whole styles;
+            region r of the output takes its style from region r of style r.
         alpha: uint8 `[H, W]`, of the content; what is transparent has no
             weight in Gram matrices. None: all is opaque.
         style_alphas: the same of every style; none: all are opaque.
         initial_image: uint8 `[H, W, 3]`, RGB, to start from in place of
             `config.init`; resized to the output.
-        extractor: made by `make_extractor(config)` if None; give it to use it
-            for several runs.
-        extra_losses: terms of one's own, by name.
+        extra_losses: terms of one's own, by name; the plan is whole.
         state: goes on where a run of the same arguments was.
         save_state: takes the state every `save_every_seconds` and at the end,
             such as a `checkpoint.Checkpoints`.
@@ -121,40 +169,16 @@ def iterate(
         should_stop: asked before every evaluation; a text ends the run at the
             last complete step, as the reason.
         replicas: that share the work; this process leads the others.
-        smaller_tiles: of the plan that resolved the config, if one did.
 
     Raises:
         ClusterError: if another process is gone.
         CheckpointError: if the state is not of a run of these arguments.
-        ConfigError: if images, extractor and config contradict.
+        ConfigError: if the extractor is not the plan's.
         NotFiniteError: if loss or gradient stop being finite; names the step.
-        WeightsError: if the weights cannot be had.
     """
-    config = config.resolved()
-    content_masks = () if content_masks is None else content_masks
-    style_masks = () if style_masks is None else style_masks
-    _check_arrays("content", [] if content is None else [content], "HW3")
-    if not isinstance(styles, ImageList):  # whose images come from files
-        _check_arrays("styles", styles, "HW3")
-    _check_arrays("content_masks", content_masks, "HW")
-    _check_arrays("style_masks", style_masks, "HW")
-    config.check_images(
-        content is not None, len(styles), len(content_masks), len(style_masks)
-    )
-    plan = make_plan(
-        config,
-        content,
-        styles,
-        replicas.num_replicas if replicas else 1,
-        is_whole=bool(extra_losses),
-    )
-    if smaller_tiles:
-        plan = dataclasses.replace(plan, smaller_tiles=tuple(smaller_tiles))
     config = plan.config
     warn_if_thin(content, styles, config)
     warn_if_enlarged(content, styles, config)
-    if extractor is None:
-        extractor = make_extractor(config)
     check_extractor(extractor, config)
     problem = Problem(
         content,

@@ -265,6 +265,7 @@ def test_lbfgs_is_no_worse_than_scipy_on_a_picture(real_weights, samples):
     from tfstyle.network import vgg19
     from tfstyle.network.extractor import Extractor
     from tfstyle.network.extractor import make_feature_model
+    from tfstyle.network.options import NetworkOptions
     from tfstyle.objective.objective import make_value_and_gradient
     from tfstyle.objective.options import ObjectiveOptions
     from tfstyle.objective.readers import WholeFrameReader
@@ -273,7 +274,8 @@ def test_lbfgs_is_no_worse_than_scipy_on_a_picture(real_weights, samples):
     config = Config().resolved()
     network = vgg19.make_vgg19(real_weights.layers)
     names = (*config.content_layers, *config.style_layers)
-    extractor = Extractor(make_feature_model(network, names), "", "")
+    model = make_feature_model(network, names)
+    extractor = Extractor(model, "", "", NetworkOptions(names))
     content, style = (
         tf.constant(preprocess(resize(sample, 72, 96))) for sample in samples
     )
