@@ -13,9 +13,8 @@ from absl import logging
 from tfstyle.config import flags as config_flags
 from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import escape_controls
-from tfstyle.errors import status_of
+from tfstyle.system.exit_status import status_of
 from tfstyle.system.memory import check_program_fits
-from tfstyle.system.out_of_memory import speaking_of_native_failures
 
 FLAGS = flags.FlagValues()
 """Not absl's global ones: other programs may import this module."""
@@ -52,30 +51,30 @@ def _run(config: RunConfig) -> int:
     from tfstyle.experiment.session import Session
 
     session = Session(verbose=logging.get_verbosity() > 0)
-    with speaking_of_native_failures():
-        if config.manifest:
-            return batch.run_batch(config, session)
-        if config.export_dir:
-            _export(config.resolved(), session)
-            return 0
-        number = run_picture(config.resolved(), session)
+    if config.manifest:
+        return batch.run_batch(config, session)
+    if config.export_dir:
+        _export(config, session)
+        return 0
+    number = run_picture(config, session)
     return 128 + number if number else 0
 
 
 def _export(config: RunConfig, session) -> None:
     """Writes the feature extractor as a SavedModel."""
     config = dataclasses.replace(
-        config,
+        config.resolved(),
         convolution="direct",
         precision="float32",
         strategy="one_device",
     )
-    config = session.start(config)
+    session.start(config)
 
     from tfstyle.experiment import saved_model
     from tfstyle.experiment.session import quietly
+    from tfstyle.network.options import NetworkOptions
 
-    extractor = session.make_extractor(config)
+    extractor = session.make_extractor(NetworkOptions.of(config))
     logging.info("%s; weights: %s", session.device, extractor.origin)
     with quietly():  # TensorFlow would log how it saves
         path = saved_model.export_extractor(

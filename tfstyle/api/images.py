@@ -16,9 +16,9 @@ from tfstyle.images import srgb
 from tfstyle.images.attribution import read_attribution
 from tfstyle.images.errors import ImageError
 from tfstyle.images.files import MAX_PIXELS
-from tfstyle.images.files import ImageFile
 from tfstyle.images.masks import to_mask
 from tfstyle.images.names import expand_names
+from tfstyle.images.picture import Picture
 from tfstyle.system.paths import expand_path
 
 ImageLike: TypeAlias = str | os.PathLike[str] | Image.Image | np.ndarray | Any
@@ -55,7 +55,7 @@ def sample(name: str) -> np.ndarray:
 
 def read_pixels(
     image: ImageLike, argument: str, max_pixels: int = MAX_PIXELS
-) -> ImageFile:
+) -> Picture:
     """Returns an image's pixels and alpha.
 
     Args:
@@ -80,7 +80,7 @@ def read_pixels(
     pixels = pixels[..., :3]
     if pixels.shape[2] == 1:
         pixels = np.repeat(pixels, 3, axis=2)
-    return ImageFile(np.ascontiguousarray(pixels), alpha)
+    return Picture(np.ascontiguousarray(pixels), alpha)
 
 
 def read_mask(
@@ -120,11 +120,11 @@ def paths_of(images: Sequence[ImageLike]) -> list[str] | None:
     return [os.fspath(path) for path in paths]
 
 
-def _read_pil(image: Image.Image, argument: str) -> ImageFile:
+def _read_pil(image: Image.Image, argument: str) -> Picture:
     try:
         image.load()
         attribution = read_attribution(image)
-        return ImageFile(*srgb.to_srgb(f"`{argument}`", image), attribution)
+        return Picture(*srgb.to_srgb(f"`{argument}`", image), attribution)
     except (OSError, SyntaxError, ValueError) as error:
         raise ImageError(
             f"`{argument}` cannot be decoded ({str(error) or repr(error)})."

@@ -10,6 +10,7 @@ import numpy as np
 
 from tfstyle.api import images as api_images
 from tfstyle.api.images import ImageLike
+from tfstyle.api.run import Run
 from tfstyle.api.run import start_session
 from tfstyle.api.stylizer import Stylizer
 from tfstyle.config.config import Config
@@ -17,8 +18,8 @@ from tfstyle.config.validation import ConfigError
 from tfstyle.config.validation import keras_names
 from tfstyle.images import preprocessing
 from tfstyle.images.transparency import show
-from tfstyle.images.transparency import weights_of
 from tfstyle.network.layers import keras_name
+from tfstyle.training.plan import choose_network
 
 if TYPE_CHECKING:
     import keras
@@ -148,17 +149,26 @@ class Objective:
         initial_image: float32 `[1, H, W, 3]`, to start from.
     """
 
-    def __init__(self, problem, initial_image: np.ndarray | None, finish):
+    def __init__(self, run: Run, extra_losses: Mapping[str, Callable] | None):
+        from tfstyle.training.pyramid_objective import PyramidObjective
         from tfstyle.training.stylize import make_first_image
+        from tfstyle.training.stylize import make_to_pixels
 
-        level = len(problem.frames) - 1
-        self.config: Config = problem.config
-        self.initial_image: np.ndarray = make_first_image(
-            problem, level, initial_image
+        pyramid = PyramidObjective(
+            run.images,
+            run.plan,
+            run.extractor,
+            extra_losses=extra_losses,
+            replicas=run.replicas,
         )
-        self._frame = problem.frames[level]
-        self._finish = finish
-        self._value_and_gradient = problem.make_objective(level)
+        level = len(run.plan.levels) - 1
+        self.config: Config = run.plan.config
+        self.initial_image: np.ndarray = make_first_image(
+            run.images, pyramid, self.config, level
+        )
+        self._frame = run.plan.frame
+        self._to_pixels = make_to_pixels(run.images, self.config)
+        self._value_and_gradient = pyramid.make_objective(level)
 
     def __call__(self, image: Any) -> tuple["tf.Tensor", "tf.Tensor"]:
         """Returns the total, float32, and its gradient, as the image."""
@@ -172,7 +182,7 @@ class Objective:
 
     def to_pixels(self, image: Any) -> np.ndarray:
         """Returns the picture within an image, uint8 `[H, W, 3]`, RGB."""
-        return self._finish(self._frame.crop(np.asarray(image, np.float32)))
+        return self._to_pixels(self._frame.crop(np.asarray(image, np.float32)))
 
     def _evaluate(self, image: Any):
         import tensorflow as tf
@@ -256,7 +266,7 @@ def make_objective(
         initial_image,
         is_whole=bool(extra_losses),
     )
-    return Objective(*run.make_problem(extra_losses))
+    return Objective(run, extra_losses)
 
 
 def _make_extractor(layers: Sequence[str], options: dict[str, Any]):
@@ -280,8 +290,8 @@ def _make_extractor(layers: Sequence[str], options: dict[str, Any]):
         precision="float32",
         strategy="one_device",
     )
-    session, config = start_session(config)
-    return session.make_extractor(config)
+    session, machine = start_session(config)
+    return session.make_extractor(choose_network(config, machine))
 
 
 def _compute_features(
@@ -294,4 +304,4 @@ def _compute_features(
     shown = show(api_images.read_pixels(image, "image"), "`image`")
     found = extractor(tf.constant(preprocessing.preprocess(shown.pixels)))
     by_name = {name: found[keras_name(name)] for name in layers}
-    return by_name, weights_of(shown.alpha), extractor.options.pooling
+    return by_name, shown.mask, extractor.options.pooling

@@ -1,4 +1,4 @@
-"""A run of the library: images read, options resolved, records as pictures."""
+"""A run of the library: images read, a plan made, records as pictures."""
 
 import contextlib
 import dataclasses
@@ -6,6 +6,7 @@ import os
 from collections.abc import Generator
 from collections.abc import Iterator
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from typing import Any
 
 import numpy as np
@@ -19,32 +20,41 @@ from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
 from tfstyle.distributed.environment import ALONE
 from tfstyle.experiment import provenance
-from tfstyle.experiment.inputs import ImageFiles
+from tfstyle.experiment import resources
 from tfstyle.experiment.session import Session
 from tfstyle.images.attribution import NOTHING
-from tfstyle.images.files import ImageFile
+from tfstyle.images.image_set import ImageSet
+from tfstyle.images.picture import Picture
 from tfstyle.images.transparency import show
+from tfstyle.system.machine import Machine
 from tfstyle.system.paths import expand_path
 from tfstyle.system.recent import Recent
+from tfstyle.training.plan import Plan
+from tfstyle.training.plan import make_plan
+
+if TYPE_CHECKING:
+    from tfstyle.network.extractor import Extractor
 
 _SESSIONS = Recent(2)
-"""By strategy: TensorFlow's replicas and the networks made last."""
+"""By strategy: TensorFlow's replicas and a cache of networks."""
 
 
-def start_session(config: Config) -> tuple[Session, Config]:
-    """Starts TensorFlow; returns a session and the config with its strategy.
+def start_session(config: Config) -> tuple[Session, Machine]:
+    """Starts TensorFlow; returns a session and the machine.
 
-    All of one strategy share a session, and with it the networks.
+    All runs of one strategy share a session, and with it the networks.
     """
     session = _SESSIONS.get("one_device", _make_session)
-    session.start(dataclasses.replace(config, strategy="one_device"))
+    alone = dataclasses.replace(config, strategy="one_device")
+    machine = session.start(alone)
 
     from tfstyle.distributed.strategy import choose_strategy
 
-    config = choose_strategy(config, ALONE)
-    if config.strategy != "one_device":
-        session = _SESSIONS.get(config.strategy, _make_session)
-    return session, session.start(config)
+    strategy = choose_strategy(config, ALONE)
+    if strategy != "one_device":
+        session = _SESSIONS.get(strategy, _make_session)
+        machine = session.start(dataclasses.replace(config, strategy=strategy))
+    return session, machine
 
 
 def _make_session() -> Session:
@@ -52,30 +62,44 @@ def _make_session() -> Session:
     return Session(verbose=True, is_guest=True)
 
 
-def prepare(
-    config: Config,
-    session: Session,
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """The images of a call, which were read.
+
+    Attributes:
+        images: of the run.
+        options: of a RunConfig that name the images' files; empty if one of
+            them is no file.
+        paths: of the images that are files, expanded.
+    """
+
+    images: ImageSet
+    options: dict[str, Any]
+    paths: list[str]
+
+
+def read_images(
     content: ImageLike | None,
     styles: ImageLike | Sequence[ImageLike] | None,
     content_masks: ImageLike | Sequence[ImageLike] | None,
     style_masks: ImageLike | Sequence[ImageLike] | None,
     initial_image: ImageLike | None,
-    *,
-    is_whole: bool = False,
-) -> "Run":
-    """Reads the images of a run, and resolves its options.
+    max_pixels: int,
+) -> Inputs:
+    """Reads the images that a `Stylizer` is called with.
 
     Args:
-        config: a resolved one.
-        session: that was started with it.
-        content: as a `Stylizer` is called with, and the others.
-        styles: the same.
-        content_masks: the same.
-        style_masks: the same.
-        initial_image: the same.
-        is_whole: whether there are losses that must see the whole frame.
+        content: the content image, or None.
+        styles: one style image or several.
+        content_masks: one mask or several.
+        style_masks: one mask or several.
+        initial_image: the image to start from, or None.
+        max_pixels: a file of more pixels is refused.
+
+    Raises:
+        ConfigError: if one is of no kind that is known.
+        ImageError: if a file cannot be read.
     """
-    config = session.start(config)
     given = {
         "content": api_images.as_list(content),
         "styles": api_images.as_list(styles),
@@ -88,161 +112,105 @@ def prepare(
             raise ConfigError(
                 f"`{name}` must be one image. Received: {len(given[name])}."
             )
-    most = config.max_image_pixels
 
-    def read(name: str) -> list[ImageFile]:
+    def read(name: str) -> list[Picture]:
         return [
-            show(api_images.read_pixels(image, name, most), f"`{name}`")
+            show(api_images.read_pixels(image, name, max_pixels), f"`{name}`")
             for image in given[name]
         ]
 
     def read_masks(name: str) -> list[np.ndarray]:
         return [
-            api_images.read_mask(image, name, most) for image in given[name]
+            api_images.read_mask(image, name, max_pixels)
+            for image in given[name]
         ]
 
-    content_file = next(iter(read("content")), None)
-    initial_file = next(iter(read("initial_image")), None)
-    style_files = read("styles")
-    files = ImageFiles(
-        content=content_file and content_file.pixels,
-        alpha=content_file and content_file.alpha,
-        styles=[style.pixels for style in style_files],
-        style_alphas=[style.alpha for style in style_files],
-        content_masks=read_masks("content_masks"),
-        style_masks=read_masks("style_masks"),
-        initial_image=initial_file and initial_file.pixels,
-        attribution=content_file.attribution if content_file else NOTHING,
+    content_picture = next(iter(read("content")), None)
+    initial_picture = next(iter(read("initial_image")), None)
+    images = ImageSet(
+        content_picture,
+        read("styles"),
+        read_masks("content_masks"),
+        read_masks("style_masks"),
+        initial_picture and initial_picture.pixels,
     )
     paths = [
         expand_path(os.fspath(image))
-        for images in given.values()
-        for image in images
+        for images_given in given.values()
+        for image in images_given
         if isinstance(image, str | os.PathLike)
     ]
-    return Run(config, files, session, _name_files(given), paths, is_whole)
+    return Inputs(images, _name_files(given), paths)
 
 
 class Run:
-    """One run of a Stylizer: its images, and its options with nothing open."""
+    """One run of a Stylizer, planned and with its network loaded.
+
+    Args:
+        config: the options that are asked for.
+        session: that was started with it.
+        inputs: the images of the call.
+        is_whole: whether there are losses that must see the whole frame.
+
+    Attributes:
+        images: of the run.
+        plan: made for them.
+        extractor: of the plan's layers.
+        replicas: that share the work, or None.
+    """
 
     def __init__(
         self,
         config: Config,
-        images: ImageFiles,
         session: Session,
-        files: dict[str, Any],
-        paths: list[str],
-        is_whole: bool,
+        inputs: Inputs,
+        *,
+        is_whole: bool = False,
     ):
-        from tfstyle.training import memory_advice
-        from tfstyle.training.plan import make_plan
-
-        config.check_images(
-            images.content is not None,
-            len(images.styles),
-            len(images.content_masks),
-            len(images.style_masks),
-        )
-        replicas = session.replicas
-        number = replicas.num_replicas if replicas else 1
-        plan = make_plan(
-            config, images.content, images.styles, number, is_whole=is_whole
-        )
-        frame = plan.levels[-1].frame
-        self._sizes = frame.height, frame.width, number
-        self._can_cut = not is_whole
-        memory_advice.check_memory(
-            plan.config, *self._sizes, can_cut=self._can_cut
-        )
-        self._last: tuple[int, int] | None = None
-        self._plan = plan
-        self._config = plan.config
-        self._images = images
-        self._replicas = replicas
-        self._extractor = session.make_extractor(plan.config)
+        machine = session.start(config)
+        self.images = images = inputs.images
+        self.plan: Plan = make_plan(config, images, machine, is_whole=is_whole)
+        resources.check_memory(self.plan)
+        self.extractor: Extractor = session.make_extractor(self.plan.network)
+        self.replicas = session.replicas
         facts = provenance.describe_weights(
-            self._extractor.origin, self._extractor.sha256
+            self.extractor.origin, self.extractor.sha256
         )
         self._source = Source(
             facts | images.describe(),
-            files,
+            inputs.options,
             images.alpha,
-            paths,
-            images.attribution,
+            inputs.paths,
+            images.content.attribution if images.content else NOTHING,
         )
-
-    def make_problem(self, extra_losses):
-        """Returns what an Objective is made of."""
-        from tfstyle.training.problem import Problem
-        from tfstyle.training.stylize import make_finish
-
-        images = self._images
-        problem = Problem(
-            images.content,
-            images.styles,
-            self._plan,
-            content_masks=images.content_masks,
-            style_masks=images.style_masks,
-            alpha=images.alpha,
-            style_alphas=images.style_alphas,
-            extractor=self._extractor,
-            extra_losses=extra_losses,
-            replicas=self._replicas,
-        )
-        finish = make_finish(images.content, self._config)
-        return problem, images.initial_image, finish
 
     def records(
-        self, extra_losses, should_stop
+        self, extra_losses, should_stop=lambda: None
     ) -> Generator[Any, str | None, Any]:
-        """Runs the optimisation; yields its records."""
+        """Runs the optimisation; yields its records, returns its result."""
         from tfstyle.training.stylize import iterate
 
-        images = self._images
-        return iterate(
-            images.content,
-            images.styles,
-            self._plan,
-            self._extractor,
-            content_masks=images.content_masks,
-            style_masks=images.style_masks,
-            alpha=images.alpha,
-            style_alphas=images.style_alphas,
-            initial_image=images.initial_image,
-            extra_losses=extra_losses,
-            should_stop=should_stop,
-            replicas=self._replicas,
-        )
-
-    def naming_flags_that_fit(self):
-        """Returns the context in which the run's records are computed."""
-        from tfstyle.training import memory_advice
-
-        return memory_advice.naming_flags_that_fit(
-            self._config, *self._sizes, can_cut=self._can_cut
-        )
+        with resources.naming_flags_that_fit(self.plan):
+            return (
+                yield from iterate(
+                    self.images,
+                    self.plan,
+                    self.extractor,
+                    extra_losses=extra_losses,
+                    should_stop=should_stop,
+                    replicas=self.replicas,
+                )
+            )
 
     def iterate(self, every: int, extra_losses) -> Iterator[Step]:
-        """Yields a step when it is time to."""
-        records = self.records(extra_losses, lambda: None)
-        with (
-            self.naming_flags_that_fit(),
-            contextlib.closing(records),
-        ):
+        """Yields the picture of every n-th step and of the last."""
+        with contextlib.closing(self.records(extra_losses)) as records:
+            record, is_shown = None, True
             for record in records:
-                is_time = record.step % every == 0 or record.is_last
-                if is_time and self.is_new(record):
+                if is_shown := record.step % every == 0:
                     yield self.make_step(record)
-
-    def is_new(self, record) -> bool:
-        """Returns whether a record's image is not the one asked for before.
-
-        A run's last image has two records, as its being the last is found
-        after the first.
-        """
-        before, self._last = self._last, (record.level, record.evaluations)
-        return self._last != before
+            if not is_shown:
+                yield self.make_step(record)
 
     def make_step(self, record) -> Step:
         """Copies the picture of a record."""
@@ -252,7 +220,7 @@ class Run:
             steps=record.steps,
             evaluations=record.evaluations,
             seconds=record.seconds,
-            config=self._config,
+            config=self.plan.config,
             _source=self._source,
             level=record.level,
             num_steps=record.num_steps,
@@ -266,7 +234,7 @@ class Run:
             steps=made.steps,
             evaluations=made.evaluations,
             seconds=made.seconds,
-            config=self._config,
+            config=self.plan.config,
             _source=self._source,
             history=history,
             reason=made.reason,

@@ -17,10 +17,11 @@ from tfstyle.api.result import Result
 from tfstyle.api.result import Step
 from tfstyle.api.run import Run
 from tfstyle.api.run import describe_record
-from tfstyle.api.run import prepare
+from tfstyle.api.run import read_images
 from tfstyle.api.run import start_session
 from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
+from tfstyle.training.plan import choose_network
 
 Callback = Callable[[Step], object]
 """Called with the `Step` of every step. A text that it returns ends the run,
@@ -70,12 +71,9 @@ class Stylizer:
         **options: Any,
     ):
         self.config = make_config(config, preset, options)
-        self._session, self._resolved = start_session(self.config.resolved())
-
-        from tfstyle.training.plan import resolve_for_machine
-
+        self._session, machine = start_session(self.config)
         # Loaded now, so that the first call does not wait for it.
-        self._session.make_extractor(resolve_for_machine(self._resolved))
+        self._session.make_extractor(choose_network(self.config, machine))
 
     def __reduce__(self):
         """Copies and pickles hold the options; the network is loaded anew."""
@@ -133,24 +131,23 @@ class Stylizer:
             is_whole=bool(extra_losses),
             **options,
         )
+
+        from tfstyle.training.callbacks import EverySteps
+        from tfstyle.training.stylize import run_to_end
+
         history: list[dict[str, Any]] = []
-        with contextlib.ExitStack() as stack:
-            stack.enter_context(run.naming_flags_that_fit())
-            should_stop = stack.enter_context(catching_interrupt())
-            show = stack.enter_context(_showing_progress(progress))
+
+        def act(record) -> str | None:
+            history.append(describe_record(record))
+            return _call(callbacks, record, run)
+
+        with (
+            catching_interrupt() as should_stop,
+            _showing_progress(progress) as bars,
+        ):
             records = run.records(extra_losses, should_stop)
-            stack.enter_context(contextlib.closing(records))
-            reason: str | None = None
-            while True:
-                try:
-                    record = records.send(reason)
-                except StopIteration as end:
-                    return run.make_result(end.value, history)
-                show(record)
-                reason = None
-                if run.is_new(record):
-                    history.append(describe_record(record))
-                    reason = _call(callbacks, record, run)
+            result = run_to_end(records, [*bars, EverySteps(1, act)])
+        return run.make_result(result, history)
 
     def iterate(
         self,
@@ -200,14 +197,40 @@ class Stylizer:
         return run.iterate(int(every), extra_losses)
 
     def prepare(
-        self, *images: Any, is_whole: bool = False, **options: Any
+        self,
+        content: ImageLike | None,
+        styles: ImageLike | Sequence[ImageLike] | None,
+        content_masks: ImageLike | Sequence[ImageLike] | None,
+        style_masks: ImageLike | Sequence[ImageLike] | None,
+        initial_image: ImageLike | None,
+        *,
+        is_whole: bool = False,
+        **options: Any,
     ) -> Run:
-        """Returns a run of some images, as `run.prepare` takes them."""
-        session, config = self._session, self._resolved
+        """Reads the images of a call and plans its run.
+
+        Args:
+            content: the image whose layout is kept, or None.
+            styles: one image or several.
+            content_masks: one per region, white inside.
+            style_masks: one per style, or None.
+            initial_image: to start from, or None.
+            is_whole: whether there are losses that must see the whole frame.
+            **options: fields of `Config`, for this run only.
+        """
+        session, config = self._session, self.config
         if options:
             config = make_config(self.config, None, options)
-            session, config = start_session(config.resolved())
-        return prepare(config, session, *images, is_whole=is_whole)
+            session, _ = start_session(config)
+        inputs = read_images(
+            content,
+            styles,
+            content_masks,
+            style_masks,
+            initial_image,
+            config.max_image_pixels,
+        )
+        return Run(config, session, inputs, is_whole=is_whole)
 
 
 def stylize(
@@ -293,8 +316,8 @@ def _call(callbacks: Sequence[Callback], record, run: Run) -> str | None:
 
 
 @contextlib.contextmanager
-def _showing_progress(is_wanted: bool | None) -> Iterator[Callable]:
-    """Yields a function that shows records as progress, or does nothing."""
+def _showing_progress(is_wanted: bool | None) -> Iterator[list]:
+    """Yields the action that shows progress, or none."""
     from tfstyle.experiment import progress
 
     is_notebook = progress.is_in_notebook()
@@ -303,10 +326,10 @@ def _showing_progress(is_wanted: bool | None) -> Iterator[Callable]:
         is_terminal = sys.stderr is not None and sys.stderr.isatty()
         is_wanted = is_main and (is_terminal or is_notebook)
     if not is_wanted:
-        yield lambda record: None
+        yield []
         return
     bar = progress.NotebookProgress() if is_notebook else progress.ProgressBar()
     try:
-        yield bar
+        yield [bar]
     finally:
-        bar.close()
+        bar.stop()

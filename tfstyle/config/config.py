@@ -397,8 +397,6 @@ class Config:
 
         return Config(**flags.read_options(arguments))
 
-    check_images = validation.check_images
-
     def to_flags(self, *, only_pixels: bool = False) -> list[str]:
         """Returns the fields as the lines of a flagfile.
 

@@ -1,6 +1,5 @@
 """Which devices and processes share a picture, and how processes meet."""
 
-import dataclasses
 import os
 import signal
 from collections.abc import Sequence
@@ -8,6 +7,7 @@ from collections.abc import Sequence
 import tensorflow as tf
 from absl import logging
 
+from tfstyle.config.config import Config
 from tfstyle.distributed import rendezvous
 from tfstyle.distributed import slurm
 from tfstyle.distributed.deadlines import deadline_of_start
@@ -28,8 +28,8 @@ as slowly, so the limit lies where the gain was clear; no GPU was measured.
 _NO_PROXY = "no_grpc_proxy"
 
 
-def choose_strategy(config, cluster: Cluster):
-    """Returns a `Config` whose `strategy` is resolved.
+def choose_strategy(config: Config, cluster: Cluster) -> str:
+    """Chooses the strategy by the config, the GPUs and the cluster.
 
     Raises:
         ClusterError: if there is no cluster where one is asked for.
@@ -42,30 +42,36 @@ def choose_strategy(config, cluster: Cluster):
             " tools/launch_local.py, or set TF_CONFIG."
         )
     if config.strategy != "auto":
-        return config
+        return config.strategy
     # A default must not contradict what is asked for.
     can_share = config.precision != "mixed_float16" and (
         config.image_size >= LEAST_SHARED or config.image_size == 0
     )
-    choice = "one_device"
-    if can_share and len(tf.config.list_physical_devices("GPU")) > 1:
-        choice = "mirrored"
     if cluster.size > 1:
-        choice = "multi_worker"
-    return dataclasses.replace(config, strategy=choice)
+        return "multi_worker"
+    if can_share and len(tf.config.list_physical_devices("GPU")) > 1:
+        return "mirrored"
+    return "one_device"
 
 
-def make_replicas(config, cluster: Cluster) -> Replicas | None:
-    """Makes the replicas of a `Config`; None for one device.
+def make_replicas(
+    strategy: str, cluster: Cluster, timeout: float
+) -> Replicas | None:
+    """Makes the replicas of a strategy; None for one device.
 
     Must come before TensorFlow's first use of a device.
+
+    Args:
+        strategy: `one_device`, `mirrored` or `multi_worker`.
+        cluster: gives the other processes.
+        timeout: how long to wait for them, seconds.
 
     Raises:
         ClusterError: if other processes cannot be reached.
     """
-    if config.strategy == "multi_worker":
-        return connect(cluster, config.cluster_timeout)
-    return mirror() if config.strategy == "mirrored" else None
+    if strategy == "multi_worker":
+        return connect(cluster, timeout)
+    return mirror() if strategy == "mirrored" else None
 
 
 def connect(cluster: Cluster, timeout: float) -> Replicas:

@@ -22,8 +22,8 @@ from tfstyle.distributed import environment
 from tfstyle.errors import SetupError
 from tfstyle.errors import TfstyleError
 from tfstyle.errors import one_line
-from tfstyle.errors import raising_out_of_memory_errors
 from tfstyle.experiment import inputs
+from tfstyle.experiment import resources
 from tfstyle.experiment import resume
 from tfstyle.experiment import run
 from tfstyle.experiment import run_directory
@@ -32,12 +32,15 @@ from tfstyle.experiment.job_sharing import JobSharing
 from tfstyle.experiment.manifest import Job
 from tfstyle.experiment.manifest import read_manifest
 from tfstyle.experiment.session import Session
+from tfstyle.experiment.session import quietly
 from tfstyle.images.errors import ImageError
+from tfstyle.images.image_set import ImageSet
 from tfstyle.images.names import expand_names
 from tfstyle.network.weights import WeightsError
+from tfstyle.system.out_of_memory import raising_out_of_memory_errors
 from tfstyle.system.signals import StopSignals
 from tfstyle.system.tensorflow_setup import return_freed_memory
-from tfstyle.training.plan import resolve_for_machine
+from tfstyle.training.plan import choose_network
 
 MAX_STEM = 60
 """Characters of an output's name in that of its workdir."""
@@ -51,7 +54,7 @@ def run_batch(config: RunConfig, session: Session) -> int:
     others go on.
 
     Args:
-        config: the choices that the lines leave out; not a resolved one.
+        config: the options that the lines leave out.
         session: TensorFlow and the networks.
 
     Returns:
@@ -282,15 +285,14 @@ class _Batch:
         Returns and raises as `_paint`.
         """
         config = inputs.expand_image_names(config)
-        run.check_images(config)
-        config, images = run.read_images(config)
+        images = inputs.read_images(config)
         if self._is_finished(config, images):
             return None, True
         run_directory.check_output(config)
         self._check_inputs_stay(config)
         if not self._session.device:
-            self._session.start(self._config)
-            precision = resolve_for_machine(config).precision
+            machine = self._session.start(self._config)
+            precision = choose_network(config, machine).precision
             logging.info("%s, %s", self._session.device, precision)
         can_go_on = False
         if os.path.isdir(config.workdir):
@@ -327,16 +329,22 @@ class _Batch:
                     " would replace it. Name another."
                 )
 
-    def _is_finished(self, config: RunConfig, images) -> bool:
+    def _is_finished(self, config: RunConfig, images: ImageSet) -> bool:
         """Returns whether a job's picture is there."""
         return resume.is_finished(
             config, images, lambda: self._session.hash_weights(config)
         )
 
-    def _run(self, config: RunConfig, images):
-        result, _ = run.run_with_images(
-            config, images, self._session, self._signals
-        )
+    def _run(self, config: RunConfig, images: ImageSet):
+        """Runs a job; removes what only an unfinished one needs."""
+        with run.prepare(config, images, self._session) as prepared:
+            resources.log_savings(prepared.plan)
+            if self._signals.number:
+                return None
+            with quietly():
+                result = run.paint(prepared, self._session, self._signals)
+                if result.is_complete:
+                    _tidy(config, prepared.folder)
         return result
 
     def _time_left(self, num_left: int) -> str:
@@ -348,6 +356,15 @@ class _Batch:
             if seconds >= 2 * length:
                 return f"; about {seconds / length:.0f} {unit} left"
         return f"; about {seconds:.0f} s left"
+
+
+def _tidy(config: RunConfig, folder: str) -> None:
+    """Removes checkpoints, and pictures that only the film needed."""
+    names = [workdir_files.CHECKPOINTS]
+    if config.film and not config.image_every_steps:
+        names.append(workdir_files.IMAGES)
+    for name in names:
+        workdir_files.remove_own(os.path.join(folder, name))
 
 
 def _find_inputs(config: RunConfig, jobs: list[Job]) -> set[tuple[int, int]]:

@@ -8,12 +8,15 @@ import dataclasses
 from typing import Any
 
 from tfstyle.config import flagfile
+from tfstyle.config.config import Config
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import INITS
 from tfstyle.config.validation import ConfigError
 from tfstyle.config.values import FIELDS
 from tfstyle.config.values import parse_text
-from tfstyle.experiment.inputs import ImageFiles
+from tfstyle.images.image_set import ImageSet
+from tfstyle.training.plan import DECIDED_BY_MACHINE
+from tfstyle.training.plan import complete_options
 
 NOT_OF_IMAGES = {
     *("versions", "weights", "result", "ended", "replicas", "picture")
@@ -40,19 +43,35 @@ class RunIdentity:
     weights: str = ""
 
     @classmethod
-    def of_run(
-        cls, config: RunConfig, images: ImageFiles, weights: str = ""
+    def of_request(
+        cls, config: RunConfig, images: ImageSet, weights: str = ""
     ) -> "RunIdentity":
         """Describes a run that is asked for.
 
         Args:
-            config: the options; one that is still `auto` matches any value.
-            images: read from the config's files.
+            config: the options; `auto` matches any value.
+            images: of the run.
+            weights: SHA-256 of their values.
+
+        Raises:
+            ConfigError: if the images are too small for the options.
+        """
+        return cls.of_run(complete_options(config, images), images, weights)
+
+    @classmethod
+    def of_run(
+        cls, config: Config, images: ImageSet, weights: str
+    ) -> "RunIdentity":
+        """Describes a run.
+
+        Args:
+            config: the options of its plan.
+            images: of the run.
             weights: SHA-256 of their values.
         """
         return cls(
             _picture_flags(config),
-            _steps(config),
+            list(config.steps_by_level),
             images.describe(),
             flagfile.versions(),
             weights,
@@ -106,6 +125,15 @@ class RunIdentity:
         """Returns the parts by name, as JSON holds them."""
         return dataclasses.asdict(self)
 
+    @property
+    def decided(self) -> dict[str, str]:
+        """Options that were decided by the machine, as text by name."""
+        return {
+            name: self.flags[name]
+            for name in DECIDED_BY_MACHINE
+            if name in self.flags
+        }
+
     def differences(self, other: "RunIdentity") -> list[str]:
         """Says how another run's flags and images differ from these.
 
@@ -154,7 +182,7 @@ def _is_retired(name: str) -> bool:
 
 
 def _picture_flags(
-    config: RunConfig, given: dict[str, str] | None = None
+    config: Config, given: dict[str, str] | None = None
 ) -> dict[str, str]:
     """Returns the flags of scope `picture`, and unknown flags.
 

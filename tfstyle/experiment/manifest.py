@@ -62,7 +62,7 @@ class Job:
         if self.error:
             raise ConfigError(self.error)
         own = {"manifest": None, "shard": "auto", "workdir": workdir}
-        return dataclasses.replace(base, **self.values, **own).resolved()
+        return dataclasses.replace(base, **self.values, **own)
 
 
 def read_manifest(path: str) -> list[Job]:

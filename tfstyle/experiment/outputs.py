@@ -4,12 +4,12 @@ import contextlib
 import os
 import secrets
 import tempfile
+from typing import Any
 
 import numpy as np
 from absl import logging
 
 from tfstyle.config import flagfile
-from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import WriteError
 from tfstyle.experiment import film
 from tfstyle.experiment import metric_writers
@@ -17,9 +17,9 @@ from tfstyle.experiment import progress
 from tfstyle.experiment import provenance
 from tfstyle.experiment import report
 from tfstyle.experiment import workdir_files
-from tfstyle.experiment.inputs import ImageFiles
 from tfstyle.images.attribution import NOTHING
 from tfstyle.images.errors import ImageError
+from tfstyle.images.image_set import ImageSet
 from tfstyle.images.resize import resize
 from tfstyle.images.saving import write_image
 from tfstyle.images.transparency import lay_on_white
@@ -27,21 +27,23 @@ from tfstyle.system import atomic_file
 from tfstyle.training.callbacks import Action
 from tfstyle.training.callbacks import EverySeconds
 from tfstyle.training.callbacks import EverySteps
+from tfstyle.training.callbacks import Result
+from tfstyle.training.plan import Plan
 from tfstyle.training.state import State
-from tfstyle.training.trainer import Result
 
 MAX_REPORT_IMAGES = 8
 """Intermediate pictures in a report."""
 MAX_REPORT_STYLES = 8
 
 
-class Outputs(contextlib.ExitStack):
+class Outputs:
     """Writes metrics and pictures during a run, and the result at its end.
 
+    A context manager, which closes what is open.
+
     Args:
-        config: of the run, resolved.
-        images: read from the config's files.
-        size: height and width of the output, pixels.
+        plan: of a run with a RunConfig.
+        images: of the run.
         folder: the workdir.
         device: a line that names the device.
         facts: by name; written into the picture's text beside flags and
@@ -54,43 +56,53 @@ class Outputs(contextlib.ExitStack):
 
     def __init__(
         self,
-        config: RunConfig,
-        images: ImageFiles,
-        size: tuple[int, int],
+        plan: Plan,
+        images: ImageSet,
         folder: str,
         device: str,
         facts: dict[str, str],
         state: State | None,
     ):
-        super().__init__()
-        self._config = config
+        self._stack = contextlib.ExitStack()
+        self._config: Any = plan.config
         self._images = images
+        self._size = plan.frame.height, plan.frame.width
         self._folder = folder
         self._device = device
         self._facts = facts
-        is_named = config.metadata != "none"
-        self._attribution = images.attribution if is_named else NOTHING
+        self._attribution = NOTHING
+        if images.content and self._config.metadata != "none":
+            self._attribution = images.content.attribution
+        self._state = state
         self._picture_paths: dict[int, str] = {}
-        self._write_flags(provenance.make_text(config, facts))
+        self.actions: list[Action] = []
+
+    def __enter__(self) -> "Outputs":
+        config = self._config
+        self._write_flags(provenance.make_text(config, self._facts))
+        state = self._state
         evaluations = state.integer("evaluations", 1, 10**15) if state else 0
         self._metrics = metric_writers.JsonLinesWriter(
-            os.path.join(folder, workdir_files.METRICS), evaluations
+            os.path.join(self._folder, workdir_files.METRICS), evaluations
         )
-        self.callback(self._metrics.close)
+        self._stack.callback(self._metrics.close)
         bar = progress.make_progress()
-        self.callback(bar.close)
-        self.actions: list[Action] = [
-            EverySteps(config.log_every_steps, self._metrics),
-            bar,
-        ]
+        self._stack.callback(bar.stop)
+        self.actions += [EverySteps(config.log_every_steps, self._metrics), bar]
         if config.preview_every_seconds:
-            write = metric_writers.PreviewWriter(folder, images.alpha)
+            write = metric_writers.PreviewWriter(
+                self._folder, self._images.alpha
+            )
             self.actions.append(
                 EverySeconds(config.preview_every_seconds, write)
             )
         if config.image_every_steps or config.film:
-            self._add_pictures(size, state)
-        self._add_events(state)
+            self._add_pictures()
+        self._add_events()
+        return self
+
+    def __exit__(self, *error) -> None:
+        self._stack.close()
 
     def write(self, result: Result) -> str:
         """Writes the picture, its flags, the report and the film.
@@ -123,13 +135,13 @@ class Outputs(contextlib.ExitStack):
             self._write_film(path)
         return path
 
-    def _add_pictures(self, size: tuple[int, int], state: State | None) -> None:
+    def _add_pictures(self) -> None:
         """Adds the writing of pictures to the actions."""
-        config = self._config
+        config, state = self._config, self._state
         first_step = sum(state.numbers["steps"]) if state else 0
         folder = os.path.join(self._folder, workdir_files.IMAGES)
         pictures = metric_writers.ImageWriter(
-            folder, size, self._images.alpha, first_step
+            folder, self._size, self._images.alpha, first_step
         )
         self._picture_paths = pictures.paths
         interval = config.image_every_steps
@@ -148,16 +160,16 @@ class Outputs(contextlib.ExitStack):
             )
         self.actions.append(EverySteps(interval, pictures))
 
-    def _add_events(self, state: State | None) -> None:
+    def _add_events(self) -> None:
         """Adds TensorBoard's events to the actions, if it is installed."""
         if not metric_writers.can_write_events():
             logging.info("No TensorBoard events: pip install tensorboard")
             return
         events = metric_writers.EventWriter(
             os.path.join(self._folder, workdir_files.EVENTS),
-            sum(state.numbers["steps"]) if state else 0,
+            sum(self._state.numbers["steps"]) if self._state else 0,
         )
-        self.callback(events.close)
+        self._stack.callback(events.close)
         config = self._config
         self.actions.append(EverySteps(config.log_every_steps, events))
         if config.image_every_steps:
@@ -243,18 +255,15 @@ class Outputs(contextlib.ExitStack):
         shown = [(f"Result, {width} x {height}", picture)]
         if images.content is not None:
             name = os.path.basename(config.content_image)
-            content = lay_on_white(images.content, images.alpha)
+            content = lay_on_white(*images.content[:2])
             shown.append((f"Content: {name}", content))
             title = f"{name} in the style of {' and '.join(styles)}"
             if not styles:
                 title = f"The content of {name}"
-        for name, style, style_alpha in zip(
-            styles[:MAX_REPORT_STYLES],
-            images.styles,
-            images.style_alphas,
-            strict=False,
+        for name, style in zip(
+            styles[:MAX_REPORT_STYLES], images.styles, strict=False
         ):
-            shown.append((f"Style: {name}", lay_on_white(style, style_alpha)))
+            shown.append((f"Style: {name}", lay_on_white(*style[:2])))
         steps = sorted(self._picture_paths)
         stride = max(1, -(-len(steps) // MAX_REPORT_IMAGES))
         for step in steps[::stride]:

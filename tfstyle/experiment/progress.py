@@ -1,9 +1,7 @@
 """Progress for people: a bar on a terminal, lines elsewhere."""
 
 import contextlib
-import math
 import sys
-import time
 
 from absl import logging
 from rich.console import Console
@@ -13,13 +11,16 @@ from rich.progress import TextColumn
 from rich.progress import TimeRemainingColumn
 
 from tfstyle.system.loop_progress import SECONDS_BETWEEN_LINES
+from tfstyle.training.callbacks import Action
 from tfstyle.training.callbacks import Record
+from tfstyle.training.callbacks import Result
+from tfstyle.training.callbacks import Throttle
 
 SECONDS_BETWEEN_UPDATES = 0.1
 
 
 def make_progress():
-    """Makes the action that shows progress on stderr; close it at the end."""
+    """Makes the action that shows progress on stderr; stop it at the end."""
     return ProgressBar() if sys.stderr.isatty() else ProgressLines()
 
 
@@ -28,7 +29,7 @@ def is_in_notebook() -> bool:
     return Console(stderr=True).is_jupyter
 
 
-class ProgressBar:
+class ProgressBar(Action):
     """A bar with step, loss, evaluations per second and time left."""
 
     def __init__(self):
@@ -41,14 +42,24 @@ class ProgressBar:
             console=Console(stderr=True),
         )
         self._task = None
-        self._last = -math.inf
+        self._throttle = Throttle(SECONDS_BETWEEN_UPDATES)
 
     def __call__(self, record: Record) -> None:
         """Moves the bar, if it is time to."""
-        now = time.monotonic()
-        if now - self._last < SECONDS_BETWEEN_UPDATES and not record.is_last:
-            return
-        self._last = now
+        if self._throttle.is_due:
+            with self._throttle.acting():
+                self._show(record)
+
+    def close(self, result: Result) -> None:
+        """Moves the bar to the last step."""
+        self._show(result.record)
+
+    def stop(self) -> None:
+        """Leaves the bar as it stands and gives the terminal back."""
+        with contextlib.suppress(OSError):
+            self._bar.stop()
+
+    def _show(self, record: Record) -> None:
         with contextlib.suppress(OSError):  # the terminal was closed
             if self._task is None:
                 self._task = self._bar.add_task(
@@ -59,66 +70,63 @@ class ProgressBar:
                 self._task, completed=record.step, status=_status(record)
             )
 
-    def close(self) -> None:
-        """Leaves the bar as it stands and gives the terminal back."""
-        with contextlib.suppress(OSError):
-            self._bar.stop()
 
-
-class NotebookProgress:
+class NotebookProgress(Action):
     """A line below the notebook's cell, which is updated."""
 
     def __init__(self):
         self._handle = None
-        self._last = -math.inf
+        self._throttle = Throttle(SECONDS_BETWEEN_UPDATES)
 
     def __call__(self, record: Record) -> None:
         """Updates the line, if it is time to."""
+        if self._throttle.is_due:
+            with self._throttle.acting():
+                self._show(_line(record) + _time_left(record))
+
+    def close(self, result: Result) -> None:
+        """Updates the line to the last step."""
+        self._show(_line(result.record))
+
+    def stop(self) -> None:
+        """Does nothing: the line stays as it is."""
+
+    def _show(self, text: str) -> None:
         from IPython.display import display
 
-        now = time.monotonic()
-        if now - self._last < SECONDS_BETWEEN_UPDATES and not record.is_last:
-            return
-        self._last = now
-        text = f"step {record.step}/{record.num_steps}, {_status(record)}"
-        shown = {"text/plain": text + _time_left(record)}
+        shown = {"text/plain": text}
         if self._handle is None:
             self._handle = display(shown, raw=True, display_id=True)
         else:
             self._handle.update(shown, raw=True)
 
-    def close(self) -> None:
-        """Does nothing: the line stays as it is."""
 
-
-class ProgressLines:
+class ProgressLines(Action):
     """A line at the first and the last step and every ten seconds."""
 
     def __init__(self):
-        self._last = -SECONDS_BETWEEN_LINES
-        self._step = None
+        self._throttle = Throttle(SECONDS_BETWEEN_LINES)
 
     def __call__(self, record: Record) -> None:
         """Logs a line if it is time to."""
-        now = time.monotonic()
-        is_time = record.is_last or now - self._last >= SECONDS_BETWEEN_LINES
-        if not is_time or record.step == self._step:
-            return
-        self._last, self._step = now, record.step
-        logging.info(
-            "step %d/%d, %s%s",
-            record.step,
-            record.num_steps,
-            _status(record),
-            _time_left(record),
-        )
+        if self._throttle.is_due:
+            with self._throttle.acting():
+                logging.info("%s%s", _line(record), _time_left(record))
 
-    def close(self) -> None:
+    def close(self, result: Result) -> None:
+        """Logs the line of the last step."""
+        logging.info("%s", _line(result.record))
+
+    def stop(self) -> None:
         """Does nothing: lines need no end."""
 
 
+def _line(record: Record) -> str:
+    return f"step {record.step}/{record.num_steps}, {_status(record)}"
+
+
 def _time_left(record: Record) -> str:
-    if not record.step or record.is_last:
+    if record.step in (0, record.num_steps):
         return ""
     seconds = record.seconds / record.step * (record.num_steps - record.step)
     return f", {seconds:.0f} s left"

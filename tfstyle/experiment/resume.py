@@ -1,23 +1,23 @@
 """Resuming: the run that a workdir holds, the picture that is finished."""
 
-import dataclasses
 import os
 from collections.abc import Callable
+from collections.abc import Mapping
 
 from absl import logging
 
-from tfstyle.config import flagfile
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.errors import one_line
 from tfstyle.experiment.checkpoint import Checkpoint
 from tfstyle.experiment.checkpoint import read_latest
 from tfstyle.experiment.identity import RunIdentity
-from tfstyle.experiment.inputs import ImageFiles
 from tfstyle.experiment.workdir_files import CHECKPOINTS
 from tfstyle.images import records
 from tfstyle.images.errors import ImageError
 from tfstyle.images.files import read_bits
+from tfstyle.images.image_set import ImageSet
+from tfstyle.training.plan import NOTHING_DECIDED
 from tfstyle.training.state import CheckpointError
 
 
@@ -26,9 +26,17 @@ class OtherRunError(ConfigError):
 
 
 def find_checkpoint(
-    config: RunConfig, images: ImageFiles, folder: str
-) -> Checkpoint | None:
+    resume: str, asked: RunIdentity, folder: str
+) -> tuple[Checkpoint | None, Mapping[str, str]]:
     """Reads the newest checkpoint of a workdir, if there is one.
+
+    Args:
+        resume: the option: `auto`, `never` or `restart`.
+        asked: the run that is asked for.
+        folder: the workdir.
+
+    Returns:
+        The checkpoint, and options that were decided by its machine.
 
     Raises:
         CheckpointError: if every checkpoint is damaged, or describes no run.
@@ -37,14 +45,13 @@ def find_checkpoint(
     """
     checkpoint = read_latest(os.path.join(folder, CHECKPOINTS))
     if checkpoint is None:
-        return None
-    if config.resume == "never":
+        return None, NOTHING_DECIDED
+    if resume == "never":
         raise ConfigError(
             f"`workdir` {folder!r} holds a run, and `resume` is never. Name"
             " another workdir, or give --resume=restart, which keeps the old"
             " one under another name."
         )
-    asked = RunIdentity.of_run(config, images)
     try:
         made = RunIdentity.from_json(checkpoint.job)
     except ConfigError as error:
@@ -68,42 +75,16 @@ def find_checkpoint(
             " differ in its last bits",
             one_line(", ".join(f"{n} {v}" for n, v in made.versions.items())),
         )
-    return checkpoint
+    return checkpoint, made.decided
 
 
-def resolve_by_checkpoint(
-    config: RunConfig, checkpoint: Checkpoint | None
-) -> RunConfig:
-    """Resolves `auto` options to their values in the checkpoint."""
-    if checkpoint is None:
-        return config
-    return adopt_choices(config, checkpoint.job["flags"])
-
-
-def adopt_choices(config: RunConfig, flags: dict[str, str]) -> RunConfig:
-    """Resolves `auto` options to their values in a job's flags."""
-    flags = flagfile.FORMER_DEFAULTS | flags
-    choices = {
-        name: flags.get(name, "auto")
-        for name in (
-            "convolution",
-            "jit_compile",
-            "num_correction_pairs",
-            "precision",
-            "tile_size",
-        )
-    }
-    changes = {n: v for n, v in choices.items() if getattr(config, n) == "auto"}
-    return dataclasses.replace(config, **changes)
-
-
-def check_weights(checkpoint: Checkpoint | None, sha256: str) -> None:
-    """Refuses to go on with other weights.
+def check_weights(checkpoint: Checkpoint | None, run: RunIdentity) -> None:
+    """Checks that a run continues with the weights of its checkpoint.
 
     Raises:
-        OtherRunError: if the checkpoint's were others.
+        OtherRunError: if they differ.
     """
-    if checkpoint is not None and checkpoint.job.get("weights") != sha256:
+    if checkpoint is not None and checkpoint.job.get("weights") != run.weights:
         raise OtherRunError(
             "`weights` differ from the weights of the workdir's run. Give"
             " those, name another workdir, or add --resume=restart, which"
@@ -124,9 +105,9 @@ def _compare_steps(
 
 
 def is_finished(
-    config: RunConfig, images: ImageFiles, hash_weights: Callable[[], str]
+    config: RunConfig, images: ImageSet, hash_weights: Callable[[], str]
 ) -> bool:
-    """Returns whether the output is the picture that the config asks for.
+    """True if the output is the picture that the config asks for.
 
     Its film must be there as well, if one is asked for.
 
@@ -134,8 +115,8 @@ def is_finished(
     `time_limit` that it kept within does not matter.
 
     Args:
-        config: a resolved one, with `output_image`.
-        images: read from the config's files.
+        config: the options, with `output_image`.
+        images: of the run.
         hash_weights: gives the SHA-256 of the weights; asked last.
     """
     if config.film is not None and not os.path.exists(config.film):
@@ -145,7 +126,7 @@ def is_finished(
         bits = read_bits(config.output_image)
     except ImageError:
         return False
-    asked = RunIdentity.of_run(config, images)
+    asked = RunIdentity.of_request(config, images)
     return (
         made is not None
         and bits == config.output_bits

@@ -6,8 +6,11 @@ after it has been started.
 """
 
 import contextlib
+import dataclasses
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from typing import Any
 
 from absl import logging
 
@@ -15,193 +18,165 @@ from tfstyle.config.run_config import RunConfig
 from tfstyle.distributed import environment
 from tfstyle.distributed.environment import ALONE
 from tfstyle.distributed.environment import Cluster
-from tfstyle.distributed.environment import ClusterError
-from tfstyle.errors import OutOfMemoryError
-from tfstyle.errors import WriteError
+from tfstyle.errors import TfstyleError
 from tfstyle.experiment import inputs
 from tfstyle.experiment import provenance
+from tfstyle.experiment import resources
 from tfstyle.experiment import resume
 from tfstyle.experiment import run_directory
 from tfstyle.experiment import workdir_files
+from tfstyle.experiment.checkpoint import Checkpoint
 from tfstyle.experiment.checkpoint import Checkpoints
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.session import Session
-from tfstyle.experiment.session import quietly
-from tfstyle.images.errors import ImageError
+from tfstyle.images.image_set import ImageSet
 from tfstyle.images.saving import check_side
 from tfstyle.system.signals import StopSignals
+from tfstyle.training.plan import Plan
 from tfstyle.training.plan import make_plan
-from tfstyle.training.plan import resolve_for_images
+
+if TYPE_CHECKING:
+    from tfstyle.network.extractor import Extractor
+    from tfstyle.training.callbacks import Result
+
+
+@dataclasses.dataclass(frozen=True)
+class PreparedRun:
+    """A run that can begin.
+
+    Attributes:
+        images: read from the config's files.
+        plan: with a RunConfig.
+        extractor: of the plan's layers.
+        folder: the workdir.
+        identity: of the run.
+        checkpoint: to continue from, or None.
+    """
+
+    images: ImageSet
+    plan: Plan
+    extractor: "Extractor"
+    folder: str
+    identity: RunIdentity
+    checkpoint: Checkpoint | None
 
 
 def run_picture(config: RunConfig, session: Session) -> int:
     """Paints one picture, or this process' part of it.
 
     Args:
-        config: a resolved one.
+        config: the options that are asked for.
         session: TensorFlow and the networks.
 
     Returns:
         The number of the signal that ended the run, or 0.
     """
     config = inputs.expand_image_names(config)
-    check_images(config)
     place = environment.find_cluster(config.strategy)
     if place.index:
         return _follow(config, place, session)
     run_directory.check_output(config)
-    config, images = read_images(config)
-    _, number = run_with_images(config, images, session, place=place)
-    return number
+    images = inputs.read_images(config)
+    with (
+        prepare(config, images, session, place) as run,
+        StopSignals() as signals,
+    ):
+        paint(run, session, signals)
+        replicas = session.replicas
+        return signals.number or (replicas and replicas.stop_number) or 0
 
 
-def check_images(config: RunConfig) -> None:
-    """Checks that a config's options fit the images that it names.
-
-    Raises:
-        ConfigError: if they do not.
-    """
-    config.check_images(
-        config.content_image is not None,
-        len(config.style_images),
-        len(config.content_masks),
-        len(config.style_masks),
-    )
-
-
-def read_images(config: RunConfig) -> tuple[RunConfig, inputs.ImageFiles]:
-    """Reads a config's images, and resolves the options that depend on them.
-
-    Raises:
-        ImageError: if one cannot be read.
-    """
-    images = inputs.read_image_files(config)
-    return resolve_for_images(config, images.content, images.styles), images
-
-
-def run_with_images(
+@contextlib.contextmanager
+def prepare(
     config: RunConfig,
-    images: inputs.ImageFiles,
+    images: ImageSet,
     session: Session,
-    signals: StopSignals | None = None,
     place: Cluster = ALONE,
-):
-    """Paints one picture whose images have been read, and writes its files.
+) -> Iterator[PreparedRun]:
+    """Opens the workdir of a run and plans it, with the network loaded.
 
     Args:
-        config: a resolved one, whose images and output were checked.
+        config: the options that are asked for; its file names were checked.
         images: read from the config's files.
         session: TensorFlow and the networks.
-        signals: of the batch that the picture is part of. If given, only
-            warnings are logged, and once the picture is complete, checkpoints
-            and pictures that only its film needed are removed.
         place: of this process, the first, in the cluster.
 
-    Returns:
-        The `Result`, or None if a signal came before the first step, and the
-        number of the signal, or 0.
+    Raises:
+        ConfigError: if the workdir holds another run, or images, options and
+            processes contradict.
+        OutOfMemoryError: if there is clearly not enough memory.
+        WeightsError: if the weights cannot be loaded.
+    """
+    with run_directory.open_workdir(config) as folder:
+        asked = RunIdentity.of_request(config, images)
+        checkpoint, decided = resume.find_checkpoint(
+            config.resume, asked, folder
+        )
+        machine = session.start(config, place)
+
+        from tfstyle.experiment import follower
+
+        plan = make_plan(config, images, machine, decided)
+        if config.output_image:
+            check_side(config.output_image, plan.frame.height, plan.frame.width)
+        resources.check_memory(plan)
+        extractor = session.make_extractor(plan.network)
+        identity = RunIdentity.of_run(plan.config, images, extractor.sha256)
+        resume.check_weights(checkpoint, identity)
+        follower.check_same_run(identity, session.replicas)
+        yield PreparedRun(images, plan, extractor, folder, identity, checkpoint)
+
+
+def paint(run: PreparedRun, session: Session, signals: StopSignals) -> "Result":
+    """Optimises the image and writes everything that a run leaves.
+
+    Args:
+        run: prepared in this session.
+        session: TensorFlow and the networks.
+        signals: end the run at the next step.
 
     Raises:
         ClusterError: if another process is gone.
         NotFiniteError: if the loss stops being finite.
         WriteError: if a file cannot be written.
     """
-    with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(run_directory.open_workdir(config))
-        checkpoint = resume.find_checkpoint(config, images, folder)
-        config = resume.resolve_by_checkpoint(config, checkpoint)
-        config = session.start(config, place)
-
-        from tfstyle.experiment import worker
-        from tfstyle.training import memory_advice
-
-        replicas = session.replicas
-        number = replicas.num_replicas if replicas else 1
-        plan = make_plan(config, images.content, images.styles, number)
-        config, frame = plan.config, plan.levels[-1].frame
-        if config.output_image:
-            check_side(config.output_image, frame.height, frame.width)
-        memory_advice.check_memory(config, frame.height, frame.width, number)
-        extractor = session.make_extractor(config)
-        worker.check_same_run(config, images, extractor.sha256, replicas)
-        if signals is not None:
-            memory_advice.log_cuts(config, frame.height, frame.width, number)
-            stack.enter_context(quietly())
-            if signals.number:
-                return None, signals.number
-        is_one_of_many = signals is not None
-        signals = signals or stack.enter_context(StopSignals())
-        if replicas is not None:
-            replicas.find_signal = lambda: signals.number
-            stack.enter_context(worker.leading(replicas))
-        result = _paint_and_write(
-            plan, images, extractor, session, folder, checkpoint, signals
-        )
-        if is_one_of_many and result.is_complete:
-            names = [workdir_files.CHECKPOINTS]
-            if config.film and not config.image_every_steps:
-                names.append(workdir_files.IMAGES)
-            for name in names:
-                workdir_files.remove_own(os.path.join(folder, name))
-        number = signals.number or (replicas and replicas.stop_number)
-        return result, number or 0
-
-
-def _paint_and_write(
-    plan, images, extractor, session, folder, checkpoint, signals
-):
-    """Optimises the image and writes everything that a run leaves."""
+    from tfstyle.experiment import follower
     from tfstyle.experiment.outputs import Outputs
-    from tfstyle.training import memory_advice
     from tfstyle.training.stylize import iterate
     from tfstyle.training.stylize import run_to_end
 
-    config, frame = plan.config, plan.levels[-1].frame
+    plan, extractor, folder = run.plan, run.extractor, run.folder
+    config: Any = plan.config  # a RunConfig
+    frame = plan.frame
     replicas, device = session.replicas, session.device
-    resume.check_weights(checkpoint, extractor.sha256)
     if replicas is not None:
         device += f", {replicas.describe()}"
     logging.info(
         "%s, %s; weights: %s", device, config.precision, extractor.origin
     )
     logging.info("%dx%d pixels, workdir %s", frame.height, frame.width, folder)
-    sizes = frame.height, frame.width
-    number = replicas.num_replicas if replicas else 1
-    memory_advice.log_needs(config, *sizes, folder, number)
+    resources.log_needs(plan, folder)
     facts = provenance.describe_weights(extractor.origin, extractor.sha256)
-    facts |= images.describe()
+    facts |= run.images.describe()
     if replicas is not None:
         facts["replicas"] = str(replicas.num_replicas)
+    state = run.checkpoint and run.checkpoint.state
     checkpoints = Checkpoints(
         os.path.join(folder, workdir_files.CHECKPOINTS),
-        RunIdentity.of_run(config, images, extractor.sha256).to_json(),
-        checkpoint and checkpoint.path,
+        run.identity.to_json(),
+        run.checkpoint and run.checkpoint.path,
     )
-    state = checkpoint and checkpoint.state
     every = config.checkpoint_every_seconds
     with (
+        follower.leading(replicas, signals),
         _naming_last_checkpoint(checkpoints),
-        memory_advice.naming_flags_that_fit(config, *sizes, number),
-        Outputs(
-            config,
-            images,
-            sizes,
-            folder,
-            device,
-            facts,
-            state,
-        ) as outputs,
+        resources.naming_flags_that_fit(plan),
+        Outputs(plan, run.images, folder, device, facts, state) as outputs,
     ):
         records = iterate(
-            images.content,
-            images.styles,
+            run.images,
             plan,
             extractor,
-            content_masks=images.content_masks,
-            style_masks=images.style_masks,
-            alpha=images.alpha,
-            style_alphas=images.style_alphas,
-            initial_image=images.initial_image,
             state=state,
             save_state=checkpoints if every else None,
             save_every_seconds=every,
@@ -232,46 +207,27 @@ def _log_end(result, path: str) -> None:
 @contextlib.contextmanager
 def _naming_last_checkpoint(checkpoints: Checkpoints) -> Iterator[None]:
     """Adds to an error which checkpoint can be resumed from."""
-    from tfstyle.training.trainer import NotFiniteError
-
     try:
         yield
-    except (
-        ClusterError,
-        ImageError,
-        NotFiniteError,
-        OutOfMemoryError,
-        WriteError,
-    ) as error:
+    except TfstyleError as error:
         path = checkpoints.path
-        if path is None or not os.path.exists(path):
-            raise
-        if isinstance(error, ClusterError):
-            raise ClusterError(
-                f"{error} The checkpoint {path!r} is intact."
-            ) from error
-        if isinstance(error, NotFiniteError):
-            raise NotFiniteError(
-                f"{error} The last good checkpoint is {path!r}."
-            ) from error
-        if isinstance(error, OutOfMemoryError):
-            raise OutOfMemoryError(
-                f"{error} The checkpoint {path!r} is intact; other flags need"
-                " --resume=restart."
-            ) from error
-        raise WriteError(
-            f"{str(error).rstrip('.')}. The checkpoint {path!r} is intact:"
-            " the same command continues from there."
-        ) from error
+        if path is not None and os.path.exists(path):
+            error.hint = (
+                f"The checkpoint {path!r} is intact: the same command continues"
+                " from there; other flags need --resume=restart."
+            )
+        raise
 
 
 def _follow(config: RunConfig, place: Cluster, session: Session) -> int:
     """Computes this process' part of the picture that process 0 paints."""
-    config, images = read_images(config)
-    config = session.start(config, place)
+    images = inputs.read_images(config)
+    machine = session.start(config, place)
 
-    from tfstyle.experiment import worker
+    from tfstyle.experiment import follower
 
-    extractor, replicas = session.make_extractor(config), session.replicas
-    config = worker.check_same_run(config, images, extractor.sha256, replicas)
-    return worker.follow(config, images, extractor, replicas)
+    own = RunIdentity.of_request(config, images, session.hash_weights(config))
+    decided = follower.check_same_run(own, session.replicas)
+    plan = make_plan(config, images, machine, decided)
+    extractor = session.make_extractor(plan.network)
+    return follower.follow(images, plan, extractor, session.replicas)

@@ -1,8 +1,9 @@
-"""Session: TensorFlow, started once, and the networks made last."""
+"""Session: TensorFlow, started once, and a cache of networks."""
 
 import contextlib
 import threading
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from absl import logging
 
@@ -12,7 +13,11 @@ from tfstyle.distributed.environment import Cluster
 from tfstyle.network.options import NetworkOptions
 from tfstyle.network.weights import load_weights
 from tfstyle.system import tensorflow_setup
+from tfstyle.system.machine import Machine
 from tfstyle.system.recent import Recent
+
+if TYPE_CHECKING:
+    from tfstyle.network.extractor import Extractor
 
 MAX_EXTRACTORS = 2
 """Networks kept at once, 0.3 GB each."""
@@ -21,7 +26,7 @@ _STARTING = threading.Lock()
 
 
 class Session:
-    """TensorFlow, started once, and the networks made last.
+    """TensorFlow, started once, and a cache of networks.
 
     Args:
         verbose: whether TensorFlow's own messages reach stderr.
@@ -35,16 +40,17 @@ class Session:
     def __init__(self, verbose: bool = False, is_guest: bool = False):
         self.device = ""
         self.replicas = None
+        self._strategy = ""
         self._verbose = verbose
         self._is_guest = is_guest
         self._extractors = Recent(MAX_EXTRACTORS)
         self._hashes = Recent(MAX_EXTRACTORS)
 
-    def start(self, config: Config, place: Cluster = ALONE) -> Config:
-        """Starts TensorFlow, once, and returns the config with its strategy.
+    def start(self, config: Config, place: Cluster = ALONE) -> Machine:
+        """Starts TensorFlow, once, and describes the machine.
 
         Args:
-            config: any.
+            config: gives the strategy of the session, and threads.
             place: of this process among those that share the work.
 
         Raises:
@@ -67,35 +73,40 @@ class Session:
             tensorflow_setup.check_usable()
             from tfstyle.distributed import strategy
 
-            config = strategy.choose_strategy(config, place)
             if not self.device:
-                self.replicas = strategy.make_replicas(config, place)
+                self._strategy = strategy.choose_strategy(config, place)
+                self.replicas = strategy.make_replicas(
+                    self._strategy, place, config.cluster_timeout
+                )
                 self.device = tensorflow_setup.use_devices(
                     one_gpu=self.replicas is None and not self._is_guest,
                     verbose=self._verbose,
                 )
                 tensorflow_setup.warn_of_unused_gpus()
-        return config
+        shared = self.replicas
+        return Machine.find(
+            self._strategy, shared.num_replicas if shared else 1
+        )
 
-    def make_extractor(self, config: Config):
-        """Returns the config's extractor; the last ones are kept.
+    def make_extractor(self, options: NetworkOptions) -> "Extractor":
+        """Returns an extractor; the last ones are kept.
 
         Raises:
-            WeightsError: if the weights cannot be had.
+            WeightsError: if the weights cannot be loaded.
         """
-        from tfstyle.training.extractor import make_extractor
+        from tfstyle.network.extractor import load_extractor
 
         shared = self.replicas
         with shared.scope() if shared else contextlib.nullcontext():
             return self._extractors.get(
-                NetworkOptions.of(config), lambda: make_extractor(config)
+                options, lambda: load_extractor(options)
             )
 
     def hash_weights(self, config: Config) -> str:
         """Returns the SHA-256 of the weights' values, without TensorFlow.
 
         Raises:
-            WeightsError: if the weights cannot be had.
+            WeightsError: if the weights cannot be loaded.
         """
         options = NetworkOptions.of(config)
         key = options.weights, options.seed, options.rescale_filters

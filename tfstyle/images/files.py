@@ -12,18 +12,15 @@ import threading
 import warnings
 from collections.abc import Iterator
 from typing import BinaryIO
-from typing import NamedTuple
 
-import numpy as np
 from PIL import Image
 
 from tfstyle.images import decoding
 from tfstyle.images import srgb
-from tfstyle.images.attribution import NOTHING
-from tfstyle.images.attribution import Attribution
 from tfstyle.images.attribution import read_attribution
 from tfstyle.images.errors import ImageError
 from tfstyle.images.names import to_path
+from tfstyle.images.picture import Picture
 
 MAX_SIDE = 65500
 """Pixels; the longest side of a picture, JPEG's own limit."""
@@ -41,23 +38,9 @@ _PILLOW = threading.RLock()
 """Held while Pillow's settings, which are the process', are ours."""
 
 
-class ImageFile(NamedTuple):
-    """What an image file shows.
-
-    Attributes:
-        pixels: uint8 `[H, W, 3]`, sRGB.
-        alpha: uint8 `[H, W]`, or None if the file has none.
-        attribution: artist, copyright and resolution.
-    """
-
-    pixels: np.ndarray
-    alpha: np.ndarray | None
-    attribution: Attribution = NOTHING
-
-
 def read_image(
     path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS
-) -> ImageFile:
+) -> Picture:
     """Reads an image file: upright, sRGB, alpha aside, first frame.
 
     Args:
@@ -77,7 +60,7 @@ def read_image(
         image = decoding.decode(path, file, check_size)
         check_size(image.size)  # the header of some formats may lie
         attribution = read_attribution(image)
-        return ImageFile(*srgb.to_srgb(path, image), attribution)
+        return Picture(*srgb.to_srgb(path, image), attribution)
 
 
 def read_text(path: str) -> str | None:

@@ -1,43 +1,41 @@
-"""Lists of images that may be more than memory holds."""
+"""Lists of pictures that may be larger than memory."""
 
 from collections.abc import Callable
 from collections.abc import Sequence
 
-import numpy as np
+from tfstyle.images.picture import Picture
 
 MAX_KEPT = 2**30
-"""Bytes of pixels that a list keeps; the others are made anew when needed."""
+"""Bytes of pixels that a list keeps; further pictures are made on access."""
 
 
-class ImageList(Sequence[np.ndarray]):
-    """Images that are made when they are asked for, the first ones once.
+class ImageList(Sequence[Picture]):
+    """Pictures that are made on access, the first ones once.
 
     Args:
-        makers: a function for each image, which returns the same whenever it
-            is called.
+        make: called with a picture's number; returns equal pictures for equal
+            numbers.
+        length: number of pictures.
     """
 
-    def __init__(self, makers: Sequence[Callable[[], np.ndarray]]):
-        self._makers = makers
-        self._kept: dict[int, np.ndarray] = {}
+    def __init__(self, make: Callable[[int], Picture], length: int):
+        self._make = make
+        self._numbers = range(length)
+        self._kept: dict[int, Picture] = {}
         self._room = MAX_KEPT
 
     def __len__(self) -> int:
-        return len(self._makers)
+        return len(self._numbers)
 
     def __getitem__(self, index):
         if isinstance(index, slice):
-            return ImageList(
-                [
-                    lambda number=number: self[number]
-                    for number in range(*index.indices(len(self)))
-                ]
-            )
-        index = range(len(self))[index]
-        if index in self._kept:
-            return self._kept[index]
-        image = self._makers[index]()
-        if image.nbytes <= self._room:
-            self._room -= image.nbytes
-            self._kept[index] = image
-        return image
+            numbers = self._numbers[index]
+            return ImageList(lambda i: self[numbers[i]], len(numbers))
+        number = self._numbers[index]
+        if number in self._kept:
+            return self._kept[number]
+        picture = self._make(number)
+        if picture.nbytes <= self._room:
+            self._room -= picture.nbytes
+            self._kept[number] = picture
+        return picture

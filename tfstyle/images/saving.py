@@ -22,9 +22,9 @@ from tfstyle.images.files import EXIF_IFD
 from tfstyle.images.files import MAX_SIDE
 from tfstyle.images.files import USER_COMMENT
 from tfstyle.images.names import to_path
+from tfstyle.images.picture import mask_of
 from tfstyle.images.srgb import make_profile
 from tfstyle.images.transparency import lay_on_white
-from tfstyle.images.transparency import weights_of
 from tfstyle.system import atomic_file
 
 WRITE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
@@ -79,7 +79,7 @@ def write_image(
             f"Image {path!r} of 16 bits must end in one of"
             f" {', '.join(DEEP_ENDINGS)}."
         )
-    if weights_of(alpha) is not None and ending not in ALPHA_ENDINGS:
+    if mask_of(alpha) is not None and ending not in ALPHA_ENDINGS:
         logging.warning(
             "Image %r is laid on white: a %s has no transparency. A .png has.",
             path,

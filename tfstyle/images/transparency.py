@@ -3,11 +3,11 @@
 import numpy as np
 
 from tfstyle.images.errors import ImageError
-from tfstyle.images.files import ImageFile
+from tfstyle.images.picture import Picture
 from tfstyle.images.resize import resize_floats
 
 
-def show(image: ImageFile, name: str) -> ImageFile:
+def show(image: Picture, name: str) -> Picture:
     """Returns a picture without the colours that it hides.
 
     Args:
@@ -23,15 +23,6 @@ def show(image: ImageFile, name: str) -> ImageFile:
             " another picture."
         )
     return image._replace(pixels=fill_hidden(image.pixels, image.alpha))
-
-
-def weights_of(alpha: np.ndarray | None) -> np.ndarray | None:
-    """Returns alpha as a mask, or None if all of a picture is seen.
-
-    Args:
-        alpha: uint8 `[H, W]`, or None.
-    """
-    return None if alpha is None or (alpha == 255).all() else alpha
 
 
 def fill_hidden(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:

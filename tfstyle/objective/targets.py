@@ -13,7 +13,6 @@ from tfstyle.images.masks import average_mask
 from tfstyle.images.masks import halve_mask
 from tfstyle.network.layers import BY_NAME
 from tfstyle.network.layers import make_layers
-from tfstyle.objective.gram import GramSum
 
 FIGURES = {"few": 1 / 2, "none": 1 / 4}
 """By `style_figures`, the share of a style's long edge: layers that see more at
@@ -50,14 +49,27 @@ class Targets(NamedTuple):
     content_energy: dict[str, tf.Tensor]
 
 
+class Style(NamedTuple):
+    """A style image as the network takes it.
+
+    Attributes:
+        image: float32 `[1, H, W, 3]`, BGR without the mean.
+        mask: uint8 `[H, W]` of any size, 255 where the style is taken from,
+            or None for the whole image.
+    """
+
+    image: tf.Tensor
+    mask: np.ndarray | None = None
+
+
 def compute_targets(
     reader,
     content: tf.Tensor | None,
-    styles: Iterable[tf.Tensor],
+    styles: Iterable[Style],
     config: Config,
     *,
+    num_styles: int = 1,
     content_masks: Sequence[np.ndarray] = (),
-    style_masks: Sequence[np.ndarray | None] = (),
     image_size: tuple[int, int] = (0, 0),
 ) -> Targets:
     """Computes the targets of an image.
@@ -68,45 +80,40 @@ def compute_targets(
     Args:
         reader: a `readers.Reader` of at least the content and style layers.
         content: float32 `[1, H, W, 3]`, BGR without the mean, or None.
-        styles: the same, of any sizes; may be empty. If they are no list,
-            `style_masks` says how many there are.
+        styles: of any sizes; may be empty.
         config: gives layers and blend weights.
+        num_styles: number of styles.
         content_masks: uint8 `[H, W]`, one per region, of any sizes.
-        style_masks: of every style the part that counts, the same, or None
-            for all of it.
         image_size: height and width of the image; needed with masks.
 
     Raises:
         ConfigError: if a mask is empty, or a target that relative losses
             are divided by is zero everywhere.
     """
-    content_targets, content_energy, style_targets, masks = {}, {}, {}, {}
+    content_targets, content_energy = {}, {}
     if content is not None and config.content_weight:
         content_targets = reader.features(content, config.content_layers)
         if config.loss_scale == "relative":
             content_energy = _measure_energy(reader, content, config)
     if not config.style_weight:
         return Targets(content_targets, {}, {}, content_energy)
-    num_styles = len(style_masks) or len(styles)
-    names = config.style_layers
+    masks = {}
     if len(content_masks) and num_styles:
         masks = _average_masks(
-            "content_masks", content_masks, image_size, names, config.pooling
+            "content_masks",
+            content_masks,
+            image_size,
+            config.style_layers,
+            config.pooling,
         )
-    is_blend = len(content_masks) <= 1
-    blend = config.style_blend_weights or [1] * num_styles
-    for number, style in enumerate(styles):
-        mask = style_masks[number] if len(style_masks) else None
-        sums = _sum_style(reader, style, mask, config)
-        for name in names:
-            found, gram = style_targets.setdefault(name, []), sums[name]
-            if is_blend:
-                part = blend[number] / sum(blend) * gram.normalized()
-                found[:] = [part + found[0] if found else part]
-            else:
-                found.append(gram.normalized())
     if len(content_masks) == 1 and (content_masks[0] == 255).all():
         masks = {}  # one region that is the whole frame needs none
+    grams = (_style_grams(reader, style, config) for style in styles)
+    if len(content_masks) > 1:
+        style_targets = _list_by_layer(grams)
+    else:
+        blend = config.style_blend_weights or [1] * num_styles
+        style_targets = _blend(grams, [part / sum(blend) for part in blend])
     if config.loss_scale == "relative":
         for name, grams in style_targets.items():
             for number, gram in enumerate(grams, start=1):
@@ -116,16 +123,38 @@ def compute_targets(
     return Targets(content_targets, style_targets, masks, content_energy)
 
 
-def _sum_style(
-    reader, style: tf.Tensor, mask: np.ndarray | None, config: Config
-) -> dict[str, GramSum]:
-    """Computes a style's Gram sums by layer.
+def _list_by_layer(
+    styles: Iterable[dict[str, tf.Tensor]],
+) -> dict[str, list[tf.Tensor]]:
+    """Lists the Gram matrices of several styles, one per region, by layer."""
+    listed: dict[str, list[tf.Tensor]] = {}
+    for grams in styles:
+        for name, gram in grams.items():
+            listed.setdefault(name, []).append(gram)
+    return listed
+
+
+def _blend(
+    styles: Iterable[dict[str, tf.Tensor]], weights: Sequence[float]
+) -> dict[str, list[tf.Tensor]]:
+    """Adds up the weighted Gram matrices of several styles by layer."""
+    blended: dict[str, tf.Tensor] = {}
+    for grams, weight in zip(styles, weights, strict=True):
+        for name, gram in grams.items():
+            part = weight * gram
+            blended[name] = part + blended[name] if name in blended else part
+    return {name: [gram] for name, gram in blended.items()}
+
+
+def _style_grams(reader, style: Style, config: Config) -> dict[str, tf.Tensor]:
+    """Computes the normalised Gram matrices of one style by layer.
 
     With few or no `style_figures` the layers that see most of the style at once
     see it turned by 180 degrees: strokes and swirls are what they were, but the
     network, which was trained on upright pictures, knows no face.
     """
-    size = tuple(style.shape[1:3])
+    image, mask = style
+    size = tuple(image.shape[1:3])
     turned = set()
     if config.style_figures in FIGURES:
         largest = FIGURES[config.style_figures] * max(size)
@@ -140,15 +169,15 @@ def _sum_style(
         if not names:
             continue
         if is_turned:
-            style = style[:, ::-1, ::-1]
+            image = image[:, ::-1, ::-1]
             mask = None if mask is None else mask[::-1, ::-1]
         regions = {}
         if mask is not None:
             regions = _average_masks(
                 "style_masks", [mask], size, names, config.pooling
             )
-        sums |= reader.gram_sums(style, names, regions)
-    return {name: gram for name, (gram,) in sums.items()}
+        sums |= reader.gram_sums(image, names, regions)
+    return {name: sums[name][0].normalized() for name in config.style_layers}
 
 
 def _measure_energy(

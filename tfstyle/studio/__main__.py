@@ -10,9 +10,9 @@ from absl import flags
 from tfstyle.config.validation import check_is_local
 from tfstyle.errors import TfstyleError
 from tfstyle.errors import one_line
-from tfstyle.errors import status_of
 from tfstyle.studio import inputs
 from tfstyle.system import paths
+from tfstyle.system.exit_status import status_of
 
 _PORT = flags.DEFINE_integer("port", 0, "of the page; 0: a free one", 0, 65535)
 _HOST = flags.DEFINE_string(

@@ -13,6 +13,7 @@ from tfstyle.config.flags import read_config
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import INITS
 from tfstyle.config.validation import ConfigError
+from tfstyle.config.validation import check_images
 from tfstyle.config.values import FIELDS
 
 TEXTURE = "Texture"
@@ -245,7 +246,7 @@ def make_arguments(
     found = [*found, *FIXED]
     config = read_config(found)
     has_content = config.content_image is not None
-    config.check_images(has_content, len(styles), len(masks))
+    check_images(config, has_content, len(styles), len(masks))
     return found
 
 

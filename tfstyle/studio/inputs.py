@@ -11,8 +11,8 @@ import numpy as np
 
 from tfstyle.errors import raising_write_errors
 from tfstyle.images.errors import ImageError
-from tfstyle.images.files import ImageFile
 from tfstyle.images.files import read_image
+from tfstyle.images.picture import Picture
 from tfstyle.images.saving import write_image
 from tfstyle.system import atomic_file
 from tfstyle.system.file_hash import hash_file
@@ -140,7 +140,7 @@ def stem_of(path: str) -> str:
     return re.sub(r"-[0-9a-f]{8}$", "", stem)
 
 
-def _read(path: str) -> ImageFile:
+def _read(path: str) -> Picture:
     try:
         return read_image(path, MAX_PIXELS)
     except ImageError as error:

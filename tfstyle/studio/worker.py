@@ -19,12 +19,12 @@ import sys
 from tfstyle.config.flags import read_config
 from tfstyle.errors import TfstyleError
 from tfstyle.errors import one_line
-from tfstyle.errors import raising_out_of_memory_errors
 from tfstyle.experiment.run import run_picture
 from tfstyle.experiment.session import Session
 from tfstyle.experiment.workdir_files import JOB
 from tfstyle.system import file_lock
 from tfstyle.system.memory import check_program_fits
+from tfstyle.system.out_of_memory import raising_out_of_memory_errors
 
 LOCK = ".studio.lock"
 """Of the folder of runs: held while one is painted, as one is at a time."""
@@ -38,7 +38,7 @@ def main(root: str, options: list[str]) -> None:
     os.dup2(2, 1)  # whatever a library prints is no answer
     session = Session()
     with contextlib.suppress(TfstyleError):  # the first run says it again
-        session.start(read_config(options).resolved())
+        session.start(read_config(options))
     for line in sys.stdin:
         job = json.loads(line)
 
@@ -63,7 +63,7 @@ def _paint(
                 return {"status": 0}  # an earlier studio's worker was at it
             check_program_fits()
             config = read_config([*arguments, f"--workdir={workdir}"])
-            number = run_picture(config.resolved(), session)
+            number = run_picture(config, session)
     except TfstyleError as error:
         return {"status": error.status, "error": one_line(str(error), 1000)}
     except KeyboardInterrupt:  # before the first step

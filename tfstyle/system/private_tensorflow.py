@@ -5,6 +5,7 @@ Other versions may lack it. Then a run goes on without, as each function says.
 
 import contextlib
 import itertools
+from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
 
@@ -75,6 +76,49 @@ def make_mirrored_strategy(devices: Sequence[str] | None) -> Any:
         _collective_key_base = next(_KEY_BASES)
 
     return Mirrored(devices)
+
+
+@contextlib.contextmanager
+def without_memory_optimizer() -> Iterator[None]:
+    """Keeps the order of sums in functions that are first called in the block.
+
+    TensorFlow's memory optimizer (2.21) may compute a sum of more than two
+    large tensors in an order that differs from process to process, and with it
+    the last bits of a gradient. Then two runs of the same flags differ by a few
+    grey levels in the end.
+    """
+    options = _options_without_memory_optimizer()
+    if options is None:
+        yield
+        return
+    owner, ours, before = options
+    owner.function_call_options = ours
+    try:
+        yield
+    finally:
+        owner.function_call_options = before
+
+
+def _options_without_memory_optimizer() -> tuple[Any, Any, Any] | None:
+    """Returns TensorFlow's context, options for its thread, and those set."""
+    try:
+        from tensorflow.core.protobuf import config_pb2
+        from tensorflow.core.protobuf import rewriter_config_pb2
+        from tensorflow.python.eager import context
+
+        owner = context.context()
+        before = owner.function_call_options
+        config = config_pb2.ConfigProto.FromString(
+            before.config_proto_serialized
+        )
+        rewriter = config.graph_options.rewrite_options
+        rewriter.memory_optimization = (
+            rewriter_config_pb2.RewriterConfig.NO_MEM_OPT
+        )
+        ours = context.FunctionCallOptions(before.executor_type, config)
+    except (AttributeError, ImportError, TypeError):
+        return None
+    return owner, ours, before
 
 
 def gradient_entry(name: str) -> dict[str, Any] | None:

@@ -6,7 +6,6 @@ import gc
 import glob
 import os
 import re
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +14,6 @@ from absl import logging
 
 from tfstyle.errors import SetupError
 from tfstyle.system import processors
-from tfstyle.system.interpreter import start_python
 
 DEFAULT_THREADS = (0, 1)
 """Within an operation (all cores) and operations at once."""
@@ -221,20 +219,13 @@ def return_freed_memory() -> None:
         ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
-_NOISE = re.compile(
-    rb"[IWE]\d{4} \d\d:\d\d:|\d{4}-\d\d-\d\d [\d:.]+: [IWE] "
-    rb"|WARNING: All log messages before |To enable the following instructions"
+_NO_NOISE = re.compile(
+    rb"(?![IWE]\d{4} \d\d:\d\d:|\d{4}-\d\d-\d\d [\d:.]+: [IWE] "
+    rb"|WARNING: All log messages before |To enable the following instructions)"
 )
-"""Begins lines of TensorFlow's log below fatal ones, and what belongs to them.
+"""Beginning of lines that are not TensorFlow's log below fatal errors.
 
-Some come before its libraries have read TF_CPP_MIN_LOG_LEVEL.
-"""
-_PLAY_BACK = """
-import shutil, sys
-if not sys.stdin.buffer.read(1):
-    with open(int(sys.argv[1]), "rb") as aside:
-        aside.seek(0)
-        shutil.copyfileobj(aside, sys.stderr.buffer)
+Some of its lines come before its libraries have read TF_CPP_MIN_LOG_LEVEL.
 """
 
 
@@ -242,35 +233,25 @@ if not sys.stdin.buffer.read(1):
 def _stderr_aside() -> Iterator[None]:
     """Takes TensorFlow's log out of what the block writes to stderr.
 
-    File descriptor 2 leads into a file meanwhile; all other lines of it
-    are written after the block. If that raises, or ends the process by a signal
-    such as an illegal instruction, a child process that waits for the end
-    writes everything.
+    File descriptor 2 leads into a temporary file meanwhile, whose other lines
+    are written after the block; all of them if it raises.
     """
-    with contextlib.ExitStack() as stack:
-        try:
-            aside = stack.enter_context(tempfile.TemporaryFile())
-            child = start_python(
-                ["-S", "-E", "-c", _PLAY_BACK, str(aside.fileno())],
-                stdin=subprocess.PIPE,
-                pass_fds=[aside.fileno()],
-                start_new_session=True,  # Ctrl-C is not for it
-            )
-        except (OSError, SetupError):  # no folder for temporary files, no child
-            yield
-            return
+    try:
+        aside = tempfile.TemporaryFile()  # noqa: SIM115
+    except OSError:  # no folder for temporary files
+        yield
+        return
+    with aside:
         sys.stderr.flush()
         saved = os.dup(2)
         os.dup2(aside.fileno(), 2)
-        word = b""
+        is_kept = re.compile(b"")
         try:
             yield
-            word = b"."
+            is_kept = _NO_NOISE
         finally:
             sys.stderr.flush()
             os.dup2(saved, 2)
             os.close(saved)
-            child.communicate(word)
-        aside.seek(0)
-        lines = [line for line in aside if not _NOISE.match(line)]
-        os.write(2, b"".join(lines))
+            aside.seek(0)
+            os.write(2, b"".join(filter(is_kept.match, aside)))

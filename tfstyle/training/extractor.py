@@ -1,4 +1,4 @@
-"""The feature extractor that a configuration describes."""
+"""The feature extractor of a run."""
 
 import dataclasses
 
@@ -7,44 +7,39 @@ from tfstyle.config.validation import ConfigError
 from tfstyle.network.extractor import Extractor
 from tfstyle.network.extractor import load_extractor
 from tfstyle.network.options import NetworkOptions
-from tfstyle.training.plan import resolve_for_machine
+from tfstyle.system.machine import Machine
+from tfstyle.training.plan import choose_network
 
 
 def make_extractor(config: Config) -> Extractor:
-    """Makes the extractor of a run's content and style layers.
+    """Makes the extractor of a config's content and style layers.
 
     Args:
         config: gives layers, weights, pooling, padding and precision.
 
     Raises:
         SetupError: if the machine cannot run it.
-        WeightsError: if the weights cannot be had.
+        WeightsError: if the weights cannot be loaded.
     """
-    config = resolve_for_machine(config.resolved())
-    return load_extractor(NetworkOptions.of(config))
+    return load_extractor(choose_network(config, Machine.find()))
 
 
-def check_extractor(extractor: Extractor, config: Config) -> None:
-    """Checks that an extractor is the one that a config describes.
-
-    Args:
-        extractor: to be used.
-        config: resolved for images and machine.
+def check_extractor(extractor: Extractor, asked: NetworkOptions) -> None:
+    """Checks that an extractor has the options of a plan's network.
 
     Raises:
         ConfigError: names the first option that differs, or a missing layer.
     """
-    asked = dataclasses.asdict(NetworkOptions.of(config))
     made = dataclasses.asdict(extractor.options)
-    layers = asked.pop("layers")
-    del asked["seed"]  # a run may start at the noise of another
-    for name, value in asked.items():
+    for name, value in dataclasses.asdict(asked).items():
+        if name in ("layers", "seed"):  # a run may start at another's noise
+            continue
         if value != made[name]:
             raise ConfigError(
                 f"`extractor` was made with {name}={made[name]}, but the config"
                 f" has {name}={value}. Make it by make_extractor(config)."
             )
-    missing = [name for name in layers if name not in made["layers"]]
+    missing = [name for name in asked.layers if name not in made["layers"]]
     if missing:
         raise ConfigError(
             f"`extractor` lacks the layer {missing[0]} of the config. Make it"

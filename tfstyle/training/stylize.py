@@ -15,30 +15,33 @@ from tfstyle.config.validation import ConfigError
 from tfstyle.distributed.replicas import LEVEL
 from tfstyle.distributed.replicas import Replicas
 from tfstyle.images import color_transfer
+from tfstyle.images.image_set import ImageSet
+from tfstyle.images.picture import Picture
 from tfstyle.images.preprocessing import deprocess
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.preprocessing import to_levels
 from tfstyle.images.resize import resize
 from tfstyle.images.resize import resize_floats
 from tfstyle.network.extractor import Extractor
+from tfstyle.network.extractor import load_extractor
 from tfstyle.objective.objective import ExtraLosses
+from tfstyle.system.machine import Machine
 from tfstyle.training.callbacks import Action
-from tfstyle.training.callbacks import Finish
 from tfstyle.training.callbacks import Record
+from tfstyle.training.callbacks import Result
+from tfstyle.training.callbacks import ToPixels
 from tfstyle.training.extractor import check_extractor
-from tfstyle.training.extractor import make_extractor
 from tfstyle.training.initial_image import make_initial_image
 from tfstyle.training.plan import Plan
 from tfstyle.training.plan import make_plan
-from tfstyle.training.plan import warn_if_enlarged
-from tfstyle.training.plan import warn_if_thin
-from tfstyle.training.problem import Problem
+from tfstyle.training.pyramid_objective import PyramidObjective
+from tfstyle.training.size_warnings import warn_if_enlarged
+from tfstyle.training.size_warnings import warn_if_thin
 from tfstyle.training.state import State
-from tfstyle.training.trainer import Result
 from tfstyle.training.trainer import Trainer
 
 MOST_CHROMA = 2
-"""Grey levels between the channels of a picture that counts as grey."""
+"""Largest difference of the channels of a grey picture, grey levels."""
 
 
 def stylize(
@@ -62,11 +65,11 @@ def stylize(
         config: options; of its paths only `weights` is used.
         content_masks: uint8 `[H, W]` of any sizes, one per region of the
             output, 255 inside; as many as styles, or none.
-        style_masks: uint8 `[H, W]`, one per style, or none for whole styles.
-        actions: called with the `Record` of every step. A text that one
-            returns ends the run, as the reason.
-        extractor: made by `make_extractor(config)` if None; give it to use it
-            for several runs.
+        style_masks: uint8 `[H, W]`, one per style, or none for whole styles;
+            region r of the output takes its style from region r of style r.
+        actions: called with the record of every step.
+        extractor: made for the config if None; give one to use it for several
+            runs.
         extra_losses: terms of one's own, by name.
         replicas: that share the work; this process leads the others.
         **options: further arguments of `iterate`.
@@ -74,26 +77,25 @@ def stylize(
     Raises:
         ConfigError: if images, extractor and config contradict.
         NotFiniteError: if loss or gradient stop being finite; names the step.
-        WeightsError: if the weights cannot be had.
+        WeightsError: if the weights cannot be loaded.
     """
     _check_arrays("content", [] if content is None else [content], "HW3")
     _check_arrays("styles", styles, "HW3")
     _check_arrays("content_masks", content_masks, "HW")
     _check_arrays("style_masks", style_masks, "HW")
-    config.check_images(
-        content is not None, len(styles), len(content_masks), len(style_masks)
+    images = ImageSet(
+        None if content is None else Picture(content),
+        [Picture(style) for style in styles],
+        content_masks,
+        style_masks,
     )
     num_replicas = replicas.num_replicas if replicas else 1
-    plan = make_plan(
-        config, content, styles, num_replicas, is_whole=bool(extra_losses)
-    )
+    machine = Machine.find(config.strategy, num_replicas)
+    plan = make_plan(config, images, machine, is_whole=bool(extra_losses))
     records = iterate(
-        content,
-        styles,
+        images,
         plan,
-        make_extractor(plan.config) if extractor is None else extractor,
-        content_masks=content_masks,
-        style_masks=style_masks,
+        load_extractor(plan.network) if extractor is None else extractor,
         extra_losses=extra_losses,
         replicas=replicas,
         **options,
@@ -108,8 +110,8 @@ def run_to_end(
 
     Args:
         records: made by `iterate`; closed if an action raises.
-        actions: called with every record. A text that one returns ends the
-            run, as the reason.
+        actions: called with every record, then closed with the result. A text
+            that one returns ends the run, as the reason.
     """
     with contextlib.closing(records):
         reason = None
@@ -117,23 +119,21 @@ def run_to_end(
             try:
                 record = records.send(reason)
             except StopIteration as end:
-                return end.value
+                result = end.value
+                break
             returned = [action(record) for action in actions]
             texts = [text for text in returned if isinstance(text, str)]
             reason = texts[-1] if texts else None
+    for action in actions:
+        action.close(result)
+    return result
 
 
 def iterate(
-    content: np.ndarray | None,
-    styles: Sequence[np.ndarray],
+    images: ImageSet,
     plan: Plan,
     extractor: Extractor,
     *,
-    content_masks: Sequence[np.ndarray] = (),
-    style_masks: Sequence[np.ndarray] = (),
-    alpha: np.ndarray | None = None,
-    style_alphas: Sequence[np.ndarray | None] = (),
-    initial_image: np.ndarray | None = None,
     extra_losses: ExtraLosses | None = None,
     state: State | None = None,
     save_state: Callable[[State], None] | None = None,
@@ -148,24 +148,15 @@ def iterate(
     that is sent to the generator ends the run, as the reason.
 
     Args:
-        content: uint8 `[H, W, 3]`, RGB, of any size, or None.
-        styles: uint8 `[H, W, 3]`, RGB, of any sizes; may be empty.
+        images: of the run; transparent pixels have no weight in Gram matrices.
         plan: made for these images by `make_plan`.
         extractor: of the plan's layers.
-        content_masks: uint8 `[H, W]` of any sizes, one per region of the
-            output, 255 inside; as many as styles, or none.
-        style_masks: uint8 `[H, W]`, one per style, or none for whole styles;
-            region r of the output takes its style from region r of style r.
-        alpha: uint8 `[H, W]`, of the content; what is transparent has no
-            weight in Gram matrices. None: all is opaque.
-        style_alphas: the same of every style; none: all are opaque.
-        initial_image: uint8 `[H, W, 3]`, RGB, to start from in place of
-            `config.init`; resized to the output.
         extra_losses: terms of one's own, by name; the plan is whole.
-        state: goes on where a run of the same arguments was.
-        save_state: takes the state every `save_every_seconds` and at the end,
-            such as a `checkpoint.Checkpoints`.
-        save_every_seconds: between calls of it, as `Trainer` takes them.
+        state: of a run with the same arguments, which is continued.
+        save_state: called with the state every `save_every_seconds` and at
+            the end, such as a `checkpoint.Checkpoints`.
+        save_every_seconds: between calls of it; longer if saving would take
+            more than a small share of the time. 0: after every step.
         should_stop: asked before every evaluation; a text ends the run at the
             last complete step, as the reason.
         replicas: that share the work; this process leads the others.
@@ -176,53 +167,41 @@ def iterate(
         ConfigError: if the extractor is not the plan's.
         NotFiniteError: if loss or gradient stop being finite; names the step.
     """
-    config = plan.config
-    warn_if_thin(content, styles, config)
-    warn_if_enlarged(content, styles, config)
-    check_extractor(extractor, config)
-    problem = Problem(
-        content,
-        styles,
-        plan,
-        content_masks=content_masks,
-        style_masks=style_masks,
-        alpha=alpha,
-        style_alphas=style_alphas,
-        extractor=extractor,
-        extra_losses=extra_losses,
-        replicas=replicas,
+    warn_if_thin(images, plan.config)
+    warn_if_enlarged(images, plan.config)
+    check_extractor(extractor, plan.network)
+    pyramid = PyramidObjective(
+        images, plan, extractor, extra_losses=extra_losses, replicas=replicas
     )
     trainer = Trainer(
-        config,
-        make_finish(content, config),
+        plan,
+        make_to_pixels(images, plan.config),
         state=state,
         save_state=save_state,
         save_every_seconds=save_every_seconds,
         should_stop=should_stop,
     )
     image = None
-    for level, frame in enumerate(problem.frames):
-        size = frame.height, frame.width
+    for level, frame in enumerate(pyramid.frames):
         stored = trainer.stored_image(level, frame)
         if stored is not None:
             image = stored
         elif image is not None:
-            picture = resize_floats(
-                problem.frames[level - 1].crop(image), *size
-            )
+            picture = pyramid.frames[level - 1].crop(image)
+            picture = resize_floats(picture, frame.height, frame.width)
             image = frame.extend(picture[0])[np.newaxis]
         else:
-            image = make_first_image(problem, level, initial_image)
+            image = make_first_image(images, pyramid, plan.config, level)
         if not trainer.has_work(level):
             continue
         if replicas is not None:
             replicas.lead(LEVEL, level)
-        objective = problem.make_objective(level)
+        objective = pyramid.make_objective(level)
         variable = tf.Variable(image)
         image = None  # so that a large one is there once
         yield from trainer.run_level(level, frame, variable, objective)
         image = variable.numpy()
-    return trainer.result(problem.frames[-1].crop(image))
+    return trainer.result(pyramid.frames[-1].crop(image))
 
 
 def _check_arrays(
@@ -241,47 +220,52 @@ def _check_arrays(
 
 
 def make_first_image(
-    problem: Problem, level: int, initial_image: np.ndarray | None
+    images: ImageSet, pyramid: PyramidObjective, config: Config, level: int
 ) -> np.ndarray:
     """Makes the image that the optimisation of a level starts from.
 
     Args:
-        problem: of the run.
-        level: of the problem.
-        initial_image: uint8 `[H, W, 3]`, RGB, in place of the config's `init`.
+        images: of the run.
+        pyramid: gives the level's frame, content and style.
+        config: of the plan; gives `init` if there is no initial image.
+        level: of the pyramid.
 
     Returns:
         float32 `[1, H, W, 3]`, of the level's frame.
     """
-    frame, config = problem.frames[level], problem.config
-    if initial_image is not None:
-        resized = resize(initial_image, frame.height, frame.width)
+    frame = pyramid.frames[level]
+    if images.initial_image is not None:
+        resized = resize(images.initial_image, frame.height, frame.width)
         return preprocess(frame.extend(resized))
+    style = None
+    if config.init == "style":
+        style = next(pyramid.styles(level)).pixels
     return make_initial_image(
         config.init,
         *frame.size,
-        content=problem.content(level) if config.init == "content" else None,
-        style=next(problem.styles(level)) if config.init == "style" else None,
+        content=pyramid.content(level) if config.init == "content" else None,
+        style=style,
         seed=config.seed,
     )
 
 
-def make_finish(original: np.ndarray | None, config: Config) -> Finish:
-    """Returns the function that makes pixels of an image of any level.
+def make_to_pixels(images: ImageSet, config: Config) -> ToPixels:
+    """Returns the function that converts an image of any level to pixels.
 
     A grey content has no colours, but the network tints what it paints: to
     match its colours is to have none.
     """
+    content = images.content and images.content.pixels
     is_kept = config.preserve_colors == "luminance" or (
         config.preserve_colors == "match"
-        and np.ptp(original, axis=-1).max() <= MOST_CHROMA
+        and np.ptp(content, axis=-1).max() <= MOST_CHROMA
     )
     if not is_kept:
         return deprocess
-    return functools.partial(_finish_in_colors_of, original)
+    return functools.partial(_to_pixels_in_colors_of, content)
 
 
-def _finish_in_colors_of(
+def _to_pixels_in_colors_of(
     original: np.ndarray, image: np.ndarray, bits: int = 8
 ) -> np.ndarray:
     """Returns an image's luminance in the original's colours.

@@ -7,7 +7,6 @@ measured worse: a photograph in a painting's style, 128 to 256 px, the total 10,
 anew, 4.8e7, 2.4e7 and 1.0e7 carried.
 """
 
-import dataclasses
 import math
 import time
 from collections.abc import Callable
@@ -17,63 +16,22 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from tfstyle.config.config import Config
 from tfstyle.errors import TfstyleError
 from tfstyle.images.frame import Frame
-from tfstyle.system import gpus
-from tfstyle.training.callbacks import Finish
-from tfstyle.training.callbacks import Pace
+from tfstyle.system.private_tensorflow import without_memory_optimizer
 from tfstyle.training.callbacks import Record
+from tfstyle.training.callbacks import Result
+from tfstyle.training.callbacks import Throttle
+from tfstyle.training.callbacks import ToPixels
 from tfstyle.training.optimizers.factory import make_optimizer
+from tfstyle.training.plan import Plan
 from tfstyle.training.state import CheckpointError
 from tfstyle.training.state import State
 
 SAME_TOTAL_ON_GPU = 1e-3
-"""Relative: a GPU adds up in another order each time, if it is not told not to.
-"""
+"""Relative tolerance; a GPU adds up in another order each time."""
 
 Records = Generator[Record, str | None, None]
-
-
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """What a run made.
-
-    Attributes:
-        pixels: uint8 `[H, W, 3]`, RGB.
-        image: float32 `[1, H, W, 3]`, BGR without the mean, as optimised:
-            neither clipped nor rounded.
-        losses: of that image with its border, by name, `total` first.
-        steps: update steps made, of each level.
-        evaluations: of the losses and their gradient.
-        seconds: since the first step.
-        reason: why it ended: `steps`, `converged`, `max_evaluations`,
-            `time_limit`, or a text that an action returned or a signal has.
-        finish: made the pixels of the image.
-    """
-
-    pixels: np.ndarray
-    image: np.ndarray
-    losses: dict[str, float]
-    steps: tuple[int, ...]
-    evaluations: int
-    seconds: float
-    reason: str
-    finish: Finish
-
-    def to_pixels(self, bits: int) -> np.ndarray:
-        """Returns the pixels with 8 or 16 bits, made of the image."""
-        return self.pixels if bits == 8 else self.finish(self.image, bits)
-
-    @property
-    def step(self) -> int:
-        """Update steps made in all."""
-        return sum(self.steps)
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether nothing but the config and the images ended the run."""
-        return self.reason in ("steps", "converged", "max_evaluations")
 
 
 class NotFiniteError(TfstyleError, ArithmeticError):
@@ -84,8 +42,8 @@ class Trainer:
     """Optimises the image of each level; counts steps, evaluations and time.
 
     Args:
-        config: a resolved one.
-        finish: makes pixels of an image.
+        plan: of the run.
+        to_pixels: converts an image to pixels.
         state: of a run to go on with, or None.
         save_state: called with the state at the start, at the end of a level
             and every `save_every_seconds`; the state is valid until it returns.
@@ -100,19 +58,20 @@ class Trainer:
 
     def __init__(
         self,
-        config: Config,
-        finish: Finish,
+        plan: Plan,
+        to_pixels: ToPixels,
         *,
         state: State | None = None,
         save_state: Callable[[State], None] | None = None,
         save_every_seconds: float = 30.0,
         should_stop: Callable[[], str | None] = lambda: None,
     ):
-        self._config = config
-        self._finish = finish
+        self._config = config = plan.config
+        self._is_exact = config.deterministic or not plan.machine.has_gpu
+        self._to_pixels = to_pixels
         self._state = state
         self._save_state = save_state
-        self._pace = Pace(save_every_seconds)
+        self._throttle = Throttle(save_every_seconds)
         self._should_stop = should_stop
         self._start = time.monotonic()
         self._steps = [0] * config.num_levels
@@ -168,7 +127,8 @@ class Trainer:
             preconditioner=config.preconditioner,
         )
         before = self._evaluations
-        terms = optimizer.start()
+        with without_memory_optimizer():
+            terms = optimizer.start()
         if self._state is not None:
             self._restore(terms, optimizer)
             before -= 1  # the stored image's own is counted already
@@ -178,41 +138,28 @@ class Trainer:
             yield from self._record_step(level, frame, terms, image)
             self._reason = self._reason or self._find_reason(level, optimizer)
             if self._is_time_to_save():
-                with self._pace.acting():
+                with self._throttle.acting():
                     self._save(level, terms, image, optimizer)
             if self._reason:
                 break
-            new_terms = optimizer.update_step(
-                self._max_evaluations - self._evaluations, self._should_stop
-            )
+            with without_memory_optimizer():
+                new_terms = optimizer.update_step(
+                    self._max_evaluations - self._evaluations,
+                    self._should_stop,
+                )
             if new_terms is None:
                 continue  # the reason is asked for once more
             terms = new_terms
             self._steps[level] += 1
         is_early = self._reason not in ("steps", "converged")
-        if is_early or level == max(self._levels):
-            yield from self._record_step(
-                level, frame, terms, image, is_last=True
-            )
-        else:
+        if not is_early and level != max(self._levels):
             self._reason = ""
 
     def result(self, image: np.ndarray) -> Result:
         """Returns the result for the last image, which has no border."""
-        return Result(
-            self._finish(image),
-            image,
-            self._record.losses,
-            tuple(self._steps),
-            self._record.evaluations,
-            self._record.seconds,
-            self._reason,
-            self._finish,
-        )
+        return Result(self._to_pixels(image), image, self._reason, self._record)
 
-    def _record_step(
-        self, level, frame, terms, image, *, is_last=False
-    ) -> Records:
+    def _record_step(self, level, frame, terms, image) -> Records:
         """Yields the record of the image as it is; takes a reason to end."""
         self._record = record = Record(
             step=sum(self._steps),
@@ -221,10 +168,9 @@ class Trainer:
             level=level,
             frame=frame,
             seconds=time.monotonic() - self._start,
-            is_last=is_last,
             terms=terms,
             image=image,
-            finish=self._finish,
+            to_pixels=self._to_pixels,
             steps=tuple(self._steps),
         )
         self._reason = (yield record) or self._reason
@@ -255,7 +201,7 @@ class Trainer:
     def _is_time_to_save(self) -> bool:
         if self._save_state is None:
             return False
-        return bool(self._reason) or self._pace.is_due
+        return bool(self._reason) or self._throttle.is_due
 
     def _save(self, level, terms, image, optimizer) -> None:
         state = optimizer.state()
@@ -294,9 +240,8 @@ class Trainer:
         (total,) = state.reals("total", 1)
         logging.info("Resumed at step %d", sum(self._steps))
         found = float(terms.total)
-        is_exact = self._config.deterministic or not gpus.has_gpu()
         if not math.isclose(
-            found, total, rel_tol=0 if is_exact else SAME_TOTAL_ON_GPU
+            found, total, rel_tol=0 if self._is_exact else SAME_TOTAL_ON_GPU
         ):
             logging.warning(
                 "warning: the loss was %.9g where the checkpoint was written,"

@@ -1,4 +1,4 @@
-"""What is minimised at each level: images, targets, the objective function."""
+"""Objective functions of the levels, from images, masks and a plan."""
 
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -13,15 +13,16 @@ from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
 from tfstyle.distributed.replicas import Replicas
 from tfstyle.distributed.replicated_objective import ReplicatedReader
-from tfstyle.errors import is_out_of_memory
 from tfstyle.images import color_transfer
 from tfstyle.images.frame import Frame
 from tfstyle.images.image_list import ImageList
+from tfstyle.images.image_set import ImageSet
+from tfstyle.images.picture import Picture
+from tfstyle.images.picture import mask_of
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.resize import fit_size
 from tfstyle.images.resize import resize
 from tfstyle.images.resize import resize_mask
-from tfstyle.images.transparency import weights_of
 from tfstyle.network.extractor import Extractor
 from tfstyle.objective.objective import ExtraLosses
 from tfstyle.objective.objective import PictureLoss
@@ -29,29 +30,25 @@ from tfstyle.objective.objective import ValueAndGradient
 from tfstyle.objective.objective import make_value_and_gradient
 from tfstyle.objective.readers import Reader
 from tfstyle.objective.readers import WholeFrameReader
+from tfstyle.objective.targets import Style
 from tfstyle.objective.targets import compute_targets
 from tfstyle.objective.terms import LossTerms
 from tfstyle.objective.tiled_objective import TiledReader
 from tfstyle.system.loop_progress import LoopProgress
+from tfstyle.system.out_of_memory import is_out_of_memory
+from tfstyle.system.private_tensorflow import without_memory_optimizer
 from tfstyle.system.tensorflow_setup import return_freed_memory
 from tfstyle.training.frames import deepest_layer
 from tfstyle.training.frames import style_size
-from tfstyle.training.memory import count_kept_tiles
 from tfstyle.training.plan import Plan
 
 
-class Problem:
-    """What is minimised at each level of a run.
+class PyramidObjective:
+    """The objective function of each level of a run.
 
     Args:
-        content: uint8 `[H, W, 3]`, RGB, of any size, or None.
-        styles: uint8 `[H, W, 3]`, RGB, of any sizes; may be empty.
-        plan: of the run.
-        content_masks: uint8 `[H, W]` of any sizes, one per region.
-        style_masks: the same.
-        alpha: uint8 `[H, W]`, the content's, or None. Transparent positions
-            have no weight in Gram matrices.
-        style_alphas: the same of every style; none: all are opaque.
+        images: of the run.
+        plan: made for them.
         extractor: of the plan's layers.
         extra_losses: terms of one's own, by name.
         replicas: that share the work, or None.
@@ -60,41 +57,33 @@ class Problem:
         ConfigError: if there are extra losses of an image in parts.
 
     Attributes:
-        config: of the plan.
         frames: where the picture of each level lies within its image.
     """
 
     def __init__(
         self,
-        content: np.ndarray | None,
-        styles: Sequence[np.ndarray],
+        images: ImageSet,
         plan: Plan,
-        *,
-        content_masks: Sequence[np.ndarray],
-        style_masks: Sequence[np.ndarray],
-        alpha: np.ndarray | None = None,
-        style_alphas: Sequence[np.ndarray | None] = (),
         extractor: Extractor,
+        *,
         extra_losses: ExtraLosses | None = None,
         replicas: Replicas | None = None,
     ):
         self.frames = [level.frame for level in plan.levels]
         self._plan = plan
-        self.config = config = plan.config
-        seen = weights_of(alpha)
-        style_alphas = style_alphas or [None] * len(styles)
-        seen_styles = [weights_of(a) for a in style_alphas]
-        self._content = content
+        self._config = config = plan.config
+        self._content = images.content and images.content.pixels
         if config.preserve_colors == "luminance":
-            self._content = color_transfer.to_luminance(content)
-        self._styles = _match_styles(styles, seen_styles, content, seen, config)
-        self._content_masks = _join_masks(
-            content_masks, [seen] * max(1, len(content_masks))
-        )
-        self._style_masks = _join_masks(style_masks, seen_styles)
+            self._content = color_transfer.to_luminance(self._content)
+        self._styles = _match_styles(images, config)
+        seen = mask_of(images.alpha)
+        content_masks = images.content_masks or [None]
+        joined = [_join_masks(mask, seen) for mask in content_masks]
+        self._content_masks = [mask for mask in joined if mask is not None]
+        self._style_masks = images.style_masks
         self._extractor = extractor
-        self._reader = make_reader(extractor, config, self.frames[-1], replicas)
-        if extra_losses and not isinstance(self._reader, WholeFrameReader):
+        self._evaluator = make_evaluator(extractor, plan, replicas)
+        if extra_losses and not isinstance(self._evaluator, WholeFrameReader):
             raise ConfigError(
                 "`extra_losses` need the whole frame at once. Leave out"
                 " `tile_size` and `strategy`."
@@ -112,12 +101,13 @@ class Problem:
         frame = self.frames[level]
         return frame.extend(resize(self._content, frame.height, frame.width))
 
-    def styles(self, level: int) -> Iterator[np.ndarray]:
-        """Yields a level's styles, uint8 `[H, W, 3]`, RGB."""
+    def styles(self, level: int) -> Iterator[Picture]:
+        """Yields a level's styles, resized."""
         long_edge = _long_edge(self.frames[level])
         share = long_edge / _long_edge(self.frames[-1])
         for style in self._styles:
-            yield _resize_style(style, long_edge, share, self.config)
+            pixels = _resize_style(style.pixels, long_edge, share, self._config)
+            yield style._replace(pixels=pixels)
 
     def zeros(self, level: int) -> tf.Tensor:
         """Returns an image of a level's frame, float32 `[1, H, W, 3]`."""
@@ -126,95 +116,112 @@ class Problem:
     def make_objective(self, level: int) -> ValueAndGradient:
         """Computes a level's targets and makes its objective function.
 
-        If memory runs out, now or later, it goes on with the plan's smaller
+        If memory runs out, now or later, it continues with the plan's smaller
         tiles.
         """
+        return _RecoveringObjective(self, level)
 
-        def make():
-            return self._reader, self._make_objective(level)
+    @property
+    def can_cut_smaller(self) -> bool:
+        """Whether there are smaller tiles to continue with."""
+        return bool(self._smaller_tiles)
 
-        made = self._with_smaller_tiles(make)
+    def cut_smaller(self) -> None:
+        """Continues in the next smaller tiles."""
+        return_freed_memory()
+        tile_size = self._smaller_tiles.pop(0)
+        logging.warning(
+            "warning: memory ran out; goes on in tiles of %d pixels", tile_size
+        )
+        self._evaluator = TiledReader(self._extractor, tile_size)
 
-        def evaluate(image: tf.Tensor) -> tuple[LossTerms, tf.Tensor]:
-            def run():
-                nonlocal made
-                if made[0] is not self._reader:
-                    made = make()
-                return made[1](image)
-
-            return self._with_smaller_tiles(run)
-
-        return evaluate
-
-    def _with_smaller_tiles(self, action: Callable[[], Any]) -> Any:
-        """Returns what an action does; takes smaller tiles until it can."""
-        while True:
-            try:
-                return action()
-            except Exception as error:
-                if not self._smaller_tiles or not is_out_of_memory(error):
-                    raise
-            # The error is gone, and with it what its frames held.
-            return_freed_memory()
-            tile_size = self._smaller_tiles.pop(0)
-            logging.warning(
-                "warning: memory ran out; goes on in tiles of %d pixels",
-                tile_size,
-            )
-            self._reader = TiledReader(self._extractor, tile_size)
-
-    def _make_objective(self, level: int) -> ValueAndGradient:
-        frame, reader = self.frames[level], self._reader
+    def make_objective_once(self, level: int) -> ValueAndGradient:
+        """Makes a level's objective function, which may run out of memory."""
+        frame, evaluator = self.frames[level], self._evaluator
         size = frame.size
         content = self.content(level)
         targets = compute_targets(
-            reader,
+            evaluator,
             None if content is None else tf.constant(preprocess(content)),
-            self._preprocessed_styles(level) if len(self._styles) else (),
-            self.config,
+            self._preprocessed_styles(level),
+            self._config,
+            num_styles=len(self._styles),
             content_masks=[
-                _extend(mask, frame)
-                for mask in self._content_masks
-                if mask is not None
+                _extend(mask, frame) for mask in self._content_masks
             ],
-            style_masks=self._style_masks,
             image_size=size,
         )
         options = self._plan.levels[level].options
         if not self._extra_losses:
-            return reader.make_objective(targets, options, size)
+            return evaluator.make_objective(targets, options, size)
         extra = {
             name: PictureLoss(loss, frame)
             for name, loss in self._extra_losses.items()
         }
         return make_value_and_gradient(self._extractor, targets, options, extra)
 
-    def _preprocessed_styles(self, level: int) -> Iterator[tf.Tensor]:
+    def _preprocessed_styles(self, level: int) -> Iterator[Style]:
         progress = LoopProgress("Reading styles' targets", len(self._styles))
         for number, style in enumerate(self.styles(level)):
             progress(number)
-            yield tf.constant(preprocess(style))
+            mask = self._style_masks[number] if len(self._style_masks) else None
+            yield Style(
+                tf.constant(preprocess(style.pixels)),
+                _join_masks(mask, style.mask),
+            )
 
 
-def make_reader(
-    extractor: Extractor,
-    config: Config,
-    frame: Frame,
-    replicas: Replicas | None = None,
-) -> Reader:
-    """Makes the reader that computes features and Gram sums of a run.
+class _RecoveringObjective:
+    """A level's objective function, made anew in smaller tiles if memory ends.
 
     Args:
-        extractor: of the config's layers.
-        config: gives the `tile_size`, which is resolved.
-        frame: of the finest level.
+        pyramid: makes it.
+        level: of the pyramid.
+    """
+
+    def __init__(self, pyramid: PyramidObjective, level: int):
+        self._pyramid = pyramid
+        self._level = level
+        self._objective: ValueAndGradient | None = None
+        self._run(lambda: None)
+
+    def __call__(self, image: tf.Tensor) -> tuple[LossTerms, tf.Tensor]:
+        """Returns the loss terms of an image and the gradient."""
+        with without_memory_optimizer():
+            return self._run(lambda: self._objective(image))
+
+    def _run(self, action: Callable[[], Any]) -> Any:
+        while True:
+            try:
+                if self._objective is None:
+                    self._objective = self._pyramid.make_objective_once(
+                        self._level
+                    )
+                return action()
+            except Exception as error:
+                can_go_on = self._pyramid.can_cut_smaller
+                if not can_go_on or not is_out_of_memory(error):
+                    raise
+            # The error is gone, and with it what its frames held.
+            self._objective = None
+            self._pyramid.cut_smaller()
+
+
+def make_evaluator(
+    extractor: Extractor, plan: Plan, replicas: Replicas | None = None
+) -> Reader:
+    """Makes what evaluates a run: the whole frame, tiles or replicas.
+
+    Args:
+        extractor: of the plan's layers.
+        plan: of the run.
         replicas: that share the work, or None.
     """
+    tile_size = plan.config.tile_size
     if replicas is not None:
-        return ReplicatedReader(extractor, replicas, config.tile_size)
-    if config.tile_size:
-        kept = count_kept_tiles(config, frame.height, frame.width)
-        return TiledReader(extractor, config.tile_size, kept)
+        return ReplicatedReader(extractor, replicas, tile_size)
+    if tile_size:
+        return TiledReader(extractor, tile_size, plan.num_kept_tiles)
     return WholeFrameReader(extractor)
 
 
@@ -230,45 +237,36 @@ def _extend(mask: np.ndarray, frame: Frame) -> np.ndarray:
 
 
 def _join_masks(
-    masks: Sequence[np.ndarray], alphas: Sequence[np.ndarray | None]
-) -> list[np.ndarray | None]:
-    """Returns masks where pictures are seen; without masks, the alphas."""
-    if not len(masks):
-        return list(alphas)
-    return [
-        mask if alpha is None else _multiply(mask, alpha)
-        for mask, alpha in zip(masks, alphas, strict=True)
-    ]
+    mask: np.ndarray | None, seen: np.ndarray | None
+) -> np.ndarray | None:
+    """Returns the product of two masks, uint8, in the size of the first.
+
+    Args:
+        mask: uint8 `[H, W]`, or None for the whole picture.
+        seen: uint8 `[H, W]` of another size, or None for the whole picture.
+    """
+    if mask is None or seen is None:
+        return seen if mask is None else mask
+    resized = resize_mask(seen, *mask.shape).astype(np.float64)
+    return np.rint(mask * resized / 255).astype(np.uint8)
 
 
-def _multiply(mask: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Returns the product of two masks, uint8, in the size of the first."""
-    seen = resize_mask(alpha, *mask.shape).astype(np.float64)
-    return np.rint(mask * seen / 255).astype(np.uint8)
-
-
-def _match_styles(
-    styles: Sequence[np.ndarray],
-    style_alphas: Sequence[np.ndarray | None],
-    content: np.ndarray | None,
-    alpha: np.ndarray | None,
-    config: Config,
-) -> Sequence[np.ndarray]:
+def _match_styles(images: ImageSet, config: Config) -> Sequence[Picture]:
     """Returns styles in the colours that `preserve_colors` gives them."""
     match = {
         "match": color_transfer.match_colors,
         "luminance": color_transfer.match_luminance,
     }.get(config.preserve_colors)
     if match is None:
-        return styles
-    return ImageList(
-        [
-            lambda number=number: match(
-                styles[number], content, style_alphas[number], alpha
-            )
-            for number in range(len(styles))
-        ]
-    )
+        return images.styles
+    content = images.content
+
+    def make(number: int) -> Picture:
+        style = images.styles[number]
+        pixels = match(style.pixels, content.pixels, style.mask, content.mask)
+        return style._replace(pixels=pixels)
+
+    return ImageList(make, len(images.styles))
 
 
 def _resize_style(

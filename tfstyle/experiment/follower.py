@@ -6,10 +6,10 @@ Process 0 runs the job; the others compute their part of every evaluation.
 import contextlib
 import json
 from collections.abc import Iterator
+from collections.abc import Mapping
 
 from absl import logging
 
-from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.distributed.environment import ClusterError
 from tfstyle.distributed.replicas import END
@@ -18,39 +18,33 @@ from tfstyle.distributed.replicas import FAIL
 from tfstyle.distributed.replicas import LEVEL
 from tfstyle.distributed.replicas import Replicas
 from tfstyle.errors import one_line
-from tfstyle.experiment import resume
 from tfstyle.experiment.identity import RunIdentity
-from tfstyle.experiment.inputs import ImageFiles
+from tfstyle.images.image_set import ImageSet
 from tfstyle.network.extractor import Extractor
 from tfstyle.system.signals import StopSignals
-from tfstyle.training.plan import make_plan
-from tfstyle.training.problem import Problem
+from tfstyle.training.plan import NOTHING_DECIDED
+from tfstyle.training.plan import Plan
+from tfstyle.training.pyramid_objective import PyramidObjective
 
 
 def check_same_run(
-    config: RunConfig,
-    images: ImageFiles,
-    sha256: str,
-    replicas: Replicas | None,
-) -> RunConfig:
+    own: RunIdentity, replicas: Replicas | None
+) -> Mapping[str, str]:
     """Checks that all processes were given the same run.
 
     Args:
-        config: a resolved one; in process 0 nothing in it is `auto`.
-        images: read from the config's files.
-        sha256: of the weights' values.
+        own: the run of this process; with the plan's options in process 0.
         replicas: that share the work, or None.
 
     Returns:
-        The config, resolved as in process 0.
+        The options that process 0 decided by its machine.
 
     Raises:
         ConfigError: names the options that differ, and the process.
     """
     if replicas is None or replicas.size == 1:
-        return config
+        return NOTHING_DECIDED
     local = replicas.num_replicas // replicas.size
-    own = RunIdentity.of_run(config, images, sha256)
     texts = replicas.gather_texts(json.dumps([own.to_json(), local]))
     (first, first_local), *others = map(json.loads, texts)
     differences = []
@@ -66,7 +60,7 @@ def check_same_run(
             " versions. Unlike process 0 are"
             f" {one_line('; '.join(differences), 1000)}."
         )
-    return resume.adopt_choices(config, first["flags"])
+    return RunIdentity(**first).decided
 
 
 def _compare(ours: RunIdentity, theirs: RunIdentity) -> list[str]:
@@ -80,8 +74,17 @@ def _compare(ours: RunIdentity, theirs: RunIdentity) -> list[str]:
 
 
 @contextlib.contextmanager
-def leading(replicas: Replicas) -> Iterator[None]:
-    """Tells the other processes, at its end, how the block ended."""
+def leading(replicas: Replicas | None, signals: StopSignals) -> Iterator[None]:
+    """Sends the other processes, if there are any, how the block ended.
+
+    Args:
+        replicas: that share the work, or None.
+        signals: of this process, which the replicas ask for.
+    """
+    if replicas is None:
+        yield
+        return
+    replicas.find_signal = lambda: signals.number
     try:
         yield
     except BaseException:
@@ -91,17 +94,14 @@ def leading(replicas: Replicas) -> Iterator[None]:
 
 
 def follow(
-    config: RunConfig,
-    images: ImageFiles,
-    extractor: Extractor,
-    replicas: Replicas,
+    images: ImageSet, plan: Plan, extractor: Extractor, replicas: Replicas
 ) -> int:
     """Computes this process' part of every evaluation, until process 0 ends.
 
     Args:
-        config: resolved as in process 0.
-        images: read from the config's files.
-        extractor: made for the config.
+        images: of the run.
+        plan: as in process 0.
+        extractor: of the plan's layers.
         replicas: that share the work.
 
     Returns:
@@ -110,20 +110,7 @@ def follow(
     Raises:
         ClusterError: if process 0 failed or is gone.
     """
-    plan = make_plan(
-        config, images.content, images.styles, replicas.num_replicas
-    )
-    problem = Problem(
-        images.content,
-        images.styles,
-        plan,
-        content_masks=images.content_masks,
-        style_masks=images.style_masks,
-        alpha=images.alpha,
-        style_alphas=images.style_alphas,
-        extractor=extractor,
-        replicas=replicas,
-    )
+    pyramid = PyramidObjective(images, plan, extractor, replicas=replicas)
     objective, image = None, None
     with StopSignals() as signals:
         replicas.find_signal = lambda: signals.number
@@ -137,8 +124,8 @@ def follow(
                     "Process 0 ended with an error; see its output."
                 )
             if command == LEVEL:
-                image = problem.zeros(value)
-                objective = problem.make_objective(value)
+                image = pyramid.zeros(value)
+                objective = pyramid.make_objective(value)
             elif command == EVALUATE and objective is not None:
                 objective(image)
             else:

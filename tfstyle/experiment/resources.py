@@ -1,0 +1,222 @@
+"""Memory and disk estimates for the log, and flags that reduce them."""
+
+import bisect
+import contextlib
+import dataclasses
+import math
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+from absl import logging
+
+from tfstyle.config.config import Config
+from tfstyle.errors import OutOfMemoryError
+from tfstyle.images.resize import fit_size
+from tfstyle.system.out_of_memory import raising_out_of_memory_errors
+from tfstyle.training.memory import CORRECTION_PAIRS
+from tfstyle.training.memory import IMAGE
+from tfstyle.training.memory import SHARE
+from tfstyle.training.memory import estimate_memory
+from tfstyle.training.memory import memory_of_tiles
+from tfstyle.training.memory import tile_changes
+from tfstyle.training.plan import Plan
+
+ACCURACY = 0.5
+"""Share of the estimated memory that a run needs at least."""
+LEAST_SIZE = 64
+"""Smallest `image_size` that is advised, pixels."""
+SIZE_STEP = 16
+
+
+def check_memory(plan: Plan) -> None:
+    """Checks that there is memory for a run, swap space included.
+
+    Raises:
+        OutOfMemoryError: if there is clearly not: the system would kill the
+            run, maybe hours later.
+    """
+    need = _estimate(plan)
+    free = plan.machine.free_for_run(ACCURACY * need, with_swap=True)
+    if ACCURACY * need > free:
+        raise OutOfMemoryError(
+            f"There is not enough {plan.machine.kind_of_memory} for"
+            f" {plan.frame.width}x{plan.frame.height} pixels: they need about"
+            f" {need / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free."
+            f" {advise(plan, SHARE * free)}"
+        )
+
+
+def log_needs(plan: Plan, folder: str) -> None:
+    """Logs the memory and disk space of a run; warns if there is less.
+
+    Args:
+        plan: of a run with a RunConfig.
+        folder: the workdir.
+    """
+    need, need_of_disk = _estimate(plan), estimate_disk(plan)
+    memory = plan.machine.free_for_run(need / SHARE)
+    disk = _free_disk(folder)
+    logging.info(
+        "Needs about %.1f GB of %s, %s; %.2g GB of disk, %s",
+        need / 1e9,
+        plan.machine.kind_of_memory,
+        _describe(memory, ".1f"),
+        need_of_disk / 1e9,
+        _describe(disk, ".3g"),
+    )
+    log_savings(plan)
+    if need > SHARE * memory:
+        logging.warning(
+            "warning: memory may not suffice. %s", advise(plan, SHARE * memory)
+        )
+    if need_of_disk > disk:
+        logging.warning(
+            "warning: the disk may not suffice. --checkpoint_every_seconds=0"
+            " leaves out the checkpoints, --optimizer=adam makes them small"
+        )
+
+
+def log_savings(plan: Plan) -> None:
+    """Logs the tile size, and the correction pairs if they are fewer."""
+    config = plan.config
+    if config.tile_size:
+        more = memory_of_tiles(config, plan.frame.size, plan.num_kept_tiles)
+        logging.info(
+            "Evaluates in tiles of %d pixels%s",
+            config.tile_size,
+            f"; takes {more / 1e9:.1f} GB more to be faster"
+            if more >= 0.05e9
+            else "",
+        )
+    if config.optimizer == "lbfgs" and (
+        config.num_correction_pairs < CORRECTION_PAIRS[0]
+    ):
+        logging.info(
+            "L-BFGS keeps %d correction pairs", config.num_correction_pairs
+        )
+
+
+@contextlib.contextmanager
+def naming_flags_that_fit(plan: Plan) -> Iterator[None]:
+    """Adds flags that need less memory to an error of the block.
+
+    They need half as much as the run that failed, besides the program, and
+    fit the free memory.
+
+    Raises:
+        OutOfMemoryError: if memory runs out in the block.
+    """
+    most = (plan.machine.program_memory + _estimate(plan)) / 2
+    most = min(most, SHARE * plan.machine.free_for_run(most / SHARE))
+    with raising_out_of_memory_errors(advise(plan, most)):
+        yield
+
+
+def advise(plan: Plan, most: float) -> str:
+    """Returns a sentence with the least changes of flags that fit.
+
+    Args:
+        plan: of a run that does not fit.
+        most: bytes that it may need.
+    """
+    config, flags = plan.config, []
+    for change in _changes(config, plan.can_cut):
+        changed = dataclasses.replace(config, **change)
+        need = _estimate(plan, changed)
+        if need <= most:
+            flags.append(f"{_to_flags(config, changed)} ({need / 1e9:.1f} GB)")
+            break
+    size = plan.frame.height, plan.frame.width
+
+    def need_of(long_edge: int) -> float:
+        smaller = fit_size(*size, long_edge)
+        return estimate_memory(config, *smaller, plan.machine)
+
+    sizes = range(LEAST_SIZE, max(size), SIZE_STEP)
+    number = bisect.bisect_right(sizes, most, key=need_of)
+    if number:
+        long_edge = sizes[number - 1]
+        flags.append(
+            f"--image_size={long_edge} ({need_of(long_edge) / 1e9:.1f} GB)"
+        )
+    if not flags:
+        return "End other programs, or raise the limit of memory, if there is."
+    return f"Give {' or '.join(flags)}."
+
+
+def estimate_disk(plan: Plan) -> float:
+    """Estimates the final size of a workdir without its pictures, bytes.
+
+    Args:
+        plan: of a run with a RunConfig.
+    """
+    config: Any = plan.config  # a RunConfig
+    pixels = math.prod(plan.frame.size)
+    disk = 6 * pixels * config.output_bits / 8
+    if config.checkpoint_every_seconds:
+        state_images = 2  # of Adam, its moments
+        if config.optimizer == "lbfgs":
+            steps = max(config.steps_by_level)
+            state_images = 2 * min(config.num_correction_pairs, steps)
+        disk += 2 * (1 + state_images) * IMAGE * pixels
+    return disk
+
+
+def _estimate(plan: Plan, config: Config | None = None) -> float:
+    """Estimates the memory of a plan, or of it with other options, bytes."""
+    return estimate_memory(
+        config or plan.config,
+        plan.frame.height,
+        plan.frame.width,
+        plan.machine,
+    )
+
+
+def _changes(config: Config, can_cut: bool) -> Iterator[dict[str, object]]:
+    """Yields changes of fields that need less memory, the least first."""
+    fewer: list[dict[str, object]] = [
+        {"num_correction_pairs": number}
+        for number in CORRECTION_PAIRS
+        if config.optimizer == "lbfgs" and number < config.num_correction_pairs
+    ]
+    adam = {
+        "optimizer": "adam",
+        "learning_rate": None,
+        "preconditioner": "none",
+    }
+    if config.optimizer == "lbfgs":
+        fewer.append(adam)
+    tiles = [
+        change
+        for change in tile_changes(config)
+        if can_cut and change["tile_size"] < (config.tile_size or math.inf)
+    ]
+    cuts: list[dict[str, object]] = [{}, *tiles]
+    yield from tiles
+    for few in fewer:
+        for cut in cuts:
+            yield cut | few
+
+
+def _to_flags(config: Config, changed: Config) -> str:
+    """Writes the flags in which a config was changed."""
+    names = ("tile_size", "num_correction_pairs", "optimizer")
+    return " ".join(
+        f"--{name}={getattr(changed, name)}"
+        for name in names
+        if getattr(changed, name) != getattr(config, name)
+    )
+
+
+def _free_disk(folder: str) -> float:
+    """Returns the free bytes of a folder's disk; infinity if it is unknown."""
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return math.inf
+
+
+def _describe(free: float, form: str) -> str:
+    known = free < math.inf
+    return f"{free / 1e9:{form}} GB are free" if known else "free: unknown"

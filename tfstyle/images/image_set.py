@@ -1,0 +1,78 @@
+"""The images of a run."""
+
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from tfstyle.images.picture import Picture
+from tfstyle.images.picture import mask_of
+
+
+@dataclasses.dataclass(eq=False)
+class ImageSet:
+    """The images of a run, in the sizes of their files.
+
+    Attributes:
+        content: the content image, or None.
+        styles: the style images; an `ImageList` reads them on access.
+        content_masks: uint8 `[H, W]`, one per region of the output, 255
+            inside.
+        style_masks: uint8 `[H, W]`, one per style, 255 where it counts.
+        initial_image: uint8 `[H, W, 3]`, RGB, to start from, or None.
+    """
+
+    content: Picture | None = None
+    styles: Sequence[Picture] = ()
+    content_masks: Sequence[np.ndarray] = ()
+    style_masks: Sequence[np.ndarray] = ()
+    initial_image: np.ndarray | None = None
+
+    @property
+    def layout_size(self) -> tuple[int, int]:
+        """Height and width, in pixels, of the image that gives the layout.
+
+        That is the content or, without one, the first style.
+        """
+        first = self.content or self.styles[0]
+        return first.pixels.shape[:2]
+
+    @property
+    def alpha(self) -> np.ndarray | None:
+        """The content's alpha channel, uint8 `[H, W]`, or None."""
+        return self.content.alpha if self.content else None
+
+    def describe(self) -> dict[str, str]:
+        """Returns size and hash of every image by field and number."""
+        return dict(self._descriptions)
+
+    @functools.cached_property
+    def _descriptions(self) -> dict[str, str]:
+        described = {}
+        if self.content is not None:
+            described["content_image"] = describe_image(*self.content[:2])
+        if self.initial_image is not None:
+            described["init"] = describe_image(self.initial_image)
+        for number, style in enumerate(self.styles, start=1):
+            described[f"style_images {number}"] = describe_image(*style[:2])
+        for field in ("content_masks", "style_masks"):
+            for number, mask in enumerate(getattr(self, field), start=1):
+                described[f"{field} {number}"] = describe_image(mask)
+        return described
+
+
+def describe_image(pixels: np.ndarray, alpha: np.ndarray | None = None) -> str:
+    """Returns an image's size and the SHA-256 of its visible pixels.
+
+    Args:
+        pixels: uint8 `[H, W, 3]` or `[H, W]`, before any resizing.
+        alpha: uint8 `[H, W]`, or None.
+    """
+    height, width = pixels.shape[:2]
+    digest = hashlib.sha256(f"{height}x{width}".encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    if mask_of(alpha) is not None:
+        digest.update(np.ascontiguousarray(alpha).data)
+    return f"{width}x{height} sha256={digest.hexdigest()}"

@@ -1,0 +1,42 @@
+"""A picture as arrays."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tfstyle.images.attribution import NOTHING
+from tfstyle.images.attribution import Attribution
+
+
+class Picture(NamedTuple):
+    """The pixels of an image file.
+
+    Attributes:
+        pixels: uint8 `[H, W, 3]`, sRGB.
+        alpha: uint8 `[H, W]`, or None if the file has none.
+        attribution: artist, copyright and resolution.
+    """
+
+    pixels: np.ndarray
+    alpha: np.ndarray | None = None
+    attribution: Attribution = NOTHING
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its arrays."""
+        alpha = 0 if self.alpha is None else self.alpha.nbytes
+        return self.pixels.nbytes + alpha
+
+    @property
+    def mask(self) -> np.ndarray | None:
+        """The alpha channel, or None if the whole picture is opaque."""
+        return mask_of(self.alpha)
+
+
+def mask_of(alpha: np.ndarray | None) -> np.ndarray | None:
+    """Returns an alpha channel, or None if everything is opaque.
+
+    Args:
+        alpha: uint8 `[H, W]`, or None.
+    """
+    return None if alpha is None or (alpha == 255).all() else alpha

@@ -1,0 +1,68 @@
+"""Warnings about images that are too small for what is asked of them."""
+
+import math
+
+from absl import logging
+
+from tfstyle.config.config import Config
+from tfstyle.images.image_set import ImageSet
+from tfstyle.images.resize import fit_size
+from tfstyle.training.frames import deepest_layer
+
+ENLARGED = 1.1
+"""Factor from which on an enlarged image is warned of."""
+
+
+def warn_if_thin(images: ImageSet, config: Config) -> None:
+    """Warns if the output is thinner than a position of the deepest layer.
+
+    Args:
+        images: of the run.
+        config: of its plan.
+    """
+    size = images.layout_size
+    height, width = fit_size(*size, config.image_size)
+    layer = deepest_layer(config)
+    if min(height, width) < layer.stride:
+        logging.warning(
+            "The output has %dx%d pixels, of which %s needs %d each way to see"
+            " it well. Raise --image_size to %d.",
+            width,
+            height,
+            layer.alias,
+            layer.stride,
+            math.ceil(layer.stride * max(size) / min(size)),
+        )
+
+
+def warn_if_enlarged(images: ImageSet, config: Config) -> None:
+    """Warns of images that are much smaller than the size they are resized to.
+
+    Args:
+        images: of the run.
+        config: of its plan.
+    """
+    output = max(fit_size(*images.layout_size, config.image_size))
+    if images.content is not None:
+        long_edge = max(images.content.pixels.shape)
+        if output > ENLARGED * long_edge:
+            logging.warning(
+                "The content image, %d pixels long, is enlarged to %d and has"
+                " no finer detail to give. Take a larger file, or"
+                " --image_size=%d.",
+                long_edge,
+                output,
+                long_edge,
+            )
+    for number, style in enumerate(images.styles, start=1):
+        long_edge = max(style.pixels.shape)
+        if output * config.style_scale > ENLARGED * long_edge:
+            logging.warning(
+                "Style image %d, %d pixels long, is enlarged to %d, which makes"
+                " soft strokes. Take a larger file, or --style_scale=%.2f for"
+                " smaller strokes.",
+                number,
+                long_edge,
+                round(output * config.style_scale),
+                long_edge / output,
+            )
