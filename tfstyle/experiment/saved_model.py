@@ -107,9 +107,7 @@ def _write_model(extractor: Extractor, config: Config, path: str) -> None:
         return serve_uint8(encoded_images.decode_batch(files))
 
     def encoded_resized(files, size):
-        return serve_uint8(
-            encoded_images.decode_and_resize_batch(files, size, smallest_side)
-        )
+        return serve_uint8(encoded_images.decode_batch(files, size))
 
     def images_of(dtype):
         return [tf.TensorSpec([None, None, None, 3], dtype, name="images")]
