@@ -84,12 +84,14 @@ from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
 from tfstyle.errors import SetupError
 from tfstyle.images import files as image_files
+from tfstyle.images.image_set import ImageSet
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.resize import resize
 from tfstyle.images.saving import write_image
 from tfstyle.network.layers import CONVOLUTIONS
 from tfstyle.network.weight_files import WeightsError
 from tfstyle.system import tensorflow_setup
+from tfstyle.system.machine import Machine
 
 # Functions load TensorFlow and what needs it: child processes come before.
 
@@ -231,14 +233,16 @@ def _start_tensorflow() -> str:
 
 def _describe_software() -> dict:
     """Returns versions, and which convolution runs by default."""
-    from tfstyle.training.plan import resolve_for_machine
+    from tfstyle.training.plan import choose_network
 
     return {
         "num_cores": len(os.sched_getaffinity(0)),
         "python": platform.python_version(),
         "tfstyle": tfstyle.__version__,
         "tensorflow": importlib.metadata.version("tensorflow"),
-        "default_convolution": resolve_for_machine(Config()).convolution,
+        "default_convolution": choose_network(
+            Config(), Machine.find()
+        ).convolution,
     }
 
 
@@ -466,15 +470,16 @@ def _make_evaluations(convolution: str, pooling: str, sides: list[int]) -> dict:
     from tfstyle.objective.objective import make_value_and_gradient
     from tfstyle.objective.options import ObjectiveOptions
     from tfstyle.objective.readers import WholeFrameReader
+    from tfstyle.objective.targets import Style
     from tfstyle.objective.targets import compute_targets
     from tfstyle.training.extractor import make_extractor
-    from tfstyle.training.plan import resolve_for_machine
 
     config = Config(
-        convolution=convolution, pooling=pooling, precision=_PRECISION.value
-    )
-    config = config.resolved()
-    config = resolve_for_machine(config)
+        convolution=convolution,
+        pooling=pooling,
+        precision=_PRECISION.value,
+        jit_compile="false",
+    ).resolved()
     extractor = make_extractor(config)
 
     def make(side):
@@ -483,7 +488,7 @@ def _make_evaluations(convolution: str, pooling: str, sides: list[int]) -> dict:
             for flag in (_CONTENT, _STYLE)
         )
         targets = compute_targets(
-            WholeFrameReader(extractor), content, [style], config
+            WholeFrameReader(extractor), content, [Style(style)], config
         )
         options = ObjectiveOptions.of(config)
         evaluate = make_value_and_gradient(extractor, targets, options)
@@ -549,9 +554,10 @@ def _make_tiny_steps(optimizer: str):
     from tfstyle.objective.objective import make_value_and_gradient
     from tfstyle.objective.options import ObjectiveOptions
     from tfstyle.objective.readers import WholeFrameReader
+    from tfstyle.objective.targets import Style
     from tfstyle.objective.targets import compute_targets
+    from tfstyle.training.callbacks import EverySteps
     from tfstyle.training.extractor import make_extractor
-    from tfstyle.training.plan import resolve_for_machine
     from tfstyle.training.stylize import stylize
 
     config = Config(
@@ -564,7 +570,7 @@ def _make_tiny_steps(optimizer: str):
         num_levels=1,
         num_steps=(TINY_STEPS,),
     )
-    extractor = make_extractor(resolve_for_machine(config.resolved()))
+    extractor = make_extractor(config)
     content, style = (
         _read_square(flag.value, TINY_SIZE) for flag in (_CONTENT, _STYLE)
     )
@@ -572,13 +578,15 @@ def _make_tiny_steps(optimizer: str):
     def measure_steps():
         times = []
         stylize(
-            content,
-            [style],
+            ImageSet.of_arrays(content, [style]),
             config,
             extractor=extractor,
             actions=[
-                lambda record: times.append(
-                    (time.perf_counter(), record.evaluations)
+                EverySteps(
+                    1,
+                    lambda record: times.append(
+                        (time.perf_counter(), record.evaluations)
+                    ),
                 )
             ],
         )
@@ -591,7 +599,7 @@ def _make_tiny_steps(optimizer: str):
     resolved = config.resolved()
     images = [tf.constant(preprocess(x)) for x in (content, style)]
     targets = compute_targets(
-        WholeFrameReader(extractor), images[0], images[1:], resolved
+        WholeFrameReader(extractor), images[0], [Style(images[1])], resolved
     )
     evaluate = make_value_and_gradient(
         extractor, targets, ObjectiveOptions.of(resolved)

@@ -365,10 +365,11 @@ def _make_objective(config: Config, extractor, side: int, reader):
     import tensorflow as tf
 
     from tfstyle.objective.options import ObjectiveOptions
+    from tfstyle.objective.targets import Style
     from tfstyle.objective.targets import compute_targets
 
     content, style = (_read_sample(n, side) for n in ("scene", "strokes"))
-    targets = compute_targets(reader, content, [style], config)
+    targets = compute_targets(reader, content, [Style(style)], config)
     objective = reader.make_objective(
         targets, ObjectiveOptions.of(config), (side, side)
     )

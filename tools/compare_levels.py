@@ -15,6 +15,7 @@ from absl import flags
 
 from tfstyle.config.config import Config
 from tfstyle.images.files import read_image
+from tfstyle.images.image_set import ImageSet
 from tfstyle.images.saving import write_image
 from tfstyle.main import run_expecting_errors
 from tfstyle.training.extractor import make_extractor
@@ -50,7 +51,8 @@ def _compare():
         num_steps=steps,
     )
     extractor = make_extractor(several)
-    coarse_to_fine = stylize(content, [style], several, extractor=extractor)
+    images = ImageSet.of_arrays(content, [style])
+    coarse_to_fine = stylize(images, several, extractor=extractor)
     one = Config(
         image_size=_SIZE.value,
         content_weight=_ALPHA.value,
@@ -59,7 +61,7 @@ def _compare():
         time_limit=coarse_to_fine.seconds,
         num_steps=10**6,
     )
-    single = stylize(content, [style], one, extractor=extractor)
+    single = stylize(images, one, extractor=extractor)
     print("levels  steps  evaluations  seconds  total  style  content")
     for levels, result in ((len(steps), coarse_to_fine), (1, single)):
         print(

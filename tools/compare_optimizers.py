@@ -21,6 +21,8 @@ from absl import flags
 
 from tfstyle.config.config import Config
 from tfstyle.images.files import read_image
+from tfstyle.images.image_set import ImageSet
+from tfstyle.training.callbacks import EverySteps
 from tfstyle.training.extractor import make_extractor
 from tfstyle.training.stylize import stylize
 
@@ -109,7 +111,9 @@ def _measure(content, extractor, size, init, style, setting):
         totals.append(lowest)
 
     style = read_image(style).pixels
-    stylize(content, [style], config, extractor=extractor, actions=[keep])
+    images = ImageSet.of_arrays(content, [style])
+    action = EverySteps(1, keep)
+    stylize(images, config, extractor=extractor, actions=[action])
     return totals
 
 

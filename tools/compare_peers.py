@@ -38,6 +38,7 @@ from unused_flags import refuse_flags
 
 from tfstyle.config.config import Config
 from tfstyle.images import files as image_files
+from tfstyle.images.image_set import ImageSet
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.resize import fit_size
 from tfstyle.images.resize import resize
@@ -48,7 +49,6 @@ from tfstyle.objective.gram import gram_matrices
 from tfstyle.objective.losses import relative_style_loss
 from tfstyle.system import atomic_file
 from tfstyle.training.extractor import make_extractor
-from tfstyle.training.plan import output_size
 from tfstyle.training.stylize import stylize
 
 _CONTENT = flags.DEFINE_string("content", None, "content image", required=True)
@@ -81,14 +81,14 @@ def main(argv):
         )
         sizes = [pixels.shape[:2] for pixels in results]
         if not _OURS.value:
-            sizes.append(output_size(content, [style], config))
+            sizes.append(fit_size(*content.shape[:2], config.image_size))
         for size in sizes:
             check_size(*size)
             check_size(*fit_size(*style.shape[:2], max(size)))
     except ValueError as error:
         raise app.UsageError(str(error)) from None
     if not _OURS.value:
-        painted = stylize(content, [style], config)
+        painted = stylize(ImageSet.of_arrays(content, [style]), config)
         print(f"tfstyle: {painted.seconds:.0f} s")
         results = [painted.pixels, *results]
     judge = Config(

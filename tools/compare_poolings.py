@@ -34,15 +34,18 @@ from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.experiment.session import Session
 from tfstyle.images.files import read_image
+from tfstyle.images.image_set import ImageSet
 from tfstyle.images.preprocessing import preprocess
+from tfstyle.images.resize import fit_size
 from tfstyle.images.resize import resize
 from tfstyle.images.saving import write_image
 from tfstyle.main import run_expecting_errors
 from tfstyle.objective.gram import gram_matrices
 from tfstyle.objective.losses import style_loss
-from tfstyle.training import plan
+from tfstyle.training.callbacks import EverySteps
 from tfstyle.training.extractor import make_extractor
-from tfstyle.training.problem import Problem
+from tfstyle.training.plan import make_plan
+from tfstyle.training.pyramid_objective import PyramidObjective
 from tfstyle.training.stylize import stylize
 
 config_flags.define_flags()
@@ -111,15 +114,16 @@ def _compare(config: RunConfig) -> int:
             "strategy": "one_device",
         }
     ).resolved()
-    Session().start(config)
+    machine = Session().start(config)
+    images = ImageSet.of_arrays(content, [style])
     alpha = config.content_weight
-    size = plan.output_size(content, [style], config)
+    size = fit_size(*images.layout_size, config.image_size)
     ends = [tf.constant(preprocess(resize(x, *size))) for x in (content, style)]
     configs, extractors, objectives, balance = {}, {}, {}, {}
     for pooling in POOLINGS:
         own = dataclasses.replace(config, pooling=pooling)
         extractor = extractors[pooling] = make_extractor(own)
-        objective = _make_objective(content, style, own, extractor)
+        objective = _make_objective(images, own, machine, extractor)
         of_content, of_style = (objective(end)[0].weighted for end in ends)
         balance[pooling] = float(
             of_content["weighted/style"] / of_style["weighted/content"]
@@ -129,11 +133,11 @@ def _compare(config: RunConfig) -> int:
             content_weight=alpha * balance[pooling] / balance["average"],
         )
         configs[pooling] = own
-        objectives[pooling] = _make_objective(content, style, own, extractor)
+        objectives[pooling] = _make_objective(images, own, machine, extractor)
     results, shares, pictures = {}, {}, {}
     for pooling in POOLINGS:
         results[pooling], shares[pooling], pictures[pooling] = _paint(
-            content, style, configs[pooling], extractors[pooling], counts
+            images, configs[pooling], extractors[pooling], counts
         )
     print(f"alpha of max pooling: {configs['max'].content_weight:.3g}")
     print("\ntotal after evaluations, noise = 1")
@@ -160,23 +164,16 @@ def _compare(config: RunConfig) -> int:
     return 0
 
 
-def _make_objective(content, style, config, extractor):
-    made = Problem(
-        content,
-        [style],
-        plan.make_plan(config, content, [style]),
-        content_masks=(),
-        style_masks=(),
-        extractor=extractor,
-    )
-    return made.make_objective(0)
+def _make_objective(images, config, machine, extractor):
+    plan = make_plan(config, images, machine)
+    return PyramidObjective(images, plan, extractor).make_objective(0)
 
 
 def _print_row(name, numbers, width):
     print(f"{name:<14}" + "".join(f"{x:>{width}.3g}" for x in numbers))
 
 
-def _paint(content, style, config, extractor, counts):
+def _paint(images, config, extractor, counts):
     """Returns the result, and shares and pictures at numbers of evaluations."""
     totals, pictures = [], []
 
@@ -186,7 +183,7 @@ def _paint(content, style, config, extractor, counts):
             pictures.append((record.total / totals[0], record.pixels()))
 
     result = stylize(
-        content, [style], config, extractor=extractor, actions=[look]
+        images, config, extractor=extractor, actions=[EverySteps(1, look)]
     )
     converged = (totals[-1] / totals[0], result.pixels)
     pictures += [converged] * (len(counts) - len(pictures))

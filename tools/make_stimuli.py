@@ -26,13 +26,14 @@ from contact_sheet import draw_sheet
 
 from tfstyle.config.config import Config
 from tfstyle.images import files as image_files
+from tfstyle.images.image_set import ImageSet
 from tfstyle.images.preprocessing import preprocess
+from tfstyle.images.resize import fit_size
 from tfstyle.images.resize import resize
 from tfstyle.images.saving import write_image
 from tfstyle.network.extractor import Extractor
 from tfstyle.objective.gram import gram_matrices
 from tfstyle.training.extractor import make_extractor
-from tfstyle.training.plan import output_size
 from tfstyle.training.stylize import stylize
 
 _STYLE = flags.DEFINE_string("style", None, "style image", required=True)
@@ -63,7 +64,7 @@ def main(argv):
     try:
         configs = _make_configs()
         style = image_files.read_image(_STYLE.value).pixels
-        size = output_size(None, [style], configs[-1])
+        size = fit_size(*style.shape[:2], configs[-1].image_size)
     except ValueError as error:
         raise app.UsageError(str(error)) from None
     extractor = make_extractor(configs[-1])
@@ -81,7 +82,9 @@ def main(argv):
         table.writeheader()
         table.writerow({"file": "original.png", **row})
         for number, config in enumerate(configs, start=1):
-            result = stylize(None, [style], config, extractor=extractor)
+            result = stylize(
+                ImageSet.of_arrays(None, [style]), config, extractor=extractor
+            )
             num_layers = len(config.style_layers)
             name = f"layers{num_layers}_seed{config.seed}.png"
             write_image(os.path.join(folder, name), result.pixels)

@@ -177,9 +177,9 @@ MUTATIONS = {
         "images/test_masks.py",
     ),
     "style_alpha": Mutation(
-        "training/problem.py",
-        "_join_masks(style_masks, seen_styles)",
-        "_join_masks(style_masks, [None] * len(styles))",
+        "training/pyramid_objective.py",
+        "_join_masks(mask, style.mask)",
+        "mask",
         "training/test_stylize.py",
     ),
     "record_hash": Mutation(

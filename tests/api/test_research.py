@@ -15,8 +15,7 @@ import tfstyle
 from tests import ROOT
 from tests import references
 from tests.processes import start_python
-from tfstyle.training import memory
-from tfstyle.training import memory_advice
+from tfstyle.system.machine import Machine
 
 SCENE, STROKES = tfstyle.sample("scene"), tfstyle.sample("strokes")
 SMALL = {"weights": "random", "image_size": 32}
@@ -160,10 +159,10 @@ def test_extra_losses_get_the_picture_without_a_border():
 
 
 def test_extra_losses_see_the_whole_frame_where_memory_is_scarce(monkeypatch):
-    monkeypatch.setattr(memory, "free_for_run", lambda enough: 0)
-    monkeypatch.setattr(
-        memory_advice, "free_for_run", lambda enough, **_: math.inf
-    )
+    def free_for_run(self, enough, with_swap=False):
+        return math.inf if with_swap else 0.0
+
+    monkeypatch.setattr(Machine, "free_for_run", free_for_run)
     losses = {"red": lambda image, features: tf.reduce_mean(image)}
     # More than one tile.
     options = SMALL | {"num_steps": 1, "num_levels": 1, "image_size": 400}

@@ -23,6 +23,7 @@ from tests.processes import start_python
 from tfstyle.errors import TfstyleError
 from tfstyle.images import files as image_files
 from tfstyle.images import records
+from tfstyle.images.image_set import ImageSet
 from tfstyle.objective.readers import WholeFrameReader
 from tfstyle.training import plan
 
@@ -331,8 +332,9 @@ def test_extractor_of_another_pooling_is_refused():
 
     config = tfstyle.Config(**SMALL)
     extractor = tfstyle.make_extractor(tfstyle.Config(**SMALL, pooling="max"))
+    images = ImageSet.of_arrays(SCENE, [STROKES])
     with pytest.raises(tfstyle.ConfigError, match="pooling"):
-        stylize(SCENE, [STROKES], config, extractor=extractor)
+        stylize(images, config, extractor=extractor)
 
 
 @pytest.mark.slow

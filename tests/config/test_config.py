@@ -16,6 +16,7 @@ from tfstyle.config import flagfile
 from tfstyle.config import flags as config_flags
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
+from tfstyle.config.validation import check_images
 
 FIELDS = {field.name: field for field in dataclasses.fields(RunConfig)}
 NOT_OF_THE_PICTURE = {
@@ -391,7 +392,7 @@ def test_config_refuses_layer_weights_of_another_number(kind):
 )
 def test_check_images_refuses(settings, has_content, num_styles, text):
     with pytest.raises(ConfigError, match=exactly(text)):
-        RunConfig(**settings).check_images(has_content, num_styles)
+        check_images(RunConfig(**settings), has_content, num_styles)
 
 
 @pytest.mark.parametrize(
@@ -407,7 +408,7 @@ def test_check_images_refuses_when_there_is_nothing_to_paint(
         " is given: there is nothing to paint."
     )
     with pytest.raises(ConfigError, match=exactly(text)):
-        config.check_images(has_content, num_styles)
+        check_images(config, has_content, num_styles)
 
 
 @pytest.mark.parametrize(
@@ -427,7 +428,7 @@ def test_check_images_refuses_when_there_is_nothing_to_paint(
 def test_check_images_takes_what_can_be_painted(
     settings, has_content, num_styles
 ):
-    RunConfig(**settings).check_images(has_content, num_styles)
+    check_images(RunConfig(**settings), has_content, num_styles)
 
 
 # Defaults that depend.
@@ -687,7 +688,7 @@ def test_config_refuses_counts_that_are_none(name, given):
 def test_masks_and_blend_weights_are_refused_together():
     config = RunConfig(style_blend_weights=[1, 2])
     with pytest.raises(ConfigError, match="Give one or the other"):
-        config.check_images(True, 2, 2, 2)
+        check_images(config, True, 2, 2, 2)
 
 
 @pytest.mark.parametrize("given", [512, "512"])

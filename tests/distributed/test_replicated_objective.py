@@ -10,13 +10,14 @@ from tests.objective.test_tiled_objective import EQUAL
 from tests.objective.test_tiled_objective import check_objective
 from tests.objective.test_tiled_objective import make_mask
 from tests.objective.test_tiled_objective import relative_error
+from tests.targets import compute_targets
 from tfstyle.config.config import Config
 from tfstyle.distributed.replicated_objective import ReplicatedReader
 from tfstyle.distributed.strategy import mirror
+from tfstyle.images.image_set import ImageSet
 from tfstyle.objective.objective import make_value_and_gradient
 from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.objective.readers import WholeFrameReader
-from tfstyle.objective.targets import compute_targets
 from tfstyle.training.extractor import make_extractor
 from tfstyle.training.stylize import stylize
 
@@ -183,8 +184,9 @@ def test_replicas_give_the_same_picture(samples, extractor, replicas):
         num_levels=2,
         num_steps=10,
     )
+    images = ImageSet.of_arrays(content, [style])
     one, two = (
-        stylize(content, [style], config, extractor=extractor, **options)
+        stylize(images, config, extractor=extractor, **options)
         for options in ({}, {"replicas": replicas})
     )
     assert one.steps == two.steps == (10, 10)

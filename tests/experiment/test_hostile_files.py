@@ -36,11 +36,11 @@ from tfstyle.experiment import checkpoint
 from tfstyle.experiment import inputs
 from tfstyle.experiment import resume
 from tfstyle.experiment.identity import RunIdentity
-from tfstyle.experiment.inputs import ImageFiles
 from tfstyle.experiment.manifest import read_manifest
 from tfstyle.experiment.resume import OtherRunError
 from tfstyle.images import files as image_files
 from tfstyle.images.errors import ImageError
+from tfstyle.images.image_set import ImageSet
 from tfstyle.images.masks import read_mask
 from tfstyle.images.saving import write_image
 from tfstyle.network import weight_files
@@ -310,7 +310,7 @@ def test_pictures_of_any_name_are_read_as_a_flagfile_says(
     text = flagfile.make_text(config.to_flags(), {})
     path = save_bytes(tmp_path / "flags.cfg", text.encode())
     assert parse_file(path) == config
-    images = inputs.read_image_files(config)
+    images = inputs.read_images(config)
     assert images.content.shape == (16, 17, 3)
     assert images.style_masks[0].shape == (16, 17)
 
@@ -428,17 +428,15 @@ anything = st.recursive(
     st.none() | st.booleans() | numbers | texts,
     lambda inner: st.lists(inner) | st.dictionaries(texts, inner),
 )
-IMAGES = ImageFiles(
-    None, None, [np.ones((6, 5, 3), np.uint8)], [None], [], [], None
-)
+IMAGES = ImageSet.of_arrays(None, [np.ones((6, 5, 3), np.uint8)])
 CONFIG = RunConfig(style_images=["b.png"], num_levels=2, num_steps=(10, 20))
-JOB = RunIdentity.of_run(CONFIG, IMAGES).to_json()
+JOB = RunIdentity.of_request(CONFIG, IMAGES).to_json()
 
 
 def find_checkpoint(folder):
     """Reads a workdir's checkpoint as a run does before it loads TensorFlow."""
-    found = resume.find_checkpoint(CONFIG, IMAGES, str(folder))
-    return resume.resolve_by_checkpoint(CONFIG, found)
+    asked = RunIdentity.of_request(CONFIG, IMAGES)
+    return resume.find_checkpoint(CONFIG.resume, asked, str(folder))
 
 
 def drawn(content, names, values=anything):

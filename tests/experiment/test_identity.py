@@ -9,34 +9,33 @@ from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.experiment import resume
 from tfstyle.experiment.identity import RunIdentity
-from tfstyle.experiment.inputs import ImageFiles
 from tfstyle.experiment.provenance import make_published_texts
 from tfstyle.images import files as image_files
+from tfstyle.images.image_set import ImageSet
+from tfstyle.images.picture import Picture
 from tfstyle.images.saving import write_image
+from tfstyle.training.plan import complete_options
 
 WEIGHTS = "ab" * 32
-IMAGES = ImageFiles(
-    content=np.zeros((16, 20, 3), np.uint8),
-    alpha=None,
-    styles=[np.ones((16, 16, 3), np.uint8)],
-    style_alphas=[None],
-    content_masks=[],
-    style_masks=[],
-    initial_image=None,
+IMAGES = ImageSet.of_arrays(
+    np.zeros((16, 20, 3), np.uint8), [np.ones((16, 16, 3), np.uint8)]
 )
 
 
 @pytest.fixture
 def config(tmp_path):
     """Returns a config whose picture is there, as a run writes it."""
-    config = RunConfig(
-        content_image="a.png",
-        style_images=["b.png"],
-        output_image=str(tmp_path / "out.png"),
-        num_levels=1,
-        num_steps=5,
-        workdir="w",
-    ).resolved()
+    config = complete_options(
+        RunConfig(
+            content_image="a.png",
+            style_images=["b.png"],
+            output_image=str(tmp_path / "out.png"),
+            num_levels=1,
+            num_steps=5,
+            workdir="w",
+        ),
+        IMAGES,
+    )
     write(dataclasses.replace(config, convolution="direct", jit_compile="true"))
     return config
 
@@ -101,11 +100,12 @@ def test_picture_of_other_choices_is_not(config, changes):
 
 
 def test_picture_of_other_images_or_weights_is_not(config):
-    other = np.full((16, 16, 3), 2, np.uint8)
+    pixels = np.full((16, 16, 3), 2, np.uint8)
+    other = Picture(pixels)
     for changes in (
         {"content": other},
         {"styles": [other]},
-        {"initial_image": other},
+        {"initial_image": pixels},
         {"content": None},
     ):
         assert not is_done(config, dataclasses.replace(IMAGES, **changes))
@@ -142,7 +142,7 @@ def test_weights_are_asked_for_last(config):
 
 def read(config, **changes):
     flags = dict(x[2:].split("=", 1) for x in config.to_flags(only_pixels=True))
-    values = RunIdentity.of_run(config, IMAGES).to_json()
+    values = RunIdentity.of_request(config, IMAGES).to_json()
     for name, text in changes.items():
         flags[name] = text
         if text is None:
@@ -151,11 +151,11 @@ def read(config, **changes):
 
 
 def test_flag_that_a_former_release_did_not_know_has_its_default(config):
-    asked = RunIdentity.of_run(config, IMAGES)
+    asked = RunIdentity.of_request(config, IMAGES)
     assert not asked.differences(read(config, rescale_filters=None))
     assert not asked.differences(read(config, range_weight=None))
     other = dataclasses.replace(config, rescale_filters=True)
-    found = RunIdentity.of_run(other, IMAGES).differences(
+    found = RunIdentity.of_request(other, IMAGES).differences(
         read(config, rescale_filters=None)
     )
     assert found == ["rescale_filters was false, now true"]
@@ -164,20 +164,20 @@ def test_flag_that_a_former_release_did_not_know_has_its_default(config):
 def test_flag_that_replaced_a_former_default_is_read_as_that(config):
     """Before `loss_scale` there were absolute losses, zero padding."""
     older = read(config, loss_scale=None, padding=None)
-    found = RunIdentity.of_run(config, IMAGES).differences(older)
+    found = RunIdentity.of_request(config, IMAGES).differences(older)
     assert "loss_scale was absolute, now relative" in found
     assert "padding was zero, now replicate" in found
 
 
 def test_flag_of_a_former_release_counts_if_it_changed_something(config):
-    asked = RunIdentity.of_run(config, IMAGES)
+    asked = RunIdentity.of_request(config, IMAGES)
     assert not asked.differences(read(config, averaging="0.0"))
     with pytest.raises(ConfigError, match="`averaging` is no longer a flag"):
         read(config, averaging="0.5")
 
 
 def test_flag_of_a_later_release_makes_another_run(config):
-    found = RunIdentity.of_run(config, IMAGES).differences(
+    found = RunIdentity.of_request(config, IMAGES).differences(
         read(config, hue="3")
     )
     assert found == ["hue was 3, now not given"]

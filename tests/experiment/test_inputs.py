@@ -5,10 +5,10 @@ import pytest
 from PIL import Image
 
 from tfstyle.config.run_config import RunConfig
-from tfstyle.experiment.inputs import describe_image
 from tfstyle.experiment.inputs import expand_image_names
-from tfstyle.experiment.inputs import read_image_files
+from tfstyle.experiment.inputs import read_images
 from tfstyle.images.errors import ImageError
+from tfstyle.images.image_set import describe_image
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_every_file_is_read(save):
     (one, first), (two, second) = save("one.png"), save("two.png")
     mask, inside = save("mask.png", 1)
     start, initial = save("start.png")
-    images = read_image_files(
+    images = read_images(
         RunConfig(
             content_image=content,
             style_images=[one, two],
@@ -39,10 +39,12 @@ def test_every_file_is_read(save):
         )
     )
     seen = with_alpha[..., 3] > 0
-    np.testing.assert_array_equal(images.content[seen], with_alpha[seen][:, :3])
-    np.testing.assert_array_equal(images.alpha, with_alpha[..., 3])
-    np.testing.assert_array_equal(images.styles, [first, second])
-    assert images.style_alphas == [None, None]
+    pixels, alpha, _ = images.content
+    np.testing.assert_array_equal(pixels[seen], with_alpha[seen][:, :3])
+    np.testing.assert_array_equal(alpha, with_alpha[..., 3])
+    for style, expected in zip(images.styles, (first, second), strict=True):
+        np.testing.assert_array_equal(style.pixels, expected)
+        assert style.alpha is None
     np.testing.assert_array_equal(images.content_masks, [inside, inside])
     np.testing.assert_array_equal(images.style_masks, [inside, inside])
     np.testing.assert_array_equal(images.initial_image, initial)
@@ -59,7 +61,7 @@ def test_every_file_is_read(save):
 
 
 def test_what_is_not_named_is_not_read(save):
-    images = read_image_files(RunConfig(style_images=[save("a.png")[0]]))
+    images = read_images(RunConfig(style_images=[save("a.png")[0]]))
     assert images.content is images.alpha is images.initial_image is None
     assert list(images.describe()) == ["style_images 1"]
 
@@ -67,18 +69,20 @@ def test_what_is_not_named_is_not_read(save):
 @pytest.mark.parametrize(
     "field", ["content_image", "style_images", "content_masks", "init"]
 )
-def test_missing_file_is_named(field):
+def test_missing_file_is_named(save, field):
     value = "nowhere.png"
     is_list = field in ("style_images", "content_masks")
-    config = RunConfig(**{field: [value] if is_list else value})
+    fields = {"style_images": [save("style.png")[0]]}
+    fields[field] = [value] if is_list else value
+    config = RunConfig(**fields)
     with pytest.raises(ImageError, match=r"nowhere\.png"):
-        read_image_files(config)
+        read_images(config)
 
 
 def test_too_large_file_is_refused(save):
     config = RunConfig(style_images=[save("a.png")[0]], max_image_pixels=400)
     with pytest.raises(ImageError, match="at most 400 pixels"):
-        read_image_files(config)
+        read_images(config)
 
 
 def test_describe_image_gives_width_height_and_hash():
@@ -122,21 +126,23 @@ def test_pictures_that_look_alike_have_one_hash(tmp_path, generator):
                 np.uint8
             )
         ).save(path)
-        images = read_image_files(RunConfig(style_images=[str(path)]))
+        images = read_images(RunConfig(style_images=[str(path)]))
         descriptions.append(images.describe())
     assert descriptions[0] == descriptions[1]
     Image.fromarray(pixels[..., :3]).save(tmp_path / "opaque.png")
     opaque = RunConfig(style_images=[str(tmp_path / "opaque.png")])
-    assert read_image_files(opaque).describe() != descriptions[0]
+    assert read_images(opaque).describe() != descriptions[0]
 
 
 @pytest.mark.parametrize("field", ["content_image", "style_images", "init"])
-def test_picture_of_which_nothing_is_seen_is_refused(tmp_path, field):
+def test_picture_of_which_nothing_is_seen_is_refused(save, tmp_path, field):
     path = tmp_path / "clear.png"
     Image.new("RGBA", (20, 20)).save(path)
     value = [str(path)] if field == "style_images" else str(path)
     with pytest.raises(ImageError, match=r"clear\.png.*transparent"):
-        read_image_files(RunConfig(**{field: value}))
+        read_images(
+            RunConfig(**{"style_images": [save("a.png")[0]], field: value})
+        )
 
 
 def test_pattern_of_contents_names_the_manifest(tmp_path):

@@ -8,16 +8,18 @@ import sys
 import pytest
 
 from tests.training.test_callbacks import make_record
+from tests.training.test_callbacks import make_result
 from tfstyle.experiment import progress
 
 SHOW = """
 from tests.training.test_callbacks import make_record
+from tests.training.test_callbacks import make_result
 from tfstyle.experiment import progress
 bar = progress.make_progress()
 for step in range(8):
     bar(make_record(step))
-bar(make_record(7, is_last=True))
-bar.close()
+bar.close(make_result(make_record(7)))
+bar.stop()
 """
 
 
@@ -25,16 +27,15 @@ def lines_of(caplog):
     return [record.getMessage() for record in caplog.records]
 
 
-def test_lines_come_first_last_and_by_time(caplog, monkeypatch):
+def test_lines_come_first_last_and_by_time(caplog):
     now = [100.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
     # TensorFlow leaves a level of its own on this logger when it saves.
     caplog.set_level("INFO", logger="absl")
-    lines = progress.ProgressLines()
+    lines = progress.ProgressLines(clock=lambda: now[0])
     for step in range(8):
         lines(make_record(step))
         now[0] += 4
-    lines(make_record(7, is_last=True))
+    lines.close(make_result(make_record(7)))
     assert lines_of(caplog) == [
         "step 0/7, loss 3, 1000000000.00 evaluations/s",
         "step 3/7, loss 3, 2.67 evaluations/s, 2 s left",

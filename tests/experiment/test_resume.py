@@ -13,11 +13,13 @@ from tfstyle.config.validation import ConfigError
 from tfstyle.experiment import resume
 from tfstyle.experiment.checkpoint import Checkpoints
 from tfstyle.experiment.identity import RunIdentity
-from tfstyle.experiment.inputs import ImageFiles
+from tfstyle.images.image_set import ImageSet
+from tfstyle.images.picture import Picture
 from tfstyle.system import gpus
-from tfstyle.system import processors
-from tfstyle.training import plan as training_plan
+from tfstyle.system.machine import Machine
+from tfstyle.training.callbacks import EverySteps
 from tfstyle.training.extractor import make_extractor
+from tfstyle.training.plan import make_plan
 from tfstyle.training.state import CheckpointError
 from tfstyle.training.state import State
 from tfstyle.training.stylize import stylize
@@ -52,11 +54,10 @@ def paint(samples, extractor, config, save_every_seconds=0.0, **options):
         records.append((seconds.step, seconds.evaluations, record.losses))
 
     result = stylize(
-        content,
-        [style],
+        ImageSet.of_arrays(content, [style]),
         config,
         extractor=extractor,
-        actions=[keep],
+        actions=[EverySteps(1, keep)],
         save_every_seconds=save_every_seconds,
         **options,
     )
@@ -253,14 +254,8 @@ def test_state_of_another_run_is_refused(samples, extractor, changes, text):
 
 # What is compared before a run goes on.
 
-IMAGES = ImageFiles(
-    content=np.zeros((4, 5, 3), np.uint8),
-    alpha=None,
-    styles=[np.ones((6, 5, 3), np.uint8)],
-    style_alphas=[None],
-    content_masks=[],
-    style_masks=[],
-    initial_image=None,
+IMAGES = ImageSet.of_arrays(
+    np.zeros((4, 5, 3), np.uint8), [np.ones((6, 5, 3), np.uint8)]
 )
 RUN = RunConfig(
     content_image="a.png",
@@ -275,10 +270,15 @@ RUN = RunConfig(
 )
 
 
+def find(config, folder, images=IMAGES):
+    asked = RunIdentity.of_request(config, images)
+    return resume.find_checkpoint(config.resume, asked, folder)
+
+
 @pytest.fixture
 def workdir(tmp_path):
     """Returns a folder with a run of RUN, at step 12."""
-    job = RunIdentity.of_run(RUN, IMAGES, "abc").to_json()
+    job = RunIdentity.of_request(RUN, IMAGES, "abc").to_json()
     numbers = {"steps": [10, 2], "evaluations": 14}
     Checkpoints(str(tmp_path / "checkpoints"), job)(State(numbers, {}))
     return str(tmp_path)
@@ -302,37 +302,36 @@ def workdir(tmp_path):
 )
 def test_same_run_goes_on(workdir, changes):
     config = dataclasses.replace(RUN, **changes)
-    found = resume.find_checkpoint(config, IMAGES, workdir)
+    found, decided = find(config, workdir)
     assert found.state.numbers["steps"] == [10, 2]
-    resolved = resume.resolve_by_checkpoint(config, found)
-    assert (resolved.convolution, resolved.precision) == ("direct", "float32")
-    assert resolved.num_correction_pairs == 5
+    plan = make_plan(config, IMAGES, Machine(), decided)
+    assert plan.network.convolution == "direct"
+    assert plan.network.precision == "float32"
+    assert plan.config.num_correction_pairs == 5
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16"])
 @pytest.mark.parametrize("is_faster", [False, True])
-def test_run_goes_on_in_its_precision(
-    tmp_path, monkeypatch, precision, is_faster
-):
+def test_run_goes_on_in_its_precision(tmp_path, precision, is_faster):
     """Whatever a timing says meanwhile."""
     choices = {"convolution": "winograd", "precision": precision}
     made = dataclasses.replace(RUN, **choices)
-    job = RunIdentity.of_run(made, IMAGES, "abc").to_json()
+    job = RunIdentity.of_request(made, IMAGES, "abc").to_json()
     numbers = {"steps": [10, 2], "evaluations": 14}
     Checkpoints(str(tmp_path / "checkpoints"), job)(State(numbers, {}))
-    monkeypatch.setattr(processors, "is_bfloat16_faster", lambda: is_faster)
     config = dataclasses.replace(RUN, convolution="auto", precision="auto")
-    found = resume.find_checkpoint(config, IMAGES, str(tmp_path))
-    resolved = resume.resolve_by_checkpoint(config, found)
-    resolved = training_plan.resolve_for_machine(resolved)
-    assert resolved.precision == precision
-    assert resolved.convolution == "winograd"
+    _, decided = find(config, str(tmp_path))
+    machine = Machine(is_bfloat16_faster=is_faster)
+    network = make_plan(config, IMAGES, machine, decided).network
+    assert network.precision == precision
+    assert network.convolution == "winograd"
 
 
 def test_flags_without_a_precision_are_of_float32():
-    flags = {"convolution": "winograd"}
-    config = dataclasses.replace(RUN, convolution="auto", precision="auto")
-    assert resume.adopt_choices(config, flags).precision == "float32"
+    job = RunIdentity.of_request(RUN, IMAGES).to_json()
+    del job["flags"]["precision"]
+    decided = RunIdentity.from_json(job).decided
+    assert decided["precision"] == "float32"
 
 
 @pytest.mark.parametrize(
@@ -359,46 +358,47 @@ def test_flags_without_a_precision_are_of_float32():
 def test_other_flags_are_refused_by_name(workdir, changes, text):
     config = dataclasses.replace(RUN, **changes)
     with pytest.raises(ConfigError, match=f"holds a run of other.*: {text}"):
-        resume.find_checkpoint(config, IMAGES, workdir)
+        find(config, workdir)
 
 
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"content": np.ones((4, 5, 3), np.uint8)}, "content_image is another"),
-        ({"content": None}, "content_image is another picture"),
         (
-            {"styles": IMAGES.styles * 2, "style_alphas": [None, None]},
-            "style_images 2 is another picture",
+            {"content": Picture(np.ones((4, 5, 3), np.uint8))},
+            "content_image is another",
         ),
+        ({"content": None}, "content_image is another picture"),
+        ({"styles": IMAGES.styles * 2}, "style_images 2 is another picture"),
     ],
 )
 def test_other_pictures_are_refused_by_name(workdir, changes, text):
     images = dataclasses.replace(IMAGES, **changes)
     with pytest.raises(ConfigError, match=text):
-        resume.find_checkpoint(RUN, images, workdir)
+        find(RUN, workdir, images)
 
 
 def test_never_refuses_a_workdir_with_a_checkpoint(workdir, tmp_path):
     config = dataclasses.replace(RUN, resume="never")
     with pytest.raises(ConfigError, match="Name another workdir, or give --re"):
-        resume.find_checkpoint(config, IMAGES, workdir)
-    assert resume.find_checkpoint(config, IMAGES, str(tmp_path / "new")) is None
+        find(config, workdir)
+    assert find(config, str(tmp_path / "new")) == (None, {})
 
 
 def test_other_weights_are_refused(workdir):
-    found = resume.find_checkpoint(RUN, IMAGES, workdir)
-    resume.check_weights(found, "abc")
+    found, _ = find(RUN, workdir)
+    asked = RunIdentity.of_request(RUN, IMAGES, "abc")
+    resume.check_weights(found, asked)
     with pytest.raises(ConfigError, match=r"^`weights` differ"):
-        resume.check_weights(found, "abd")
+        resume.check_weights(found, dataclasses.replace(asked, weights="abd"))
 
 
 def test_other_versions_are_warned_of(workdir, caplog):
-    found = resume.find_checkpoint(RUN, IMAGES, workdir)
+    found, _ = find(RUN, workdir)
     found.job["versions"]["tensorflow"] = "2.0.0"
     Checkpoints(f"{workdir}/new/checkpoints", found.job)(found.state)
     assert caplog.records == []
-    resume.find_checkpoint(RUN, IMAGES, f"{workdir}/new")
+    find(RUN, f"{workdir}/new")
     (record,) = caplog.records
     assert "tensorflow 2.0.0" in record.getMessage()
 
@@ -409,4 +409,4 @@ def test_checkpoint_that_tells_no_job_is_refused(tmp_path):
         State({"steps": [1], "evaluations": 2}, {})
     )
     with pytest.raises(CheckpointError, match="lacks its flags"):
-        resume.find_checkpoint(RUN, IMAGES, str(tmp_path))
+        find(RUN, str(tmp_path))

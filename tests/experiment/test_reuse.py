@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.targets import compute_targets
 from tfstyle.config.run_config import RunConfig
+from tfstyle.images.image_set import ImageSet
 from tfstyle.network.extractor import MAX_GRAPHS
 from tfstyle.objective.objective import make_value_and_gradient
 from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.objective.readers import WholeFrameReader
-from tfstyle.objective.targets import compute_targets
 from tfstyle.training.extractor import make_extractor
 from tfstyle.training.stylize import stylize
 
@@ -53,7 +54,8 @@ def count_traces(extractor):
 
 def paint(samples, extractor, config=SMALL, **options):
     content, style = samples
-    result = stylize(content, [style], config, extractor=extractor, **options)
+    images = ImageSet.of_arrays(content, [style])
+    result = stylize(images, config, extractor=extractor, **options)
     return result.image.tobytes(), result.losses
 
 

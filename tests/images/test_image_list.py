@@ -5,6 +5,7 @@ import pytest
 
 from tfstyle.images import image_list
 from tfstyle.images.image_list import ImageList
+from tfstyle.images.picture import Picture
 
 
 @pytest.fixture
@@ -13,36 +14,44 @@ def calls():
 
 
 @pytest.fixture
-def images(calls):
-    """Returns five images of 12 bytes each, and notes when they are made."""
+def make(calls):
+    """Returns what makes images of 12 bytes, and notes when they are made."""
 
     def make(number):
         calls.append(number)
-        return np.full((2, 2, 3), number, np.uint8)
+        return Picture(np.full((2, 2, 3), number, np.uint8))
 
-    return ImageList([lambda number=n: make(number) for n in range(5)])
+    return make
+
+
+@pytest.fixture
+def images(make):
+    return ImageList(make, 5)
+
+
+def levels(images):
+    return [image.pixels[0, 0, 0] for image in images]
 
 
 def test_images_are_made_once_when_they_are_asked_for(images, calls):
     assert len(images) == 5
     assert calls == []
-    assert (images[3] == 3).all()
-    assert (images[-1] == 4).all()
+    assert levels([images[3], images[-1]]) == [3, 4]
     assert images[3] is images[3]
     assert calls == [3, 4]
     with pytest.raises(IndexError):
         images[5]
 
 
-def test_images_beyond_the_room_are_made_anew(images, calls, monkeypatch):
+def test_images_beyond_the_room_are_made_anew(make, calls, monkeypatch):
     monkeypatch.setattr(image_list, "MAX_KEPT", 30)
-    images = ImageList(images._makers)
+    images = ImageList(make, 5)
     for _ in range(2):
-        assert [image[0, 0, 0] for image in images] == [0, 1, 2, 3, 4]
+        assert levels(images) == [0, 1, 2, 3, 4]
     assert calls == [0, 1, 2, 3, 4, 2, 3, 4]
 
 
 def test_slice_of_a_list_is_made_when_it_is_asked_for(images, calls):
     some = images[1:3]
     assert calls == []
-    assert [image[0, 0, 0] for image in some] == [1, 2]
+    assert levels(some) == [1, 2]

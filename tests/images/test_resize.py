@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tfstyle.images.resize import level_sizes
 from tfstyle.images.resize import resize_floats
+from tfstyle.training.pyramid import level_sizes
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@
 import numpy as np
 from PIL import Image
 
+from tfstyle.images.picture import mask_of
 from tfstyle.images.transparency import fill_hidden
 from tfstyle.images.transparency import lay_on_white
-from tfstyle.images.transparency import weights_of
 
 
 def make_alpha(generator, height=37, width=50):
@@ -57,6 +57,6 @@ def test_lay_on_white_is_what_a_viewer_shows(generator):
 
 def test_weights_of_an_opaque_picture_are_none(generator):
     alpha = make_alpha(generator)
-    assert weights_of(None) is None
-    assert weights_of(np.full((3, 4), 255, np.uint8)) is None
-    assert weights_of(alpha) is alpha
+    assert mask_of(None) is None
+    assert mask_of(np.full((3, 4), 255, np.uint8)) is None
+    assert mask_of(alpha) is alpha

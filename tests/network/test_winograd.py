@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tests import references
 from tfstyle.config.config import Config
+from tfstyle.images.image_set import ImageSet
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.network import vgg19
 from tfstyle.network import winograd
@@ -204,4 +205,6 @@ def paint(weights, samples, convolution, optimizer):
     model = make_feature_model(network, options.layers)
     extractor = Extractor(model, "", "", options)
     content, style = samples
-    return stylize(content, [style], config, extractor=extractor)
+    return stylize(
+        ImageSet.of_arrays(content, [style]), config, extractor=extractor
+    )

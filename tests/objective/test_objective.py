@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tests import references
+from tests.targets import compute_targets
 from tfstyle.config.config import Config
 from tfstyle.config.validation import ConfigError
 from tfstyle.images.masks import average_mask
@@ -21,7 +22,6 @@ from tfstyle.objective.objective import make_value_and_gradient
 from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.objective.readers import WholeFrameReader
 from tfstyle.objective.targets import Targets
-from tfstyle.objective.targets import compute_targets
 from tfstyle.objective.terms import LossTerms
 from tfstyle.system import gpus
 

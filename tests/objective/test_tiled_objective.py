@@ -8,7 +8,9 @@ import pytest
 import tensorflow as tf
 
 from tests import references
+from tests.targets import compute_targets
 from tfstyle.config.config import Config
+from tfstyle.images.image_set import ImageSet
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.network import vgg19
 from tfstyle.network import winograd
@@ -20,7 +22,6 @@ from tfstyle.network.options import NetworkOptions
 from tfstyle.objective.objective import make_value_and_gradient
 from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.objective.readers import WholeFrameReader
-from tfstyle.objective.targets import compute_targets
 from tfstyle.objective.tiled_objective import TiledReader
 from tfstyle.objective.tiles import cut
 from tfstyle.objective.tiles import cut_frame
@@ -207,8 +208,7 @@ def test_steps_of_tiles_end_where_those_of_the_whole_frame_end(samples):
     content, style = samples
     whole, tiled = (
         stylize(
-            content,
-            [style],
+            ImageSet.of_arrays(content, [style]),
             dataclasses.replace(config, tile_size=tile_size),
             extractor=extractor,
         )

@@ -11,7 +11,9 @@ import pytest
 from tests import ROOT
 from tfstyle.config.run_config import RunConfig
 from tfstyle.images.files import read_image
+from tfstyle.images.image_set import ImageSet
 from tfstyle.images.resize import resize
+from tfstyle.training.callbacks import EverySteps
 from tfstyle.training.extractor import make_extractor
 from tfstyle.training.stylize import stylize
 
@@ -154,7 +156,7 @@ def test_lower_layers_keep_more_of_the_pixels(samples, real_weights):
             tv_weight=0.0,
             num_steps=30,
         )
-        pixels = stylize(samples[0], [], config).pixels
+        pixels = stylize(ImageSet.of_arrays(samples[0], []), config).pixels
         errors.append(np.abs(pixels - content).mean())
     assert errors == sorted(errors)
     assert errors[0] < errors[-1] / 3
@@ -177,7 +179,8 @@ def test_style_loss_of_a_texture_falls(real_weights, size, num_steps, least):
         preconditioner="none",
         num_steps=num_steps,
     )
-    stylize(None, [mosaic], config, actions=[lambda r: totals.append(r.total)])
+    action = EverySteps(1, lambda record: totals.append(record.total))
+    stylize(ImageSet.of_arrays(None, [mosaic]), config, actions=[action])
     assert totals[-1] < totals[0] / least
 
 
@@ -196,7 +199,9 @@ def test_alpha_trades_style_for_content_along_each_row(samples, real_weights):
                 num_steps=40,
             )
             losses = stylize(
-                samples[0], samples[1:], config, extractor=extractor
+                ImageSet.of_arrays(samples[0], samples[1:]),
+                config,
+                extractor=extractor,
             ).losses
             contents.append(losses["content/block4_conv2"])
             styles.append(losses["weighted/style"])

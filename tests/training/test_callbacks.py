@@ -1,4 +1,4 @@
-"""When actions act, and what a record tells."""
+"""Records, and actions that are called with some of them."""
 
 import numpy as np
 import pytest
@@ -10,9 +10,14 @@ from tfstyle.objective.terms import LossTerms
 from tfstyle.training.callbacks import EverySeconds
 from tfstyle.training.callbacks import EverySteps
 from tfstyle.training.callbacks import Record
+from tfstyle.training.callbacks import Result
 
 
-def make_record(step, is_last=False, **changes):
+def make_result(record):
+    return Result(record.pixels(), record.image, "steps", record)
+
+
+def make_record(step, **changes):
     values = {
         "step": step,
         "num_steps": 7,
@@ -20,7 +25,6 @@ def make_record(step, is_last=False, **changes):
         "level": 0,
         "frame": Frame(2, 3),
         "seconds": 0.5 * step,
-        "is_last": is_last,
         "terms": LossTerms(
             total=tf.constant(3.0),
             raw={"style/block1_conv1": tf.constant(1.5)},
@@ -35,8 +39,8 @@ def test_every_steps_acts_at_the_first_every_nth_and_the_last_step():
     steps = []
     action = EverySteps(3, lambda record: steps.append(record.step))
     for step in range(8):
-        action(make_record(step))
-    action(make_record(7, is_last=True))
+        action(record := make_record(step))
+    action.close(make_result(record))
     assert steps == [0, 3, 6, 7]
 
 
@@ -44,8 +48,8 @@ def test_every_steps_acts_once_when_the_last_step_is_the_nth():
     steps = []
     action = EverySteps(2, lambda record: steps.append(record.step))
     for step in range(5):
-        action(make_record(step))
-    action(make_record(4, is_last=True))
+        action(record := make_record(step))
+    action.close(make_result(record))
     assert steps == [0, 2, 4]
 
 
@@ -67,9 +71,10 @@ def test_every_seconds_acts_as_often_as_it_may(taken, expected):
 
     action = EverySeconds(2.0, act, clock=lambda: now)
     for step in range(8):
-        reason = action(make_record(step, is_last=step == 7))
+        reason = action(record := make_record(step))
         assert reason == ("enough" if step in steps else None)
         now += 1.0
+    action.close(make_result(record))
     assert steps == expected
 
 
@@ -95,7 +100,7 @@ def test_pixels_of_a_coarse_level_are_enlarged_before_they_are_finished():
         0,
         image=tf.Variable(image),
         frame=Frame(2, 3, top=1, bottom=1, left=1),
-        finish=lambda values: values,
+        to_pixels=lambda values: values,
     )
     np.testing.assert_array_equal(
         record.pixels((5, 7)), resize_floats(image.numpy()[:, 1:3, 1:], 5, 7)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tfstyle.config.config import Config
+from tfstyle.images.image_set import ImageSet
 from tfstyle.training.extractor import make_extractor
 from tfstyle.training.stylize import stylize
 
@@ -64,7 +65,9 @@ def test_outermost_pixels_are_as_those_inside(
         )
         style = np.roll(gravel, 37 * seed, (0, 1))[:extent, :extent]
         content = style.swapaxes(0, 1) if start == "content" else None
-        result = stylize(content, [style], config, extractor=extractor)
+        result = stylize(
+            ImageSet.of_arrays(content, [style]), config, extractor=extractor
+        )
         found.append(result.pixels.astype(np.float64))
     rings = []
     for pixels in found:

@@ -1,5 +1,6 @@
 """What a run needs, and what there is."""
 
+import dataclasses
 import math
 import re
 import subprocess
@@ -9,10 +10,11 @@ import pytest
 
 from tests import ROOT
 from tfstyle.config.run_config import RunConfig
+from tfstyle.system.machine import Machine
 from tfstyle.training import memory
-from tfstyle.training.plan import resolve_for_machine
 
 GB = 1e9
+ONEDNN = Machine(has_onednn=True)
 MEASURE = """
 import os, subprocess, sys
 command = [sys.executable, *sys.argv[1:]]
@@ -26,7 +28,7 @@ FRUGAL_RUN = (
     """
 import runpy
 from tfstyle.training import memory
-memory.count_kept_tiles = lambda config, height, width: 0
+memory.count_kept_tiles = lambda config, height, width, machine: 0
 runpy.run_module("tfstyle.main", run_name="__main__")
 """,
 )
@@ -44,14 +46,14 @@ def resolved(**fields):
 
 
 def fit(side, free, *, can_cut=True, **fields):
-    config = resolve_for_machine(RunConfig(**fields).resolved())
-    return memory.fit_to_memory(
-        config, side, side, free=free * GB, can_cut=can_cut
-    )
+    defaults = {"convolution": "winograd"}
+    config = RunConfig(**(defaults | fields)).resolved()
+    machine = Machine(memory=free * GB)
+    return memory.fit_to_memory(config, side, side, machine, can_cut=can_cut)
 
 
-def needed(side=4096, **fields):
-    return memory.estimate_memory(resolved(**fields), side, side)
+def needed(side=4096, machine=ONEDNN, **fields):
+    return memory.estimate_memory(resolved(**fields), side, side, machine)
 
 
 def peak(workdir, *flags, run=RUN):
@@ -72,26 +74,14 @@ def peak(workdir, *flags, run=RUN):
     return int(number), done.stderr
 
 
-def test_need_grows_with_what_is_kept(monkeypatch):
+def test_need_grows_with_what_is_kept():
     assert needed(tile_size=512) < needed(tile_size=1024) < needed()
     assert needed(num_correction_pairs=5) < needed(num_correction_pairs=20)
     assert needed(optimizer="adam") < needed(num_correction_pairs=5)
-    monkeypatch.setattr(memory, "has_onednn", lambda: False)
-    assert needed(convolution="winograd") < needed()
+    assert needed() < needed(convolution="winograd") < needed(machine=Machine())
     # 40 images of L-BFGS' pairs, 201 MB each.
     pairs = needed(num_correction_pairs=21) - needed(num_correction_pairs=1)
     assert pairs == pytest.approx(40 * 4096**2 * 12)
-
-
-def test_checkpoints_need_disk():
-    def disk(**fields):
-        return memory.estimate_disk(resolved(**fields), 4096, 4096)
-
-    assert disk() == pytest.approx(2 * 41 * 4096**2 * 12, rel=0.02)
-    assert disk(optimizer="adam") == pytest.approx(
-        2 * 3 * 4096**2 * 12, rel=0.1
-    )
-    assert disk(checkpoint_every_seconds=0) < 0.2 * GB
 
 
 @pytest.mark.parametrize(
@@ -118,7 +108,9 @@ def test_auto_keeps_fewer_pairs_if_no_tile_is_small_enough(free, pairs):
     found = fit(4896, free)  # 24 megapixels
     assert found.num_correction_pairs == pairs
     assert bool(found.tile_size) == (free < math.inf)
-    assert memory.estimate_memory(found, 4896, 4896) <= 0.8 * free * GB
+    assert (
+        memory.estimate_memory(found, 4896, 4896, Machine()) <= 0.8 * free * GB
+    )
     assert fit(4896, free, optimizer="adam").num_correction_pairs == 20
 
 
@@ -136,28 +128,20 @@ def test_auto_cuts_no_frame_that_must_be_whole():
     assert not memory.can_cut_frames(RunConfig(precision="mixed_float16"))
 
 
-def test_half_of_the_spare_memory_keeps_tiles(monkeypatch):
+def test_half_of_the_spare_memory_keeps_tiles():
     config = resolved(tile_size=512)
-    need = memory.estimate_memory(config, 4096, 4096)
+    need = memory.estimate_memory(config, 4096, 4096, ONEDNN)
 
     def keep(free):
-        monkeypatch.setattr(memory, "free_for_run", lambda enough: free)
-        return memory.count_kept_tiles(config, 4096, 4096)
+        machine = dataclasses.replace(ONEDNN, memory=free)
+        return memory.count_kept_tiles(config, 4096, 4096, machine)
 
     assert keep(0) == keep(need / memory.SHARE) == keep(math.inf) == 0
     most = 704**2 * memory.KEPT_ACTIVATIONS  # of a tile and two halos
     assert keep((need + 2 * 10 * most) / memory.SHARE) == 10
-    taken = memory.memory_of_kept_tiles(config, 4096, 4096)
+    taken = memory.memory_of_tiles(config, (4096, 4096), 10)
     assert 0.9 * 10 * most < taken <= 10 * most
     assert keep(1e12) == 8 * 8
-
-
-def test_memory_of_a_run_is_the_free_memory_and_the_program_s(monkeypatch):
-    monkeypatch.setattr(memory, "free_memory", lambda with_swap: 2 * GB)
-    monkeypatch.setattr(memory, "used_memory", lambda: 0.3 * GB)
-    assert memory.free_for_run(GB) == 2.3 * GB
-    monkeypatch.setattr(memory, "used_memory", lambda: 30 * GB)
-    assert memory.free_for_run(GB) == 2 * GB + memory.PROGRAM
 
 
 @pytest.mark.soak

@@ -2,6 +2,8 @@
 
 import contextlib
 import sys
+import time
+from collections.abc import Callable
 
 from absl import logging
 from rich.console import Console
@@ -104,8 +106,8 @@ class NotebookProgress(Action):
 class ProgressLines(Action):
     """A line at the first and the last step and every ten seconds."""
 
-    def __init__(self):
-        self._throttle = Throttle(SECONDS_BETWEEN_LINES)
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        self._throttle = Throttle(SECONDS_BETWEEN_LINES, clock)
 
     def __call__(self, record: Record) -> None:
         """Logs a line if it is time to."""

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,23 @@ class ImageSet:
     content_masks: Sequence[np.ndarray] = ()
     style_masks: Sequence[np.ndarray] = ()
     initial_image: np.ndarray | None = None
+
+    @classmethod
+    def of_arrays(
+        cls,
+        content: np.ndarray | None,
+        styles: Sequence[np.ndarray],
+        **others: Any,
+    ) -> "ImageSet":
+        """Makes a set of opaque pictures.
+
+        Args:
+            content: uint8 `[H, W, 3]`, RGB, or None.
+            styles: uint8 `[H, W, 3]`, RGB, of any sizes.
+            **others: masks and initial image, as the attributes.
+        """
+        first = None if content is None else Picture(content)
+        return cls(first, [Picture(style) for style in styles], **others)
 
     @property
     def layout_size(self) -> tuple[int, int]:

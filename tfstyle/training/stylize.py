@@ -1,4 +1,4 @@
-"""Style transfer on arrays: images in, an image out."""
+"""Style transfer: images and a plan in, records and a result out."""
 
 import contextlib
 import functools
@@ -11,12 +11,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfstyle.config.config import Config
-from tfstyle.config.validation import ConfigError
 from tfstyle.distributed.replicas import LEVEL
 from tfstyle.distributed.replicas import Replicas
 from tfstyle.images import color_transfer
 from tfstyle.images.image_set import ImageSet
-from tfstyle.images.picture import Picture
 from tfstyle.images.preprocessing import deprocess
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.preprocessing import to_levels
@@ -45,12 +43,9 @@ MOST_CHROMA = 2
 
 
 def stylize(
-    content: np.ndarray | None,
-    styles: Sequence[np.ndarray],
+    images: ImageSet,
     config: Config,
     *,
-    content_masks: Sequence[np.ndarray] = (),
-    style_masks: Sequence[np.ndarray] = (),
     actions: Sequence[Action] = (),
     extractor: Extractor | None = None,
     extra_losses: ExtraLosses | None = None,
@@ -60,13 +55,8 @@ def stylize(
     """Renders the content image in the style of the style images.
 
     Args:
-        content: uint8 `[H, W, 3]`, RGB, of any size, or None.
-        styles: uint8 `[H, W, 3]`, RGB, of any sizes; may be empty.
+        images: of the run.
         config: options; of its paths only `weights` is used.
-        content_masks: uint8 `[H, W]` of any sizes, one per region of the
-            output, 255 inside; as many as styles, or none.
-        style_masks: uint8 `[H, W]`, one per style, or none for whole styles;
-            region r of the output takes its style from region r of style r.
         actions: called with the record of every step.
         extractor: made for the config if None; give one to use it for several
             runs.
@@ -79,18 +69,9 @@ def stylize(
         NotFiniteError: if loss or gradient stop being finite; names the step.
         WeightsError: if the weights cannot be loaded.
     """
-    _check_arrays("content", [] if content is None else [content], "HW3")
-    _check_arrays("styles", styles, "HW3")
-    _check_arrays("content_masks", content_masks, "HW")
-    _check_arrays("style_masks", style_masks, "HW")
-    images = ImageSet(
-        None if content is None else Picture(content),
-        [Picture(style) for style in styles],
-        content_masks,
-        style_masks,
-    )
     num_replicas = replicas.num_replicas if replicas else 1
-    machine = Machine.find(config.strategy, num_replicas)
+    strategy = "one_device" if config.strategy == "auto" else config.strategy
+    machine = Machine.find(strategy, num_replicas)
     plan = make_plan(config, images, machine, is_whole=bool(extra_losses))
     records = iterate(
         images,
@@ -202,21 +183,6 @@ def iterate(
         yield from trainer.run_level(level, frame, variable, objective)
         image = variable.numpy()
     return trainer.result(pyramid.frames[-1].crop(image))
-
-
-def _check_arrays(
-    argument: str, arrays: Sequence[np.ndarray], axes: str
-) -> None:
-    """Checks that arrays are uint8 pixels, `[H, W, 3]` or `[H, W]`."""
-    for array in arrays:
-        dtype = getattr(array, "dtype", type(array).__name__)
-        shape = getattr(array, "shape", ())
-        is_right = len(shape) == len(axes) and (axes == "HW" or shape[2] == 3)
-        if dtype != np.uint8 or not is_right:
-            raise ConfigError(
-                f"`{argument}` must be uint8 [{', '.join(axes)}]."
-                f" Received: {dtype} {list(shape)}."
-            )
 
 
 def make_first_image(

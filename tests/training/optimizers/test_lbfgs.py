@@ -259,6 +259,7 @@ def test_checkpoint_of_an_earlier_release_goes_on_without_pairs(caplog):
 @pytest.mark.slow
 def test_lbfgs_is_no_worse_than_scipy_on_a_picture(real_weights, samples):
     """60 evaluations from the content, 96 px, the same memory."""
+    from tests.targets import compute_targets
     from tfstyle.config.config import Config
     from tfstyle.images.preprocessing import preprocess
     from tfstyle.images.resize import resize
@@ -269,7 +270,6 @@ def test_lbfgs_is_no_worse_than_scipy_on_a_picture(real_weights, samples):
     from tfstyle.objective.objective import make_value_and_gradient
     from tfstyle.objective.options import ObjectiveOptions
     from tfstyle.objective.readers import WholeFrameReader
-    from tfstyle.objective.targets import compute_targets
 
     config = Config().resolved()
     network = vgg19.make_vgg19(real_weights.layers)

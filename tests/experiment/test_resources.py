@@ -1,27 +1,35 @@
-"""What is said of a run's memory, before it and if it does not suffice."""
+"""Estimates in the log, and advice if memory does not suffice."""
 
+import dataclasses
 import math
 import re
 
+import numpy as np
 import pytest
 
+from tests.training import test_memory
 from tests.training.test_memory import GB
-from tests.training.test_memory import needed
+from tests.training.test_memory import ONEDNN
 from tests.training.test_memory import resolved
 from tfstyle.errors import OutOfMemoryError
-from tfstyle.training import memory_advice
+from tfstyle.experiment import resources
+from tfstyle.images.image_set import ImageSet
+from tfstyle.training.plan import make_plan
 
 
-@pytest.fixture(name="free")
-def set_free(monkeypatch):
-    """Returns a function that sets the free memory."""
+def plan(side=4096, free=math.inf, can_cut=True, **fields):
+    """Returns the plan of a square output."""
+    images = ImageSet.of_arrays(None, [np.zeros((side, side, 3), np.uint8)])
+    made = make_plan(
+        resolved(image_size=0, padding="zero", **fields),
+        images,
+        dataclasses.replace(ONEDNN, memory=free),
+    )
+    return dataclasses.replace(made, can_cut=made.can_cut and can_cut)
 
-    def set_bytes(free):
-        monkeypatch.setattr(
-            memory_advice, "free_for_run", lambda _, with_swap=False: free
-        )
 
-    return set_bytes
+def needed(side=4096, **fields):
+    return test_memory.needed(side, padding="zero", **fields)
 
 
 def read_flags(text):
@@ -35,10 +43,9 @@ def read_flags(text):
     ]
 
 
-def test_scarce_memory_is_warned_of_with_flags_that_fit(free, caplog, tmp_path):
-    free(8 * GB)
+def test_scarce_memory_is_warned_of_with_flags_that_fit(caplog, tmp_path):
     caplog.set_level("INFO", logger="absl")
-    memory_advice.log_needs(resolved(), 4096, 4096, str(tmp_path))
+    resources.log_needs(plan(free=8 * GB), str(tmp_path))
     need, warning = (record.getMessage() for record in caplog.records[:2])
     assert re.match(
         r"Needs about \d+\.\d GB of memory, 8.0 GB are free; 17 GB of disk,",
@@ -52,19 +59,17 @@ def test_scarce_memory_is_warned_of_with_flags_that_fit(free, caplog, tmp_path):
     assert needed(side) <= 0.8 * 8 * GB < needed(side + 32)
 
 
-def test_enough_memory_is_said_in_one_line(free, caplog, tmp_path):
-    free(math.inf)
+def test_enough_memory_is_said_in_one_line(caplog, tmp_path):
     caplog.set_level("INFO", logger="absl")
-    memory_advice.log_needs(resolved(), 64, 64, str(tmp_path))
+    resources.log_needs(plan(64), str(tmp_path))
     (record,) = caplog.records
     assert "GB of memory, free: unknown; " in record.getMessage()
 
 
-def test_choices_for_lack_of_memory_are_logged(free, caplog, tmp_path):
-    free(math.inf)
+def test_choices_for_lack_of_memory_are_logged(caplog, tmp_path):
     caplog.set_level("INFO", logger="absl")
-    config = resolved(tile_size=512, num_correction_pairs=5)
-    memory_advice.log_needs(config, 64, 64, str(tmp_path))
+    small = plan(64, tile_size=512, num_correction_pairs=5)
+    resources.log_needs(small, str(tmp_path))
     lines = [record.getMessage() for record in caplog.records]
     assert lines[1:] == [
         "Evaluates in tiles of 512 pixels",
@@ -72,13 +77,11 @@ def test_choices_for_lack_of_memory_are_logged(free, caplog, tmp_path):
     ]
 
 
-def test_run_that_cannot_fit_is_refused(free):
+def test_run_that_cannot_fit_is_refused():
     need = needed()
-    free(0.51 * need)
-    memory_advice.check_memory(resolved(), 4096, 4096)
-    free(0.49 * need)
+    resources.check_memory(plan(free=0.51 * need))
     with pytest.raises(OutOfMemoryError) as raised:
-        memory_advice.check_memory(resolved(), 4096, 4096)
+        resources.check_memory(plan(free=0.49 * need))
     assert "for 4096x4096 pixels: they need about" in str(raised.value)
     fields, _ = read_flags(str(raised.value))
     assert needed(**fields) <= 0.8 * 0.49 * need
@@ -88,24 +91,20 @@ def test_run_that_cannot_fit_is_refused(free):
     ("fields", "can_cut"), [({"precision": "mixed_float16"}, True), ({}, False)]
 )
 def test_advice_has_no_tiles_for_what_needs_the_whole_frame(fields, can_cut):
-    text = memory_advice.advise(
-        resolved(**fields), 1024, 1024, 1, 5 * GB, can_cut
-    )
+    text = resources.advise(plan(1024, can_cut=can_cut, **fields), 5 * GB)
     assert "tile_size" not in text
     assert "--num_correction_pairs=10 " in text
 
 
 def test_advice_names_no_flag_where_none_helps():
-    text = memory_advice.advise(resolved(), 512, 512, 1, 0)
+    text = resources.advise(plan(512), 0)
     assert text.startswith("End other programs")
 
 
-def test_run_that_lacked_memory_is_told_flags_that_need_half(free):
-    free(math.inf)
-    config = resolved(tile_size=1024)
+def test_run_that_lacked_memory_is_told_flags_that_need_half():
     with (
         pytest.raises(OutOfMemoryError) as raised,
-        memory_advice.naming_flags_that_fit(config, 4096, 4096),
+        resources.naming_flags_that_fit(plan(tile_size=1024)),
     ):
         raise MemoryError("so many bytes")
     fields, _ = read_flags(str(raised.value))
@@ -113,3 +112,14 @@ def test_run_that_lacked_memory_is_told_flags_that_need_half(free):
     assert needed(**{"tile_size": 1024} | fields) <= 0.55 * needed(
         tile_size=1024
     )
+
+
+def test_checkpoints_need_disk():
+    def disk(**fields):
+        return resources.estimate_disk(plan(**fields))
+
+    assert disk() == pytest.approx(2 * 41 * 4096**2 * 12, rel=0.02)
+    assert disk(optimizer="adam") == pytest.approx(
+        2 * 3 * 4096**2 * 12, rel=0.1
+    )
+    assert disk(checkpoint_every_seconds=0) < 0.2 * GB
