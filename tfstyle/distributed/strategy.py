@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 from absl import logging
@@ -55,7 +56,7 @@ def choose_strategy(config: Config, cluster: Cluster) -> str:
 
 
 def make_replicas(
-    strategy: str, cluster: Cluster, timeout: float
+    strategy: str, config: Any, cluster: Cluster
 ) -> Replicas | None:
     """Makes the replicas of a strategy; None for one device.
 
@@ -63,14 +64,14 @@ def make_replicas(
 
     Args:
         strategy: `one_device`, `mirrored` or `multi_worker`.
+        config: a RunConfig if there are several processes.
         cluster: gives the other processes.
-        timeout: how long to wait for them, seconds.
 
     Raises:
         ClusterError: if other processes cannot be reached.
     """
     if strategy == "multi_worker":
-        return connect(cluster, timeout)
+        return connect(cluster, config.cluster_timeout)
     return mirror() if strategy == "mirrored" else None
 
 

@@ -76,7 +76,7 @@ class Session:
             if not self.device:
                 self._strategy = strategy.choose_strategy(config, place)
                 self.replicas = strategy.make_replicas(
-                    self._strategy, place, config.cluster_timeout
+                    self._strategy, config, place
                 )
                 self.device = tensorflow_setup.use_devices(
                     one_gpu=self.replicas is None and not self._is_guest,
