@@ -219,8 +219,8 @@ def test_report_shows_the_run(tmp_path):
     )
     assert status == 0, lines
     page = (tmp_path / "report.html").read_text()
-    # Result, content, style and steps; the step between levels counts once.
-    assert page.count("<img") == 3 + 5
+    # Result, content, style; steps, the one between levels once; two charts.
+    assert page.count("<img") == 3 + 5 + 2
     for text in (
         *(f"Step {step}<" for step in range(5)),
         "block4_conv2",

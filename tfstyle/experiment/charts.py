@@ -1,167 +1,143 @@
-"""Loss curves as inline SVG and tables, for a page."""
+"""Loss curves, drawn by Matplotlib, as images for a page."""
 
-import html
+import io
 import itertools
 import math
-import re
-from collections.abc import Iterator
-from collections.abc import Mapping
+import threading
 from collections.abc import Sequence
 
-_NOT_LOSSES = ("step", "evaluations", "level", "height", "width", "seconds")
+import numpy as np
 
-# A chart's sheet, and on it the edges of the rectangle that curves fill.
-_SHEET_WIDTH, _SHEET_HEIGHT = 480, 308
-_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 472, 28, 268
-_MAX_X_TICKS, _MAX_DECADES = 5, 12
-_NUM_LOOKS = 8  # colors, and as many kinds of dashes, in the style sheet
+from tfstyle.errors import SetupError
+from tfstyle.errors import one_line
 
-_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_UNPRINTABLE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-
-
-def draw_charts(metrics: Sequence[dict]) -> str:
-    """Returns a chart and a table for each kind of loss."""
-    names = dict.fromkeys(itertools.chain.from_iterable(metrics))
-    losses = [name for name in names if name not in _NOT_LOSSES]
-    weighted = [n for n in losses if n == "total" or n.startswith("weighted/")]
-    raw = [name for name in losses if name not in weighted]
-    # Without a total, the raw terms begin at the look of weighted content.
-    return _chart("Weighted terms and total", metrics, weighted, 0) + _chart(
-        "Raw terms by layer", metrics, raw, 1
-    )
-
-
-def _chart(
-    title: str, metrics: Sequence[dict], names: Sequence[str], first_look: int
-) -> str:
-    """Draws losses over evaluations; their table is the legend, too."""
-    if not names:
-        return ""
-    ends = [metrics[0], *metrics[1:][-1:]]
-    heads = [f'<th scope="col">Step {end["step"]:d}</th>' for end in ends]
-    looks, rows = {}, []
-    for i, name in enumerate(names, first_look):
-        dashes = (i + i // _NUM_LOOKS) % _NUM_LOOKS
-        looks[name] = f'class="c{i % _NUM_LOOKS} d{dashes}"'
-        key = f'<path {looks[name]} d="M0 10H32"/>'
-        head = f'<svg viewBox="0 0 32 20" aria-hidden="true">{key}</svg>'
-        head += escape(name).replace("/", "/<wbr>")
-        rows.append(make_row(head, *(_number(end.get(name)) for end in ends)))
-    return f"""<section>
-<h3>{title}</h3>
-<svg viewBox="0 0 {_SHEET_WIDTH} {_SHEET_HEIGHT}" role="img">
-<title>{title}</title>
-<desc>Losses over evaluations, on a logarithmic axis. The table below has\
- their first and last values.</desc>
-{"".join(_draw(metrics, looks))}</svg>
-<table>
-<thead><tr><th scope="col">Loss</th>{"".join(heads)}</tr></thead>
-<tbody>
-{"".join(rows)}</tbody>
-</table>
-</section>
-"""
+_WIDTH, _HEIGHT, _LEGEND_ROW = 6.0, 4.0, 0.23  # inches
+_LONGEST_NAME = 30  # characters, in a legend
+_DASHES = ("-", "--", "-.", ":", (0, (8, 2)))
+_TEXT, _GRID, *_CURVES = _LIGHT = (
+    *("#66666c", "#dededf", "#1d1d1f", "#005bd3", "#ab1005", "#0b987c"),
+    *("#9f2194", "#b47008", "#025550", "#957cd1"),
+)
+_DARK = (
+    *("#a0a0a7", "#303035", "#ececee", "#6c92f0", "#ec974e", "#95e594"),
+    *("#c9668c", "#a39020", "#75b1ad", "#d5a8ff"),
+)
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_SETTINGS = {
+    **dict.fromkeys(("text.color", "axes.labelcolor"), _TEXT),
+    **dict.fromkeys(("xtick.color", "ytick.color"), _TEXT),
+    **dict.fromkeys(("axes.edgecolor", "grid.color"), _GRID),
+    **dict.fromkeys(("axes.spines.right", "axes.spines.top"), False),
+    **dict.fromkeys(("axes.xmargin", "axes.ymargin"), 0),
+    "axes.autolimit_mode": "round_numbers",
+    "axes.grid": True,
+    "font.size": 11,
+    "legend.frameon": False,
+    "legend.handlelength": 3,
+    "svg.hashsalt": "tfstyle",  # otherwise ids are random
+}
+_LOCK = threading.Lock()
+"""Matplotlib's settings belong to the process; the studio has many threads."""
 
 
-def _draw(metrics: Sequence[dict], looks: Mapping[str, str]) -> Iterator[str]:
-    """Yields a chart's elements: axes, levels, then curves.
+def check_library() -> None:
+    """Checks before the run that Matplotlib is installed.
+
+    Raises:
+        SetupError: if it is missing.
+    """
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError as error:
+        raise SetupError(
+            "`report` draws its charts with Matplotlib: pip install"
+            " 'tfstyle[report]'."
+        ) from error
+
+
+def draw_chart(
+    metrics: Sequence[dict], names: Sequence[str]
+) -> tuple[str, str]:
+    """Draws losses over evaluations, on a logarithmic axis.
+
+    A loss that is 0, negative or not finite leaves a gap. Marks show where
+    levels begin. Equal arguments give equal text.
 
     Args:
-        metrics: as for `make_report`, not empty.
-        looks: the class attribute of each curve, by its loss's name.
+        metrics: lines of metrics.jsonl, at least one.
+        names: losses to draw; a line may lack some.
+
+    Returns:
+        SVG without a background, for a light page and for a dark one.
     """
-    curves = {name: _runs(metrics, name) for name in looks}
-    points = itertools.chain(*itertools.chain(*curves.values()))
-    logs = [log for _, log in points] or [0]
-    low, high = math.floor(min(logs)), math.ceil(max(logs))
-    if low == high:
-        low, high = low - 1, high + 1
-    interval = _interval(high - low, _MAX_DECADES)
-    low, high = low - low % interval, high + -high % interval
-    last = max(record["evaluations"] for record in metrics) or 1
+    import matplotlib.style
+    from matplotlib.figure import Figure
 
-    def x(evaluations: int) -> float:
-        return round(_LEFT + (_RIGHT - _LEFT) * evaluations / last, 1)
+    file = io.StringIO()
+    with _LOCK, matplotlib.style.context(_SETTINGS, after_reset=True):
+        legend_height = _LEGEND_ROW * -(-len(names) // 2)
+        height = _HEIGHT + legend_height
+        figure = Figure((_WIDTH, height))
+        axes = figure.add_subplot(xlabel="evaluations", yscale="log")
+        # Fixed margins, as a layout engine draws everything twice.
+        bottom, top = (legend_height + 0.7) / height, 1 - 0.5 / height
+        figure.subplots_adjust(left=0.11, right=0.96, bottom=bottom, top=top)
+        lines = _plot(axes, metrics, names)
+        axes.set_xlim(left=0)
+        axes.locator_params(axis="x", integer=True)
+        # Unlike Matplotlib's own labels, these need no slow parser.
+        axes.yaxis.set_major_formatter(
+            lambda y, _: "10" + f"{math.log10(y):.0f}".translate(_RAISED)
+        )
+        _mark_levels(axes, metrics)
+        labels = [one_line(name, _LONGEST_NAME) for name in names]
+        legend = figure.legend(lines, labels, loc="lower left", ncols=2)
+        for text in legend.get_texts():
+            text.set_parse_math(False)  # a $ is no formula
+        figure.savefig(
+            file,
+            format="svg",
+            transparent=True,
+            metadata={"Creator": None, "Date": None},
+        )
+    light = dark = file.getvalue()
+    for before, after in zip(_LIGHT, _DARK, strict=True):
+        dark = dark.replace(before, after)
+    return light, dark
 
-    def y(log: float) -> float:
-        return round(_BOTTOM - (_BOTTOM - _TOP) * (log - low) / (high - low), 1)
 
-    ticks = {log: _power(log) for log in range(low, high + 1, interval)}
-    if high - low <= 2:  # too few lines to read a curve by
-        for log, m in itertools.product(range(low, high), (2, 5)):
-            ticks[log + math.log10(m)] = m
-    for log, label in ticks.items():
-        yield f'<path class="grid" d="M{_LEFT} {y(log)}H{_RIGHT}"/>\n'
-        yield _text(_LEFT - 8, y(log) + 4, "end", label)
-    for tick in range(0, last + 1, _interval(last, _MAX_X_TICKS)):
-        yield _text(x(tick), _BOTTOM + 18, "middle", tick)
-    yield _text(_RIGHT, _SHEET_HEIGHT - 4, "end", "evaluations")
+def _plot(axes, metrics: Sequence[dict], names: Sequence[str]) -> list:
+    """Plots the losses; returns their lines, whose looks all differ."""
+    evaluations = [record["evaluations"] for record in metrics]
+    lines = []
+    # The first color is only for the total.
+    for i, name in enumerate(names, "total" not in names):
+        losses = [record.get(name, 0) for record in metrics]
+        is_drawn = [0 < loss < math.inf for loss in losses]
+        beside = np.pad(is_drawn, 1)
+        is_alone = is_drawn & ~beside[:-2] & ~beside[2:]
+        lines += axes.plot(
+            evaluations,
+            np.where(is_drawn, losses, np.nan),
+            color=_CURVES[i % len(_CURVES)],
+            linestyle=_DASHES[(i + i // len(_CURVES)) % len(_DASHES)],
+            clip_on=False,
+            marker="o" if is_alone.any() else "",
+            markevery=np.flatnonzero(is_alone).tolist(),
+        )
+    return lines
+
+
+def _mark_levels(axes, metrics: Sequence[dict]) -> None:
+    """Marks where levels begin, if there is more than one."""
     pairs = itertools.pairwise(metrics)
     changes = [b for a, b in pairs if a["level"] != b["level"]]
-    if changes:
-        yield _text(_LEFT - 8, _TOP - 14, "end", "level")
-        yield _text(_LEFT, _TOP - 14, "middle", metrics[0]["level"])
-    for record in changes:
-        at = x(record["evaluations"])
-        yield f'<path class="level" d="M{at} {_TOP - 10}V{_BOTTOM}"/>\n'
-        yield _text(at, _TOP - 14, "middle", record["level"])
-    for name, look in looks.items():
-        for run in curves[name]:
-            places = [(x(evaluations), y(log)) for evaluations, log in run]
-            if len(places) == 1:  # no line: a ring
-                cx, cy = places[0]
-                yield f'<circle {look} cx="{cx}" cy="{cy}" r="2.5"/>\n'
-            else:
-                line = "L".join(f"{px} {py}" for px, py in places)
-                yield f'<path {look} d="M{line}"/>\n'
-
-
-def _runs(metrics: Sequence[dict], name: str) -> list[list[tuple]]:
-    """Returns a loss's points (evaluations, log10 of the loss).
-
-    A loss without a logarithm is left out and parts one run from the next.
-    """
-    runs = [[]]
-    for record in metrics:
-        loss = record.get(name, 0)
-        if 0 < loss < math.inf:
-            runs[-1].append((record["evaluations"], math.log10(loss)))
-        elif runs[-1]:
-            runs.append([])
-    return [run for run in runs if run]
-
-
-def _interval(span: int, most: int) -> int:
-    """Returns the first of 1, 2, 5, 10 ... to cut a span in `most` or less."""
-    sizes = (m * 10**k for k in itertools.count() for m in (1, 2, 5))
-    return next(size for size in sizes if span <= size * most)
-
-
-def _text(x: float, y: float, anchor: str, text: object) -> str:
-    place = f'x="{x:g}" y="{y:g}" text-anchor="{anchor}"'
-    return f"<text {place}>{escape(text)}</text>\n"
-
-
-def make_row(head: str, *cells: str) -> str:
-    """Returns a row of a table; its head is HTML, the cells are text."""
-    data = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
-    return f'<tr><th scope="row">{head}</th>{data}</tr>\n'
-
-
-def _power(exponent: int) -> str:
-    return "10" + str(exponent).translate(_SUPERSCRIPTS)
-
-
-def _number(loss: float | None) -> str:
-    if loss is None:
-        return "\u2013"
-    if loss == 0 or not math.isfinite(loss):
-        return f"{loss:g}"
-    mantissa, exponent = f"{loss:.3e}".split("e")
-    return f"{mantissa} \u00d7 {_power(int(exponent))}"
-
-
-def escape(text: object) -> str:
-    """Makes text fit for an element or an attribute in quotes."""
-    return html.escape(_UNPRINTABLE.sub("\ufffd", str(text)))
+    if not changes:
+        return
+    begins = [0, *(record["evaluations"] for record in changes)]
+    levels = [record["level"] for record in (metrics[0], *changes)]
+    for evaluations in begins[1:]:
+        axes.axvline(evaluations, color=_TEXT, linestyle=":")
+    marks = axes.secondary_xaxis("top")
+    marks.set_xticks(begins, levels)
+    marks.set_xlabel("level")

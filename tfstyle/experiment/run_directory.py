@@ -12,6 +12,7 @@ from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import ConfigError
 from tfstyle.errors import WriteError
 from tfstyle.errors import raising_write_errors
+from tfstyle.experiment import charts
 from tfstyle.experiment import film
 from tfstyle.experiment import workdir_files
 from tfstyle.experiment.identity import RunIdentity
@@ -46,6 +47,7 @@ def check_output(config: RunConfig) -> None:
             written, or of a format that cannot hold `output_bits`, or both are
             one file.
         FilmError: if a film cannot be written on this machine.
+        SetupError: if a report cannot be written on this machine.
         WorkdirError: if their folder cannot be written, or if one is an
             input, or exists and was not made by the run of this workdir, or if
             the output's record, or a file of the workdir, would replace one
@@ -71,6 +73,8 @@ def check_output(config: RunConfig) -> None:
                 f" {path!r} for both."
             )
         film.check_encoder(config.film)
+    if config.report:
+        charts.check_library()
     if path and config.metadata == "none" and records.is_place_taken(path):
         raise WorkdirError(
             f"{path + records.ENDING!r} would tell how {path!r} was made, but"

@@ -52,10 +52,11 @@ def _serve() -> int:
     os.environ["GRADIO_TEMP_DIR"] = os.path.join(root, inputs.UPLOADS)
     try:
         import gradio  # noqa: F401
+        import matplotlib  # noqa: F401
     except ImportError as error:
         raise MissingError(
-            f"The studio needs Gradio ({error}). Run pip install -e"
-            " '.[studio]'."
+            f"The studio needs Gradio and Matplotlib ({error}). Run pip"
+            " install -e '.[studio]'."
         ) from error
 
     from tfstyle.studio import page
