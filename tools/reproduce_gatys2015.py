@@ -214,11 +214,12 @@ def _reproduce(config: RunConfig) -> int:
 def _is_whole(job, config: RunConfig, session) -> bool:
     """Returns whether a cell is there, made by its flags and to its end."""
     from tfstyle.experiment import batch
+    from tfstyle.experiment import inputs
     from tfstyle.experiment import resume
-    from tfstyle.experiment import run
 
     workdir = batch.workdir_of(config.workdir, job.output)
-    config, images = run.read_images(job.to_config(config, workdir))
+    config = job.to_config(config, workdir)
+    images = inputs.read_images(config)
     return resume.is_finished(
         config, images, lambda: session.hash_weights(config)
     )

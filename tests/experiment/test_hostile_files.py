@@ -311,7 +311,7 @@ def test_pictures_of_any_name_are_read_as_a_flagfile_says(
     path = save_bytes(tmp_path / "flags.cfg", text.encode())
     assert parse_file(path) == config
     images = inputs.read_images(config)
-    assert images.content.shape == (16, 17, 3)
+    assert images.content.pixels.shape == (16, 17, 3)
     assert images.style_masks[0].shape == (16, 17)
 
 

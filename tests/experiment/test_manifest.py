@@ -75,7 +75,8 @@ def test_jsonl_lines_hold_lists_and_numbers(read):
 def test_lines_override_flags_and_defaults_depend_on_both(read):
     (job,) = read("output_image,optimizer\nx.png,adam\n")
     config = to_config(job, manifest="jobs.csv", seed=3)
-    assert (config.seed, config.learning_rate) == (3, 5.0)
+    assert (config.seed, config.learning_rate) == (3, None)
+    assert config.resolved().learning_rate == 5.0
     assert (config.manifest, config.workdir) == (None, "w")
 
 

@@ -67,7 +67,7 @@ def test_pictures_are_numbered_from_1_and_say_their_step(tmp_path):
 def test_pictures_of_one_step_are_the_last_of_them(tmp_path):
     writer = ImageWriter(str(tmp_path), (2, 3))
     writer(make_record(0))
-    writer(make_record(5, finish=lambda _: np.zeros((2, 3, 3), np.uint8)))
+    writer(make_record(5, to_pixels=lambda _: np.zeros((2, 3, 3), np.uint8)))
     writer(make_record(5, level=1))
     assert sorted(os.listdir(tmp_path)) == ["000001.png", "000002.png"]
     with Image.open(tmp_path / "000002.png") as image:

@@ -52,10 +52,10 @@ def count_traces(extractor):
     return sum(graph.experimental_get_tracing_count() for graph in graphs)
 
 
-def paint(samples, extractor, config=SMALL, **options):
+def paint(samples, extractor, config=SMALL, **masks):
     content, style = samples
-    images = ImageSet.of_arrays(content, [style])
-    result = stylize(images, config, extractor=extractor, **options)
+    images = ImageSet.of_arrays(content, [style], **masks)
+    result = stylize(images, config, extractor=extractor)
     return result.image.tobytes(), result.losses
 
 
