@@ -54,7 +54,7 @@ def random_weights():
 @pytest.fixture(scope="session")
 def real_weights():
     """Returns VGG19's ImageNet weights; without them, CI fails."""
-    from tfstyle.network.weights import WeightsError
+    from tfstyle.errors import WeightsError
     from tfstyle.network.weights import load_weights
 
     try:

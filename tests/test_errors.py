@@ -11,7 +11,7 @@ import tensorflow as tf
 import tfstyle
 from tfstyle import errors
 from tfstyle import main
-from tfstyle.config.validation import ConfigError
+from tfstyle.errors import ConfigError
 from tools import list_messages
 
 

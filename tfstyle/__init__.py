@@ -25,12 +25,12 @@ processes by spawn.
 import importlib
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from tfstyle.version import __version__
 
 _HOMES = {
-    "Config": "tfstyle.config.config",
-    "ConfigError": "tfstyle.config.validation",
-    "ImageError": "tfstyle.images.errors",
+    "Config": "tfstyle.config.flags",
+    "ConfigError": "tfstyle.errors",
+    "ImageError": "tfstyle.errors",
     "Objective": "tfstyle.api.research",
     "Result": "tfstyle.api.result",
     "Step": "tfstyle.api.result",
@@ -61,9 +61,9 @@ if TYPE_CHECKING:
     from tfstyle.api.stylizer import Stylizer
     from tfstyle.api.stylizer import stylize
     from tfstyle.config.config import Config
-    from tfstyle.config.validation import ConfigError
+    from tfstyle.errors import ConfigError
+    from tfstyle.errors import ImageError
     from tfstyle.errors import TfstyleError
-    from tfstyle.images.errors import ImageError
     from tfstyle.images.files import read_image
     from tfstyle.images.preprocessing import deprocess
     from tfstyle.images.preprocessing import preprocess

@@ -41,6 +41,32 @@ class OutOfMemoryError(TfstyleError, MemoryError):
     """The machine has not enough memory for the run."""
 
 
+class ImageError(TfstyleError, ValueError):
+    """An image file cannot be read or written."""
+
+
+class ConfigError(TfstyleError, ValueError):
+    """An option has a value that it may not have, or options contradict."""
+
+    status = 2
+
+
+class WeightsError(TfstyleError, ValueError):
+    """A weight file cannot be had, or is not one of VGG19's."""
+
+
+class ClusterError(TfstyleError, RuntimeError):
+    """The environment describes no valid cluster, or a process is gone."""
+
+
+class CheckpointError(TfstyleError, ValueError):
+    """A checkpoint is damaged, or is not of this run."""
+
+
+class NotFiniteError(TfstyleError, ArithmeticError):
+    """The loss or its gradient stopped being finite."""
+
+
 @contextlib.contextmanager
 def raising_write_errors(what: str) -> Iterator[None]:
     """Raises a `WriteError` where the system refuses to write.

@@ -81,15 +81,15 @@ from unused_flags import refuse_flags
 import tfstyle
 from tfstyle.config.config import PRECISIONS
 from tfstyle.config.config import Config
-from tfstyle.config.validation import ConfigError
+from tfstyle.errors import ConfigError
 from tfstyle.errors import SetupError
+from tfstyle.errors import WeightsError
 from tfstyle.images import files as image_files
 from tfstyle.images.image_set import ImageSet
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.resize import resize
 from tfstyle.images.saving import write_image
 from tfstyle.network.layers import CONVOLUTIONS
-from tfstyle.network.weight_files import WeightsError
 from tfstyle.system import tensorflow_setup
 from tfstyle.system.machine import Machine
 

@@ -31,7 +31,7 @@ from unused_flags import refuse_flags
 from tfstyle.config import flags as config_flags
 from tfstyle.config.config import Config
 from tfstyle.config.run_config import RunConfig
-from tfstyle.config.validation import ConfigError
+from tfstyle.errors import ConfigError
 from tfstyle.experiment.session import Session
 from tfstyle.images.files import read_image
 from tfstyle.images.image_set import ImageSet

@@ -38,7 +38,7 @@ from unused_flags import refuse_flags
 from tfstyle.config import flagfile
 from tfstyle.config import flags as config_flags
 from tfstyle.config.run_config import RunConfig
-from tfstyle.config.validation import ConfigError
+from tfstyle.errors import ConfigError
 from tfstyle.images import files as image_files
 from tfstyle.images import records
 from tfstyle.images.saving import write_image

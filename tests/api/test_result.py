@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 import tfstyle
-from tfstyle.config.validation import ConfigError
+from tfstyle.errors import ConfigError
 
 
 def test_result_does_not_replace_what_it_was_made_of(tmp_path):

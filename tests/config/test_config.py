@@ -15,8 +15,8 @@ from tests import ROOT
 from tfstyle.config import flagfile
 from tfstyle.config import flags as config_flags
 from tfstyle.config.run_config import RunConfig
-from tfstyle.config.validation import ConfigError
 from tfstyle.config.validation import check_images
+from tfstyle.errors import ConfigError
 
 FIELDS = {field.name: field for field in dataclasses.fields(RunConfig)}
 NOT_OF_THE_PICTURE = {

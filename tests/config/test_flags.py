@@ -13,7 +13,7 @@ import tfstyle
 from tests import ROOT
 from tfstyle.config import flags as config_flags
 from tfstyle.config.run_config import RunConfig
-from tfstyle.config.validation import ConfigError
+from tfstyle.errors import ConfigError
 
 FIELDS = dataclasses.fields(RunConfig)
 TIMEOUT = 60  # seconds, for processes that need less than one

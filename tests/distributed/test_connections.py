@@ -10,7 +10,7 @@ import pytest
 from tests import processes
 from tfstyle.distributed import connections
 from tfstyle.distributed.connections import Connections
-from tfstyle.distributed.environment import ClusterError
+from tfstyle.errors import ClusterError
 from tfstyle.system import private_tensorflow
 
 PATIENCE = 20  # seconds, for what takes far less

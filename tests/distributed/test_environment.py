@@ -5,10 +5,10 @@ import json
 import pytest
 
 from tfstyle.distributed.environment import Cluster
-from tfstyle.distributed.environment import ClusterError
 from tfstyle.distributed.environment import find_cluster
 from tfstyle.distributed.environment import find_other_array
 from tfstyle.distributed.environment import find_shard
+from tfstyle.errors import ClusterError
 
 
 def tf_config(task_type="worker", index=0, **jobs):

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from tfstyle.distributed.environment import ClusterError
 from tfstyle.distributed.rendezvous import meet
+from tfstyle.errors import ClusterError
 from tools.launch_local import find_addresses
 
 TIMEOUT = 20

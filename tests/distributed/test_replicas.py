@@ -4,8 +4,8 @@ import pytest
 import tensorflow as tf
 
 from tfstyle.distributed.environment import Cluster
-from tfstyle.distributed.environment import ClusterError
 from tfstyle.distributed.replicas import Replicas
+from tfstyle.errors import ClusterError
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tfstyle.distributed import slurm
-from tfstyle.distributed.environment import ClusterError
+from tfstyle.errors import ClusterError
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ import pytest
 from tfstyle.config.run_config import RunConfig
 from tfstyle.distributed.environment import ALONE
 from tfstyle.distributed.environment import Cluster
-from tfstyle.distributed.environment import ClusterError
 from tfstyle.distributed.strategy import choose_strategy
 from tfstyle.distributed.strategy import make_replicas
+from tfstyle.errors import ClusterError
 
 
 @pytest.mark.parametrize(

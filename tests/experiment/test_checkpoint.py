@@ -7,11 +7,11 @@ import types
 import numpy as np
 import pytest
 
+from tfstyle.errors import CheckpointError
 from tfstyle.experiment import checkpoint
 from tfstyle.experiment.checkpoint import Checkpoints
 from tfstyle.experiment.checkpoint import read_checkpoint
 from tfstyle.experiment.checkpoint import read_latest
-from tfstyle.training.state import CheckpointError
 from tfstyle.training.state import State
 
 

@@ -31,7 +31,10 @@ from tests import hostile
 from tfstyle.config import flagfile
 from tfstyle.config import flags as config_flags
 from tfstyle.config.run_config import RunConfig
-from tfstyle.config.validation import ConfigError
+from tfstyle.errors import CheckpointError
+from tfstyle.errors import ConfigError
+from tfstyle.errors import ImageError
+from tfstyle.errors import WeightsError
 from tfstyle.experiment import checkpoint
 from tfstyle.experiment import inputs
 from tfstyle.experiment import resume
@@ -39,13 +42,10 @@ from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.manifest import read_manifest
 from tfstyle.experiment.resume import OtherRunError
 from tfstyle.images import files as image_files
-from tfstyle.images.errors import ImageError
 from tfstyle.images.image_set import ImageSet
 from tfstyle.images.masks import read_mask
 from tfstyle.images.saving import write_image
 from tfstyle.network import weight_files
-from tfstyle.network.weight_files import WeightsError
-from tfstyle.training.state import CheckpointError
 from tfstyle.training.state import State
 
 PROMPT = 20  # seconds of the processor; hundreds of times what a case needs

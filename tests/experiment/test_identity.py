@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tfstyle.config.run_config import RunConfig
-from tfstyle.config.validation import ConfigError
+from tfstyle.errors import ConfigError
 from tfstyle.experiment import resume
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.provenance import make_published_texts

@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from tfstyle.config.run_config import RunConfig
+from tfstyle.errors import ImageError
 from tfstyle.experiment.inputs import expand_image_names
 from tfstyle.experiment.inputs import read_images
-from tfstyle.images.errors import ImageError
 from tfstyle.images.image_set import describe_image
 
 

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from tfstyle.config.run_config import RunConfig
-from tfstyle.config.validation import ConfigError
 from tfstyle.config.values import FIELDS
+from tfstyle.errors import ConfigError
 from tfstyle.experiment.manifest import Job
 from tfstyle.experiment.manifest import read_manifest
 from tfstyle.experiment.tables import MAX_LINE

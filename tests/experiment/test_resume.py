@@ -9,7 +9,9 @@ import pytest
 import tensorflow as tf
 
 from tfstyle.config.run_config import RunConfig
-from tfstyle.config.validation import ConfigError
+from tfstyle.errors import CheckpointError
+from tfstyle.errors import ConfigError
+from tfstyle.errors import NotFiniteError
 from tfstyle.experiment import resume
 from tfstyle.experiment.checkpoint import Checkpoints
 from tfstyle.experiment.identity import RunIdentity
@@ -20,10 +22,8 @@ from tfstyle.system.machine import Machine
 from tfstyle.training.callbacks import EverySteps
 from tfstyle.training.extractor import make_extractor
 from tfstyle.training.plan import make_plan
-from tfstyle.training.state import CheckpointError
 from tfstyle.training.state import State
 from tfstyle.training.stylize import stylize
-from tfstyle.training.trainer import NotFiniteError
 
 SMALL = {
     "weights": "random",

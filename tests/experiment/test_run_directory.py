@@ -11,7 +11,7 @@ import pytest
 
 from tfstyle.config import flagfile
 from tfstyle.config.run_config import RunConfig
-from tfstyle.config.validation import ConfigError
+from tfstyle.errors import ConfigError
 from tfstyle.experiment import film
 from tfstyle.experiment import run_directory
 from tfstyle.experiment.run_directory import WorkdirError

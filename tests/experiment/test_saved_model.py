@@ -15,7 +15,7 @@ import tensorflow as tf
 from tests import ROOT
 from tests import references
 from tfstyle.config.run_config import RunConfig
-from tfstyle.config.validation import ConfigError
+from tfstyle.errors import ConfigError
 from tfstyle.experiment import saved_model
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.saving import write_image

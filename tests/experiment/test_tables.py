@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tfstyle.config.validation import ConfigError
+from tfstyle.errors import ConfigError
 from tfstyle.experiment.manifest import Job
 
 X = {"output_image": "x.png", "style_images": ("a.jpg", "b.jpg"), "seed": 5}

@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from tfstyle.config.validation import ConfigError
+from tfstyle.errors import ConfigError
 from tfstyle.experiment import text_files
 
 TEXT = "output_image\nMünchen.png\n"

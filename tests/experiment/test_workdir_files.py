@@ -11,7 +11,7 @@ import pytest
 from tests.experiment.test_run_directory import MADE
 from tests.experiment.test_run_directory import write_picture
 from tfstyle.config.run_config import RunConfig
-from tfstyle.config.validation import ConfigError
+from tfstyle.errors import ConfigError
 from tfstyle.experiment import film
 from tfstyle.experiment import metric_writers
 from tfstyle.experiment import run_directory

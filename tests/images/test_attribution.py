@@ -13,8 +13,8 @@ from tests.images.test_records import PIXELS
 from tfstyle.images import attribution
 from tfstyle.images.attribution import ARTIST
 from tfstyle.images.attribution import COPYRIGHT
-from tfstyle.images.attribution import Attribution
 from tfstyle.images.files import read_image
+from tfstyle.images.picture import Attribution
 from tfstyle.images.saving import WRITE_ENDINGS
 from tfstyle.images.saving import write_image
 

@@ -9,7 +9,7 @@ from PIL import Image
 from PIL import ImageFile
 
 from tests import ROOT
-from tfstyle.images.errors import ImageError
+from tfstyle.errors import ImageError
 from tfstyle.images.files import read_image
 
 SIZE = (160, 128)

@@ -11,7 +11,7 @@ from PIL import Image
 from PIL import ImageOps
 from PIL import features
 
-from tfstyle.images.errors import ImageError
+from tfstyle.errors import ImageError
 from tfstyle.images.files import read_image
 
 ORIENTATION = 0x0112

@@ -11,8 +11,8 @@ import tifffile
 from PIL import Image
 from PIL import ImageCms
 
+from tfstyle.errors import ImageError
 from tfstyle.images import files
-from tfstyle.images.errors import ImageError
 from tfstyle.images.saving import write_image
 
 ENDINGS = (".png", ".tif")

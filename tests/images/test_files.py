@@ -22,8 +22,8 @@ from PIL import ImageFile
 from PIL import JpegImagePlugin
 from PIL.PngImagePlugin import PngInfo
 
+from tfstyle.errors import ImageError
 from tfstyle.images import kinds
-from tfstyle.images.errors import ImageError
 from tfstyle.images.files import read_image
 from tfstyle.images.files import read_text
 from tfstyle.images.resize import fit_size

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfstyle.images.errors import ImageError
+from tfstyle.errors import ImageError
 from tfstyle.images.masks import average_mask
 from tfstyle.images.masks import halve_mask
 from tfstyle.images.masks import log_stretched

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tfstyle.images.errors import ImageError
+from tfstyle.errors import ImageError
 from tfstyle.images.names import expand_names
 
 

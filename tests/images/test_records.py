@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from tfstyle.errors import ImageError
 from tfstyle.images import files as image_files
 from tfstyle.images import records
-from tfstyle.images.errors import ImageError
 from tfstyle.images.saving import write_image
 
 PIXELS = np.arange(20 * 24 * 3).reshape(20, 24, 3).astype(np.uint8)

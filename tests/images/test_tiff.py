@@ -9,7 +9,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from tfstyle.images.errors import ImageError
+from tfstyle.errors import ImageError
 from tfstyle.images.files import read_image
 from tfstyle.images.files import read_text
 

@@ -10,9 +10,9 @@ import h5py
 import numpy as np
 import pytest
 
+from tfstyle.errors import WeightsError
 from tfstyle.network import weight_files
 from tfstyle.network.layers import CONVOLUTIONS
-from tfstyle.network.weight_files import WeightsError
 
 # VGG19 from Simonyan and Zisserman's table, spelled out: name, C_in, C_out.
 TABLE = (

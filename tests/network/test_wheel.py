@@ -7,10 +7,10 @@ import zipfile
 import numpy as np
 import pytest
 
+from tfstyle.errors import WeightsError
 from tfstyle.network import weight_files
 from tfstyle.network import weights
 from tfstyle.network import wheel
-from tfstyle.network.wheel import WeightsError
 
 QUANTISED_SHA256 = (
     "65dd7a876a6b961830583e4b4e7f74884859284f818fb640f88291f75b01d51e"

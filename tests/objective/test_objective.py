@@ -10,7 +10,7 @@ import tensorflow as tf
 from tests import references
 from tests.targets import compute_targets
 from tfstyle.config.config import Config
-from tfstyle.config.validation import ConfigError
+from tfstyle.errors import ConfigError
 from tfstyle.images.masks import average_mask
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.network import vgg19

@@ -6,7 +6,7 @@ import pytest
 
 from tfstyle.config.config import Config
 from tfstyle.config.flags import read_config
-from tfstyle.config.validation import ConfigError
+from tfstyle.errors import ConfigError
 from tfstyle.studio import dials
 from tfstyle.studio.dials import PRESETS
 from tfstyle.studio.dials import Dials

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests import ROOT
-from tfstyle.images.errors import ImageError
+from tfstyle.errors import ImageError
 from tfstyle.images.files import read_image
 from tfstyle.images.saving import write_image
 from tfstyle.studio import inputs

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tfstyle.config.config import Config
-from tfstyle.config.validation import ConfigError
+from tfstyle.errors import ConfigError
 from tfstyle.errors import SetupError
 from tfstyle.images.image_set import ImageSet
 from tfstyle.system.machine import Machine

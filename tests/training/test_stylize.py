@@ -9,7 +9,8 @@ import tensorflow as tf
 from PIL import Image
 
 from tfstyle.config.config import Config
-from tfstyle.config.validation import ConfigError
+from tfstyle.errors import ConfigError
+from tfstyle.errors import NotFiniteError
 from tfstyle.images.color_transfer import RGB_TO_YIQ
 from tfstyle.images.frame import make_frame
 from tfstyle.images.image_set import ImageSet
@@ -28,7 +29,6 @@ from tfstyle.training.callbacks import EverySteps
 from tfstyle.training.extractor import make_extractor
 from tfstyle.training.frames import frame_of
 from tfstyle.training.pyramid import weigh_level
-from tfstyle.training.trainer import NotFiniteError
 
 SMALL = {
     "weights": "random",

@@ -9,12 +9,12 @@ from typing import TypeAlias
 import numpy as np
 from PIL import Image
 
-from tfstyle.config.validation import ConfigError
 from tfstyle.config.validation import check_is_local
+from tfstyle.errors import ConfigError
+from tfstyle.errors import ImageError
 from tfstyle.images import files as image_files
 from tfstyle.images import srgb
 from tfstyle.images.attribution import read_attribution
-from tfstyle.images.errors import ImageError
 from tfstyle.images.files import MAX_PIXELS
 from tfstyle.images.masks import to_mask
 from tfstyle.images.names import expand_names

@@ -14,8 +14,8 @@ from tfstyle.api.run import Run
 from tfstyle.api.run import start_session
 from tfstyle.api.stylizer import Stylizer
 from tfstyle.config.config import Config
-from tfstyle.config.validation import ConfigError
 from tfstyle.config.validation import keras_names
+from tfstyle.errors import ConfigError
 from tfstyle.images import preprocessing
 from tfstyle.images.transparency import show
 from tfstyle.network.layers import keras_name

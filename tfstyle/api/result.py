@@ -14,11 +14,11 @@ from tfstyle.api.options import values_of
 from tfstyle.config.config import Config
 from tfstyle.config.run_config import METADATA
 from tfstyle.config.run_config import RunConfig
-from tfstyle.config.validation import ConfigError
 from tfstyle.config.validation import check_is_local
+from tfstyle.errors import ConfigError
 from tfstyle.experiment import provenance
-from tfstyle.images.attribution import NOTHING
-from tfstyle.images.attribution import Attribution
+from tfstyle.images.picture import NOTHING
+from tfstyle.images.picture import Attribution
 from tfstyle.images.resize import resize
 from tfstyle.images.saving import check_side
 from tfstyle.images.saving import write_image

@@ -17,13 +17,13 @@ from tfstyle.api.result import Result
 from tfstyle.api.result import Source
 from tfstyle.api.result import Step
 from tfstyle.config.config import Config
-from tfstyle.config.validation import ConfigError
 from tfstyle.distributed.environment import ALONE
+from tfstyle.errors import ConfigError
 from tfstyle.experiment import provenance
 from tfstyle.experiment import resources
 from tfstyle.experiment.session import Session
-from tfstyle.images.attribution import NOTHING
 from tfstyle.images.image_set import ImageSet
+from tfstyle.images.picture import NOTHING
 from tfstyle.images.picture import Picture
 from tfstyle.images.transparency import show
 from tfstyle.system.machine import Machine

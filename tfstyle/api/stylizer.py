@@ -20,7 +20,7 @@ from tfstyle.api.run import describe_record
 from tfstyle.api.run import read_images
 from tfstyle.api.run import start_session
 from tfstyle.config.config import Config
-from tfstyle.config.validation import ConfigError
+from tfstyle.errors import ConfigError
 from tfstyle.training.plan import choose_network
 
 Callback = Callable[[Step], object]

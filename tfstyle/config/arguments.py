@@ -12,11 +12,11 @@ from tfstyle.config import lines
 from tfstyle.config.fields import item_kind_of
 from tfstyle.config.fields import kind_of
 from tfstyle.config.named_files import read_bytes
-from tfstyle.config.validation import ConfigError
 from tfstyle.config.validation import check_is_local
 from tfstyle.config.values import FIELDS
 from tfstyle.config.values import parse_text
 from tfstyle.config.values import suggest_field
+from tfstyle.errors import ConfigError
 from tfstyle.errors import one_line
 from tfstyle.system.paths import expand_path
 
@@ -57,8 +57,8 @@ def read_picture_flags(path: str) -> list[str]:
     Raises:
         ConfigError: if the picture cannot be read or says nothing.
     """
+    from tfstyle.errors import ImageError
     from tfstyle.images import records
-    from tfstyle.images.errors import ImageError
 
     path = expand_path(path)
     check_is_local("flags_from", path)

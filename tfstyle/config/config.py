@@ -8,8 +8,10 @@ and a directory are in `run_config`.
 
 import dataclasses
 import os
+from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
+from typing import ClassVar
 
 from tfstyle.config import lines
 from tfstyle.config import validation
@@ -391,11 +393,12 @@ class Config:
         """
         return cls._from_arguments([f"--flags_from={os.fspath(path)}"])
 
+    _read_options: ClassVar[Callable[[list[str]], dict[str, Any]]]
+    """Reads arguments; set by the module of flags, which imports this one."""
+
     @classmethod
     def _from_arguments(cls, arguments: list[str]) -> "Config":
-        from tfstyle.config import flags
-
-        return Config(**flags.read_options(arguments))
+        return Config(**cls._read_options(arguments))
 
     def to_flags(self, *, only_pixels: bool = False) -> list[str]:
         """Returns the fields as the lines of a flagfile.

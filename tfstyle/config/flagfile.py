@@ -7,10 +7,10 @@ import importlib.resources
 import re
 from importlib import metadata
 
-from tfstyle import __version__
 from tfstyle.config import lines
-from tfstyle.config.validation import ConfigError
 from tfstyle.config.values import FIELDS
+from tfstyle.errors import ConfigError
+from tfstyle.version import __version__
 
 NAME = "flags.cfg"
 """Of a workdir: the flags of its run."""

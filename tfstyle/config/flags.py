@@ -9,7 +9,6 @@ from typing import Any
 
 from absl import flags
 
-from tfstyle import __version__
 from tfstyle.config import flagfile
 from tfstyle.config import lines
 from tfstyle.config.arguments import expand
@@ -18,12 +17,13 @@ from tfstyle.config.config import Config
 from tfstyle.config.fields import kind_of
 from tfstyle.config.help_text import make_help
 from tfstyle.config.run_config import RunConfig
-from tfstyle.config.validation import ConfigError
 from tfstyle.config.values import FIELDS
 from tfstyle.config.values import describe_kind
 from tfstyle.config.values import to_tuple
+from tfstyle.errors import ConfigError
 from tfstyle.errors import one_line
 from tfstyle.system.paths import is_same_file
+from tfstyle.version import __version__
 
 MAX_MESSAGE = 5000
 """Characters; a name of a file may have thousands."""
@@ -177,6 +177,9 @@ def read_options(arguments: list[str]) -> dict[str, Any]:
         for name in names
         if flag_values[name].present
     }
+
+
+Config._read_options = staticmethod(read_options)
 
 
 def read_config(

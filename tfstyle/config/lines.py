@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from tfstyle.config.fields import kind_of
-from tfstyle.config.validation import ConfigError
+from tfstyle.errors import ConfigError
 
 _FLAG = re.compile(r"--?(\w+)(?:\s*=\s*|\s+)(.*)", re.DOTALL)
 _QUOTED = re.compile(r"""(["'])(.*?)\1(?:\s+#.*)?""", re.DOTALL)

@@ -2,7 +2,7 @@
 
 import os
 
-from tfstyle.config.validation import ConfigError
+from tfstyle.errors import ConfigError
 
 
 def read_bytes(path: str, what: str, most: int) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from tfstyle.config import validation
 from tfstyle.config.config import Config
 from tfstyle.config.fields import option
-from tfstyle.config.validation import ConfigError
+from tfstyle.errors import ConfigError
 
 METADATA = ("full", "names", "none")
 MANIFEST_ENDINGS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson")

@@ -4,7 +4,7 @@ import dataclasses
 import math
 import re
 
-from tfstyle.errors import TfstyleError
+from tfstyle.errors import ConfigError
 from tfstyle.network import layers as vgg19_layers
 from tfstyle.system import paths
 
@@ -15,12 +15,6 @@ TILE_STEP = 16
 MAX_TILE_SIZE = 65536
 MAX_TIMEOUT = 10**6
 MAX_THREADS = 2**31 - 1
-
-
-class ConfigError(TfstyleError, ValueError):
-    """An option has a value that it may not have, or options contradict."""
-
-    status = 2
 
 
 def check_images(

@@ -13,7 +13,7 @@ from tfstyle.config.fields import describe
 from tfstyle.config.fields import item_kind_of
 from tfstyle.config.fields import kind_of
 from tfstyle.config.run_config import RunConfig
-from tfstyle.config.validation import ConfigError
+from tfstyle.errors import ConfigError
 from tfstyle.system import paths
 
 FIELDS = {field.name: field for field in dataclasses.fields(RunConfig)}

@@ -21,7 +21,7 @@ from collections.abc import Mapping
 
 from tfstyle.distributed.deadlines import REMEDY
 from tfstyle.distributed.deadlines import describe_absence
-from tfstyle.distributed.environment import ClusterError
+from tfstyle.errors import ClusterError
 from tfstyle.system import private_tensorflow
 
 _WORD = struct.Struct("!ii")

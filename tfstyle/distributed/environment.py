@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Mapping
 
-from tfstyle.errors import TfstyleError
+from tfstyle.errors import ClusterError
 
 TASK_TYPES = ("chief", "master", "worker")
 """Jobs of TF_CONFIG that share a picture, the first ones first."""
@@ -22,10 +22,6 @@ OTHER_ARRAYS = (
     *("OAR_ARRAY_INDEX", "PJM_BULKNUM"),
 )
 """Numbers of tasks that other schedulers than Slurm tell, from 0 or 1."""
-
-
-class ClusterError(TfstyleError, RuntimeError):
-    """The environment describes no valid cluster, or a process is gone."""
 
 
 @dataclasses.dataclass(frozen=True)

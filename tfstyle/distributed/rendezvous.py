@@ -10,7 +10,7 @@ import contextlib
 import socket
 import time
 
-from tfstyle.distributed.environment import ClusterError
+from tfstyle.errors import ClusterError
 
 PAUSE = 0.2
 """Seconds between tries."""

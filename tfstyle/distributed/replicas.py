@@ -23,7 +23,7 @@ from tfstyle.distributed.connections import Connections
 from tfstyle.distributed.deadlines import REMEDY
 from tfstyle.distributed.environment import ALONE
 from tfstyle.distributed.environment import Cluster
-from tfstyle.distributed.environment import ClusterError
+from tfstyle.errors import ClusterError
 from tfstyle.errors import one_line
 
 END, FAIL, LEVEL, EVALUATE = range(1, 5)

@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Mapping
 
-from tfstyle.distributed.environment import ClusterError
+from tfstyle.errors import ClusterError
 
 FIRST_PORT, STRIDE, NUM_STRIDES = 20000, 32, 312
 """Of a job step: the port of its first task on each node, by job and step."""

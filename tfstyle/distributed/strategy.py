@@ -13,8 +13,8 @@ from tfstyle.distributed import rendezvous
 from tfstyle.distributed import slurm
 from tfstyle.distributed.deadlines import deadline_of_start
 from tfstyle.distributed.environment import Cluster
-from tfstyle.distributed.environment import ClusterError
 from tfstyle.distributed.replicas import Replicas
+from tfstyle.errors import ClusterError
 from tfstyle.errors import one_line
 from tfstyle.system import private_tensorflow
 

@@ -17,10 +17,12 @@ import time
 from absl import logging
 
 from tfstyle.config.run_config import RunConfig
-from tfstyle.config.validation import ConfigError
 from tfstyle.distributed import environment
+from tfstyle.errors import ConfigError
+from tfstyle.errors import ImageError
 from tfstyle.errors import SetupError
 from tfstyle.errors import TfstyleError
+from tfstyle.errors import WeightsError
 from tfstyle.errors import one_line
 from tfstyle.experiment import inputs
 from tfstyle.experiment import resources
@@ -33,10 +35,8 @@ from tfstyle.experiment.manifest import Job
 from tfstyle.experiment.manifest import read_manifest
 from tfstyle.experiment.session import Session
 from tfstyle.experiment.session import quietly
-from tfstyle.images.errors import ImageError
 from tfstyle.images.image_set import ImageSet
 from tfstyle.images.names import expand_names
-from tfstyle.network.weights import WeightsError
 from tfstyle.system.out_of_memory import raising_out_of_memory_errors
 from tfstyle.system.signals import StopSignals
 from tfstyle.system.tensorflow_setup import return_freed_memory

@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 from absl import logging
 
+from tfstyle.errors import CheckpointError
 from tfstyle.errors import one_line
 from tfstyle.errors import raising_write_errors
 from tfstyle.system import atomic_file
-from tfstyle.training.state import CheckpointError
 from tfstyle.training.state import State
 
 FORMAT = 1

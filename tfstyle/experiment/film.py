@@ -16,11 +16,11 @@ from typing import TypeVar
 from absl import logging
 from PIL import Image
 
+from tfstyle.errors import ImageError
 from tfstyle.errors import TfstyleError
 from tfstyle.errors import WriteError
 from tfstyle.errors import one_line
 from tfstyle.experiment import metric_writers
-from tfstyle.images.errors import ImageError
 from tfstyle.images.resize import fit_size
 from tfstyle.system import atomic_file
 from tfstyle.system.file_hash import hash_file

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 
 from absl import logging
 
-from tfstyle.config.validation import ConfigError
-from tfstyle.distributed.environment import ClusterError
 from tfstyle.distributed.replicas import END
 from tfstyle.distributed.replicas import EVALUATE
 from tfstyle.distributed.replicas import FAIL
 from tfstyle.distributed.replicas import LEVEL
 from tfstyle.distributed.replicas import Replicas
+from tfstyle.errors import ClusterError
+from tfstyle.errors import ConfigError
 from tfstyle.errors import one_line
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.images.image_set import ImageSet

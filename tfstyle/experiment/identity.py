@@ -11,9 +11,9 @@ from tfstyle.config import flagfile
 from tfstyle.config.config import Config
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import INITS
-from tfstyle.config.validation import ConfigError
 from tfstyle.config.values import FIELDS
 from tfstyle.config.values import parse_text
+from tfstyle.errors import ConfigError
 from tfstyle.images.image_set import ImageSet
 from tfstyle.training.plan import DECIDED_BY_MACHINE
 from tfstyle.training.plan import complete_options

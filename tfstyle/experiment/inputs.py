@@ -10,8 +10,8 @@ import numpy as np
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import INITS
 from tfstyle.config.validation import check_images
+from tfstyle.errors import ImageError
 from tfstyle.images import files as image_files
-from tfstyle.images.errors import ImageError
 from tfstyle.images.image_list import ImageList
 from tfstyle.images.image_set import ImageSet
 from tfstyle.images.masks import log_stretched

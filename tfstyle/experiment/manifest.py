@@ -17,11 +17,11 @@ from absl import logging
 from tfstyle.config.fields import item_kind_of
 from tfstyle.config.fields import kind_of
 from tfstyle.config.run_config import RunConfig
-from tfstyle.config.validation import ConfigError
 from tfstyle.config.values import FIELDS
 from tfstyle.config.values import parse_json
 from tfstyle.config.values import parse_text
 from tfstyle.config.values import suggest_field
+from tfstyle.errors import ConfigError
 from tfstyle.errors import one_line
 from tfstyle.experiment import tables
 from tfstyle.experiment.text_files import read_text

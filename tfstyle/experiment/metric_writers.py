@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image
 from PIL import PngImagePlugin
 
+from tfstyle.errors import ImageError
 from tfstyle.errors import WriteError
 from tfstyle.errors import one_line
 from tfstyle.errors import raising_write_errors
-from tfstyle.images.errors import ImageError
 from tfstyle.images.files import read_text
 from tfstyle.images.resize import resize
 from tfstyle.images.saving import write_image

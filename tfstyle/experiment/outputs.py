@@ -10,6 +10,7 @@ import numpy as np
 from absl import logging
 
 from tfstyle.config import flagfile
+from tfstyle.errors import ImageError
 from tfstyle.errors import WriteError
 from tfstyle.experiment import film
 from tfstyle.experiment import metric_writers
@@ -17,9 +18,8 @@ from tfstyle.experiment import progress
 from tfstyle.experiment import provenance
 from tfstyle.experiment import report
 from tfstyle.experiment import workdir_files
-from tfstyle.images.attribution import NOTHING
-from tfstyle.images.errors import ImageError
 from tfstyle.images.image_set import ImageSet
+from tfstyle.images.picture import NOTHING
 from tfstyle.images.resize import resize
 from tfstyle.images.saving import write_image
 from tfstyle.images.transparency import lay_on_white

@@ -7,18 +7,18 @@ from collections.abc import Mapping
 from absl import logging
 
 from tfstyle.config.run_config import RunConfig
-from tfstyle.config.validation import ConfigError
+from tfstyle.errors import CheckpointError
+from tfstyle.errors import ConfigError
+from tfstyle.errors import ImageError
 from tfstyle.errors import one_line
 from tfstyle.experiment.checkpoint import Checkpoint
 from tfstyle.experiment.checkpoint import read_latest
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.workdir_files import CHECKPOINTS
 from tfstyle.images import records
-from tfstyle.images.errors import ImageError
 from tfstyle.images.files import read_bits
 from tfstyle.images.image_set import ImageSet
 from tfstyle.training.plan import NOTHING_DECIDED
-from tfstyle.training.state import CheckpointError
 
 
 class OtherRunError(ConfigError):

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from absl import logging
 
 from tfstyle.config.run_config import RunConfig
-from tfstyle.config.validation import ConfigError
+from tfstyle.errors import ConfigError
+from tfstyle.errors import ImageError
 from tfstyle.errors import WriteError
 from tfstyle.errors import raising_write_errors
 from tfstyle.experiment import charts
@@ -17,7 +18,6 @@ from tfstyle.experiment import film
 from tfstyle.experiment import workdir_files
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.images import records
-from tfstyle.images.errors import ImageError
 from tfstyle.images.saving import DEEP_ENDINGS
 from tfstyle.images.saving import WRITE_ENDINGS
 from tfstyle.system import atomic_file

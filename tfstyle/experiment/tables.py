@@ -15,7 +15,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
 
-from tfstyle.config.validation import ConfigError
+from tfstyle.errors import ConfigError
 from tfstyle.errors import one_line
 
 DELIMITERS = ",;\t|"

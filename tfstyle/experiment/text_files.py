@@ -6,7 +6,7 @@ import re
 from absl import logging
 
 from tfstyle.config.named_files import read_bytes
-from tfstyle.config.validation import ConfigError
+from tfstyle.errors import ConfigError
 from tfstyle.errors import one_line
 
 MAX_FILE = 100_000_000

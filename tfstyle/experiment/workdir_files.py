@@ -14,12 +14,12 @@ from collections.abc import Callable
 from collections.abc import Iterator
 
 from tfstyle.config import flagfile
+from tfstyle.errors import ImageError
 from tfstyle.experiment import checkpoint
 from tfstyle.experiment import film
 from tfstyle.experiment import metric_writers
 from tfstyle.experiment import report
 from tfstyle.images import records
-from tfstyle.images.errors import ImageError
 from tfstyle.system import atomic_file
 
 LOCK = ".lock"

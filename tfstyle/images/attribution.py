@@ -2,11 +2,11 @@
 
 import contextlib
 from typing import Any
-from typing import NamedTuple
 
 from PIL import Image
 
 from tfstyle.errors import one_line
+from tfstyle.images.picture import Attribution
 
 ARTIST = 0x013B
 COPYRIGHT = 0x8298
@@ -19,21 +19,6 @@ LONGEST = 1000
 """Characters of a text that are kept."""
 LEAST_DPI, MOST_DPI = 10, 20_000
 """Else it is none: some write 1 where they know nothing."""
-
-
-class Attribution(NamedTuple):
-    """What goes from a picture to one that is made of it.
-
-    Attributes:
-        texts: by EXIF tag: ARTIST and COPYRIGHT, those that are there.
-        dpi: pixels an inch, across and down, or None.
-    """
-
-    texts: dict[int, str]
-    dpi: tuple[float, float] | None
-
-
-NOTHING = Attribution({}, None)
 
 
 def read_attribution(image: Image.Image) -> Attribution:

@@ -14,7 +14,7 @@ from absl import logging
 from PIL import Image
 from PIL import ImageFile
 
-from tfstyle.images.errors import ImageError
+from tfstyle.errors import ImageError
 
 MOST = 0.1
 """Share of a picture that may be missing."""

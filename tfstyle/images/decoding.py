@@ -16,11 +16,11 @@ from PIL import Image
 from PIL import ImageFile
 from PIL import features
 
+from tfstyle.errors import ImageError
 from tfstyle.images import damaged
 from tfstyle.images import kinds
 from tfstyle.images import png
 from tfstyle.images import tiff
-from tfstyle.images.errors import ImageError
 from tfstyle.images.levels import BITS
 from tfstyle.images.levels import to_8_bits
 

@@ -11,9 +11,9 @@ import numpy as np
 from PIL.PngImagePlugin import PngInfo
 from PIL.PngImagePlugin import putchunk
 
-from tfstyle.images.attribution import NOTHING
-from tfstyle.images.attribution import Attribution
 from tfstyle.images.files import USER_COMMENT
+from tfstyle.images.picture import NOTHING
+from tfstyle.images.picture import Attribution
 from tfstyle.images.srgb import make_profile
 
 HEADER = 33

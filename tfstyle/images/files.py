@@ -15,10 +15,10 @@ from typing import BinaryIO
 
 from PIL import Image
 
+from tfstyle.errors import ImageError
 from tfstyle.images import decoding
 from tfstyle.images import srgb
 from tfstyle.images.attribution import read_attribution
-from tfstyle.images.errors import ImageError
 from tfstyle.images.names import to_path
 from tfstyle.images.picture import Picture
 

@@ -4,7 +4,7 @@ import numpy as np
 from absl import logging
 from PIL import Image
 
-from tfstyle.images.errors import ImageError
+from tfstyle.errors import ImageError
 from tfstyle.images.files import MAX_PIXELS
 from tfstyle.images.files import read_image
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from absl import logging
 
-from tfstyle.images.errors import ImageError
+from tfstyle.errors import ImageError
 from tfstyle.system.paths import expand_path
 from tfstyle.system.paths import is_address
 

@@ -4,8 +4,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfstyle.images.attribution import NOTHING
-from tfstyle.images.attribution import Attribution
+
+class Attribution(NamedTuple):
+    """Metadata that a painting takes over from its content image.
+
+    Attributes:
+        texts: artist and copyright, if any, by EXIF tag.
+        dpi: pixels per inch, across and down, or None.
+    """
+
+    texts: dict[int, str]
+    dpi: tuple[float, float] | None
+
+
+NOTHING = Attribution({}, None)
 
 
 class Picture(NamedTuple):

@@ -8,20 +8,20 @@ from absl import logging
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from tfstyle.errors import ImageError
 from tfstyle.images import deep
 from tfstyle.images import records
 from tfstyle.images.attribution import IN_PNG
 from tfstyle.images.attribution import INCH
-from tfstyle.images.attribution import NOTHING
 from tfstyle.images.attribution import RESOLUTIONS
 from tfstyle.images.attribution import UNIT
-from tfstyle.images.attribution import Attribution
-from tfstyle.images.errors import ImageError
 from tfstyle.images.files import CHARSETS
 from tfstyle.images.files import EXIF_IFD
 from tfstyle.images.files import MAX_SIDE
 from tfstyle.images.files import USER_COMMENT
 from tfstyle.images.names import to_path
+from tfstyle.images.picture import NOTHING
+from tfstyle.images.picture import Attribution
 from tfstyle.images.picture import mask_of
 from tfstyle.images.srgb import make_profile
 from tfstyle.images.transparency import lay_on_white

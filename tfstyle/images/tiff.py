@@ -18,8 +18,8 @@ import numpy as np
 from PIL import Image
 from PIL import TiffImagePlugin
 
+from tfstyle.errors import ImageError
 from tfstyle.images import kinds
-from tfstyle.images.errors import ImageError
 from tfstyle.images.levels import to_8_bits
 
 SIZE, TILE_SIZE = (256, 257), (322, 323)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfstyle.images.errors import ImageError
+from tfstyle.errors import ImageError
 from tfstyle.images.picture import Picture
 from tfstyle.images.resize import resize_floats
 

@@ -13,10 +13,10 @@ import zipfile
 
 import numpy as np
 
+from tfstyle.errors import WeightsError
 from tfstyle.errors import one_line
 from tfstyle.network import wheel
 from tfstyle.network.layers import CONVOLUTIONS
-from tfstyle.network.wheel import WeightsError
 
 LayerWeights = tuple[np.ndarray, np.ndarray]
 """Kernel float32 `[3, 3, C_in, C_out]` and bias float32 `[C_out]`."""

@@ -18,6 +18,7 @@ import platformdirs
 from absl import logging
 
 from tfstyle.errors import SetupError
+from tfstyle.errors import WeightsError
 from tfstyle.errors import one_line
 from tfstyle.network import filter_means
 from tfstyle.network import weight_files
@@ -25,7 +26,6 @@ from tfstyle.network.layers import CONVOLUTIONS
 from tfstyle.network.weight_files import LayerWeights
 from tfstyle.network.wheel import REQUIREMENT
 from tfstyle.network.wheel import SHA256 as WHEEL_SHA256
-from tfstyle.network.wheel import WeightsError
 from tfstyle.system import file_lock
 from tfstyle.system import paths
 from tfstyle.system.interpreter import describe_end

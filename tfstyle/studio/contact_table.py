@@ -5,7 +5,7 @@ import os
 
 import gradio as gr
 
-from tfstyle.config.validation import ConfigError
+from tfstyle.errors import ConfigError
 from tfstyle.errors import TfstyleError
 from tfstyle.studio import dials
 from tfstyle.studio import inputs

@@ -12,9 +12,9 @@ from tfstyle.config.fields import ordered_fields
 from tfstyle.config.flags import read_config
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import INITS
-from tfstyle.config.validation import ConfigError
 from tfstyle.config.validation import check_images
 from tfstyle.config.values import FIELDS
+from tfstyle.errors import ConfigError
 
 TEXTURE = "Texture"
 """The preset without a content image."""

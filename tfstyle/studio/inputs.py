@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tfstyle.errors import ImageError
 from tfstyle.errors import raising_write_errors
-from tfstyle.images.errors import ImageError
 from tfstyle.images.files import read_image
 from tfstyle.images.picture import Picture
 from tfstyle.images.saving import write_image

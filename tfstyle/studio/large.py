@@ -9,8 +9,8 @@ import threading
 from tfstyle.config.config import to_text
 from tfstyle.config.flags import read_config
 from tfstyle.config.run_config import RunConfig
-from tfstyle.config.validation import ConfigError
 from tfstyle.config.values import FIELDS
+from tfstyle.errors import ConfigError
 from tfstyle.errors import raising_write_errors
 from tfstyle.experiment.manifest import read_manifest
 from tfstyle.studio.runs import FLAGS

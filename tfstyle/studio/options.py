@@ -9,7 +9,7 @@ import gradio as gr
 
 from tfstyle.config.fields import kind_of
 from tfstyle.config.validation import INITS
-from tfstyle.config.validation import ConfigError
+from tfstyle.errors import ConfigError
 from tfstyle.studio import dials
 from tfstyle.studio.dials import Dials
 from tfstyle.studio.parts import DIRECT

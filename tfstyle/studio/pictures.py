@@ -3,7 +3,7 @@
 import gradio as gr
 import numpy as np
 
-from tfstyle.config.validation import ConfigError
+from tfstyle.errors import ConfigError
 from tfstyle.errors import TfstyleError
 from tfstyle.images.files import read_image
 from tfstyle.images.resize import fit_size

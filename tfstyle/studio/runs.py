@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from tfstyle.config import flagfile
 from tfstyle.config.flags import read_config
 from tfstyle.config.run_config import RunConfig
-from tfstyle.config.validation import ConfigError
 from tfstyle.config.values import parse_text
+from tfstyle.errors import ConfigError
 from tfstyle.errors import WriteError
 from tfstyle.errors import raising_write_errors
 from tfstyle.experiment.metric_writers import PREVIEW

@@ -3,7 +3,7 @@
 import dataclasses
 
 from tfstyle.config.config import Config
-from tfstyle.config.validation import ConfigError
+from tfstyle.errors import ConfigError
 from tfstyle.network.extractor import Extractor
 from tfstyle.network.extractor import load_extractor
 from tfstyle.network.options import NetworkOptions

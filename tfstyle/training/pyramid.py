@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 
 from tfstyle.config.config import Config
-from tfstyle.config.validation import ConfigError
+from tfstyle.errors import ConfigError
 from tfstyle.images.frame import Frame
 from tfstyle.network.layers import num_positions
 from tfstyle.objective.options import ObjectiveOptions

@@ -10,9 +10,9 @@ import tensorflow as tf
 from absl import logging
 
 from tfstyle.config.config import Config
-from tfstyle.config.validation import ConfigError
 from tfstyle.distributed.replicas import Replicas
 from tfstyle.distributed.replicated_objective import ReplicatedReader
+from tfstyle.errors import ConfigError
 from tfstyle.images import color_transfer
 from tfstyle.images.frame import Frame
 from tfstyle.images.image_list import ImageList

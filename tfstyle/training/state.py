@@ -9,11 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tfstyle.errors import TfstyleError
-
-
-class CheckpointError(TfstyleError, ValueError):
-    """A checkpoint is damaged, or is not of this run."""
+from tfstyle.errors import CheckpointError
 
 
 @dataclasses.dataclass(frozen=True)

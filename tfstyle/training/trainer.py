@@ -16,7 +16,8 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
-from tfstyle.errors import TfstyleError
+from tfstyle.errors import CheckpointError
+from tfstyle.errors import NotFiniteError
 from tfstyle.images.frame import Frame
 from tfstyle.system.private_tensorflow import without_memory_optimizer
 from tfstyle.training.callbacks import Record
@@ -25,17 +26,12 @@ from tfstyle.training.callbacks import Throttle
 from tfstyle.training.callbacks import ToPixels
 from tfstyle.training.optimizers.factory import make_optimizer
 from tfstyle.training.plan import Plan
-from tfstyle.training.state import CheckpointError
 from tfstyle.training.state import State
 
 SAME_TOTAL_ON_GPU = 1e-3
 """Relative tolerance; a GPU adds up in another order each time."""
 
 Records = Generator[Record, str | None, None]
-
-
-class NotFiniteError(TfstyleError, ArithmeticError):
-    """The loss or its gradient stopped being finite."""
 
 
 class Trainer:
