@@ -34,7 +34,7 @@ def generator():
 @pytest.fixture(scope="session")
 def samples():
     """Returns the package's content and style image, uint8 [H, W, 3]."""
-    from tfstyle.images.files import read_image
+    from tfstyle.image_files.reading import read_image
 
     folder = ROOT / "tfstyle" / "samples"
     return tuple(

@@ -197,7 +197,7 @@ def make_checkpoint(folder, job):
 READ = """
 import json, resource, sys
 from tfstyle.experiment.checkpoint import read_checkpoint
-from tfstyle.images.files import read_image, read_text
+from tfstyle.image_files.reading import read_image, read_text
 from tfstyle.network.weight_files import read_weights
 
 def read_arrays(path):

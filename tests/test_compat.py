@@ -12,7 +12,7 @@ import pytest
 
 import tfstyle
 from tests import ROOT
-from tfstyle.images.files import read_image
+from tfstyle.image_files.reading import read_image
 
 pytestmark = [pytest.mark.compat, pytest.mark.slow]
 SMALL = {"weights": "random", "image_size": 64, "num_steps": 4}

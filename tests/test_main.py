@@ -18,8 +18,8 @@ import tifffile
 from PIL import Image
 
 from tests import ROOT
-from tfstyle.images.files import read_image
-from tfstyle.images.files import read_text
+from tfstyle.image_files.reading import read_image
+from tfstyle.image_files.reading import read_text
 
 SMOKE = [
     "--flagfile=configs/smoke.cfg",

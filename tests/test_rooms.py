@@ -30,10 +30,10 @@ def test_package_says_what_it_is_for_and_imports_nothing(package):
     [
         ("tfstyle", "numpy"),
         ("tfstyle.main", "numpy"),
-        ("tfstyle.config.flags", "numpy"),
+        ("tfstyle.flags.command_line", "numpy"),
         ("tfstyle.experiment.run", "tensorflow"),
-        ("tfstyle.experiment.batch", "tensorflow"),
-        ("tfstyle.images.files", "tensorflow"),
+        ("tfstyle.batch.batch", "tensorflow"),
+        ("tfstyle.image_files.reading", "tensorflow"),
         ("tfstyle.network.weights", "tensorflow"),
     ],
 )

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 from tfstyle.version import __version__
 
 _HOMES = {
-    "Config": "tfstyle.config.flags",
+    "Config": "tfstyle.flags.command_line",
     "ConfigError": "tfstyle.errors",
     "ImageError": "tfstyle.errors",
     "Objective": "tfstyle.api.research",
@@ -43,10 +43,10 @@ _HOMES = {
     "make_feature_model": "tfstyle.api.research",
     "make_objective": "tfstyle.api.research",
     "preprocess": "tfstyle.images.preprocessing",
-    "read_image": "tfstyle.images.files",
+    "read_image": "tfstyle.image_files.reading",
     "sample": "tfstyle.api.images",
     "stylize": "tfstyle.api.stylizer",
-    "write_image": "tfstyle.images.saving",
+    "write_image": "tfstyle.image_files.writing",
 }
 
 if TYPE_CHECKING:
@@ -64,10 +64,10 @@ if TYPE_CHECKING:
     from tfstyle.errors import ConfigError
     from tfstyle.errors import ImageError
     from tfstyle.errors import TfstyleError
-    from tfstyle.images.files import read_image
+    from tfstyle.image_files.reading import read_image
+    from tfstyle.image_files.writing import write_image
     from tfstyle.images.preprocessing import deprocess
     from tfstyle.images.preprocessing import preprocess
-    from tfstyle.images.saving import write_image
     from tfstyle.training.extractor import make_extractor
 
 __all__ = [

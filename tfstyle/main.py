@@ -10,9 +10,9 @@ from absl import app
 from absl import flags
 from absl import logging
 
-from tfstyle.config import flags as config_flags
 from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import escape_controls
+from tfstyle.flags import command_line as config_flags
 from tfstyle.system.exit_status import status_of
 from tfstyle.system.memory import check_program_fits
 
@@ -46,7 +46,7 @@ def _run(config: RunConfig) -> int:
     """Paints or exports; returns the exit status."""
     check_program_fits()
 
-    from tfstyle.experiment import batch
+    from tfstyle.batch import batch
     from tfstyle.experiment.run import run_picture
     from tfstyle.experiment.session import Session
 
@@ -70,9 +70,9 @@ def _export(config: RunConfig, session) -> None:
     )
     session.start(config)
 
-    from tfstyle.experiment import saved_model
     from tfstyle.experiment.session import quietly
     from tfstyle.network.options import NetworkOptions
+    from tfstyle.serving import saved_model
 
     extractor = session.make_extractor(NetworkOptions.of(config))
     logging.info("%s; weights: %s", session.device, extractor.origin)

@@ -84,11 +84,11 @@ from tfstyle.config.config import Config
 from tfstyle.errors import ConfigError
 from tfstyle.errors import SetupError
 from tfstyle.errors import WeightsError
-from tfstyle.images import files as image_files
+from tfstyle.image_files import reading as image_files
+from tfstyle.image_files.writing import write_image
 from tfstyle.images.image_set import ImageSet
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.resize import resize
-from tfstyle.images.saving import write_image
 from tfstyle.network.layers import CONVOLUTIONS
 from tfstyle.system import tensorflow_setup
 from tfstyle.system.machine import Machine
@@ -467,9 +467,9 @@ def _make_evaluations(convolution: str, pooling: str, sides: list[int]) -> dict:
     """Makes calls that evaluate, by size, convolution and pooling."""
     import tensorflow as tf
 
+    from tfstyle.objective.evaluators import WholeFrameReader
     from tfstyle.objective.objective import make_value_and_gradient
     from tfstyle.objective.options import ObjectiveOptions
-    from tfstyle.objective.readers import WholeFrameReader
     from tfstyle.objective.targets import Style
     from tfstyle.objective.targets import compute_targets
     from tfstyle.training.extractor import make_extractor
@@ -551,9 +551,9 @@ def _make_tiny_steps(optimizer: str):
     """
     import tensorflow as tf
 
+    from tfstyle.objective.evaluators import WholeFrameReader
     from tfstyle.objective.objective import make_value_and_gradient
     from tfstyle.objective.options import ObjectiveOptions
-    from tfstyle.objective.readers import WholeFrameReader
     from tfstyle.objective.targets import Style
     from tfstyle.objective.targets import compute_targets
     from tfstyle.training.callbacks import EverySteps

@@ -45,7 +45,7 @@ from unused_flags import refuse_flags
 
 from tfstyle.config.config import Config
 from tfstyle.errors import one_line
-from tfstyle.images import files as image_files
+from tfstyle.image_files import reading as image_files
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.resize import resize
 
@@ -392,7 +392,7 @@ def _start(fields: dict):
 
 
 def _make_reader(config: Config, extractor):
-    from tfstyle.objective.readers import WholeFrameReader
+    from tfstyle.objective.evaluators import WholeFrameReader
     from tfstyle.objective.tiled_objective import TiledReader
 
     if config.tile_size:

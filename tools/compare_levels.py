@@ -14,9 +14,9 @@ from absl import app
 from absl import flags
 
 from tfstyle.config.config import Config
-from tfstyle.images.files import read_image
+from tfstyle.image_files.reading import read_image
+from tfstyle.image_files.writing import write_image
 from tfstyle.images.image_set import ImageSet
-from tfstyle.images.saving import write_image
 from tfstyle.main import run_expecting_errors
 from tfstyle.training.extractor import make_extractor
 from tfstyle.training.stylize import stylize

@@ -20,7 +20,7 @@ from absl import app
 from absl import flags
 
 from tfstyle.config.config import Config
-from tfstyle.images.files import read_image
+from tfstyle.image_files.reading import read_image
 from tfstyle.images.image_set import ImageSet
 from tfstyle.training.callbacks import EverySteps
 from tfstyle.training.extractor import make_extractor

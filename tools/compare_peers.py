@@ -37,12 +37,12 @@ from ripples import compare_ripples
 from unused_flags import refuse_flags
 
 from tfstyle.config.config import Config
-from tfstyle.images import files as image_files
+from tfstyle.image_files import reading as image_files
+from tfstyle.image_files.writing import write_image
 from tfstyle.images.image_set import ImageSet
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.resize import fit_size
 from tfstyle.images.resize import resize
-from tfstyle.images.saving import write_image
 from tfstyle.network.extractor import Extractor
 from tfstyle.network.layers import BY_NAME
 from tfstyle.objective.gram import gram_matrices

@@ -28,17 +28,17 @@ from absl import flags
 from contact_sheet import draw_sheet
 from unused_flags import refuse_flags
 
-from tfstyle.config import flags as config_flags
 from tfstyle.config.config import Config
 from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import ConfigError
 from tfstyle.experiment.session import Session
-from tfstyle.images.files import read_image
+from tfstyle.flags import command_line as config_flags
+from tfstyle.image_files.reading import read_image
+from tfstyle.image_files.writing import write_image
 from tfstyle.images.image_set import ImageSet
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.resize import fit_size
 from tfstyle.images.resize import resize
-from tfstyle.images.saving import write_image
 from tfstyle.main import run_expecting_errors
 from tfstyle.objective.gram import gram_matrices
 from tfstyle.objective.losses import style_loss

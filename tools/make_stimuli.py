@@ -25,12 +25,12 @@ from absl import flags
 from contact_sheet import draw_sheet
 
 from tfstyle.config.config import Config
-from tfstyle.images import files as image_files
+from tfstyle.image_files import reading as image_files
+from tfstyle.image_files.writing import write_image
 from tfstyle.images.image_set import ImageSet
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.resize import fit_size
 from tfstyle.images.resize import resize
-from tfstyle.images.saving import write_image
 from tfstyle.network.extractor import Extractor
 from tfstyle.objective.gram import gram_matrices
 from tfstyle.training.extractor import make_extractor

@@ -28,9 +28,9 @@ from unused_flags import refuse_arguments
 from unused_flags import refuse_flags
 
 from tfstyle.config.config import Config
-from tfstyle.images import files as image_files
+from tfstyle.image_files import reading as image_files
+from tfstyle.image_files.writing import write_image
 from tfstyle.images.resize import resize
-from tfstyle.images.saving import write_image
 from tfstyle.network.layers import BY_NAME
 from tfstyle.objective.tiles import share_frame
 

@@ -153,10 +153,10 @@ MUTATIONS = {
         "training",
     ),
     "orientation": Mutation(
-        "images/srgb.py",
+        "image_files/srgb.py",
         "image = ImageOps.exif_transpose(image)",
         "image = ImageOps.mirror(ImageOps.exif_transpose(image))",
-        "images/test_files.py",
+        "image_files/test_reading.py",
     ),
     "alpha_size": Mutation(
         "experiment/outputs.py",
@@ -171,10 +171,10 @@ MUTATIONS = {
         "images/test_transparency.py",
     ),
     "mask_levels": Mutation(
-        "images/masks.py",
+        "image_files/masks.py",
         "if is_plain or (first, last) == (0, 255):",
         "if True:",
-        "images/test_masks.py",
+        "image_files/test_masks.py",
     ),
     "style_alpha": Mutation(
         "training/pyramid_objective.py",
@@ -183,10 +183,10 @@ MUTATIONS = {
         "training/test_stylize.py",
     ),
     "record_hash": Mutation(
-        "images/records.py",
+        "image_files/sidecar.py",
         "_PICTURE.search(record)[1] == hash_file(path)",
         "_PICTURE.search(record)",
-        "images/test_records.py",
+        "image_files/test_sidecar.py",
     ),
     "weights_hash": Mutation(
         "network/weight_files.py",
@@ -201,10 +201,10 @@ MUTATIONS = {
         "system/test_atomic_file.py",
     ),
     "manifest_line": Mutation(
-        "experiment/tables.py",
+        "batch/tables.py",
         "        if any(cells):\n",
         "        if any(cells) and started[0] != 3:\n",
-        "experiment/test_manifest.py",
+        "batch/test_manifest.py",
     ),
     "flag_of_the_text": Mutation(
         "config/config.py",

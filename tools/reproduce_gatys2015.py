@@ -35,13 +35,13 @@ from absl import flags
 from absl import logging
 from unused_flags import refuse_flags
 
-from tfstyle.config import flagfile
-from tfstyle.config import flags as config_flags
 from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import ConfigError
-from tfstyle.images import files as image_files
-from tfstyle.images import records
-from tfstyle.images.saving import write_image
+from tfstyle.flags import command_line as config_flags
+from tfstyle.flags import flagfile
+from tfstyle.image_files import reading as image_files
+from tfstyle.image_files import sidecar
+from tfstyle.image_files.writing import write_image
 from tfstyle.main import run_expecting_errors
 from tfstyle.system import atomic_file
 
@@ -187,8 +187,8 @@ def _reproduce(config: RunConfig) -> int:
     atomic_file.write_text(manifest, "\n".join(lines) + "\n")
     config = dataclasses.replace(config, manifest=manifest, workdir=folder)
 
-    from tfstyle.experiment import batch
-    from tfstyle.experiment.manifest import read_manifest
+    from tfstyle.batch import batch
+    from tfstyle.batch.manifest import read_manifest
     from tfstyle.experiment.session import Session
 
     session = Session(verbose=logging.get_verbosity() > 0)
@@ -213,7 +213,7 @@ def _reproduce(config: RunConfig) -> int:
 
 def _is_whole(job, config: RunConfig, session) -> bool:
     """Returns whether a cell is there, made by its flags and to its end."""
-    from tfstyle.experiment import batch
+    from tfstyle.batch import batch
     from tfstyle.experiment import inputs
     from tfstyle.experiment import resume
 
@@ -287,7 +287,7 @@ def _add_errors(cells, found: list[dict]) -> None:
 
 def _read_result(path: str) -> dict[str, Any]:
     """Reads from a picture what its run came to."""
-    _, facts = flagfile.parse_text(records.read_text(path) or "")
+    _, facts = flagfile.parse_text(sidecar.read_text(path) or "")
     values = dict(pair.split("=") for pair in facts["result"].split())
     counts = {n: int(values.pop(n)) for n in ("step", "evaluations")}
     return counts | {"losses": {n: float(v) for n, v in values.items()}}

@@ -26,10 +26,10 @@ from PIL import Image
 from PIL import ImageDraw
 from unused_flags import refuse_flags
 
-from tfstyle.images import files as image_files
+from tfstyle.image_files import reading as image_files
+from tfstyle.image_files.writing import write_image
 from tfstyle.images.resize import fit_size
 from tfstyle.images.resize import resize
-from tfstyle.images.saving import write_image
 
 _MODEL = flags.DEFINE_string("model", None, "SavedModel", required=True)
 _IMAGES = flags.DEFINE_string("images", None, "folder", required=True)

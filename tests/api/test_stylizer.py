@@ -21,10 +21,10 @@ from PIL import Image
 import tfstyle
 from tests.processes import start_python
 from tfstyle.errors import TfstyleError
-from tfstyle.images import files as image_files
-from tfstyle.images import records
+from tfstyle.image_files import reading as image_files
+from tfstyle.image_files import sidecar
 from tfstyle.images.image_set import ImageSet
-from tfstyle.objective.readers import WholeFrameReader
+from tfstyle.objective.evaluators import WholeFrameReader
 from tfstyle.training import plan
 
 SMALL = {"weights": "random", "image_size": 32, "num_steps": 3}
@@ -83,12 +83,12 @@ def test_files_give_the_same_and_are_named_in_the_picture(
         ("names", [path.name for path in paths]),
     ):
         found.save(tmp_path / "out.png", metadata=metadata)
-        text = records.read_text(str(tmp_path / "out.png"))
+        text = sidecar.read_text(str(tmp_path / "out.png"))
         assert f"--content_image={names[0]}\n" in text
         assert f"--style_images={names[1]}\n" in text
     found.save(tmp_path / "out.png", metadata="none")
     assert image_files.read_text(str(tmp_path / "out.png")) is None
-    assert records.read_text(str(tmp_path / "out.png")).startswith(text)
+    assert sidecar.read_text(str(tmp_path / "out.png")).startswith(text)
     with pytest.raises(tfstyle.ConfigError, match=r"`metadata`.*'some'"):
         found.save(tmp_path / "out.png", metadata="some")
     result.save(tmp_path / "arrays.jpg")

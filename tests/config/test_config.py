@@ -12,11 +12,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from tests import ROOT
-from tfstyle.config import flagfile
-from tfstyle.config import flags as config_flags
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import check_images
 from tfstyle.errors import ConfigError
+from tfstyle.flags import command_line as config_flags
+from tfstyle.flags import flagfile
 
 FIELDS = {field.name: field for field in dataclasses.fields(RunConfig)}
 NOT_OF_THE_PICTURE = {

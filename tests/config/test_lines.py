@@ -5,7 +5,7 @@ import time
 import pytest
 
 from tfstyle.config import lines
-from tfstyle.config.values import FIELDS
+from tfstyle.flags.values import FIELDS
 
 SECONDS = 5  # of lines that a quadratic search reads in minutes
 

@@ -13,8 +13,8 @@ import pytest
 
 from tests import ROOT
 from tests import processes
-from tfstyle.images.files import read_image
-from tfstyle.images.files import read_text
+from tfstyle.image_files.reading import read_image
+from tfstyle.image_files.reading import read_text
 from tools.launch_local import find_addresses
 from tools.launch_local import make_tf_config
 

@@ -15,9 +15,9 @@ from tfstyle.config.config import Config
 from tfstyle.distributed.replicated_objective import ReplicatedReader
 from tfstyle.distributed.strategy import mirror
 from tfstyle.images.image_set import ImageSet
+from tfstyle.objective.evaluators import WholeFrameReader
 from tfstyle.objective.objective import make_value_and_gradient
 from tfstyle.objective.options import ObjectiveOptions
-from tfstyle.objective.readers import WholeFrameReader
 from tfstyle.training.extractor import make_extractor
 from tfstyle.training.stylize import stylize
 

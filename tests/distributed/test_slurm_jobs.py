@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from tests import ROOT
-from tfstyle.images.files import read_text
+from tfstyle.image_files.reading import read_text
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
 PROGRAMS = (

@@ -26,7 +26,7 @@ LIMITED = """
 import resource
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 from tests.training.test_callbacks import make_record
-from tfstyle.experiment.metric_writers import JsonLinesWriter
+from tfstyle.reports.metric_writers import JsonLinesWriter
 writer = JsonLinesWriter("metrics.jsonl")
 for step in range(100):
     try:

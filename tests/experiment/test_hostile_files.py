@@ -28,8 +28,7 @@ from hypothesis import strategies as st
 
 from tests import ROOT
 from tests import hostile
-from tfstyle.config import flagfile
-from tfstyle.config import flags as config_flags
+from tfstyle.batch.manifest import read_manifest
 from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import CheckpointError
 from tfstyle.errors import ConfigError
@@ -39,12 +38,13 @@ from tfstyle.experiment import checkpoint
 from tfstyle.experiment import inputs
 from tfstyle.experiment import resume
 from tfstyle.experiment.identity import RunIdentity
-from tfstyle.experiment.manifest import read_manifest
 from tfstyle.experiment.resume import OtherRunError
-from tfstyle.images import files as image_files
+from tfstyle.flags import command_line as config_flags
+from tfstyle.flags import flagfile
+from tfstyle.image_files import reading as image_files
+from tfstyle.image_files.masks import read_mask
+from tfstyle.image_files.writing import write_image
 from tfstyle.images.image_set import ImageSet
-from tfstyle.images.masks import read_mask
-from tfstyle.images.saving import write_image
 from tfstyle.network import weight_files
 from tfstyle.training.state import State
 

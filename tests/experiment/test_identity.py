@@ -10,10 +10,10 @@ from tfstyle.errors import ConfigError
 from tfstyle.experiment import resume
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.provenance import make_published_texts
-from tfstyle.images import files as image_files
+from tfstyle.image_files import reading as image_files
+from tfstyle.image_files.writing import write_image
 from tfstyle.images.image_set import ImageSet
 from tfstyle.images.picture import Picture
-from tfstyle.images.saving import write_image
 from tfstyle.training.plan import complete_options
 
 WEIGHTS = "ab" * 32

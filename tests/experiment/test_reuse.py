@@ -10,9 +10,9 @@ from tests.targets import compute_targets
 from tfstyle.config.run_config import RunConfig
 from tfstyle.images.image_set import ImageSet
 from tfstyle.network.extractor import MAX_GRAPHS
+from tfstyle.objective.evaluators import WholeFrameReader
 from tfstyle.objective.objective import make_value_and_gradient
 from tfstyle.objective.options import ObjectiveOptions
-from tfstyle.objective.readers import WholeFrameReader
 from tfstyle.training.extractor import make_extractor
 from tfstyle.training.stylize import stylize
 

@@ -9,14 +9,14 @@ import time
 import numpy as np
 import pytest
 
-from tfstyle.config import flagfile
 from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import ConfigError
-from tfstyle.experiment import film
 from tfstyle.experiment import run_directory
 from tfstyle.experiment.run_directory import WorkdirError
-from tfstyle.images.saving import WRITE_ENDINGS
-from tfstyle.images.saving import write_image
+from tfstyle.flags import flagfile
+from tfstyle.image_files.writing import WRITE_ENDINGS
+from tfstyle.image_files.writing import write_image
+from tfstyle.reports import film
 
 MADE = flagfile.make_text(["--seed=1"], {})
 OTHER = flagfile.make_text(["--seed=2"], {})

@@ -12,13 +12,13 @@ from tests.experiment.test_run_directory import MADE
 from tests.experiment.test_run_directory import write_picture
 from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import ConfigError
-from tfstyle.experiment import film
-from tfstyle.experiment import metric_writers
 from tfstyle.experiment import run_directory
 from tfstyle.experiment import workdir_files
-from tfstyle.experiment.report import make_report
 from tfstyle.experiment.run_directory import WorkdirError
-from tfstyle.images.saving import write_image
+from tfstyle.image_files.writing import write_image
+from tfstyle.reports import film
+from tfstyle.reports import metric_writers
+from tfstyle.reports.report import make_report
 
 SOMEBODYS = {
     "flags.cfg": b"--seed=3\n",
@@ -232,7 +232,7 @@ def test_pictures_beside_those_on_the_way_are_inputs(current_folder):
 
 
 def test_flagfile_is_never_replaced(current_folder):
-    from tfstyle.config.flags import read_config
+    from tfstyle.flags.command_line import read_config
 
     make_run(current_folder / "w")
     for name in ("mine.cfg", "mine.png.cfg", "w/output.png.cfg"):

@@ -19,9 +19,9 @@ from tfstyle.network.extractor import make_feature_model
 from tfstyle.network.layers import LAYERS
 from tfstyle.network.layers import make_layers
 from tfstyle.network.options import NetworkOptions
+from tfstyle.objective.evaluators import WholeFrameReader
 from tfstyle.objective.objective import make_value_and_gradient
 from tfstyle.objective.options import ObjectiveOptions
-from tfstyle.objective.readers import WholeFrameReader
 from tfstyle.objective.tiled_objective import TiledReader
 from tfstyle.objective.tiles import cut
 from tfstyle.objective.tiles import cut_frame

@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 
 from tfstyle.config.config import Config
-from tfstyle.config.flags import read_config
 from tfstyle.errors import ConfigError
+from tfstyle.flags.command_line import read_config
 from tfstyle.studio import dials
 from tfstyle.studio.dials import PRESETS
 from tfstyle.studio.dials import Dials

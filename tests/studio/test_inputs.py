@@ -9,8 +9,8 @@ from PIL import Image
 
 from tests import ROOT
 from tfstyle.errors import ImageError
-from tfstyle.images.files import read_image
-from tfstyle.images.saving import write_image
+from tfstyle.image_files.reading import read_image
+from tfstyle.image_files.writing import write_image
 from tfstyle.studio import inputs
 
 SAMPLES = ROOT / "tfstyle" / "samples"

@@ -8,9 +8,9 @@ import time
 import pytest
 
 from tests import ROOT
-from tfstyle.config import flagfile
-from tfstyle.experiment.manifest import read_manifest
-from tfstyle.images import records
+from tfstyle.batch.manifest import read_manifest
+from tfstyle.flags import flagfile
+from tfstyle.image_files import sidecar
 
 pytestmark = [
     pytest.mark.browser,
@@ -42,7 +42,7 @@ def test_downloads_tell_how_the_picture_was_made(visitor, root, tmp_path):
     download(visitor, "#download", kept)
     output = root / visitor.shown / "output.png"
     assert kept.read_bytes() == output.read_bytes()
-    flags, _ = flagfile.parse_text(records.read_text(str(kept)))
+    flags, _ = flagfile.parse_text(sidecar.read_text(str(kept)))
     assert flags["image_size"] == "256"
     assert flags["content_weight"] == "0.06"
     page.get_by_label("Format").click()
@@ -52,7 +52,7 @@ def test_downloads_tell_how_the_picture_was_made(visitor, root, tmp_path):
         if download(visitor, "#download", kept).endswith(".jpg"):
             break
         time.sleep(0.5)
-    again, _ = flagfile.parse_text(records.read_text(str(kept)))
+    again, _ = flagfile.parse_text(sidecar.read_text(str(kept)))
     assert again == flags
     kept = tmp_path / "kept.cfg"
     download(visitor, "#flags", kept)

@@ -9,9 +9,9 @@ import pytest
 
 from tests import ROOT
 from tests import references
-from tfstyle.images.files import read_image
+from tfstyle.image_files.reading import read_image
+from tfstyle.image_files.writing import write_image
 from tfstyle.images.resize import resize
-from tfstyle.images.saving import write_image
 from tfstyle.network.weights import load_weights
 from tools import ripples
 

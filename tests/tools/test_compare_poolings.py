@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tests import ROOT
-from tfstyle.images.files import read_image
+from tfstyle.image_files.reading import read_image
 
 
 @pytest.mark.weights

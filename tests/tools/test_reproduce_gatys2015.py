@@ -10,7 +10,7 @@ import pytest
 
 from tests import ROOT
 from tfstyle.config.run_config import RunConfig
-from tfstyle.images.files import read_image
+from tfstyle.image_files.reading import read_image
 from tfstyle.images.image_set import ImageSet
 from tfstyle.images.resize import resize
 from tfstyle.training.callbacks import EverySteps

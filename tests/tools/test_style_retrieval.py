@@ -12,8 +12,8 @@ from scipy.spatial import distance
 
 from tests import ROOT
 from tfstyle.config.config import Config
-from tfstyle.experiment import saved_model
 from tfstyle.images.preprocessing import preprocess
+from tfstyle.serving import saved_model
 from tfstyle.training.extractor import make_extractor
 
 SIDE = 32

@@ -19,8 +19,8 @@ from tfstyle.images.preprocessing import deprocess
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.resize import fit_size
 from tfstyle.images.resize import resize
+from tfstyle.objective.evaluators import WholeFrameReader
 from tfstyle.objective.options import ObjectiveOptions
-from tfstyle.objective.readers import WholeFrameReader
 from tfstyle.objective.tiled_objective import TiledReader
 from tfstyle.training import plan
 from tfstyle.training import pyramid_objective
@@ -154,8 +154,8 @@ def evaluate(samples, extractor, image, config):
     import tensorflow as tf
 
     from tests.targets import compute_targets
+    from tfstyle.objective.evaluators import WholeFrameReader
     from tfstyle.objective.objective import make_value_and_gradient
-    from tfstyle.objective.readers import WholeFrameReader
     from tfstyle.training.callbacks import Record
 
     config = config.resolved()

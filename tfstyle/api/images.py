@@ -12,12 +12,12 @@ from PIL import Image
 from tfstyle.config.validation import check_is_local
 from tfstyle.errors import ConfigError
 from tfstyle.errors import ImageError
-from tfstyle.images import files as image_files
-from tfstyle.images import srgb
-from tfstyle.images.attribution import read_attribution
-from tfstyle.images.files import MAX_PIXELS
-from tfstyle.images.masks import to_mask
-from tfstyle.images.names import expand_names
+from tfstyle.image_files import reading as image_files
+from tfstyle.image_files import srgb
+from tfstyle.image_files.attribution import read_attribution
+from tfstyle.image_files.masks import to_mask
+from tfstyle.image_files.paths import expand_names
+from tfstyle.image_files.reading import MAX_PIXELS
 from tfstyle.images.picture import Picture
 from tfstyle.system.paths import expand_path
 

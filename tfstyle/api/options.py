@@ -4,9 +4,9 @@ import dataclasses
 import difflib
 from typing import Any
 
-from tfstyle.config.flags import Config
 from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import ConfigError
+from tfstyle.flags.command_line import Config
 
 FIELDS = {field.name for field in dataclasses.fields(Config)}
 _REMEDIES = {

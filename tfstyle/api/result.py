@@ -17,11 +17,11 @@ from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import check_is_local
 from tfstyle.errors import ConfigError
 from tfstyle.experiment import provenance
+from tfstyle.image_files.writing import check_side
+from tfstyle.image_files.writing import write_image
 from tfstyle.images.picture import NOTHING
 from tfstyle.images.picture import Attribution
 from tfstyle.images.resize import resize
-from tfstyle.images.saving import check_side
-from tfstyle.images.saving import write_image
 from tfstyle.system.paths import expand_path
 from tfstyle.system.paths import is_same_file
 

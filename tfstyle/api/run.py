@@ -26,9 +26,9 @@ from tfstyle.images.image_set import ImageSet
 from tfstyle.images.picture import NOTHING
 from tfstyle.images.picture import Picture
 from tfstyle.images.transparency import show
+from tfstyle.system.lru_cache import Recent
 from tfstyle.system.machine import Machine
 from tfstyle.system.paths import expand_path
-from tfstyle.system.recent import Recent
 from tfstyle.training.plan import Plan
 from tfstyle.training.plan import make_plan
 

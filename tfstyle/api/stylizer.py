@@ -318,7 +318,7 @@ def _call(callbacks: Sequence[Callback], record, run: Run) -> str | None:
 @contextlib.contextmanager
 def _showing_progress(is_wanted: bool | None) -> Iterator[list]:
     """Yields the action that shows progress, or none."""
-    from tfstyle.experiment import progress
+    from tfstyle.reports import progress
 
     is_notebook = progress.is_in_notebook()
     if is_wanted is None:

@@ -7,13 +7,13 @@ of a cluster are all compared by it.
 import dataclasses
 from typing import Any
 
-from tfstyle.config import flagfile
 from tfstyle.config.config import Config
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import INITS
-from tfstyle.config.values import FIELDS
-from tfstyle.config.values import parse_text
 from tfstyle.errors import ConfigError
+from tfstyle.flags import flagfile
+from tfstyle.flags.values import FIELDS
+from tfstyle.flags.values import parse_text
 from tfstyle.images.image_set import ImageSet
 from tfstyle.training.plan import DECIDED_BY_MACHINE
 from tfstyle.training.plan import complete_options

@@ -11,12 +11,12 @@ from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import INITS
 from tfstyle.config.validation import check_images
 from tfstyle.errors import ImageError
-from tfstyle.images import files as image_files
+from tfstyle.image_files import reading as image_files
+from tfstyle.image_files.masks import log_stretched
+from tfstyle.image_files.masks import read_mask
+from tfstyle.image_files.paths import expand_names
 from tfstyle.images.image_list import ImageList
 from tfstyle.images.image_set import ImageSet
-from tfstyle.images.masks import log_stretched
-from tfstyle.images.masks import read_mask
-from tfstyle.images.names import expand_names
 from tfstyle.images.picture import Picture
 from tfstyle.images.transparency import show
 from tfstyle.system.loop_progress import LoopProgress

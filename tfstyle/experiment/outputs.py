@@ -9,20 +9,20 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from tfstyle.config import flagfile
 from tfstyle.errors import ImageError
 from tfstyle.errors import WriteError
-from tfstyle.experiment import film
-from tfstyle.experiment import metric_writers
-from tfstyle.experiment import progress
 from tfstyle.experiment import provenance
-from tfstyle.experiment import report
 from tfstyle.experiment import workdir_files
+from tfstyle.flags import flagfile
+from tfstyle.image_files.writing import write_image
 from tfstyle.images.image_set import ImageSet
 from tfstyle.images.picture import NOTHING
 from tfstyle.images.resize import resize
-from tfstyle.images.saving import write_image
 from tfstyle.images.transparency import lay_on_white
+from tfstyle.reports import film
+from tfstyle.reports import metric_writers
+from tfstyle.reports import progress
+from tfstyle.reports import report
 from tfstyle.system import atomic_file
 from tfstyle.training.callbacks import Action
 from tfstyle.training.callbacks import EverySeconds

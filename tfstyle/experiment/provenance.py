@@ -4,8 +4,8 @@ import dataclasses
 import os
 from collections.abc import Sequence
 
-from tfstyle.config import flagfile
 from tfstyle.config.config import Config
+from tfstyle.flags import flagfile
 
 
 def describe_weights(origin: str, sha256: str) -> dict[str, str]:

@@ -15,8 +15,8 @@ from tfstyle.experiment.checkpoint import Checkpoint
 from tfstyle.experiment.checkpoint import read_latest
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.workdir_files import CHECKPOINTS
-from tfstyle.images import records
-from tfstyle.images.files import read_bits
+from tfstyle.image_files import sidecar
+from tfstyle.image_files.reading import read_bits
 from tfstyle.images.image_set import ImageSet
 from tfstyle.training.plan import NOTHING_DECIDED
 
@@ -122,7 +122,7 @@ def is_finished(
     if config.film is not None and not os.path.exists(config.film):
         return False
     try:
-        made = RunIdentity.from_text(records.read_text(config.output_image))
+        made = RunIdentity.from_text(sidecar.read_text(config.output_image))
         bits = read_bits(config.output_image)
     except ImageError:
         return False

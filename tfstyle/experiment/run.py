@@ -29,8 +29,8 @@ from tfstyle.experiment.checkpoint import Checkpoint
 from tfstyle.experiment.checkpoint import Checkpoints
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.session import Session
+from tfstyle.image_files.writing import check_side
 from tfstyle.images.image_set import ImageSet
-from tfstyle.images.saving import check_side
 from tfstyle.system.signals import StopSignals
 from tfstyle.training.plan import Plan
 from tfstyle.training.plan import make_plan

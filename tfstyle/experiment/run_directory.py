@@ -13,13 +13,13 @@ from tfstyle.errors import ConfigError
 from tfstyle.errors import ImageError
 from tfstyle.errors import WriteError
 from tfstyle.errors import raising_write_errors
-from tfstyle.experiment import charts
-from tfstyle.experiment import film
 from tfstyle.experiment import workdir_files
 from tfstyle.experiment.identity import RunIdentity
-from tfstyle.images import records
-from tfstyle.images.saving import DEEP_ENDINGS
-from tfstyle.images.saving import WRITE_ENDINGS
+from tfstyle.image_files import sidecar
+from tfstyle.image_files.writing import DEEP_ENDINGS
+from tfstyle.image_files.writing import WRITE_ENDINGS
+from tfstyle.reports import charts
+from tfstyle.reports import film
 from tfstyle.system import atomic_file
 from tfstyle.system import file_lock
 from tfstyle.system import paths
@@ -75,14 +75,14 @@ def check_output(config: RunConfig) -> None:
         film.check_encoder(config.film)
     if config.report:
         charts.check_library()
-    if path and config.metadata == "none" and records.is_place_taken(path):
+    if path and config.metadata == "none" and sidecar.is_place_taken(path):
         raise WorkdirError(
-            f"{path + records.ENDING!r} would tell how {path!r} was made, but"
+            f"{path + sidecar.ENDING!r} would tell how {path!r} was made, but"
             " another file is there. Choose another --output_image."
         )
     _check_writable(_nearest_folder(config.workdir or "runs"))
     targets = {"output_image": path, "film": config.film}
-    targets["its record"] = path and path + records.ENDING
+    targets["its record"] = path and path + sidecar.ENDING
     targets = {name: target for name, target in targets.items() if target}
     _check_inputs_stay(config, targets)
     if config.workdir is not None and config.resume != "restart":
@@ -326,7 +326,7 @@ def _check_writable(folder: str) -> None:
 def _is_output_of(path: str, workdir: str) -> bool:
     """Returns whether a run of a workdir made a picture."""
     try:
-        made_by = RunIdentity.from_text(records.read_text(path))
+        made_by = RunIdentity.from_text(sidecar.read_text(path))
     except ImageError:
         return False
     if made_by is None:

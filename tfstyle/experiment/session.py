@@ -13,8 +13,8 @@ from tfstyle.distributed.environment import Cluster
 from tfstyle.network.options import NetworkOptions
 from tfstyle.network.weights import load_weights
 from tfstyle.system import tensorflow_setup
+from tfstyle.system.lru_cache import Recent
 from tfstyle.system.machine import Machine
-from tfstyle.system.recent import Recent
 
 if TYPE_CHECKING:
     from tfstyle.network.extractor import Extractor

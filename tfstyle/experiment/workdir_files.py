@@ -13,13 +13,13 @@ import zipfile
 from collections.abc import Callable
 from collections.abc import Iterator
 
-from tfstyle.config import flagfile
 from tfstyle.errors import ImageError
 from tfstyle.experiment import checkpoint
-from tfstyle.experiment import film
-from tfstyle.experiment import metric_writers
-from tfstyle.experiment import report
-from tfstyle.images import records
+from tfstyle.flags import flagfile
+from tfstyle.image_files import sidecar
+from tfstyle.reports import film
+from tfstyle.reports import metric_writers
+from tfstyle.reports import report
 from tfstyle.system import atomic_file
 
 LOCK = ".lock"
@@ -95,10 +95,10 @@ def is_output(path: str) -> bool:
     """Returns whether a file is a run's picture, or the record of one."""
     if not os.path.isfile(path):
         return False
-    if path.endswith(records.ENDING):
-        return not records.is_place_taken(path.removesuffix(records.ENDING))
+    if path.endswith(sidecar.ENDING):
+        return not sidecar.is_place_taken(path.removesuffix(sidecar.ENDING))
     try:
-        text = records.read_text(path)
+        text = sidecar.read_text(path)
     except ImageError:
         return False
     return bool(text) and text.startswith(flagfile.FIRST_LINE)

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfstyle.network import vgg19
 from tfstyle.network.options import NetworkOptions
 from tfstyle.network.weights import load_weights
-from tfstyle.system.recent import Recent
+from tfstyle.system.lru_cache import Recent
 from tfstyle.system.tensorflow_setup import return_freed_memory
 
 MAX_GRAPHS = 12

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from tfstyle.config.config import Config
 from tfstyle.errors import ConfigError
-from tfstyle.images.masks import average_mask
-from tfstyle.images.masks import halve_mask
+from tfstyle.image_files.masks import average_mask
+from tfstyle.image_files.masks import halve_mask
 from tfstyle.network.layers import BY_NAME
 from tfstyle.network.layers import make_layers
 

@@ -9,12 +9,12 @@ from tfstyle.config import lines
 from tfstyle.config.config import Config
 from tfstyle.config.config import to_text
 from tfstyle.config.fields import ordered_fields
-from tfstyle.config.flags import read_config
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import INITS
 from tfstyle.config.validation import check_images
-from tfstyle.config.values import FIELDS
 from tfstyle.errors import ConfigError
+from tfstyle.flags.command_line import read_config
+from tfstyle.flags.values import FIELDS
 
 TEXTURE = "Texture"
 """The preset without a content image."""

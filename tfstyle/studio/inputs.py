@@ -11,9 +11,9 @@ import numpy as np
 
 from tfstyle.errors import ImageError
 from tfstyle.errors import raising_write_errors
-from tfstyle.images.files import read_image
+from tfstyle.image_files.reading import read_image
+from tfstyle.image_files.writing import write_image
 from tfstyle.images.picture import Picture
-from tfstyle.images.saving import write_image
 from tfstyle.system import atomic_file
 from tfstyle.system.file_hash import hash_file
 

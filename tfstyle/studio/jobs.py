@@ -13,12 +13,12 @@ import subprocess
 import threading
 
 from tfstyle.config import lines
-from tfstyle.config.values import FIELDS
 from tfstyle.errors import SetupError
 from tfstyle.errors import raising_write_errors
 from tfstyle.experiment import run_directory
 from tfstyle.experiment.workdir_files import ASKED
 from tfstyle.experiment.workdir_files import JOB
+from tfstyle.flags.values import FIELDS
 from tfstyle.system import atomic_file
 from tfstyle.system.interpreter import describe_end
 from tfstyle.system.interpreter import start_python

@@ -6,13 +6,13 @@ import os
 import shlex
 import threading
 
+from tfstyle.batch.manifest import read_manifest
 from tfstyle.config.config import to_text
-from tfstyle.config.flags import read_config
 from tfstyle.config.run_config import RunConfig
-from tfstyle.config.values import FIELDS
 from tfstyle.errors import ConfigError
 from tfstyle.errors import raising_write_errors
-from tfstyle.experiment.manifest import read_manifest
+from tfstyle.flags.command_line import read_config
+from tfstyle.flags.values import FIELDS
 from tfstyle.studio.runs import FLAGS
 from tfstyle.studio.runs import Run
 from tfstyle.system import atomic_file

@@ -5,13 +5,13 @@ import os
 from typing import Any
 
 from tfstyle.errors import one_line
-from tfstyle.experiment.report import make_charts
-from tfstyle.images import records
-from tfstyle.images.files import read_image
+from tfstyle.image_files import sidecar
+from tfstyle.image_files.reading import read_image
+from tfstyle.image_files.writing import write_image
 from tfstyle.images.resize import fit_size
 from tfstyle.images.resize import resize
-from tfstyle.images.saving import write_image
 from tfstyle.images.transparency import lay_on_white
+from tfstyle.reports.report import make_charts
 from tfstyle.studio import inputs
 from tfstyle.studio import runs
 from tfstyle.studio.jobs import Job
@@ -39,7 +39,7 @@ def convert_picture(picture: str, form: str) -> str:
     path = _path_of_copy(picture, f"{name}{ending}")
     if not os.path.exists(path):
         file = read_image(picture)
-        text = records.read_text(picture) or ""
+        text = sidecar.read_text(picture) or ""
         write_image(path, file.pixels, file.alpha, text)
     return path
 

@@ -5,7 +5,7 @@ import numpy as np
 
 from tfstyle.errors import ConfigError
 from tfstyle.errors import TfstyleError
-from tfstyle.images.files import read_image
+from tfstyle.image_files.reading import read_image
 from tfstyle.images.resize import fit_size
 from tfstyle.images.resize import resize
 from tfstyle.studio import inputs

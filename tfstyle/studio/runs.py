@@ -8,19 +8,19 @@ import os
 import time
 from collections.abc import Sequence
 
-from tfstyle.config import flagfile
-from tfstyle.config.flags import read_config
 from tfstyle.config.run_config import RunConfig
-from tfstyle.config.values import parse_text
 from tfstyle.errors import ConfigError
 from tfstyle.errors import WriteError
 from tfstyle.errors import raising_write_errors
-from tfstyle.experiment.metric_writers import PREVIEW
 from tfstyle.experiment.workdir_files import ASKED
 from tfstyle.experiment.workdir_files import FLAGS
 from tfstyle.experiment.workdir_files import LOCK
 from tfstyle.experiment.workdir_files import METRICS
 from tfstyle.experiment.workdir_files import OUTPUT
+from tfstyle.flags import flagfile
+from tfstyle.flags.command_line import read_config
+from tfstyle.flags.values import parse_text
+from tfstyle.reports.metric_writers import PREVIEW
 from tfstyle.studio import inputs
 from tfstyle.system import atomic_file
 from tfstyle.system import file_lock

@@ -16,12 +16,12 @@ import os
 import signal
 import sys
 
-from tfstyle.config.flags import read_config
 from tfstyle.errors import TfstyleError
 from tfstyle.errors import one_line
 from tfstyle.experiment.run import run_picture
 from tfstyle.experiment.session import Session
 from tfstyle.experiment.workdir_files import JOB
+from tfstyle.flags.command_line import read_config
 from tfstyle.system import file_lock
 from tfstyle.system.memory import check_program_fits
 from tfstyle.system.out_of_memory import raising_out_of_memory_errors

@@ -24,12 +24,12 @@ from tfstyle.images.resize import fit_size
 from tfstyle.images.resize import resize
 from tfstyle.images.resize import resize_mask
 from tfstyle.network.extractor import Extractor
+from tfstyle.objective.evaluators import Reader
+from tfstyle.objective.evaluators import WholeFrameReader
 from tfstyle.objective.objective import ExtraLosses
 from tfstyle.objective.objective import PictureLoss
 from tfstyle.objective.objective import ValueAndGradient
 from tfstyle.objective.objective import make_value_and_gradient
-from tfstyle.objective.readers import Reader
-from tfstyle.objective.readers import WholeFrameReader
 from tfstyle.objective.targets import Style
 from tfstyle.objective.targets import compute_targets
 from tfstyle.objective.terms import LossTerms

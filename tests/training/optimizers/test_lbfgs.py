@@ -267,9 +267,9 @@ def test_lbfgs_is_no_worse_than_scipy_on_a_picture(real_weights, samples):
     from tfstyle.network.extractor import Extractor
     from tfstyle.network.extractor import make_feature_model
     from tfstyle.network.options import NetworkOptions
+    from tfstyle.objective.evaluators import WholeFrameReader
     from tfstyle.objective.objective import make_value_and_gradient
     from tfstyle.objective.options import ObjectiveOptions
-    from tfstyle.objective.readers import WholeFrameReader
 
     config = Config().resolved()
     network = vgg19.make_vgg19(real_weights.layers)

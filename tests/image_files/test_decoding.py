@@ -1,0 +1,199 @@
+"""Which decoder reads a file: HEIC, AVIF, deep colours of PNG."""
+
+import builtins
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+from PIL import ImageOps
+from PIL import features
+
+from tfstyle.errors import ImageError
+from tfstyle.image_files.reading import read_image
+
+ORIENTATION = 0x0112
+LOSSY = 6  # grey levels of a smooth picture
+
+
+@pytest.fixture
+def image():
+    y, x = np.mgrid[:48, :64]
+    return Image.fromarray(
+        np.stack([x * 4, y * 5, 255 - x - y], -1).astype(np.uint8)
+    )
+
+
+def save_heic(path, image, **options):
+    """Writes a HEIC; pillow-heif's own way makes no plugin of it."""
+    pillow_heif = pytest.importorskip("pillow_heif")
+    file = pillow_heif.from_pillow(image)
+    file.save(str(path), quality=95, chroma=444, **options)
+    return str(path)
+
+
+def make_png(values, color_type, more=b""):
+    """Returns a PNG of 16 bits, put together without Pillow."""
+
+    def chunk(kind, content):
+        sized = struct.pack(">I", len(content)) + kind + content
+        return sized + struct.pack(">I", zlib.crc32(kind + content))
+
+    height, width = values.shape[:2]
+    shape = struct.pack(">IIBBBBB", width, height, 16, color_type, 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", shape)
+        + (chunk(b"tRNS", more) if more else b"")
+        + chunk(b"IDAT", zlib.compress(rows))
+        + chunk(b"IEND", b"")
+    )
+
+
+def test_read_image_reads_heic_named_jpg(tmp_path, image):
+    path = save_heic(tmp_path / "a.jpg", image)
+    before = dict(Image.OPEN)
+    pixels = read_image(path).pixels.astype(int)
+    assert np.abs(pixels - np.asarray(image)).max() <= LOSSY
+    assert before == Image.OPEN
+
+
+def test_read_image_keeps_the_alpha_of_heic(tmp_path, image):
+    alpha = image.getchannel("R")
+    image.putalpha(alpha)
+    path = save_heic(tmp_path / "a.heic", image)
+    found = read_image(path).alpha.astype(int)
+    assert np.abs(found - np.asarray(alpha)).max() <= LOSSY
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_read_image_turns_heic_once(tmp_path, image, orientation):
+    plugin = pytest.importorskip("pillow_heif.as_plugin")
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    file = io.BytesIO()
+    image.encoderinfo = {"exif": exif.tobytes(), "quality": 95, "chroma": 444}
+    plugin._save_heif(image, file, "a.heic")
+    path = tmp_path / "a.jpg"
+    path.write_bytes(file.getvalue())
+    turned = image.copy()
+    turned.getexif()[ORIENTATION] = orientation
+    expected = np.asarray(ImageOps.exif_transpose(turned)).astype(int)
+    pixels = read_image(str(path)).pixels
+    assert pixels.shape == expected.shape
+    assert np.abs(pixels - expected).max() <= LOSSY
+
+
+def test_read_image_counts_the_pixels_of_heic_first(
+    tmp_path, image, monkeypatch
+):
+    plugin = pytest.importorskip("pillow_heif")
+    path = save_heic(tmp_path / "a.heic", image)
+    monkeypatch.setattr(plugin.HeifImageFile, "load", lambda _: 1 / 0)
+    with pytest.raises(ImageError, match="at most 3071 pixels"):
+        read_image(path, 48 * 64 - 1)
+
+
+def test_read_image_names_the_extra_that_reads_heic(tmp_path, monkeypatch):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"\0\0\0\x1cftypheic\0\0\0\0mif1heicmiaf" + bytes(99))
+    real = builtins.__import__
+
+    def missing(name, *args, **kwargs):
+        if name == "pillow_heif":
+            raise ImportError(name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", missing)
+    text = r"a\.jpg' is a HEIC picture\. pip install 'tfstyle\[heic\]' reads it"
+    with pytest.raises(ImageError, match=text):
+        read_image(str(path))
+
+
+def test_read_image_names_the_pillow_that_reads_avif(tmp_path, monkeypatch):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"\0\0\0\x1cftypavif\0\0\0\0mif1avifmiaf" + bytes(99))
+    with pytest.raises(ImageError, match="a file of AVIF, is damaged"):
+        read_image(str(path))
+    monkeypatch.setattr(features, "check", lambda _: False)
+    text = r"is an AVIF picture\. pip install 'pillow>=11\.3' reads it"
+    with pytest.raises(ImageError, match=text):
+        read_image(str(path))
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12])
+@pytest.mark.parametrize("has_alpha", [False, True])
+def test_read_image_takes_png_colors_by_the_bits_in_use(
+    tmp_path, caplog, image, bits, has_alpha
+):
+    colors = np.asarray(image).astype(int)
+    colors[0, 0] = 255
+    values = np.rint(colors / 255 * (2**bits - 1)).astype(int)
+    alpha = np.arange(48 * 64).reshape(48, 64) * 20
+    if has_alpha:
+        values = np.dstack([values, alpha])
+    path = tmp_path / "a.png"
+    path.write_bytes(make_png(values, 6 if has_alpha else 2))
+    picture = read_image(str(path))
+    assert np.abs(picture.pixels.astype(int) - colors).max() <= 1
+    (record,) = caplog.records
+    assert f"read as {bits} bits" in record.getMessage()
+    if has_alpha:
+        np.testing.assert_array_equal(picture.alpha, alpha >> 8)
+
+
+def test_read_image_shows_what_is_left_of_dark_png_colors(
+    tmp_path, caplog, generator
+):
+    values = generator.integers(0, 4096, (48, 64, 3))
+    content = make_png(values, 2)
+    path = tmp_path / "a.png"
+    path.write_bytes(content)
+    whole = read_image(str(path)).pixels
+    path.write_bytes(content[: -len(content) // 20])
+    rest = read_image(str(path)).pixels
+    np.testing.assert_array_equal(rest[:44], whole[:44])
+    assert not rest[-1, -1].any()
+    assert "is cut off or damaged" in caplog.records[1].getMessage()
+
+
+def test_read_image_keeps_the_upper_bytes_of_bright_colors(tmp_path, caplog):
+    values = np.arange(48 * 64 * 3).reshape(48, 64, 3) * 7
+    path = tmp_path / "a.png"
+    path.write_bytes(make_png(values, 2))
+    np.testing.assert_array_equal(read_image(str(path)).pixels, values >> 8)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("top", [0xFFFF, 0x3FF])
+def test_read_image_hides_the_16_bit_color_that_is_transparent(tmp_path, top):
+    values = np.arange(48 * 64 * 3).reshape(48, 64, 3) % (top + 1)
+    values[8:20, 8:30] = hidden = [0x0123, 0x0102, 0x0311]
+    values[30, 30] = [0x0123, 0x0102, 0x0312]  # nearly
+    path = tmp_path / "a.png"
+    path.write_bytes(make_png(values, 2, np.array(hidden, ">u2").tobytes()))
+    picture = read_image(str(path))
+    expected = np.full((48, 64), 255)
+    expected[8:20, 8:30] = 0
+    np.testing.assert_array_equal(picture.alpha, expected)
+    expected = values >> 8 if top == 0xFFFF else np.rint(values / top * 255)
+    np.testing.assert_array_equal(picture.pixels, expected)
+
+
+@pytest.mark.parametrize("last", [0, 200])
+def test_read_image_takes_an_empty_alpha_of_bmp_for_none(tmp_path, image, last):
+    """As viewers do: most programs that write BMP leave it empty."""
+    rows = np.dstack([np.asarray(image)[::-1, :, ::-1], np.zeros((48, 64))])
+    rows[0, 0, 3] = last
+    masks = (0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    head = struct.pack("<IiiHHI", 124, 64, 48, 1, 32, 3) + bytes(20)
+    head += struct.pack("<4I", *masks) + bytes(68)
+    start = b"BM" + struct.pack("<IHHI", 138 + 4 * 48 * 64, 0, 0, 138)
+    path = tmp_path / "a.bmp"
+    path.write_bytes(start + head + rows.astype(np.uint8).tobytes())
+    picture = read_image(str(path))
+    np.testing.assert_array_equal(picture.pixels, np.asarray(image))
+    assert (picture.alpha is None) == (last == 0)

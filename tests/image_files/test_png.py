@@ -1,0 +1,92 @@
+"""PNG files of more text and profile than Pillow allows."""
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+from PIL import ImageCms
+from PIL.PngImagePlugin import PngInfo
+
+from tfstyle.image_files import png
+from tfstyle.image_files.reading import read_image
+from tfstyle.image_files.reading import read_text
+
+LARGE = 1_200_000  # bytes; Pillow takes 1 MiB
+
+
+@pytest.fixture
+def image():
+    y, x = np.mgrid[:30, :40]
+    return Image.fromarray(np.stack([x * 6, y * 8, x + y], -1).astype(np.uint8))
+
+
+def add_chunk(path, kind, content):
+    """Puts a chunk behind the pixels of a PNG."""
+    chunk = struct.pack(">I", len(content)) + kind + content
+    chunk += struct.pack(">I", zlib.crc32(kind + content))
+    data = path.read_bytes()
+    path.write_bytes(data[:-12] + chunk + data[-12:])
+
+
+@pytest.mark.parametrize("key", ["XML:com.adobe.xmp", "Comment"])
+def test_read_image_leaves_out_a_long_text(tmp_path, image, key, caplog):
+    path = str(tmp_path / "a.png")
+    info = PngInfo()
+    info.add_itxt(key, "x" * LARGE, zip=True)
+    info.add_itxt("tfstyle", "--seed=1")
+    image.save(path, pnginfo=info)
+    np.testing.assert_array_equal(read_image(path).pixels, np.asarray(image))
+    assert read_text(path) == "--seed=1"
+    assert not caplog.records
+
+
+def test_read_image_leaves_out_a_long_text_behind_the_pixels(
+    tmp_path, image, caplog
+):
+    path = tmp_path / "a.png"
+    image.save(path)
+    packed = zlib.compress(bytes(LARGE))
+    add_chunk(path, b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + packed)
+    pixels = read_image(str(path)).pixels
+    np.testing.assert_array_equal(pixels, np.asarray(image))
+    assert not caplog.records
+
+
+def test_strip_unpacks_one_profile(tmp_path, image, monkeypatch):
+    path = tmp_path / "a.png"
+    image.save(path)
+    for name in (b"first", b"second"):
+        add_chunk(path, b"iCCP", b"a\0\0" + zlib.compress(name))
+    unpacked = []
+    real = png._unpack
+    monkeypatch.setattr(png, "_unpack", lambda c: unpacked.append(c) or real(c))
+    with open(path, "rb") as file:
+        assert png.strip(file)[1] == b"first"
+    assert len(unpacked) == 1
+
+
+def test_read_image_converts_from_a_large_profile(tmp_path, image):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    # The red's place in XYZ takes the green's, so that colours change.
+    red, green = profile.index(b"rXYZ"), profile.index(b"gXYZ")
+    swapped = bytearray(profile)
+    swapped[red : red + 4], swapped[green : green + 4] = b"gXYZ", b"rXYZ"
+    small, large = str(tmp_path / "a.png"), str(tmp_path / "b.png")
+    image.save(small, icc_profile=bytes(swapped))
+    image.save(large, icc_profile=bytes(swapped) + bytes(LARGE))
+    expected = read_image(small).pixels
+    assert (expected != np.asarray(image)).any()
+    np.testing.assert_array_equal(read_image(large).pixels, expected)
+
+
+@pytest.mark.parametrize("size", [png.MAX_PROFILE + 1, 3 * png.MAX_PROFILE])
+def test_read_image_leaves_out_a_profile_beyond_the_limit(
+    tmp_path, image, caplog, size
+):
+    path = str(tmp_path / "a.png")
+    image.save(path, icc_profile=bytes(size))
+    np.testing.assert_array_equal(read_image(path).pixels, np.asarray(image))
+    (record,) = caplog.records
+    assert "larger than 16 MB; read as sRGB" in record.getMessage()

@@ -1,0 +1,1 @@
+"""Many pictures: the rows of a manifest, shared among processes."""

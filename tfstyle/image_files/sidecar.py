@@ -1,0 +1,77 @@
+"""Records: how a picture was made, in a file beside it.
+
+A record stands where the picture's own file holds no text. It names the hash
+of that file, and is believed beside no other.
+"""
+
+import os
+import re
+
+from tfstyle.image_files.reading import read_text as read_inner_text
+from tfstyle.system import atomic_file
+from tfstyle.system.file_hash import hash_file
+
+ENDING = ".cfg"
+MAX_RECORD = 10**7
+"""Bytes; a longer file is none."""
+_PICTURE = re.compile(r"(?m)^# picture: sha256=([0-9a-f]{64})\n\Z")
+
+
+def read_text(path: str) -> str | None:
+    """Returns the text of a picture, from its file or else its record.
+
+    Raises:
+        ImageError: if the picture cannot be read.
+    """
+    text = read_inner_text(path)
+    if text is not None:
+        return text
+    record = _read(path)
+    return record if record and _is_of(record, path) else None
+
+
+def is_place_taken(path: str) -> bool:
+    """Returns whether a picture's record would replace a file that is none."""
+    return os.path.lexists(path + ENDING) and _read(path) is None
+
+
+def write_record(path: str, text: str, data_path: str) -> None:
+    """Writes the record of a picture, atomically.
+
+    Args:
+        path: of the picture; `.cfg` is added to it.
+        text: that says how it was made.
+        data_path: of the file that will be the picture.
+
+    Raises:
+        OSError: if it cannot be written, or a file that is no record is there.
+    """
+    if is_place_taken(path):
+        raise FileExistsError(f"{path + ENDING!r} is no record; move it away")
+    end = "" if text.endswith("\n") else "\n"
+    line = f"# picture: sha256={hash_file(data_path)}\n"
+    atomic_file.write_text(path + ENDING, text + end + line)
+
+
+def find_record(path: str) -> str | None:
+    """Returns the path of the record of the picture that is there, if any."""
+    record = _read(path) if os.path.isfile(path) else None
+    return path + ENDING if record and _is_of(record, path) else None
+
+
+def _is_of(record: str, path: str) -> bool:
+    return _PICTURE.search(record)[1] == hash_file(path)
+
+
+def _read(path: str) -> str | None:
+    """Returns the record of a picture, or None if there is none."""
+    try:
+        if not os.path.isfile(path + ENDING):
+            return None
+        with open(path + ENDING, "rb") as file:
+            data = file.read(MAX_RECORD + 1)
+        text = data.decode()
+    except (OSError, ValueError):
+        return None
+    is_record = len(data) <= MAX_RECORD and _PICTURE.search(text)
+    return text if is_record else None

@@ -1,0 +1,191 @@
+"""Arrays to image files."""
+
+import contextlib
+import os
+
+import numpy as np
+from absl import logging
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from tfstyle.errors import ImageError
+from tfstyle.image_files import sidecar
+from tfstyle.image_files import sixteen_bits
+from tfstyle.image_files.attribution import IN_PNG
+from tfstyle.image_files.attribution import INCH
+from tfstyle.image_files.attribution import RESOLUTIONS
+from tfstyle.image_files.attribution import UNIT
+from tfstyle.image_files.paths import to_path
+from tfstyle.image_files.reading import CHARSETS
+from tfstyle.image_files.reading import EXIF_IFD
+from tfstyle.image_files.reading import MAX_SIDE
+from tfstyle.image_files.reading import USER_COMMENT
+from tfstyle.image_files.srgb import make_profile
+from tfstyle.images.picture import NOTHING
+from tfstyle.images.picture import Attribution
+from tfstyle.images.picture import mask_of
+from tfstyle.images.transparency import lay_on_white
+from tfstyle.system import atomic_file
+
+WRITE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
+DEEP_ENDINGS = (".png", ".tif", ".tiff")
+"""Of formats that hold 16 bits a channel."""
+ALPHA_ENDINGS = (".png", ".webp", ".tif", ".tiff")
+JPEG_ENDINGS = (".jpg", ".jpeg")
+MAX_WEBP_SIDE = 16383
+MAX_JPEG_EXIF = 65533
+"""Bytes; the longest segment of a JPEG."""
+
+
+def write_image(
+    path: str | os.PathLike[str],
+    pixels: np.ndarray,
+    alpha: np.ndarray | None = None,
+    text: str = "",
+    record: str = "",
+    attribution: Attribution = NOTHING,
+) -> None:
+    """Writes an image file, atomically; missing folders are made.
+
+    It says that it is sRGB.
+
+    Args:
+        path: its ending, one of `WRITE_ENDINGS`, chooses the format. JPEG is
+            written at quality 95 without chroma subsampling, the others
+            without loss.
+        pixels: uint8 `[H, W, 3]`, sRGB, or uint16 for a PNG or TIFF of 16
+            bits a channel.
+        alpha: uint8 `[H, W]`; where the format cannot hold it the picture is
+            laid on white, with a warning.
+        text: kept as iTXt `tfstyle` in a PNG, as EXIF UserComment elsewhere.
+            One that is too long for a JPEG becomes the record.
+        record: a text that is kept in a file beside the picture; without one,
+            a former picture's record is removed.
+        attribution: artist, copyright and resolution.
+
+    Raises:
+        ImageError: if the ending is unknown or cannot hold the pixels, or the
+            file cannot be written.
+    """
+    path = to_path(path)
+    ending = os.path.splitext(path)[1].lower()
+    if ending not in WRITE_ENDINGS:
+        raise ImageError(
+            f"Image {path!r} must end in one of {', '.join(WRITE_ENDINGS)}."
+        )
+    is_deep = pixels.dtype == np.uint16
+    if is_deep and ending not in DEEP_ENDINGS:
+        raise ImageError(
+            f"Image {path!r} of 16 bits must end in one of"
+            f" {', '.join(DEEP_ENDINGS)}."
+        )
+    if mask_of(alpha) is not None and ending not in ALPHA_ENDINGS:
+        logging.warning(
+            "Image %r is laid on white: a %s has no transparency. A .png has.",
+            path,
+            ending,
+        )
+        pixels = lay_on_white(pixels, alpha)
+    elif alpha is not None and ending in ALPHA_ENDINGS:
+        if is_deep:
+            alpha = alpha.astype(np.uint16) * 257
+        pixels = np.dstack([pixels, alpha])
+    exif_size = len(_make_exif(text, attribution).tobytes())
+    if ending in JPEG_ENDINGS and exif_size > MAX_JPEG_EXIF:
+        logging.warning(
+            "The text of %r is too long for a JPEG; it is in %r.",
+            path,
+            path + sidecar.ENDING,
+        )
+        text, record = "", text
+    former_record = sidecar.find_record(path)
+    try:
+        os.makedirs(os.path.dirname(os.path.realpath(path)), exist_ok=True)
+        with atomic_file.replacing(path) as temporary:
+            if not is_deep:
+                options = _save_options(ending, text, attribution)
+                Image.fromarray(pixels).save(temporary, **options)
+            elif ending == ".png":
+                info = _make_info(text, attribution)
+                sixteen_bits.write_png(temporary, pixels, info, attribution.dpi)
+            else:
+                comment = _encode_comment(text)
+                sixteen_bits.write_tiff(temporary, pixels, comment, attribution)
+            if record:
+                sidecar.write_record(path, record, temporary)
+        if former_record and not record:
+            with contextlib.suppress(OSError):
+                os.unlink(former_record)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(
+            f"Image {path!r} cannot be written ({reason})."
+        ) from error
+
+
+def check_side(path: str, height: int, width: int) -> None:
+    """Finds out before the work whether a format can hold an image's size.
+
+    Raises:
+        ImageError: if a side is longer than the path's format can hold.
+    """
+    ending = os.path.splitext(path)[1].lower()
+    longest = MAX_WEBP_SIDE if ending == ".webp" else MAX_SIDE
+    if max(height, width) > longest:
+        raise ImageError(
+            f"Image {path!r} can be at most {longest} pixels high and wide."
+            f" Received: {width}x{height}. Write a .png or .tif."
+        )
+
+
+def _save_options(ending: str, text: str, attribution: Attribution) -> dict:
+    """Returns Pillow's arguments for a format, the texts included."""
+    options = {"dpi": attribution.dpi} if attribution.dpi else {}
+    if ending == ".png":
+        info = _make_info(text, attribution)
+        info.add(b"sRGB", b"\0")
+        return options | {"format": "PNG", "pnginfo": info}
+    if ending in JPEG_ENDINGS:
+        options |= {"format": "JPEG", "quality": 95, "subsampling": 0}
+    elif ending == ".webp":
+        options |= {"format": "WEBP", "lossless": True, "exact": True}
+    else:
+        options |= {"format": "TIFF"}  # libtiff's compressors drop the EXIF
+    options["icc_profile"] = make_profile()
+    exif = _make_exif(text, attribution)
+    if ending == ".webp" and attribution.dpi:  # Pillow leaves it out
+        exif.update(zip(RESOLUTIONS, attribution.dpi, strict=True))
+        exif[UNIT] = INCH
+    if exif:
+        # Of bytes a TIFF would keep no letters but those of ASCII.
+        options["exif"] = exif if ending in DEEP_ENDINGS else exif.tobytes()
+    return options
+
+
+def _make_info(text: str, attribution: Attribution) -> PngInfo:
+    """Returns a PNG's chunks with the texts."""
+    info = PngInfo()
+    for tag, line in attribution.texts.items():
+        info.add_itxt(IN_PNG[tag], line)
+    if text:
+        info.add_itxt("tfstyle", text, zip=False)
+    return info
+
+
+def _make_exif(text: str, attribution: Attribution) -> Image.Exif:
+    """Returns the EXIF with the texts; empty if there are none."""
+    exif = Image.Exif()
+    for tag, line in attribution.texts.items():
+        exif[tag] = line.encode()
+    if text:
+        exif[EXIF_IFD] = exif.get_ifd(EXIF_IFD)  # TIFF wants it said twice
+        exif[EXIF_IFD][USER_COMMENT] = _encode_comment(text)
+    return exif
+
+
+def _encode_comment(text: str) -> bytes:
+    """Returns the text as EXIF UserComment; empty if it is."""
+    if not text:
+        return b""
+    charset = b"ASCII\0\0\0" if text.isascii() else b"UNICODE\0"
+    return charset + text.encode(CHARSETS[charset])

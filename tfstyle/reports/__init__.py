@@ -1,0 +1,1 @@
+"""Records of a run for people: metrics, pictures, films, reports."""

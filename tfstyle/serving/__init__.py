@@ -1,0 +1,1 @@
+"""The feature extractor as a SavedModel."""

@@ -1,0 +1,200 @@
+"""The feature extractor as a SavedModel, for programs without tfstyle."""
+
+import contextlib
+import errno
+import io
+import json
+import os
+import shutil
+import tempfile
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfstyle.config.config import Config
+from tfstyle.errors import raising_write_errors
+from tfstyle.experiment import provenance
+from tfstyle.flags import flagfile
+from tfstyle.images.preprocessing import IMAGENET_MEAN_BGR
+from tfstyle.network import layers as vgg19_layers
+from tfstyle.network.extractor import Extractor
+from tfstyle.network.filter_means import read_filter_means
+from tfstyle.objective.gram import gram_matrices
+from tfstyle.serving import encoded_images
+from tfstyle.system import atomic_file
+
+FORMAT = 1
+SMALLEST_SIDE = 16
+INPUT = {
+    "images": "[B, H, W, 3], RGB, 0..255, not preprocessed",
+    "serve": "images in float32",
+    "serve_uint8": "images in uint8",
+    "gram": "images in float32",
+    "style_descriptor": "images in float32",
+    "encoded": "encoded_images [B], image files of one size",
+    "encoded_resized": "encoded_images [B], image files of any sizes; size [2],"
+    " height and width in int32, which the centres of the pictures fill",
+    "encoded_formats": encoded_images.FORMATS,
+    "encoded_differs_from_tfstyle": encoded_images.DIFFERENCES,
+}
+
+
+def export_extractor(extractor: Extractor, config: Config, folder: str) -> str:
+    """Writes the extractor as the next version in a folder.
+
+    Every endpoint takes and gives a batch. `serve` (the default),
+    `serve_uint8`, `encoded` and `encoded_resized` give the features of content
+    and style layers by name, float32 `[B, H_l, W_l, N_l]`; `gram` gives those
+    of the style layers as normalised Gram matrices `[B, C, C]`;
+    `style_descriptor` gives the upper triangles of these, one layer after the
+    other, `[B, D]`.
+
+    Args:
+        extractor: in float32 and of direct convolutions, so that it runs
+            anywhere.
+        config: names the layers, and goes into `assets/tfstyle.json`.
+        folder: becomes the home of `1`, `2` and so on; an existing version is
+            never touched.
+
+    Returns:
+        The path of the version that was written.
+
+    Raises:
+        WriteError: if the folder cannot be written.
+    """
+    with raising_write_errors(f"The folder {folder!r}"):
+        return _export(extractor, config, folder)
+
+
+def _export(extractor: Extractor, config: Config, folder: str) -> str:
+    os.makedirs(folder, exist_ok=True)
+    scratch = tempfile.mkdtemp(prefix=".export-", dir=folder)
+    try:
+        model_path = os.path.join(scratch, "model")
+        for name in ("assets", "variables"):
+            # TensorFlow would make them so that no group may write there.
+            os.makedirs(os.path.join(model_path, name))
+        _write_model(extractor, config, model_path)
+        assets = os.path.join(model_path, "assets")
+        facts = json.dumps(_describe(extractor, config), indent=2)
+        atomic_file.write_text(os.path.join(assets, "tfstyle.json"), facts)
+        atomic_file.sync_tree(model_path)
+        return _rename_to_next_version(model_path, folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _write_model(extractor: Extractor, config: Config, path: str) -> None:
+    smallest_side = _smallest_side(config)
+    style_layers = config.style_layers
+
+    def serve(images):
+        return _extract(extractor, images, smallest_side)
+
+    def gram(images):
+        features = serve(images)
+        return {name: gram_matrices(features[name]) for name in style_layers}
+
+    def style_descriptor(images):
+        triangles = [_upper_triangle(g) for g in gram(images).values()]
+        return {"style_descriptor": tf.concat(triangles, axis=1)}
+
+    def serve_uint8(images):
+        return serve(tf.cast(images, tf.float32))
+
+    def encoded(files):
+        return serve_uint8(encoded_images.decode_batch(files))
+
+    def encoded_resized(files, size):
+        return serve_uint8(encoded_images.decode_batch(files, size))
+
+    def images_of(dtype):
+        return [tf.TensorSpec([None, None, None, 3], dtype, name="images")]
+
+    archive = keras.export.ExportArchive()
+    archive.add_endpoint("serve", serve, images_of(tf.float32))
+    archive.add_endpoint("serve_uint8", serve_uint8, images_of(tf.uint8))
+    archive.add_endpoint("gram", gram, images_of(tf.float32))
+    archive.add_endpoint(
+        "style_descriptor", style_descriptor, images_of(tf.float32)
+    )
+    files = tf.TensorSpec([None], tf.string, name="encoded_images")
+    archive.add_endpoint("encoded", encoded, [files])
+    size = tf.TensorSpec([2], tf.int32, name="size")
+    archive.add_endpoint("encoded_resized", encoded_resized, [files, size])
+    with contextlib.redirect_stdout(io.StringIO()):  # Keras lists all of it
+        archive.write_out(path)
+
+
+def _extract(
+    extractor: Extractor, images: tf.Tensor, smallest_side: int
+) -> dict[str, tf.Tensor]:
+    """Preprocesses in the graph and returns the features by layer."""
+    shape = tf.shape(images)
+    check = tf.debugging.Assert(
+        tf.reduce_min(shape[1:3]) >= smallest_side,
+        [
+            f"Images must be at least {smallest_side} pixels high and wide."
+            " Received (batch, height, width, channels):",
+            shape,
+        ],
+    )
+    with tf.control_dependencies([check]):
+        bgr = tf.reverse(images, axis=[-1])
+    image = bgr - tf.constant(IMAGENET_MEAN_BGR, tf.float32)
+    return extractor.model(image, training=False)
+
+
+def _upper_triangle(matrices: tf.Tensor) -> tf.Tensor:
+    """Returns `[B, C (C + 1) / 2]`, row after row, the diagonal included."""
+    size = matrices.shape[-1]
+    rows, columns = np.triu_indices(size)
+    places = (rows * size + columns).astype(np.int32)
+    flat = tf.reshape(matrices, [-1, size * size])
+    return tf.gather(flat, places, axis=1)
+
+
+def _describe(extractor: Extractor, config: Config) -> dict:
+    """Returns the description that goes with the export, as JSON."""
+    means = None
+    if config.rescale_filters:
+        means = {n: m.tolist() for n, m in read_filter_means().items()}
+    return {
+        "format": FORMAT,
+        "network": "VGG19",
+        "content_layers": config.content_layers,
+        "style_layers": config.style_layers,
+        "pooling": extractor.options.pooling,
+        "padding": config.padding,
+        "filter_means": means,
+        "weights": provenance.name_weights(extractor.origin, config),
+        "weights_sha256": extractor.sha256,
+        "versions": flagfile.versions(),
+        "input": INPUT,
+        "smallest_side": _smallest_side(config),
+    }
+
+
+def _smallest_side(config: Config) -> int:
+    """Returns the least height and width of an image, pixels."""
+    layers = (*config.content_layers, *config.style_layers)
+    return max(SMALLEST_SIDE, vgg19_layers.deepest(layers).stride)
+
+
+def _rename_to_next_version(path: str, folder: str) -> str:
+    """Renames a folder to the next free number.
+
+    Another export may take that number first; then a rename fails, as what it
+    wrote is not empty.
+    """
+    while True:
+        numbers = [int(n) for n in os.listdir(folder) if n.isdecimal()]
+        target = os.path.join(folder, str(max(numbers, default=0) + 1))
+        try:
+            os.rename(path, target)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        else:
+            return target
