@@ -1,5 +1,9 @@
-"""The README's commands run as printed; what it names is there."""
+"""The commands in README.md, CONTRIBUTING.md and docs/ run as printed.
 
+And the files, links, flags and modules that these pages name exist.
+"""
+
+import configparser
 import json
 import re
 import shutil
@@ -13,20 +17,39 @@ from tests import ROOT
 from tests.processes import make_environment
 from tfstyle.config.run_config import RunConfig
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+PATHS = (
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted(ROOT.glob("docs/*.md")),
+)
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in PATHS
+}
+"""The text of every page, by its path in the repository."""
+BLOCKS = [
+    block
+    for text in PAGES.values()
+    for block in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S)
+]
+"""Language and text of every block of code, in the order of PAGES."""
+MAX_LINES = 150
+"""Lines of the README."""
 GALLERY = ROOT / "tools" / "gallery"
 PROGRAM = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE")
 REDUCED = {
     "python -m tfstyle.main": "--image_size=96 --num_steps=2",
+    "tfstyle --": "--image_size=96 --num_steps=2",
     "python tools/reproduce_gatys2015.py": "--image_size=32 --num_steps=1",
 }
 """What is appended to a command so that it takes seconds; later flags win."""
 
-
+QUICKSTART = "pip install -e . && tfstyle --preset=quickstart"
 FIGURES = "python tools/reproduce_gatys2015.py"
 TESTS = "pip install -e '.[test]' && pytest"
 """How blocks begin that do not run with the others."""
+BY_TENSORFLOW = {"absl-py", "h5py", "keras", "numpy", "requests", "rich"}
+"""What tensorflow, or Keras, depends on as well."""
 
 
 def reduce(block):
@@ -79,7 +102,7 @@ def test_bash_blocks_run_as_printed(clone, environment, real_weights):
         for language, text in BLOCKS
         if language == "bash" and not text.startswith((TESTS, FIGURES))
     ]
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     for block in blocks:
         run_block(block, clone, environment)
     assert (clone / "painted" / "b.png").exists()
@@ -101,10 +124,12 @@ def test_figures_are_made_as_printed(clone, environment, real_weights):
 
 @pytest.mark.weights
 @pytest.mark.slow
-def test_python_block_runs_as_printed(clone, real_weights):
-    (block,) = [t for language, t in BLOCKS if language == "python"]
-    small, count = re.subn(r"(image_size|num_steps)=\d+", r"\1=32", block)
-    assert count == 2
+def test_python_blocks_run_as_printed(clone, real_weights):
+    blocks = [text for language, text in BLOCKS if language == "python"]
+    assert len(blocks) == 4
+    small = re.sub(r"(image_size|num_steps)=\d+", r"\1=32", "\n".join(blocks))
+    assert small.count("image_size=32, num_steps=32") == 2
+    # One process for all: a later block uses what an earlier one made.
     subprocess.run([sys.executable, "-c", small], cwd=clone, check=True)
     with Image.open(clone / "painted.png") as picture:
         assert picture.size == (32, 24)
@@ -122,31 +147,119 @@ def test_blocks_say_what_they_are():
     assert {language for language, _ in BLOCKS} == {"bash", "console", "python"}
 
 
-def test_links_and_files_are_there():
-    targets = re.findall(r"\]\(([^)]+)\)", README)
-    headings = re.findall(r"^#+ (.*)$", README, re.MULTILINE)
-    anchors = {
-        "#" + re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-")
+def strip_code(text):
+    """Returns a page without its blocks of code."""
+    return re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
+
+
+def find_anchors(text):
+    """Returns the anchors that GitHub makes of a page's headings."""
+    headings = re.findall(r"^#+ (.*)$", strip_code(text), re.M)
+    return {
+        re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-")
         for heading in headings
     }
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_resolve(page):
+    targets = re.findall(r"\]\(([^)\s]+)\)", PAGES[page])
     for target in targets:
-        if target.startswith("#"):
-            assert target in anchors
-        elif not target.startswith("https://"):
-            assert (ROOT / target).is_file(), target
-    for path in re.findall(r"\b(?:configs|tools|tfstyle)/[\w/.]+\w", README):
+        if target.startswith("https://"):
+            continue
+        path, _, anchor = target.partition("#")
+        linked = (ROOT / page).parent / path if path else ROOT / page
+        assert linked.is_file(), target
+        if anchor:
+            name = linked.resolve().relative_to(ROOT.resolve()).as_posix()
+            assert anchor in find_anchors(PAGES[name]), target
+
+
+def test_every_page_is_linked_from_the_readme():
+    for page in PAGES.keys() - {"README.md"}:
+        assert f"]({page})" in PAGES["README.md"], page
+
+
+def test_footnotes_of_the_readme_are_there():
+    readme = PAGES["README.md"]
+    notes = re.findall(r"^\[\^(\w+)\]:", readme, re.M)
+    assert set(notes) == set(re.findall(r"\[\^(\w+)\](?!:)", readme))
+
+
+def test_readme_has_few_lines():
+    assert len(PAGES["README.md"].splitlines()) <= MAX_LINES
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_that_are_named_exist(page):
+    text = PAGES[page]
+    for path in re.findall(r"\b(?:configs|tools|tfstyle)/[\w/.]+\w", text):
         assert (ROOT / path).exists(), path
-    for name in re.findall(r"`(test_\w+\.py)`", README):
+    for name in re.findall(r"`(test_\w+\.py)`", text):
         assert len(list(ROOT.glob(f"tests/**/{name}"))) == 1, name
 
 
+@pytest.mark.skipif(
+    not (ROOT / "tfstyle" / "image_files").is_dir(),
+    reason="the pages describe the packages after they are split",
+)
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_modules_that_are_named_exist(page):
+    names = re.findall(r"`((?:[a-z]\w*/)+(?:\w+\.py)?)`", PAGES[page])
+    assert names
+    for name in names:
+        folders = (ROOT / "tfstyle", ROOT)
+        assert any((folder / name).exists() for folder in folders), name
+
+
+@pytest.mark.skipif(
+    not (ROOT / "tfstyle" / "image_files").is_dir(),
+    reason="the pages describe the packages after they are split",
+)
+def test_architecture_names_every_package():
+    text = PAGES["docs/architecture.md"]
+    rows = re.findall(r"^\| `(\w+)/?` \|", text, re.M)
+    packages = {path.parent.name for path in ROOT.glob("tfstyle/*/__init__.py")}
+    assert set(rows) == packages | {"main", "errors"}
+
+
 def test_flags_that_are_named_exist():
-    ours = re.sub(r"^```console.*?^```$", "", README, flags=re.M | re.S)
-    known = set(RunConfig.__dataclass_fields__) | {"flagfile", "help"}
+    known = set(RunConfig.__dataclass_fields__)
+    known |= {"preset", "flagfile", "flags_from", "print_flags", "help"}
     for path in [*ROOT.glob("tools/*.py"), *ROOT.glob("tfstyle/**/*.py")]:
         text = path.read_text(encoding="utf-8")
         known |= set(re.findall(r'flags\.DEFINE_\w+\(\s*"(\w+)"', text))
-    assert set(re.findall(r"--([a-z]\w*)", ours)) <= known
+    for page, text in PAGES.items():
+        ours = re.sub(r"^```console.*?^```$", "", text, flags=re.M | re.S)
+        ours = re.sub(r"`pip install [^`]*`", "", ours)  # flags of pip
+        named = set(re.findall(r"--([a-z]\w*)", ours))
+        assert named <= known, (page, named - known)
+
+
+def test_presets_that_are_named_exist():
+    for page, text in PAGES.items():
+        for name in re.findall(r"--preset=([a-z]\w*)", text):
+            path = ROOT / "tfstyle" / "presets" / f"{name}.cfg"
+            assert path.is_file(), (page, name)
+
+
+def test_footnote_names_what_tensorflow_does_not_bring():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    needed = {
+        re.split(r"\W*[<>=]", line)[0]
+        for line in setup["options"]["install_requires"].split()
+    }
+    (named,) = re.findall(r"`pip install (pillow [^`]*)`", PAGES["README.md"])
+    assert set(named.split()) == needed - BY_TENSORFLOW - {"tensorflow"}
+
+
+def test_ci_runs_the_readme_s_commands():
+    readme = PAGES["README.md"]
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    for command in (QUICKSTART, TESTS):
+        assert re.search(rf"^{re.escape(command)}$", readme, re.M)
+        assert re.search(rf"^{re.escape(command)}( |$)", script, re.M)
 
 
 def test_gallery_is_small_used_and_made_by_scripts():
@@ -157,7 +270,8 @@ def test_gallery_is_small_used_and_made_by_scripts():
         (ROOT / "tools" / name).read_text(encoding="utf-8")
         for name in ("make_gallery.py", "make_screenshots.py")
     )
+    pages = "".join(PAGES.values())
     for path in files:
         assert path.suffix == ".jpg"
         assert re.search(rf'"{path.stem}"(: \(|\))', scripts)
-        assert f"tools/gallery/{path.name}" in README
+        assert f"tools/gallery/{path.name}" in pages

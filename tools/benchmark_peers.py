@@ -3,7 +3,7 @@
 A peer is a Python program that pip installs in a virtual environment of its
 own. None of its code is here, only how it is installed and called: PEERS. All
 programs run as child processes by turns, `measure_by_turns`, and what was
-measured is written as the README's table, `format_markdown`.
+measured is written as docs/scaling.md's table, `format_markdown`.
 """
 
 import dataclasses
@@ -398,7 +398,7 @@ def median(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def format_markdown(result: dict[str, Any]) -> str:
-    """Formats the README's table: programs below each other, times beside.
+    """Formats docs/scaling.md's table: programs below each other, times beside.
 
     Our evaluations are those of the rounds in one process, the peers' those of
     processes by turns with ours; `processes` has the ratios.

@@ -1,6 +1,6 @@
 """Starts a cluster of processes on this machine and waits for its end.
 
-    python tools/launch_local.py -- tfstyle --flagfile=configs/smoke.cfg
+    python tools/launch_local.py -- tfstyle --preset=smoke
 
 Every process gets its TF_CONFIG, with free ports on 127.0.0.1, and its share of
 the cores; with --workers=auto a GPU of its own, if there are GPUs. SIGINT and

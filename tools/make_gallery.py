@@ -1,4 +1,4 @@
-"""Remakes the pictures of the README from the package's samples.
+"""Remakes the pictures of the README and docs/ from the package's samples.
 
     python tools/make_gallery.py [--only=NAME,NAME]
 

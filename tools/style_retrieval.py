@@ -1,7 +1,6 @@
 """Measures whether Gram matrices tell styles apart better than activations.
 
-    python -m tfstyle.main --flagfile=configs/export.cfg \
-        --export_dir=runs/features
+    tfstyle --preset=export --export_dir=runs/features
     python tools/style_retrieval.py --model=runs/features/1 --output=DIR \
         --images=FOLDER
 

@@ -198,8 +198,8 @@ def test_markdown_without_peers_has_no_column_for_them():
     assert len(rows) == 1
 
 
-def test_readme_has_the_table_of_all_peers():
-    text = (ROOT / "README.md").read_text()
+def test_documentation_has_the_table_of_all_peers():
+    text = (ROOT / "docs" / "scaling.md").read_text()
     head = "| | 256 px | 512 px | 1024 px | memory, 512 px | picture, 256 px |"
     assert head in text
     assert f"--against={','.join(PEERS)}" in text

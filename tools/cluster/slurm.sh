@@ -2,7 +2,8 @@
 # One picture over several GPUs, of one node or more, by Slurm:
 #
 #   sbatch --nodes=2 tools/cluster/slurm.sh \
-#       --flagfile=configs/photo.cfg --image_size=4096 --workdir=runs/large
+#       --preset=photo --content_image=content.jpg --style_images=style.jpg \
+#       --image_size=4096 --workdir=runs/large
 #
 # Each task takes one GPU and one part of the picture. With --manifest each
 # task takes pictures of its own instead, and so does each task of a job array
