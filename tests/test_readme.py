@@ -199,10 +199,6 @@ def test_files_that_are_named_exist(page):
         assert len(list(ROOT.glob(f"tests/**/{name}"))) == 1, name
 
 
-@pytest.mark.skipif(
-    not (ROOT / "tfstyle" / "image_files").is_dir(),
-    reason="the pages describe the packages after they are split",
-)
 @pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md"])
 def test_modules_that_are_named_exist(page):
     names = re.findall(r"`((?:[a-z]\w*/)+(?:\w+\.py)?)`", PAGES[page])
@@ -212,10 +208,6 @@ def test_modules_that_are_named_exist(page):
         assert any((folder / name).exists() for folder in folders), name
 
 
-@pytest.mark.skipif(
-    not (ROOT / "tfstyle" / "image_files").is_dir(),
-    reason="the pages describe the packages after they are split",
-)
 def test_architecture_names_every_package():
     text = PAGES["docs/architecture.md"]
     rows = re.findall(r"^\| `(\w+)/?` \|", text, re.M)

@@ -467,7 +467,7 @@ def _make_evaluations(convolution: str, pooling: str, sides: list[int]) -> dict:
     """Makes calls that evaluate, by size, convolution and pooling."""
     import tensorflow as tf
 
-    from tfstyle.objective.evaluators import WholeFrameReader
+    from tfstyle.objective.evaluators import WholeFrameEvaluator
     from tfstyle.objective.objective import make_value_and_gradient
     from tfstyle.objective.options import ObjectiveOptions
     from tfstyle.objective.targets import Style
@@ -488,7 +488,7 @@ def _make_evaluations(convolution: str, pooling: str, sides: list[int]) -> dict:
             for flag in (_CONTENT, _STYLE)
         )
         targets = compute_targets(
-            WholeFrameReader(extractor), content, [Style(style)], config
+            WholeFrameEvaluator(extractor), content, [Style(style)], config
         )
         options = ObjectiveOptions.of(config)
         evaluate = make_value_and_gradient(extractor, targets, options)
@@ -551,7 +551,7 @@ def _make_tiny_steps(optimizer: str):
     """
     import tensorflow as tf
 
-    from tfstyle.objective.evaluators import WholeFrameReader
+    from tfstyle.objective.evaluators import WholeFrameEvaluator
     from tfstyle.objective.objective import make_value_and_gradient
     from tfstyle.objective.options import ObjectiveOptions
     from tfstyle.objective.targets import Style
@@ -599,7 +599,7 @@ def _make_tiny_steps(optimizer: str):
     resolved = config.resolved()
     images = [tf.constant(preprocess(x)) for x in (content, style)]
     targets = compute_targets(
-        WholeFrameReader(extractor), images[0], [Style(images[1])], resolved
+        WholeFrameEvaluator(extractor), images[0], [Style(images[1])], resolved
     )
     evaluate = make_value_and_gradient(
         extractor, targets, ObjectiveOptions.of(resolved)

@@ -360,7 +360,7 @@ def _read_sample(name: str, side: int):
     return tf.constant(preprocess(resize(pixels, side, side)))
 
 
-def _make_objective(config: Config, extractor, side: int, reader):
+def _make_objective(config: Config, extractor, side: int, evaluator):
     """Returns the objective and an image between content and noise."""
     import tensorflow as tf
 
@@ -369,8 +369,8 @@ def _make_objective(config: Config, extractor, side: int, reader):
     from tfstyle.objective.targets import compute_targets
 
     content, style = (_read_sample(n, side) for n in ("scene", "strokes"))
-    targets = compute_targets(reader, content, [Style(style)], config)
-    objective = reader.make_objective(
+    targets = compute_targets(evaluator, content, [Style(style)], config)
+    objective = evaluator.make_objective(
         targets, ObjectiveOptions.of(config), (side, side)
     )
     noise = tf.random.stateless_normal(content.shape, [1, 2], stddev=20.0)
@@ -392,19 +392,19 @@ def _start(fields: dict):
 
 
 def _make_reader(config: Config, extractor):
-    from tfstyle.objective.evaluators import WholeFrameReader
-    from tfstyle.objective.tiled_objective import TiledReader
+    from tfstyle.objective.evaluators import WholeFrameEvaluator
+    from tfstyle.objective.tiled_objective import TiledEvaluator
 
     if config.tile_size:
-        return TiledReader(extractor, config.tile_size)
-    return WholeFrameReader(extractor)
+        return TiledEvaluator(extractor, config.tile_size)
+    return WholeFrameEvaluator(extractor)
 
 
 def _save_reference() -> None:
     config, extractor = _start({})
     for side in map(int, _SIZES.value):
-        reader = _make_reader(config, extractor)
-        objective, image = _make_objective(config, extractor, side, reader)
+        evaluator = _make_reader(config, extractor)
+        objective, image = _make_objective(config, extractor, side, evaluator)
         terms, gradient = objective(image)
         path = f"{_FOLDER.value}/{side}.npz"
         np.savez(path, total=terms.total, gradient=gradient)
@@ -435,8 +435,8 @@ def _evaluate_variant(
     from tfstyle.training.memory import program_memory
 
     config, extractor = _start(variant.fields)
-    reader = _make_reader(config, extractor)
-    objective, image = _make_objective(config, extractor, side, reader)
+    evaluator = _make_reader(config, extractor)
+    objective, image = _make_objective(config, extractor, side, evaluator)
     expected = np.load(f"{_FOLDER.value}/{side}.npz")
     start = time.perf_counter()
     terms, gradient = objective(image)
@@ -499,7 +499,7 @@ def _relative_error(found, expected) -> float:
 def _compare_replicas() -> list[dict]:
     import tensorflow as tf
 
-    from tfstyle.distributed.replicated_objective import ReplicatedReader
+    from tfstyle.distributed.replicated_objective import ReplicatedEvaluator
     from tfstyle.distributed.strategy import mirror
 
     kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
@@ -514,11 +514,11 @@ def _compare_replicas() -> list[dict]:
         config, extractor = _start({"tf32": False})
     side = int(_SIZES.value[0])
     found = []
-    for reader in (
+    for evaluator in (
         _make_reader(config, extractor),
-        ReplicatedReader(extractor, replicas),
+        ReplicatedEvaluator(extractor, replicas),
     ):
-        objective, image = _make_objective(config, extractor, side, reader)
+        objective, image = _make_objective(config, extractor, side, evaluator)
         terms, gradient = objective(image)
         found.append((float(terms.total), gradient.numpy()))
     (total, gradient), (shared_total, shared_gradient) = found

@@ -142,8 +142,8 @@ MUTATIONS = {
     ),
     "tile_gradient": Mutation(
         "objective/tiled_objective.py",
-        "place.assign(place + by_view)",
-        "place.assign(by_view)",
+        "place.assign(place + grad_view)",
+        "place.assign(grad_view)",
         "objective/test_tiled_objective.py",
     ),
     "seed": Mutation(

@@ -24,7 +24,7 @@ from tfstyle.errors import TfstyleError
 from tfstyle.image_files import reading as image_files
 from tfstyle.image_files import sidecar
 from tfstyle.images.image_set import ImageSet
-from tfstyle.objective.evaluators import WholeFrameReader
+from tfstyle.objective.evaluators import WholeFrameEvaluator
 from tfstyle.training import plan
 
 SMALL = {"weights": "random", "image_size": 32, "num_steps": 3}
@@ -440,14 +440,14 @@ def test_copy_of_a_stylizer_paints_the_same(stylizer, result, make):
 def test_run_goes_on_in_smaller_tiles_when_memory_runs_out(
     stylizer, result, monkeypatch, caplog
 ):
-    def make_objective(reader, *arguments):
+    def make_objective(evaluator, *arguments):
         def fail(image):
             raise tf.errors.ResourceExhaustedError(None, None, "OOM")
 
         return fail
 
     monkeypatch.setattr(plan, "TILE_SIZES", (16,))
-    monkeypatch.setattr(WholeFrameReader, "make_objective", make_objective)
+    monkeypatch.setattr(WholeFrameEvaluator, "make_objective", make_objective)
     found = stylizer(SCENE, STROKES)
     assert "memory ran out; goes on in tiles of 16 pixels" in caplog.text
     assert found.losses["total"] == pytest.approx(

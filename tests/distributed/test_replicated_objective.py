@@ -12,10 +12,10 @@ from tests.objective.test_tiled_objective import make_mask
 from tests.objective.test_tiled_objective import relative_error
 from tests.targets import compute_targets
 from tfstyle.config.config import Config
-from tfstyle.distributed.replicated_objective import ReplicatedReader
+from tfstyle.distributed.replicated_objective import ReplicatedEvaluator
 from tfstyle.distributed.strategy import mirror
 from tfstyle.images.image_set import ImageSet
-from tfstyle.objective.evaluators import WholeFrameReader
+from tfstyle.objective.evaluators import WholeFrameEvaluator
 from tfstyle.objective.objective import make_value_and_gradient
 from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.training.extractor import make_extractor
@@ -68,16 +68,16 @@ def check_replicas(
         "image_size": size,
     }
     whole = compute_targets(
-        WholeFrameReader(extractor), content, styles, config, **regions
+        WholeFrameEvaluator(extractor), content, styles, config, **regions
     )
     options = ObjectiveOptions.of(config)
     terms, gradient = make_value_and_gradient(extractor, whole, options)(image)
-    reader = ReplicatedReader(extractor, replicas, tile_size)
-    targets = compute_targets(reader, content, styles, config, **regions)
+    evaluator = ReplicatedEvaluator(extractor, replicas, tile_size)
+    targets = compute_targets(evaluator, content, styles, config, **regions)
     for name, grams in whole.style.items():
         for gram, expected in zip(targets.style[name], grams, strict=True):
             assert relative_error(gram, expected) < EQUAL
-    objective = reader.make_objective(targets, options, size)
+    objective = evaluator.make_objective(targets, options, size)
     check_objective(objective, image, terms, gradient)
 
 
@@ -162,7 +162,9 @@ def test_every_replica_has_the_weights(extractor):
 
 
 def test_replicas_take_the_same_part_of_the_work(extractor, replicas):
-    (assigned,) = ReplicatedReader(extractor, replicas).assign_tiles((128, 256))
+    (assigned,) = ReplicatedEvaluator(extractor, replicas).assign_tiles(
+        (128, 256)
+    )
     tiles = [
         tile.numpy()[:, :2].tolist()
         for tile in replicas.strategy.experimental_local_results(assigned.tile)

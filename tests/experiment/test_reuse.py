@@ -10,7 +10,7 @@ from tests.targets import compute_targets
 from tfstyle.config.run_config import RunConfig
 from tfstyle.images.image_set import ImageSet
 from tfstyle.network.extractor import MAX_GRAPHS
-from tfstyle.objective.evaluators import WholeFrameReader
+from tfstyle.objective.evaluators import WholeFrameEvaluator
 from tfstyle.objective.objective import make_value_and_gradient
 from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.training.extractor import make_extractor
@@ -37,13 +37,13 @@ def extractor():
 def reads(monkeypatch):
     """Returns the shapes of images whose features were read, as it fills."""
     shapes = []
-    read = WholeFrameReader.features
+    read = WholeFrameEvaluator.features
 
     def features(self, image, names):
         shapes.append(tuple(image.shape[1:3]))
         return read(self, image, names)
 
-    monkeypatch.setattr(WholeFrameReader, "features", features)
+    monkeypatch.setattr(WholeFrameEvaluator, "features", features)
     return shapes
 
 
@@ -142,7 +142,7 @@ def test_kept_graphs_are_bounded_and_one_that_went_is_made_again(extractor):
         image = tf.fill([1, size, size, 3], 7.0)
         config = SMALL.resolved()
         targets = compute_targets(
-            WholeFrameReader(extractor), None, [image / 2], config
+            WholeFrameEvaluator(extractor), None, [image / 2], config
         )
         options = ObjectiveOptions.of(config)
         terms, gradient = make_value_and_gradient(extractor, targets, options)(

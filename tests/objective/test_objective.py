@@ -18,7 +18,7 @@ from tfstyle.network.extractor import Extractor
 from tfstyle.network.extractor import make_feature_model
 from tfstyle.network.options import NetworkOptions
 from tfstyle.objective import xla_trial
-from tfstyle.objective.evaluators import WholeFrameReader
+from tfstyle.objective.evaluators import WholeFrameEvaluator
 from tfstyle.objective.objective import make_value_and_gradient
 from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.objective.targets import Targets
@@ -53,7 +53,7 @@ def make_extractor(
 def evaluate(extractor, config, image, content, styles):
     config = config.resolved()
     targets = compute_targets(
-        WholeFrameReader(extractor), content, styles, config
+        WholeFrameEvaluator(extractor), content, styles, config
     )
     options = ObjectiveOptions.of(config)
     objective = make_value_and_gradient(extractor, targets, options)
@@ -321,7 +321,7 @@ def test_targets_of_one_style_do_not_depend_on_its_weight(
     extractor = make_extractor(random_weights)
     one, weighted = (
         compute_targets(
-            WholeFrameReader(extractor),
+            WholeFrameEvaluator(extractor),
             None,
             [images[2]],
             Config(style_blend_weights=blend),
@@ -336,7 +336,7 @@ def test_targets_blend_by_normalised_weights(random_weights, images):
     extractor = make_extractor(random_weights)
     first, second, blend = (
         compute_targets(
-            WholeFrameReader(extractor),
+            WholeFrameEvaluator(extractor),
             None,
             styles,
             Config(style_blend_weights=weights),
@@ -353,7 +353,7 @@ def test_targets_blend_by_normalised_weights(random_weights, images):
 def test_targets_are_dicts_by_layer(random_weights, images):
     extractor = make_extractor(random_weights)
     targets = compute_targets(
-        WholeFrameReader(extractor), images[1], [], Config().resolved()
+        WholeFrameEvaluator(extractor), images[1], [], Config().resolved()
     )
     features = extractor(images[1])["block4_conv2"]
     assert targets == Targets(
@@ -382,7 +382,7 @@ def test_layers_that_see_most_of_a_style_see_it_upside_down(
     def grams(picture, mask, config):
         masks = [mask] if with_mask else [None]
         targets = compute_targets(
-            WholeFrameReader(extractor),
+            WholeFrameEvaluator(extractor),
             None,
             [picture],
             config,
@@ -418,7 +418,7 @@ def test_regions_equal_the_guided_gram_matrices(
     ).resolved()
     extractor = make_extractor(random_weights, config.pooling)
     targets = compute_targets(
-        WholeFrameReader(extractor),
+        WholeFrameEvaluator(extractor),
         None,
         [style, other],
         config,
@@ -477,7 +477,7 @@ def test_gradient_of_regions_equals_central_differences(
     ).resolved()
     extractor = make_extractor(random_weights)
     targets = compute_targets(
-        WholeFrameReader(extractor),
+        WholeFrameEvaluator(extractor),
         content,
         [style],
         config,
@@ -593,7 +593,7 @@ def test_graph_that_xla_does_not_compile_runs_without_on_a_gpu(
     def evaluate_with(jit_compile, extra_losses):
         config = Config(jit_compile=jit_compile).resolved()
         targets = compute_targets(
-            WholeFrameReader(extractor), content, [style], config
+            WholeFrameEvaluator(extractor), content, [style], config
         )
         options = ObjectiveOptions.of(config)
         return make_value_and_gradient(

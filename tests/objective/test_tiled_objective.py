@@ -19,10 +19,10 @@ from tfstyle.network.extractor import make_feature_model
 from tfstyle.network.layers import LAYERS
 from tfstyle.network.layers import make_layers
 from tfstyle.network.options import NetworkOptions
-from tfstyle.objective.evaluators import WholeFrameReader
+from tfstyle.objective.evaluators import WholeFrameEvaluator
 from tfstyle.objective.objective import make_value_and_gradient
 from tfstyle.objective.options import ObjectiveOptions
-from tfstyle.objective.tiled_objective import TiledReader
+from tfstyle.objective.tiled_objective import TiledEvaluator
 from tfstyle.objective.tiles import cut
 from tfstyle.objective.tiles import cut_frame
 from tfstyle.objective.tiles import halo_of
@@ -39,7 +39,7 @@ def relative_error(actual, expected):
 
 
 @pytest.fixture(scope="module")
-def make_reader(random_weights):
+def make_evaluator(random_weights):
     """Returns a function from a pooling to an extractor of every layer."""
     made = {}
 
@@ -92,10 +92,10 @@ def check_tiles(extractor, config, size, tile_size, generator, *, masks=0):
         "image_size": size,
     }
     whole = compute_targets(
-        WholeFrameReader(extractor), content, styles, config, **regions
+        WholeFrameEvaluator(extractor), content, styles, config, **regions
     )
-    reader = TiledReader(extractor, tile_size)
-    tiled = compute_targets(reader, content, styles, config, **regions)
+    evaluator = TiledEvaluator(extractor, tile_size)
+    tiled = compute_targets(evaluator, content, styles, config, **regions)
     for name, target in whole.content.items():
         assert relative_error(tiled.content[name], target) < EQUAL
     for name, grams in whole.style.items():
@@ -103,7 +103,7 @@ def check_tiles(extractor, config, size, tile_size, generator, *, masks=0):
             assert relative_error(gram, expected) < EQUAL
     options = ObjectiveOptions.of(config)
     terms, gradient = make_value_and_gradient(extractor, whole, options)(image)
-    objective = reader.make_objective(tiled, options, size)
+    objective = evaluator.make_objective(tiled, options, size)
     check_objective(objective, image, terms, gradient)
 
 
@@ -120,7 +120,7 @@ def check_tiles(extractor, config, size, tile_size, generator, *, masks=0):
     ],
 )
 def test_tiles_equal_the_whole_frame(
-    make_reader, generator, pooling, size, tile_size
+    make_evaluator, generator, pooling, size, tile_size
 ):
     config = Config(
         pooling=pooling,
@@ -128,18 +128,20 @@ def test_tiles_equal_the_whole_frame(
         content_weight=1.0,
         tv_weight=0.5,
     )
-    check_tiles(make_reader(pooling), config, size, tile_size, generator)
+    check_tiles(make_evaluator(pooling), config, size, tile_size, generator)
 
 
 @pytest.mark.slow
-def test_tiles_equal_the_whole_frame_with_regions(make_reader, generator):
+def test_tiles_equal_the_whole_frame_with_regions(make_evaluator, generator):
     config = Config(convolution="direct", content_weight=1.0)
-    check_tiles(make_reader("rms"), config, (97, 163), 64, generator, masks=2)
+    check_tiles(
+        make_evaluator("rms"), config, (97, 163), 64, generator, masks=2
+    )
 
 
 @pytest.mark.slow
 def test_tiles_equal_the_whole_frame_with_means_and_deep_layers(
-    make_reader, generator
+    make_evaluator, generator
 ):
     config = Config(
         convolution="direct",
@@ -150,16 +152,16 @@ def test_tiles_equal_the_whole_frame_with_means_and_deep_layers(
         content_weight=1e3,
         style_blend_weights=(3, 1),
     )
-    check_tiles(make_reader("max"), config, (99, 230), 80, generator)
+    check_tiles(make_evaluator("max"), config, (99, 230), 80, generator)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("leave_out", ["content_weight", "style_weight"])
 def test_tiles_equal_the_whole_frame_without_a_term(
-    make_reader, generator, leave_out
+    make_evaluator, generator, leave_out
 ):
     config = Config(convolution="direct", **{leave_out: 0.0})
-    check_tiles(make_reader("rms"), config, (97, 80), 48, generator)
+    check_tiles(make_evaluator("rms"), config, (97, 80), 48, generator)
 
 
 @pytest.mark.parametrize("pooling", ["average", "rms"])
@@ -228,20 +230,20 @@ def make_tiled_objective(extractor, generator, size, **fields):
         for _ in range(3)
     )
 
-    def make(reader):
-        targets = compute_targets(reader, content, [style], config)
+    def make(evaluator):
+        targets = compute_targets(evaluator, content, [style], config)
         options = ObjectiveOptions.of(config)
-        return reader.make_objective(targets, options, size)
+        return evaluator.make_objective(targets, options, size)
 
     return make, image
 
 
 @pytest.mark.parametrize("kept", [1, 4, 100])
-def test_what_is_kept_changes_no_bit(make_reader, generator, kept):
-    extractor, size = make_reader("rms"), (97, 163)
+def test_what_is_kept_changes_no_bit(make_evaluator, generator, kept):
+    extractor, size = make_evaluator("rms"), (97, 163)
     make, image = make_tiled_objective(extractor, generator, size)
-    expected_terms, expected = make(TiledReader(extractor, 64))(image)
-    objective = make(TiledReader(extractor, 64, kept))
+    expected_terms, expected = make(TiledEvaluator(extractor, 64))(image)
+    objective = make(TiledEvaluator(extractor, 64, kept))
     for _ in range(2):
         terms, gradient = objective(image)
         np.testing.assert_array_equal(gradient, expected)
@@ -270,9 +272,9 @@ def test_tiles_take_winograd_s_convolution(
     extractor = Extractor(model, "", "", options)
     size = (208, 320)
     make, image = make_tiled_objective(extractor, generator, size)
-    terms, gradient = make(WholeFrameReader(extractor))(image)
+    terms, gradient = make(WholeFrameEvaluator(extractor))(image)
     shapes.clear()
-    found_terms, found = make(TiledReader(extractor, 64))(image)
+    found_terms, found = make(TiledEvaluator(extractor, 64))(image)
     tile = cut_frame(size, 64, names, "rms")[0]
     height, width = tile[:, 3] - tile[:, 2]
     assert {shape for shape in shapes if shape[-1] == 64} == {
@@ -283,7 +285,7 @@ def test_tiles_take_winograd_s_convolution(
     assert relative_error(found, gradient) < 2e-3  # rectifiers may switch
 
 
-def test_gradient_equals_the_oracle(make_reader, random_weights, samples):
+def test_gradient_equals_the_oracle(make_evaluator, random_weights, samples):
     """The same bound as for the whole frame: a few rectifiers switch."""
     config = Config(
         convolution="direct",
@@ -296,11 +298,13 @@ def test_gradient_equals_the_oracle(make_reader, random_weights, samples):
     image, style = (
         tf.constant(preprocess(p)) for p in (pixels, samples[1][:64, :80])
     )
-    extractor = make_reader("average")
-    reader = TiledReader(extractor, 32)
-    targets = compute_targets(reader, None, [style], config)
+    extractor = make_evaluator("average")
+    evaluator = TiledEvaluator(extractor, 32)
+    targets = compute_targets(evaluator, None, [style], config)
     options = ObjectiveOptions.of(config)
-    _, found = reader.make_objective(targets, options, pixels.shape[:2])(image)
+    _, found = evaluator.make_objective(targets, options, pixels.shape[:2])(
+        image
+    )
     known = references.forward(
         style[0].numpy(), random_weights.layers, "block3_conv1"
     )

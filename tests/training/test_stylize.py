@@ -19,9 +19,9 @@ from tfstyle.images.preprocessing import deprocess
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.resize import fit_size
 from tfstyle.images.resize import resize
-from tfstyle.objective.evaluators import WholeFrameReader
+from tfstyle.objective.evaluators import WholeFrameEvaluator
 from tfstyle.objective.options import ObjectiveOptions
-from tfstyle.objective.tiled_objective import TiledReader
+from tfstyle.objective.tiled_objective import TiledEvaluator
 from tfstyle.training import plan
 from tfstyle.training import pyramid_objective
 from tfstyle.training import stylize as training_stylize
@@ -86,9 +86,9 @@ def test_three_steps_lower_the_loss(samples, extractor, optimizer, init):
     assert (result.step, result.pixels.shape) == (3, (36, 48, 3))
 
 
-def run_out_of_memory(monkeypatch, reader, at):
-    """Lets a reader's objective fail at an evaluation, as on a full GPU."""
-    make_objective, calls = reader.make_objective, []
+def run_out_of_memory(monkeypatch, evaluator, at):
+    """Lets a evaluator's objective fail at an evaluation, as on a full GPU."""
+    make_objective, calls = evaluator.make_objective, []
 
     def make(self, *arguments):
         objective = make_objective(self, *arguments)
@@ -101,7 +101,7 @@ def run_out_of_memory(monkeypatch, reader, at):
 
         return evaluate
 
-    monkeypatch.setattr(reader, "make_objective", make)
+    monkeypatch.setattr(evaluator, "make_objective", make)
 
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
@@ -112,8 +112,8 @@ def test_run_goes_on_in_smaller_tiles_when_memory_runs_out(
     config = Config(**SMALL, optimizer=optimizer, num_levels=1)
     monkeypatch.setattr(plan, "TILE_SIZES", (999, 32, 16))
     straight = stylize(content, [style], config, extractor=extractor)
-    run_out_of_memory(monkeypatch, WholeFrameReader, 2)
-    run_out_of_memory(monkeypatch, TiledReader, 2)
+    run_out_of_memory(monkeypatch, WholeFrameEvaluator, 2)
+    run_out_of_memory(monkeypatch, TiledEvaluator, 2)
     caplog.clear()
     found = stylize(content, [style], config, extractor=extractor)
     said = re.findall(r"memory ran out; goes on in tiles of (\d+)", caplog.text)
@@ -128,7 +128,7 @@ def test_memory_that_runs_out_ends_a_run_whose_tiles_were_asked_for(
 ):
     content, style = samples
     config = Config(**SMALL, tile_size=0)
-    run_out_of_memory(monkeypatch, WholeFrameReader, 2)
+    run_out_of_memory(monkeypatch, WholeFrameEvaluator, 2)
     with pytest.raises(tf.errors.ResourceExhaustedError):
         stylize(content, [style], config, extractor=extractor)
 
@@ -154,7 +154,7 @@ def evaluate(samples, extractor, image, config):
     import tensorflow as tf
 
     from tests.targets import compute_targets
-    from tfstyle.objective.evaluators import WholeFrameReader
+    from tfstyle.objective.evaluators import WholeFrameEvaluator
     from tfstyle.objective.objective import make_value_and_gradient
     from tfstyle.training.callbacks import Record
 
@@ -162,8 +162,8 @@ def evaluate(samples, extractor, image, config):
     content, style = (
         tf.constant(preprocess(resize(sample, 36, 48))) for sample in samples
     )
-    reader = WholeFrameReader(extractor)
-    targets = compute_targets(reader, content, [style], config)
+    evaluator = WholeFrameEvaluator(extractor)
+    targets = compute_targets(evaluator, content, [style], config)
     options = ObjectiveOptions.of(config)
     terms, _ = make_value_and_gradient(extractor, targets, options)(
         tf.constant(image)

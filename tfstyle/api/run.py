@@ -26,7 +26,7 @@ from tfstyle.images.image_set import ImageSet
 from tfstyle.images.picture import NOTHING
 from tfstyle.images.picture import Picture
 from tfstyle.images.transparency import show
-from tfstyle.system.lru_cache import Recent
+from tfstyle.system.lru_cache import LRUCache
 from tfstyle.system.machine import Machine
 from tfstyle.system.paths import expand_path
 from tfstyle.training.plan import Plan
@@ -35,7 +35,7 @@ from tfstyle.training.plan import make_plan
 if TYPE_CHECKING:
     from tfstyle.network.extractor import Extractor
 
-_SESSIONS = Recent(2)
+_SESSIONS = LRUCache(2)
 """By strategy: TensorFlow's replicas and a cache of networks."""
 
 

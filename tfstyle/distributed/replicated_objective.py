@@ -29,8 +29,8 @@ from tfstyle.objective.tiled_objective import read_tile
 from tfstyle.objective.tiled_objective import read_view
 from tfstyle.objective.tiled_objective import sum_outputs
 from tfstyle.objective.tiled_objective import sum_tile
+from tfstyle.objective.tiles import core_of_frame
 from tfstyle.objective.tiles import cut_frame
-from tfstyle.objective.tiles import own_of_frame
 from tfstyle.objective.tiles import share_frame
 from tfstyle.objective.tiles import view_of
 
@@ -49,7 +49,7 @@ class Round:
     weight: Any
 
 
-class ReplicatedReader:
+class ReplicatedEvaluator:
     """Takes images through the network over replicas, each its tiles.
 
     All processes must call the same methods in the same order, with the same
@@ -134,7 +134,7 @@ class ReplicatedReader:
         rounds = self.assign_tiles(size)
         parts = self.part(targets, rounds)
         whole = targets._replace(content={}, masks={})
-        weigh = make_terms_and_gradients(options)
+        combine_losses = make_terms_and_gradients(options)
 
         def evaluate(image: tf.Tensor) -> tuple[LossTerms, tf.Tensor]:
             if replicas.index == 0:
@@ -155,14 +155,16 @@ class ReplicatedReader:
                 reading = read_view(self.extractor, view)
                 sums = sum_outputs(self.extractor, reading.outputs, tile, part)
                 total = add_up_over_replicas(weigh_sums(sums, weight))
-                terms, by_image, by_sums = weigh(image, total, whole)
-                by_own = weigh_sums(by_sums, weight)
+                terms, grad_image, grad_sums = combine_losses(
+                    image, total, whole
+                )
+                by_own = weigh_sums(grad_sums, weight)
                 own = gradient_of_sums(
                     self.extractor, reading, tile, part, by_own
                 )
                 gradient = add_up_over_replicas(_place(own, tile, image))
-                if by_image is not None:  # the image's own losses'
-                    gradient += by_image
+                if grad_image is not None:  # the image's own losses'
+                    gradient += grad_image
                 return terms.checked(gradient), gradient
 
             return replicas.first(
@@ -171,10 +173,10 @@ class ReplicatedReader:
 
         def evaluate_in_rounds(image):
             sums = self.sum_rounds(image, rounds, parts)
-            terms, by_image, by_sums = weigh(image, sums, whole)
-            gradient = self.gradient(image, rounds, parts, by_sums)
-            if by_image is not None:
-                gradient += by_image
+            terms, grad_image, grad_sums = combine_losses(image, sums, whole)
+            gradient = self.gradient(image, rounds, parts, grad_sums)
+            if grad_image is not None:
+                gradient += grad_image
             return terms.checked(gradient), gradient
 
         return evaluate
@@ -210,7 +212,7 @@ class ReplicatedReader:
         image: tf.Tensor,
         rounds: Sequence[Round],
         parts: Sequence[Targets],
-        by_sums: LayerSums,
+        grad_sums: LayerSums,
     ) -> tf.Tensor:
         """Takes the gradient by the sums to the pixels of the whole image."""
         total = self._distribute(
@@ -218,7 +220,7 @@ class ReplicatedReader:
         )
         for assigned, part in zip(rounds, parts, strict=True):
             total = self._add_gradient_of_tiles(
-                total, image, assigned.tile, assigned.weight, part, by_sums
+                total, image, assigned.tile, assigned.weight, part, grad_sums
             )
         with self.replicas.waiting_for_others():
             return self._add_up_replicas(total)
@@ -245,7 +247,7 @@ class ReplicatedReader:
     def _cut_masks(self, masks, tile):
         return self._run(
             lambda tile: {
-                n: [own_of_frame(mask, n, tile) for mask in each]
+                n: [core_of_frame(mask, n, tile) for mask in each]
                 for n, each in masks.items()
             },
             tile,
@@ -260,14 +262,16 @@ class ReplicatedReader:
         return self.replicas.first(self._run(run, image, tile, weight, part))
 
     @tf.function(autograph=False)
-    def _add_gradient_of_tiles(self, total, image, tile, weight, part, by_sums):
-        def run(total, image, tile, weight, part, by_sums):
+    def _add_gradient_of_tiles(
+        self, total, image, tile, weight, part, grad_sums
+    ):
+        def run(total, image, tile, weight, part, grad_sums):
             reading = read_view(self.extractor, view_of(image, tile))
-            by_own = weigh_sums(by_sums, weight)
+            by_own = weigh_sums(grad_sums, weight)
             own = gradient_of_sums(self.extractor, reading, tile, part, by_own)
             return total + _place(own, tile, image)
 
-        return self._run(run, total, image, tile, weight, part, by_sums)
+        return self._run(run, total, image, tile, weight, part, grad_sums)
 
     @tf.function(autograph=False)
     def _add_up_replicas(self, values):

@@ -13,7 +13,7 @@ from tfstyle.distributed.environment import Cluster
 from tfstyle.network.options import NetworkOptions
 from tfstyle.network.weights import load_weights
 from tfstyle.system import tensorflow_setup
-from tfstyle.system.lru_cache import Recent
+from tfstyle.system.lru_cache import LRUCache
 from tfstyle.system.machine import Machine
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ class Session:
         self._strategy = ""
         self._verbose = verbose
         self._is_guest = is_guest
-        self._extractors = Recent(MAX_EXTRACTORS)
-        self._hashes = Recent(MAX_EXTRACTORS)
+        self._extractors = LRUCache(MAX_EXTRACTORS)
+        self._hashes = LRUCache(MAX_EXTRACTORS)
 
     def start(self, config: Config, place: Cluster = ALONE) -> Machine:
         """Starts TensorFlow, once, and describes the machine.

@@ -69,14 +69,14 @@ def _with_direct_gradient(
 
     def gradient(upstream):
         upstream = tf.raw_ops.ReluGrad(gradients=upstream, features=outputs)
-        by_image = tf.raw_ops.Conv2DBackpropInput(
+        grad_image = tf.raw_ops.Conv2DBackpropInput(
             input_sizes=tf.shape(image),
             filter=kernel,
             out_backprop=tf.cast(upstream, tf.bfloat16),
             strides=[1, 1, 1, 1],
             padding="SAME",
         )
-        return tf.cast(by_image, tf.float32), None, None
+        return tf.cast(grad_image, tf.float32), None, None
 
     return tf.identity(outputs), gradient
 
@@ -95,9 +95,9 @@ def _with_gradient_by_winograd(
     del image  # only its gradient is asked for
 
     def gradient(upstream):
-        by_image = winograd.compute_gradient(
+        grad_image = winograd.compute_gradient(
             upstream, outputs, transformed_kernel
         )
-        return by_image, None, None
+        return grad_image, None, None
 
     return tf.identity(outputs), gradient

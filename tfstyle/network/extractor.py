@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfstyle.network import vgg19
 from tfstyle.network.options import NetworkOptions
 from tfstyle.network.weights import load_weights
-from tfstyle.system.lru_cache import Recent
+from tfstyle.system.lru_cache import LRUCache
 from tfstyle.system.tensorflow_setup import return_freed_memory
 
 MAX_GRAPHS = 12
@@ -60,14 +60,14 @@ class Extractor:
         return run(image)
 
     @functools.cached_property
-    def graphs(self) -> Recent:
+    def graphs(self) -> LRUCache:
         """Functions compiled for this network, which go with it."""
-        return Recent(MAX_GRAPHS)
+        return LRUCache(MAX_GRAPHS)
 
     @functools.cached_property
-    def results(self) -> Recent:
-        """Recent results computed from its features, such as Gram sums."""
-        return Recent(MAX_RESULTS)
+    def results(self) -> LRUCache:
+        """LRUCache results computed from its features, such as Gram sums."""
+        return LRUCache(MAX_RESULTS)
 
     def _compute(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         """Computes the outputs; in a graph, as eager Keras keeps them all."""

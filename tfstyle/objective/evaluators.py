@@ -1,4 +1,4 @@
-"""Readers: how images are taken through the network.
+"""Evaluators: how images are taken through the network.
 
 At once, as here, tile by tile (`tiled_objective`) or over replicas
 (`distributed.replicated_objective`). Whoever computes targets or optimises an
@@ -22,13 +22,13 @@ from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.objective.targets import Targets
 
 
-class Reader(Protocol):
+class Evaluator(Protocol):
     """Reads targets from images and makes the objective function."""
 
     def features(
         self, image: tf.Tensor, names: Sequence[str]
     ) -> dict[str, Any]:
-        """Returns layers' features, as this reader's objective takes them.
+        """Returns layers' features, as this evaluator's objective takes them.
 
         Args:
             image: float32 `[1, H, W, 3]`, BGR without the mean.
@@ -58,7 +58,7 @@ class Reader(Protocol):
         """Makes the objective function.
 
         Args:
-            targets: made by `compute_targets` with this reader.
+            targets: made by `compute_targets` with this evaluator.
             options: weights and scale of the losses.
             size: height and width of the image, pixels.
 
@@ -68,7 +68,7 @@ class Reader(Protocol):
         """
 
 
-class WholeFrameReader:
+class WholeFrameEvaluator:
     """Takes whole images through the network at once.
 
     Args:

@@ -147,13 +147,13 @@ def _evaluate_scaled(
     with tf.GradientTape() as tape:
         tape.watch((image, features))
         terms = compute(image, features, targets)
-    by_image, by_features = tape.gradient(
+    grad_image, grad_features = tape.gradient(
         terms.total,
         (image, features),
         unconnected_gradients=tf.UnconnectedGradients.ZERO,
     )
     largest = tf.reduce_max(
-        [tf.reduce_max(tf.abs(g)) for g in by_features.values()]
+        [tf.reduce_max(tf.abs(g)) for g in grad_features.values()]
     )
     largest = tf.maximum(largest, np.finfo(np.float32).tiny)
     exponent = tf.floor(tf.math.log(SCALED_GRADIENT / largest) / np.log(2))
@@ -161,9 +161,9 @@ def _evaluate_scaled(
     gradient = through_network.gradient(
         features,
         image,
-        output_gradients={n: g * scale for n, g in by_features.items()},
+        output_gradients={n: g * scale for n, g in grad_features.items()},
     )
-    return terms, by_image + gradient / scale
+    return terms, grad_image + gradient / scale
 
 
 def _add_extra(

@@ -33,7 +33,7 @@ class Targets(NamedTuple):
 
     Attributes:
         content: `{layer: float32 [1, H_l, W_l, N_l]}`, the content's features;
-            a `ReplicatedReader` keeps them in pieces, where they are used.
+            a `ReplicatedEvaluator` keeps them in pieces, where they are used.
         style: `{layer: [float32 [N_l, N_l], ...]}`, for each region the
             style's Gram matrix, divided by its own count; without masks the
             whole frame is the one region.
@@ -63,7 +63,7 @@ class Style(NamedTuple):
 
 
 def compute_targets(
-    reader,
+    evaluator,
     content: tf.Tensor | None,
     styles: Iterable[Style],
     config: Config,
@@ -78,7 +78,7 @@ def compute_targets(
     M_ls`. With more, region r of the image is matched to region r of style r.
 
     Args:
-        reader: a `readers.Reader` of at least the content and style layers.
+        evaluator: a `evaluators.Evaluator` of at least the content and style layers.
         content: float32 `[1, H, W, 3]`, BGR without the mean, or None.
         styles: of any sizes; may be empty.
         config: gives layers and blend weights.
@@ -92,9 +92,9 @@ def compute_targets(
     """
     content_targets, content_energy = {}, {}
     if content is not None and config.content_weight:
-        content_targets = reader.features(content, config.content_layers)
+        content_targets = evaluator.features(content, config.content_layers)
         if config.loss_scale == "relative":
-            content_energy = _measure_energy(reader, content, config)
+            content_energy = _measure_energy(evaluator, content, config)
     if not config.style_weight:
         return Targets(content_targets, {}, {}, content_energy)
     masks = {}
@@ -108,7 +108,7 @@ def compute_targets(
         )
     if len(content_masks) == 1 and (content_masks[0] == 255).all():
         masks = {}  # one region that is the whole frame needs none
-    grams = (_style_grams(reader, style, config) for style in styles)
+    grams = (_style_grams(evaluator, style, config) for style in styles)
     if len(content_masks) > 1:
         style_targets = _list_by_layer(grams)
     else:
@@ -146,7 +146,9 @@ def _blend(
     return {name: [gram] for name, gram in blended.items()}
 
 
-def _style_grams(reader, style: Style, config: Config) -> dict[str, tf.Tensor]:
+def _style_grams(
+    evaluator, style: Style, config: Config
+) -> dict[str, tf.Tensor]:
     """Computes the normalised Gram matrices of one style by layer.
 
     With few or no `style_figures` the layers that see most of the style at once
@@ -176,18 +178,18 @@ def _style_grams(reader, style: Style, config: Config) -> dict[str, tf.Tensor]:
             regions = _average_masks(
                 "style_masks", [mask], size, names, config.pooling
             )
-        sums |= reader.gram_sums(image, names, regions)
+        sums |= evaluator.gram_sums(image, names, regions)
     return {name: sums[name][0].normalized() for name in config.style_layers}
 
 
 def _measure_energy(
-    reader, content: tf.Tensor, config: Config
+    evaluator, content: tf.Tensor, config: Config
 ) -> dict[str, tf.Tensor]:
     """Returns the sum of the content's squared features, by layer.
 
-    It is the trace of the Gram sum, which every reader adds up over its tiles.
+    It is the trace of the Gram sum, which every evaluator adds up over its tiles.
     """
-    sums = reader.gram_sums(content, config.content_layers, {})
+    sums = evaluator.gram_sums(content, config.content_layers, {})
     energy = {n: tf.linalg.trace(gram.matrix) for n, (gram,) in sums.items()}
     for name, value in energy.items():
         _check_energy("content_layers", name, "the content", value)

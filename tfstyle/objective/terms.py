@@ -145,7 +145,7 @@ def terms_of_sums(
         options: weights and scale of the losses.
     """
     raw = _layer_losses(sums, targets, image.shape[1:3], options)
-    return _weigh(image, raw, options)
+    return _combine_losses(image, raw, options)
 
 
 def _layer_losses(
@@ -170,7 +170,7 @@ def _layer_losses(
     return raw
 
 
-def _weigh(
+def _combine_losses(
     image: tf.Tensor, raw: dict[str, tf.Tensor], options: ObjectiveOptions
 ) -> LossTerms:
     """Adds the image's own losses and the weighted sums to the layers'."""

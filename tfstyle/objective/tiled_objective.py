@@ -30,8 +30,8 @@ from tfstyle.objective.terms import LayerSums
 from tfstyle.objective.terms import LossTerms
 from tfstyle.objective.terms import sum_layers
 from tfstyle.objective.terms import terms_of_sums
+from tfstyle.objective.tiles import core_of_frame
 from tfstyle.objective.tiles import cut_frame
-from tfstyle.objective.tiles import own_of_frame
 from tfstyle.objective.tiles import view_of
 
 
@@ -64,7 +64,7 @@ def read_view(extractor: Extractor, view: tf.Tensor) -> Reading:
     return Reading(view, outputs, tape)
 
 
-class TiledReader:
+class TiledEvaluator:
     """Takes images of any size through the network tile by tile.
 
     Args:
@@ -92,7 +92,7 @@ class TiledReader:
         for tile in self._cut((height, width)):
             parts = read_tile(self._extractor, image, tile, names)
             for name, part in parts.items():
-                own_of_frame(found[name], name, tile)[...] = part
+                core_of_frame(found[name], name, tile)[...] = part
         return {name: tf.constant(array) for name, array in found.items()}
 
     def gram_sums(
@@ -122,7 +122,7 @@ class TiledReader:
         tiles = self._cut(size)
         if len(tiles) == 1:
             return make_value_and_gradient(self._extractor, targets, options)
-        weigh = make_terms_and_gradients(options)
+        combine_losses = make_terms_and_gradients(options)
         gradient = tf.Variable(tf.zeros((1, *size, 3)))
 
         def evaluate(image: tf.Tensor) -> tuple[LossTerms, tf.Tensor]:
@@ -135,21 +135,23 @@ class TiledReader:
                 else:
                     sums = self._sum_tile(view, targets, tile)
                 total = _add(total, sums)
-            terms, by_image, by_sums = weigh(image, total, targets)
+            terms, grad_image, grad_sums = combine_losses(image, total, targets)
             # The image's own losses have their own gradient.
             gradient.assign(
-                tf.zeros_like(image) if by_image is None else by_image
+                tf.zeros_like(image) if grad_image is None else grad_image
             )
             for tile in tiles:
                 if kept:
-                    by_view = self._take_back(
-                        kept.pop(0), targets, tile, by_sums
+                    grad_view = self._take_back(
+                        kept.pop(0), targets, tile, grad_sums
                     )
                 else:
                     view = view_of(image, tile)
-                    by_view = self._find_gradient(view, targets, tile, by_sums)
+                    grad_view = self._find_gradient(
+                        view, targets, tile, grad_sums
+                    )
                 place = view_of(gradient, tile)
-                place.assign(place + by_view)
+                place.assign(place + grad_view)
             found = tf.identity(gradient)
             return terms.checked(found), found
 
@@ -175,21 +177,21 @@ class TiledReader:
         view: tf.Tensor,
         targets: Targets,
         tile: np.ndarray,
-        by_sums: LayerSums,
+        grad_sums: LayerSums,
     ) -> tf.Tensor:
         """Takes the gradient by the sums to the pixels of a tile's view.
 
         In one graph, which frees activations as it goes back.
         """
 
-        def find(view, tile, parts, by_sums):
+        def find(view, tile, parts, grad_sums):
             reading = read_view(self._extractor, view)
             return gradient_of_sums(
-                self._extractor, reading, tile, parts, by_sums
+                self._extractor, reading, tile, parts, grad_sums
             )
 
         return self._run(
-            find, view, tile, _positions_of(targets, tile), by_sums
+            find, view, tile, _positions_of(targets, tile), grad_sums
         )
 
     def _sum_outputs(
@@ -209,16 +211,16 @@ class TiledReader:
         reading: Reading,
         targets: Targets,
         tile: np.ndarray,
-        by_sums: LayerSums,
+        grad_sums: LayerSums,
     ) -> tf.Tensor:
         """Takes the gradient by the sums to a view whose tape was kept."""
 
-        def differentiate(outputs, tile, parts, by_sums):
+        def differentiate(outputs, tile, parts, grad_sums):
             return {
                 name: gradient_by_output(
-                    self._extractor, outputs, name, tile, parts, by_sums
+                    self._extractor, outputs, name, tile, parts, grad_sums
                 )
-                for name in layers_of(by_sums)
+                for name in layers_of(grad_sums)
             }
 
         found = self._run(
@@ -226,7 +228,7 @@ class TiledReader:
             reading.outputs,
             tile,
             _positions_of(targets, tile),
-            by_sums,
+            grad_sums,
         )
         return reading.tape.gradient(
             [reading.outputs[name] for name in found],
@@ -267,10 +269,10 @@ def read_tile(
 ) -> dict[str, tf.Tensor]:
     """Returns some layers' features of a tile's own positions."""
     features = extractor(view_of(image, tile))
-    return {n: tf.slice(features[n], *own_of_view(n, tile)) for n in names}
+    return {n: tf.slice(features[n], *core_of_view(n, tile)) for n in names}
 
 
-def own_of_view(name: str, tile: tf.Tensor) -> Part:
+def core_of_view(name: str, tile: tf.Tensor) -> Part:
     """Returns where a tile's own positions are in a layer's of its view."""
     layer = BY_NAME[name]
     first = tile[:, 0] // layer.stride
@@ -286,10 +288,10 @@ def parts_of(targets: Targets, tile: tf.Tensor) -> Targets:
     """Returns the targets of a tile's own positions."""
     return targets._replace(
         content={
-            n: own_of_frame(t, n, tile) for n, t in targets.content.items()
+            n: core_of_frame(t, n, tile) for n, t in targets.content.items()
         },
         masks={
-            n: [own_of_frame(mask, n, tile) for mask in masks]
+            n: [core_of_frame(mask, n, tile) for mask in masks]
             for n, masks in targets.masks.items()
         },
     )
@@ -316,7 +318,7 @@ def sum_outputs(
     parts: Targets,
 ) -> LayerSums:
     """Computes the sums of a tile's own positions from the model's outputs."""
-    own = {name: own_of_view(name, tile) for name in outputs}
+    own = {name: core_of_view(name, tile) for name in outputs}
     return sum_layers(extractor.scale_features(outputs), parts, own)
 
 
@@ -325,7 +327,7 @@ def gradient_of_sums(
     reading: Reading,
     tile: tf.Tensor,
     parts: Targets,
-    by_sums: LayerSums,
+    grad_sums: LayerSums,
 ) -> tf.Tensor:
     """Takes the gradient by the sums to the pixels of a view.
 
@@ -333,12 +335,12 @@ def gradient_of_sums(
     as its features, and is computed when it is needed.
     """
     found = None
-    names = layers_of(by_sums)
+    names = layers_of(grad_sums)
     earlier = [*map(reading.outputs.get, names[1:]), reading.view]
     for name, source in zip(names, earlier, strict=True):
         with tf.control_dependencies([] if found is None else [found]):
             own = gradient_by_output(
-                extractor, reading.outputs, name, tile, parts, by_sums
+                extractor, reading.outputs, name, tile, parts, grad_sums
             )
         found = own if found is None else own + found
         found = reading.tape.gradient(
@@ -359,7 +361,7 @@ def gradient_by_output(
     name: str,
     tile: tf.Tensor,
     parts: Targets,
-    by_sums: LayerSums,
+    grad_sums: LayerSums,
 ) -> tf.Tensor:
     """Takes the gradient by a layer's sums to its output.
 
@@ -374,7 +376,7 @@ def gradient_by_output(
             *(loss for n, loss in each.content.items() if n == name),
             *(gram.matrix for gram in each.style.get(name, ())),
         ]
-        for each in (sums, by_sums)
+        for each in (sums, grad_sums)
     )
     return tape.gradient(losses, output, output_gradients=by_losses)
 
@@ -392,13 +394,13 @@ def make_terms_and_gradients(options: ObjectiveOptions):
     """
 
     @tf.function(autograph=False)
-    def weigh(image, sums, targets):
+    def combine_losses(image, sums, targets):
         with tf.GradientTape() as tape:
             tape.watch((image, sums))
             terms = terms_of_sums(image, sums, targets, options)
         return terms, *tape.gradient(terms.total, (image, sums))
 
-    return weigh
+    return combine_losses
 
 
 def _add(total: LayerSums | None, sums: LayerSums) -> LayerSums:

@@ -154,7 +154,7 @@ def view_of(image, tile):
     return image[:, top:bottom, left:right]
 
 
-def own_of_frame(whole, name: str, tile):
+def core_of_frame(whole, name: str, tile):
     """Cuts a tile's own positions out of a layer's of the whole frame."""
     stride = BY_NAME[name].stride
     top, bottom = tile[0, 0] // stride, tile[0, 1] // stride

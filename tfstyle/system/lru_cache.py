@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from typing import Any
 
 
-class Recent:
+class LRUCache:
     """Keeps the values that were used last.
 
     Args:

@@ -11,7 +11,7 @@ from absl import logging
 
 from tfstyle.config.config import Config
 from tfstyle.distributed.replicas import Replicas
-from tfstyle.distributed.replicated_objective import ReplicatedReader
+from tfstyle.distributed.replicated_objective import ReplicatedEvaluator
 from tfstyle.errors import ConfigError
 from tfstyle.images import color_transfer
 from tfstyle.images.frame import Frame
@@ -24,8 +24,8 @@ from tfstyle.images.resize import fit_size
 from tfstyle.images.resize import resize
 from tfstyle.images.resize import resize_mask
 from tfstyle.network.extractor import Extractor
-from tfstyle.objective.evaluators import Reader
-from tfstyle.objective.evaluators import WholeFrameReader
+from tfstyle.objective.evaluators import Evaluator
+from tfstyle.objective.evaluators import WholeFrameEvaluator
 from tfstyle.objective.objective import ExtraLosses
 from tfstyle.objective.objective import PictureLoss
 from tfstyle.objective.objective import ValueAndGradient
@@ -33,7 +33,7 @@ from tfstyle.objective.objective import make_value_and_gradient
 from tfstyle.objective.targets import Style
 from tfstyle.objective.targets import compute_targets
 from tfstyle.objective.terms import LossTerms
-from tfstyle.objective.tiled_objective import TiledReader
+from tfstyle.objective.tiled_objective import TiledEvaluator
 from tfstyle.system.loop_progress import LoopProgress
 from tfstyle.system.out_of_memory import is_out_of_memory
 from tfstyle.system.private_tensorflow import without_memory_optimizer
@@ -83,7 +83,9 @@ class PyramidObjective:
         self._style_masks = images.style_masks
         self._extractor = extractor
         self._evaluator = make_evaluator(extractor, plan, replicas)
-        if extra_losses and not isinstance(self._evaluator, WholeFrameReader):
+        if extra_losses and not isinstance(
+            self._evaluator, WholeFrameEvaluator
+        ):
             raise ConfigError(
                 "`extra_losses` need the whole frame at once. Leave out"
                 " `tile_size` and `strategy`."
@@ -133,7 +135,7 @@ class PyramidObjective:
         logging.warning(
             "warning: memory ran out; goes on in tiles of %d pixels", tile_size
         )
-        self._evaluator = TiledReader(self._extractor, tile_size)
+        self._evaluator = TiledEvaluator(self._extractor, tile_size)
 
     def make_objective_once(self, level: int) -> ValueAndGradient:
         """Makes a level's objective function, which may run out of memory."""
@@ -209,7 +211,7 @@ class _RecoveringObjective:
 
 def make_evaluator(
     extractor: Extractor, plan: Plan, replicas: Replicas | None = None
-) -> Reader:
+) -> Evaluator:
     """Makes what evaluates a run: the whole frame, tiles or replicas.
 
     Args:
@@ -219,10 +221,10 @@ def make_evaluator(
     """
     tile_size = plan.config.tile_size
     if replicas is not None:
-        return ReplicatedReader(extractor, replicas, tile_size)
+        return ReplicatedEvaluator(extractor, replicas, tile_size)
     if tile_size:
-        return TiledReader(extractor, tile_size, plan.num_kept_tiles)
-    return WholeFrameReader(extractor)
+        return TiledEvaluator(extractor, tile_size, plan.num_kept_tiles)
+    return WholeFrameEvaluator(extractor)
 
 
 def _long_edge(frame: Frame) -> int:

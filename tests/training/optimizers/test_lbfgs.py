@@ -215,7 +215,7 @@ def test_direction_equals_the_dense_inverse_hessian(num_steps):
         s, y = optimizer._ring[row].numpy(), optimizer._ring[4 + row].numpy()
         left = np.eye(size) - np.outer(s, y) / (y @ s)
         inverse = left @ inverse @ left.T + np.outer(s, s) / (y @ s)
-    direction, _ = optimizer._descend(tf.constant(1.0, tf.float64))
+    direction, _ = optimizer._step_along(tf.constant(1.0, tf.float64))
     vector = optimizer.gradient.numpy()
     np.testing.assert_allclose(direction, -inverse @ vector, rtol=1e-9)
 
@@ -267,7 +267,7 @@ def test_lbfgs_is_no_worse_than_scipy_on_a_picture(real_weights, samples):
     from tfstyle.network.extractor import Extractor
     from tfstyle.network.extractor import make_feature_model
     from tfstyle.network.options import NetworkOptions
-    from tfstyle.objective.evaluators import WholeFrameReader
+    from tfstyle.objective.evaluators import WholeFrameEvaluator
     from tfstyle.objective.objective import make_value_and_gradient
     from tfstyle.objective.options import ObjectiveOptions
 
@@ -279,8 +279,8 @@ def test_lbfgs_is_no_worse_than_scipy_on_a_picture(real_weights, samples):
     content, style = (
         tf.constant(preprocess(resize(sample, 72, 96))) for sample in samples
     )
-    reader = WholeFrameReader(extractor)
-    targets = compute_targets(reader, content, [style], config)
+    evaluator = WholeFrameEvaluator(extractor)
+    targets = compute_targets(evaluator, content, [style], config)
     options = ObjectiveOptions.of(config)
     evaluate = make_value_and_gradient(extractor, targets, options)
     image = tf.Variable(content)

@@ -194,7 +194,7 @@ class LBFGS:
                 return None
             length = tf.constant(step, self._image.dtype)
             if direction is None:
-                direction, trial = self._descend(length)
+                direction, trial = self._step_along(length)
             else:
                 trial = lbfgs_steps.move(
                     self._image.read_value(), direction, length
@@ -238,7 +238,7 @@ class LBFGS:
             self._keep_pair(pair, step, measured)
         return True
 
-    def _descend(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _step_along(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the direction and the image a step along it."""
         image, gradient = (
             self._image.read_value(),
@@ -247,7 +247,7 @@ class LBFGS:
         if not self._scale:
             return lbfgs_steps.descend(image, gradient, step)
         rows = self._rows()
-        factors = self._products.find_factors(rows, self._scale)
+        factors = self._products.direction_coefficients(rows, self._scale)
         return lbfgs_steps.descend_by_pairs(
             image,
             gradient,

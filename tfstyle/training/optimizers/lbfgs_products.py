@@ -52,13 +52,15 @@ class Products:
 
     Attributes:
         curvatures: s_i y_j, float64 `[rows, rows]`, where i is not newer.
-        rises: y_i P y_j, the same.
+        gradient_energies: y_i P y_j, the same.
         slopes: s_i g, float64 `[rows]`.
         preconditioned_slopes: y_i P g, the same.
     """
 
     def __init__(self, num_rows: int):
-        self.curvatures, self.rises = np.zeros([2, num_rows, num_rows])
+        self.curvatures, self.gradient_energies = np.zeros(
+            [2, num_rows, num_rows]
+        )
         self.slopes, self.preconditioned_slopes = np.zeros([2, num_rows])
 
     def move(self, measured: Measured) -> None:
@@ -75,14 +77,20 @@ class Products:
             step: along the direction.
             measured: of the new image; `move` has taken it.
         """
-        self.curvatures[:, row], rises = np.split(measured.by_change, 2)
+        self.curvatures[:, row], gradient_energies = np.split(
+            measured.by_change, 2
+        )
         self.curvatures[row, row] = step * measured.slope_rise
-        self.rises[:, row] = self.rises[row] = rises
-        self.rises[row, row] = measured.rise
+        self.gradient_energies[:, row] = self.gradient_energies[row] = (
+            gradient_energies
+        )
+        self.gradient_energies[row, row] = measured.rise
         self.slopes[row] = step * measured.slope
         self.preconditioned_slopes[row] = measured.slope_of_change
 
-    def find_factors(self, rows: Sequence[int], scale: float) -> np.ndarray:
+    def direction_coefficients(
+        self, rows: Sequence[int], scale: float
+    ) -> np.ndarray:
         """Finds each vector's part in H g - scale P g.
 
         With S and Y of the pairs as columns, R the upper triangle of S^T Y and
@@ -102,7 +110,7 @@ class Products:
         """
         of_positions, of_gradients = factors = np.zeros([2, len(self.slopes)])
         triangle = np.triu(self.curvatures[np.ix_(rows, rows)])
-        middle = scale * self.rises[np.ix_(rows, rows)]
+        middle = scale * self.gradient_energies[np.ix_(rows, rows)]
         middle[np.diag_indices(len(rows))] += np.diag(triangle)
         solution = np.linalg.solve(triangle, self.slopes[rows])
         change = middle @ solution - scale * self.preconditioned_slopes[rows]
