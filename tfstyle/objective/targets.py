@@ -78,7 +78,7 @@ def compute_targets(
     M_ls`. With more, region r of the image is matched to region r of style r.
 
     Args:
-        evaluator: a `evaluators.Evaluator` of at least the content and style layers.
+        evaluator: of at least the content and style layers.
         content: float32 `[1, H, W, 3]`, BGR without the mean, or None.
         styles: of any sizes; may be empty.
         config: gives layers and blend weights.
@@ -187,7 +187,7 @@ def _measure_energy(
 ) -> dict[str, tf.Tensor]:
     """Returns the sum of the content's squared features, by layer.
 
-    It is the trace of the Gram sum, which every evaluator adds up over its tiles.
+    It is the trace of the Gram sum, which evaluators add up over tiles.
     """
     sums = evaluator.gram_sums(content, config.content_layers, {})
     energy = {n: tf.linalg.trace(gram.matrix) for n, (gram,) in sums.items()}
