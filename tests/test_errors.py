@@ -12,6 +12,7 @@ import tfstyle
 from tfstyle import errors
 from tfstyle import main
 from tfstyle.errors import ConfigError
+from tfstyle.system.out_of_memory import raising_out_of_memory_errors
 from tools import list_messages
 
 
@@ -85,7 +86,7 @@ def test_lack_of_memory_says_what_was_refused_and_a_remedy():
             match=r"^There is not enough memory \(OOM when allocating tensor"
             r" with shape\[9,9\]\)\. Give less\.$",
         ),
-        errors.raising_out_of_memory_errors("Give less."),
+        raising_out_of_memory_errors("Give less."),
     ):
         raise error
 

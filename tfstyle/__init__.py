@@ -60,10 +60,10 @@ if TYPE_CHECKING:
     from tfstyle.api.result import Step
     from tfstyle.api.stylizer import Stylizer
     from tfstyle.api.stylizer import stylize
-    from tfstyle.config.config import Config
     from tfstyle.errors import ConfigError
     from tfstyle.errors import ImageError
     from tfstyle.errors import TfstyleError
+    from tfstyle.flags.command_line import Config
     from tfstyle.image_files.reading import read_image
     from tfstyle.image_files.writing import write_image
     from tfstyle.images.preprocessing import deprocess

@@ -64,12 +64,12 @@ MUTATIONS = {
     ),
     "style_mask": Mutation(
         "objective/targets.py",
-        "mask = style_masks[number]",
-        "mask = content_masks[number]",
+        "image, mask = style",
+        "image, mask = style.image, None",
         "objective training/test_stylize.py",
     ),
     "pyramid_weights": Mutation(
-        "training/plan.py",
+        "training/pyramid.py",
         "tuple(w * ratio for w, ratio in weights)",
         "tuple(w for w, ratio in weights)",
         "training/test_stylize.py",

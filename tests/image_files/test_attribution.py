@@ -9,13 +9,14 @@ from PIL import Image
 from PIL import ImageCms
 from PIL.PngImagePlugin import PngInfo
 
-from tests.images.test_records import PIXELS
+from tests.image_files.test_sidecar import PIXELS
 from tfstyle.image_files import attribution
 from tfstyle.image_files.attribution import ARTIST
 from tfstyle.image_files.attribution import COPYRIGHT
 from tfstyle.image_files.reading import read_image
 from tfstyle.image_files.writing import WRITE_ENDINGS
 from tfstyle.image_files.writing import write_image
+from tfstyle.images.picture import NOTHING
 from tfstyle.images.picture import Attribution
 
 OF = Attribution(
@@ -57,7 +58,7 @@ def test_profile_of_ours_changes_no_pixel(tmp_path, ending):
     with Image.open(path) as image:
         plain = np.array(image.convert("RGB"))
     np.testing.assert_array_equal(read_image(path).pixels, plain)
-    assert read_image(path).attribution == attribution.NOTHING
+    assert read_image(path).attribution == NOTHING
 
 
 def test_texts_of_a_png_are_read(tmp_path):

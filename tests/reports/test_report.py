@@ -137,7 +137,7 @@ def test_page_shows_flags_facts_and_size():
 def test_page_is_the_same_bytes_in_another_process():
     code = """if True:
         import sys
-        from tests.experiment import test_report
+        from tests.reports import test_report
         sys.stdout.buffer.write(test_report.make_page().encode())
         assert "matplotlib.pyplot" not in sys.modules
     """

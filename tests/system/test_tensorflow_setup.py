@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import sys
 from importlib import metadata
 
@@ -53,20 +52,6 @@ def test_stderr_aside_plays_back_when_the_block_raises(capfd):
     os.write(2, b"after")
     assert capfd.readouterr().err == "the reason after"
     assert len(os.listdir("/proc/self/fd")) == len(files)
-
-
-@pytest.mark.parametrize("number", [signal.SIGILL, signal.SIGKILL])
-def test_stderr_aside_plays_back_when_a_signal_ends_the_process(number):
-    code = f"""if True:
-        import os
-        from tfstyle.system import tensorflow_setup
-
-        with tensorflow_setup._stderr_aside():
-            os.write(2, b"the reason")
-            os.kill(os.getpid(), {number.value})
-    """
-    status, _, err = end_python(start_python(code))
-    assert (status, err) == (-number, "the reason")
 
 
 # TensorFlow.
