@@ -48,7 +48,7 @@ def reads(monkeypatch):
 
 
 def count_traces(extractor):
-    graphs = extractor.graphs._kept.values()
+    graphs = extractor.caches.graphs._kept.values()
     return sum(graph.experimental_get_tracing_count() for graph in graphs)
 
 
@@ -153,5 +153,5 @@ def test_kept_graphs_are_bounded_and_one_that_went_is_made_again(extractor):
     first = evaluate(16)
     for size in range(17, 17 + MAX_GRAPHS):
         evaluate(size)
-        assert len(extractor.graphs) <= MAX_GRAPHS
+        assert len(extractor.caches.graphs) <= MAX_GRAPHS
     assert evaluate(16) == first

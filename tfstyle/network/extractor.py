@@ -1,7 +1,6 @@
 """Multi-output models: an image in, the features of several layers out."""
 
 import dataclasses
-import functools
 from collections.abc import Iterable
 
 import keras
@@ -19,6 +18,21 @@ MAX_RESULTS = 64
 """Results that are kept, such as a style's Gram sums of 2.4 MB."""
 
 
+class Caches:
+    """Compiled functions and results of one network, freed with it.
+
+    Attributes:
+        graphs: compiled functions, each for one shape.
+        results: recent results of features, such as a style's Gram sums.
+        trials: verdicts on XLA.
+    """
+
+    def __init__(self):
+        self.graphs = LRUCache(MAX_GRAPHS)
+        self.results = LRUCache(MAX_RESULTS)
+        self.trials = LRUCache(MAX_GRAPHS)
+
+
 @dataclasses.dataclass(frozen=True)
 class Extractor:
     """A feature model with the origin of its weights.
@@ -29,12 +43,16 @@ class Extractor:
         origin: where the weights came from, for people.
         sha256: of the weights' values.
         options: of the network.
+        caches: of this network.
     """
 
     model: keras.Model
     origin: str
     sha256: str
     options: NetworkOptions
+    caches: Caches = dataclasses.field(
+        default_factory=Caches, init=False, repr=False, compare=False
+    )
 
     def __call__(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the features of an image by Keras layer name.
@@ -53,21 +71,11 @@ class Extractor:
             # TensorFlow never frees a function that is differentiated within
             # another.
             return self._compute(image)
-        run = self.graphs.get(
+        run = self.caches.graphs.get(
             ("outputs", image.shape),
             lambda: tf.function(self._compute, autograph=False),
         )
         return run(image)
-
-    @functools.cached_property
-    def graphs(self) -> LRUCache:
-        """Functions compiled for this network, which go with it."""
-        return LRUCache(MAX_GRAPHS)
-
-    @functools.cached_property
-    def results(self) -> LRUCache:
-        """LRUCache results computed from its features, such as Gram sums."""
-        return LRUCache(MAX_RESULTS)
 
     def _compute(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         """Computes the outputs; in a graph, as eager Keras keeps them all."""

@@ -101,7 +101,7 @@ class WholeFrameEvaluator:
             return {n: region_sums(f, masks.get(n)) for n, f in found.items()}
 
         key = _digest(image, names, masks)
-        return dict(self._extractor.results.get(key, read))
+        return dict(self._extractor.caches.results.get(key, read))
 
     def make_objective(
         self,

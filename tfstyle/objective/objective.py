@@ -81,7 +81,7 @@ def make_value_and_gradient(
     extra = tuple((extra_losses or {}).items())
 
     def evaluate(image):
-        compiled = extractor.graphs.get(
+        compiled = extractor.caches.graphs.get(
             (options, image.shape, shapes, extra),
             lambda: _compile(extractor, options, extra),
         )
@@ -98,7 +98,7 @@ def _compile(
     """Returns the function of image and targets that is compiled by shape."""
     make = functools.partial(_make_graph, extractor, options, extra)
     if options.jit_compile == "auto" and gpus.has_gpu():
-        return extractor.graphs.get(("XLA", extra), XlaTrial).choose(make)
+        return extractor.caches.trials.get(extra, XlaTrial).choose(make)
     return make(options.jit_compile == "true")
 
 

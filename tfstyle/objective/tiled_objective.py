@@ -142,7 +142,7 @@ class TiledEvaluator:
             )
             for tile in tiles:
                 if kept:
-                    grad_view = self._take_back(
+                    grad_view = self._backpropagate(
                         kept.pop(0), targets, tile, grad_sums
                     )
                 else:
@@ -170,7 +170,9 @@ class TiledEvaluator:
         def run(view, tile, parts):
             return sum_tile(self._extractor, view, tile, parts)
 
-        return self._run(run, view, tile, _positions_of(targets, tile))
+        return self._run(
+            "sum_tile", run, view, tile, _positions_of(targets, tile)
+        )
 
     def _find_gradient(
         self,
@@ -191,7 +193,12 @@ class TiledEvaluator:
             )
 
         return self._run(
-            find, view, tile, _positions_of(targets, tile), grad_sums
+            "find_gradient",
+            find,
+            view,
+            tile,
+            _positions_of(targets, tile),
+            grad_sums,
         )
 
     def _sum_outputs(
@@ -203,10 +210,14 @@ class TiledEvaluator:
             return sum_outputs(self._extractor, outputs, tile, parts)
 
         return self._run(
-            add_up, reading.outputs, tile, _positions_of(targets, tile)
+            "sum_outputs",
+            add_up,
+            reading.outputs,
+            tile,
+            _positions_of(targets, tile),
         )
 
-    def _take_back(
+    def _backpropagate(
         self,
         reading: Reading,
         targets: Targets,
@@ -224,6 +235,7 @@ class TiledEvaluator:
             }
 
         found = self._run(
+            "backpropagate",
             differentiate,
             reading.outputs,
             tile,
@@ -236,11 +248,20 @@ class TiledEvaluator:
             output_gradients=list(found.values()),
         )
 
-    def _run(self, function, image, tile: np.ndarray, parts: Targets, *sums):
+    def _run(
+        self,
+        name: str,
+        function,
+        image,
+        tile: np.ndarray,
+        parts: Targets,
+        *sums,
+    ):
         """Runs a function by its graph for images of this size, made once.
 
         Args:
-            function: of the others.
+            name: names the function in the cache of graphs.
+            function: takes the other arguments.
             image: a view of the tile, or the model's outputs for it.
             tile: int32 `[2, 4]`.
             parts: targets of the tile's own positions.
@@ -252,8 +273,8 @@ class TiledEvaluator:
             tf.nest.map_structure(_of_any_size, parts),
             *tf.nest.map_structure(tf.TensorSpec.from_tensor, sums),
         ]
-        graph = self._extractor.graphs.get(
-            (function.__name__, str(specs)),
+        graph = self._extractor.caches.graphs.get(
+            (name, str(specs)),
             lambda: tf.function(
                 function, autograph=False, input_signature=specs
             ),

@@ -1,6 +1,9 @@
 """Limited-memory BFGS: its decisions, which are made on the host."""
 
+import enum
 import math
+from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -21,6 +24,37 @@ A photograph in a painting's style, 256 px, from noise: the total after 10 and
 evaluations all were within 3 percent.
 """
 MAX_SEARCH_EVALUATIONS = 20
+
+
+class Search(enum.Enum):
+    """The outcome of a search along one direction."""
+
+    MOVED = enum.auto()
+    NO_DECREASE = enum.auto()
+    STOPPED = enum.auto()
+
+
+class Trial(NamedTuple):
+    """An image that a search has evaluated.
+
+    Attributes:
+        step: length of the step along the direction.
+        image: float32 `[1, H, W, 3]`.
+        terms: its loss terms.
+        gradient: float32 `[1, H, W, 3]`.
+        measured: scalar products of its gradient.
+        preconditioned_change: float32 `[1, H, W, 3]`, the preconditioned
+            change of the gradient.
+        preconditioned_gradient: float32 `[1, H, W, 3]`.
+    """
+
+    step: float
+    image: tf.Tensor
+    terms: Any
+    gradient: tf.Tensor
+    measured: Measured
+    preconditioned_change: tf.Tensor
+    preconditioned_gradient: tf.Tensor
 
 
 class LBFGS:
@@ -107,11 +141,11 @@ class LBFGS:
         before = self.evaluations, self._num_pairs
         budget = self.evaluations + max_evaluations
         for _ in range(2):
-            has_moved = self._search(budget, should_stop)
-            if has_moved is None:
+            outcome = self._search(budget, should_stop)
+            if outcome is Search.STOPPED:
                 self.evaluations, self._num_pairs = before
                 return None
-            if has_moved or self.evaluations >= budget:
+            if outcome is Search.MOVED or self.evaluations >= budget:
                 return self._terms
             self._num_pairs = 0
         self.is_converged = True
@@ -181,26 +215,26 @@ class LBFGS:
         self.evaluations += 1
         return self._value_and_gradient(image)
 
-    def _search(self, budget: float, should_stop) -> bool | None:
-        """Searches along one direction; returns whether the image moved.
+    def _search(self, budget: float, should_stop) -> Search:
+        """Searches along one direction, and moves the image to the best trial.
 
-        Returns None, and leaves all as it was, if it was stopped.
+        If it is stopped, everything stays as it was.
         """
         step = self._learning_rate if self._scale else self._first_step
         search, best, direction = None, None, None
         limit = min(self.evaluations + MAX_SEARCH_EVALUATIONS, budget)
         while self.evaluations < limit:
             if should_stop():
-                return None
+                return Search.STOPPED
             length = tf.constant(step, self._image.dtype)
             if direction is None:
-                direction, trial = self._step_along(length)
+                direction, image = self._step_along(length)
             else:
-                trial = lbfgs_steps.move(
+                image = lbfgs_steps.move(
                     self._image.read_value(), direction, length
                 )
-            terms, gradient = self._evaluate(trial)
-            numbers, *preconditioned = lbfgs_steps.measure(
+            terms, gradient = self._evaluate(image)
+            numbers, change, preconditioned = lbfgs_steps.measure(
                 self.gradient,
                 gradient,
                 self._preconditioned_gradient,
@@ -214,29 +248,37 @@ class LBFGS:
             measured = Measured.of(numbers.numpy())
             if search is None:
                 if not measured.start_slope < 0:
-                    return False
+                    return Search.NO_DECREASE
                 search = LineSearch(measured.start, measured.start_slope, step)
             if search.add_trial(measured.value, measured.slope):
-                best = step, trial, terms, gradient, measured, *preconditioned
+                best = Trial(
+                    step,
+                    image,
+                    terms,
+                    gradient,
+                    measured,
+                    change,
+                    preconditioned,
+                )
             if search.is_done:
                 break
             step = search.step
         if best is None:
-            return False
-        step, trial, terms, gradient, measured, *preconditioned = best
-        self._image.assign(trial)
-        self._terms, self.gradient = terms, gradient
-        preconditioned_change, self._preconditioned_gradient = preconditioned
+            return Search.NO_DECREASE
+        measured = best.measured
+        self._image.assign(best.image)
+        self._terms, self.gradient = best.terms, best.gradient
+        self._preconditioned_gradient = best.preconditioned_gradient
         self._products.move(measured)
         # Below the rounding of the slope, y d is noise and may break d's sign.
         epsilon = np.finfo(self._image.dtype.as_numpy_dtype).eps
         if measured.slope_rise > -measured.start_slope * epsilon:
-            length = tf.constant(step, self._image.dtype)
+            length = tf.constant(best.step, self._image.dtype)
             pair = lbfgs_steps.make_pair(
-                direction, length, preconditioned_change
+                direction, length, best.preconditioned_change
             )
-            self._keep_pair(pair, step, measured)
-        return True
+            self._keep_pair(pair, best.step, measured)
+        return Search.MOVED
 
     def _step_along(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the direction and the image a step along it."""
