@@ -3,16 +3,16 @@
 16-bit levels are divided by 257, but 12-bit sensors and microscopes leave the
 upper bits empty, and such a picture would be black: if all levels are below
 4096, their bit depth is that of the brightest. Floats from 0 to 1 are scaled
-by 255, unless all are as dark; other floats and 32-bit levels have no scale of
-their own and are stretched from the darkest to the brightest. Every guess is
-logged.
+by 255; darker floats (up to `LEAST_TOP`), other floats and 32-bit levels have
+no known scale and are stretched from the darkest to the brightest. Every guess
+is logged.
 """
 
 import numpy as np
 from absl import logging
 
 BITS = 12
-"""16-bit levels that fit into this many bits are scaled by their brightest."""
+"""Bit depth up to which 16-bit levels are scaled by the brightest."""
 SENSOR_TOPS = (2**13 - 1, 2**14 - 1, 2**15 - 1)
 """Maxima of 13-, 14- and 15-bit sensors, as in overexposed pictures."""
 TOP = 65535

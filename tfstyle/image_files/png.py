@@ -32,7 +32,7 @@ def strip(file: BinaryIO) -> tuple[BinaryIO, bytes | None]:
         kind, size = header[4:], int.from_bytes(header[:4], "big")
         content = file.read(size + 4)  # with its CRC
         if kind == b"iCCP":
-            if profile is None:  # only one is valid; unpacking more would be slow
+            if profile is None:  # only one is valid; more would be slow
                 profile = _unpack(content[:-4])
         elif kind not in TEXTS or content.startswith(b"tfstyle\0"):
             stripped.write(header + content)
