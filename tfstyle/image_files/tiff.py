@@ -229,7 +229,7 @@ def _to_image(path: str, values: np.ndarray, page: Any) -> Image.Image:
 
 
 def _narrow_alpha(alpha: np.ndarray) -> np.ndarray:
-    """Converts alpha to uint8; its range is that of the type, 0..1 for floats."""
+    """Converts alpha to uint8 from the range of its type, 0..1 for floats."""
     is_float = alpha.dtype.kind == "f"
     top = 1.0 if is_float else float(np.iinfo(alpha.dtype).max)
     share = np.nan_to_num(alpha.astype(np.float32) / top).clip(0, 1)
