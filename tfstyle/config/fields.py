@@ -80,7 +80,7 @@ def ordered_fields(config) -> list[dataclasses.Field]:
 
 
 def kind_of(field: dataclasses.Field) -> type:
-    """Returns the type of a field: bool, float, int, str, or tuple for lists."""
+    """Returns the type of a field: bool, float, int, str or tuple."""
     kind = typing.get_origin(_kinds(field)[0]) or _kinds(field)[0]
     return tuple if kind is Sequence else kind
 

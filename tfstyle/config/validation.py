@@ -120,7 +120,7 @@ def check_is_local(name: str, path: str) -> None:
 
 
 def _check_path(name: str, path: str) -> None:
-    """Checks that a path is local and can be written in a line of a flagfile."""
+    """Checks that a path is local and fits in a line of a flagfile."""
     check_is_local(name, path)
     if not path:
         raise ConfigError(

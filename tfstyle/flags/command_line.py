@@ -220,7 +220,7 @@ def to_config(flag_values: flags.FlagValues) -> RunConfig:
 
 
 def _explain(error: Exception) -> str:
-    """Converts a parser error of absl to a message in this program's style."""
+    """Converts an error of absl's parser to a message in our style."""
     text = " ".join(str(error).split())
     is_value = str(error).startswith("flag --")
     if isinstance(error, flags.IllegalFlagValueError) and is_value:
