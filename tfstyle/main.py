@@ -17,7 +17,7 @@ from tfstyle.system.exit_status import status_of
 from tfstyle.system.memory import check_program_fits
 
 FLAGS = flags.FlagValues()
-"""Flags of this program, not absl's global ones, as the module is importable."""
+"""Separate from absl's flags, as other programs may import this module."""
 config_flags.define_flags(FLAGS)
 flags.DEFINE_integer("verbosity", 0, "", short_name="v", flag_values=FLAGS)
 

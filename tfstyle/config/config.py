@@ -395,7 +395,7 @@ class Config:
         return cls._from_arguments([f"--flags_from={os.fspath(path)}"])
 
     _read_options: ClassVar[Callable[[list[str]], dict[str, Any]]]
-    """Parser of arguments; set by `flags.command_line`, which imports Config."""
+    """Argument parser; set by `flags.command_line`, which imports Config."""
 
     @classmethod
     def _from_arguments(cls, arguments: list[str]) -> "Config":

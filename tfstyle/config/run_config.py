@@ -1,4 +1,4 @@
-"""Options of a run: those of a picture, of files and of the directory."""
+"""Options of a run: picture, files and directory."""
 
 import dataclasses
 from collections.abc import Sequence

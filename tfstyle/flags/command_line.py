@@ -220,7 +220,7 @@ def to_config(flag_values: flags.FlagValues) -> RunConfig:
 
 
 def _explain(error: Exception) -> str:
-    """Converts an error of absl's parser to a message in our style."""
+    """Converts an error of absl's parser to a message of this program."""
     text = " ".join(str(error).split())
     is_value = str(error).startswith("flag --")
     if isinstance(error, flags.IllegalFlagValueError) and is_value:
@@ -231,6 +231,6 @@ def _explain(error: Exception) -> str:
             f"`{name}` must be {describe_kind(name)}."
             f" Received: {name}={value!r}."
         )
-    if isinstance(error, RecursionError):  # from absl's search for similar names
+    if isinstance(error, RecursionError):  # absl's search for similar names
         return "A flag's name is too long. In a flagfile, each has its line."
     return text.removeprefix("ERROR:: ")

@@ -32,7 +32,7 @@ def folders(controller: str) -> list[str]:
 
 
 def read_number(folder: str, *names: str) -> int | None:
-    """Reads a number from the first existing file; None if there is no limit."""
+    """Reads a number from the first existing file; None if not limited."""
     for name in names:
         if (text := read_text(folder, name)) is not None:
             return int(text) if text.isdecimal() else None

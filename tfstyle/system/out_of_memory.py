@@ -58,12 +58,12 @@ def is_out_of_memory(error: Exception) -> bool:
             return True
         kinds += (errors.OpError,)
     is_of_system = isinstance(error, kinds)
-    is_thread = str(error) == "can't start new thread"  # no memory for its stack
+    is_thread = str(error) == "can't start new thread"  # no room for its stack
     return is_thread or (is_of_system and bool(_SIGNS.search(str(error))))
 
 
 def _describe(error: Exception) -> str:
-    """Returns the failed allocation, without the location in the program."""
+    """Returns the failed allocation, without its location."""
     text = str(error) or type(error).__name__
     if found := _REFUSED.search(text):
         text = found[0]

@@ -66,8 +66,8 @@ def make_mirrored_strategy(devices: Sequence[str] | None) -> Any:
     """Makes a MirroredStrategy with collective keys of its own.
 
     TensorFlow numbers collective operations per strategy, and would wait for
-    those of another strategy with equal numbers. Without it only one strategy
-    per process works.
+    operations of another strategy with equal numbers. Without it only one
+    strategy per process works.
 
     Args:
         devices: names of the devices; None: all GPUs.

@@ -15,7 +15,7 @@ _MESSAGE = (
     b"\nStopping after this step. Press Ctrl-C again to quit without saving.\n"
 )
 _IMPATIENT = (signal.SIGINT, signal.SIGTERM)
-"""Signals that quit at once if repeated."""
+"""Signals that quit at once if repeated; all others may be repeated."""
 
 
 class StopSignals:

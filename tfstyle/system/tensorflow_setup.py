@@ -118,8 +118,8 @@ def apply_settings(
             be switched off again.
 
     Raises:
-        SetupError: if other than default threads are given after TensorFlow
-            was used.
+        SetupError: if threads are given that differ from the defaults, after
+            TensorFlow was used.
 
     Notes:
         TensorFloat-32 does not degrade pictures. Emulated on the CPU by
@@ -205,7 +205,7 @@ def find_unused_gpus() -> int:
 
 
 def warn_of_unused_gpus() -> None:
-    """Logs a warning if the machine has GPUs that TensorFlow does not detect."""
+    """Logs a warning if TensorFlow does not detect the machine's GPUs."""
     if number := find_unused_gpus():
         logging.warning(
             "warning: TensorFlow does not see the %d NVIDIA GPU of this"
