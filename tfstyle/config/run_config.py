@@ -241,7 +241,7 @@ def _check_film(config: RunConfig) -> None:
 
 
 def _check_manifest(config: RunConfig) -> None:
-    """Checks the manifest's extension, and that its columns are not options."""
+    """Checks the manifest's extension, and that no image is given beside it."""
     if config.manifest is None:
         return
     if not config.manifest.lower().endswith(MANIFEST_ENDINGS):

@@ -11,8 +11,7 @@ import numpy as np
 from tfstyle.images.preprocessing import to_pixels
 
 EIGENVALUE_FLOOR = 1e-5
-"""Smallest eigenvalue relative to the largest; bounds the gain if colours
-hardly vary."""
+"""Eigenvalue floor, relative to the largest; limits gain of flat colours."""
 
 FLAT = 1e-6
 """Standard deviation, grey levels, below which an image counts as flat."""
