@@ -6,20 +6,19 @@
     result = stylizer("lake.jpg", "waves.jpg")
     result.save("painted.png")
 
-`python -m tfstyle.main` is the same as a program. Names are loaded when they
-are first used, so that importing `tfstyle` does not import TensorFlow.
+The command line program is `python -m tfstyle.main`. Names are imported on
+first use, so that importing `tfstyle` does not import TensorFlow.
 
-What it changes in the process of a host, when it first computes: the threads of
-TensorFlow, if TensorFlow was not used before (`intra_op_threads` and
-`inter_op_threads` of a Config), memory growth and TensorFloat-32 of GPUs
-(`tf32`), `KERAS_BACKEND`, if it is unset, and with `deterministic` what
-TensorFlow calls op determinism, for good. Log levels, file descriptors and
-other variables stay as they are; `TF_CPP_MIN_LOG_LEVEL=3`, set before,
-keeps TensorFlow quieter. While a picture is read, Pillow's limit of pixels and
-Python's warnings are off, for other threads too. No process is started, but pip
-once, if Keras' file of weights cannot be fetched. A process that is forked from
-one in which it computed cannot compute: load it after the fork, or start
-processes by spawn.
+Side effects on the host process, at the first computation: TensorFlow's threads
+are set, if it was not used before (`intra_op_threads` and `inter_op_threads` of
+a Config), memory growth and TensorFloat-32 of GPUs (`tf32`), `KERAS_BACKEND` if
+unset, and with `deterministic` TensorFlow's op determinism, permanently. Log
+levels, file descriptors and other environment variables are unchanged; set
+`TF_CPP_MIN_LOG_LEVEL=3` beforehand to make TensorFlow quieter. While a picture
+is read, Pillow's pixel limit and Python's warnings are off in all threads. No
+process is started, except pip once, if Keras' weight file cannot be downloaded.
+A process forked after a computation cannot compute: use tfstyle only after the
+fork, or start processes by spawn.
 """
 
 import importlib

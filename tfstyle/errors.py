@@ -1,4 +1,4 @@
-"""Errors that are expected, and how they are printed."""
+"""Expected errors, and formatting of their messages."""
 
 import contextlib
 import re
@@ -13,12 +13,12 @@ _CONTROLS = re.compile(
 class TfstyleError(Exception):
     """Base class of expected errors: bad input, a full disk, a lost process.
 
-    They are printed as one line, which includes the remedy. Anything else is a
-    bug and keeps its traceback.
+    They are printed as one line, which includes a remedy. Any other exception
+    is a bug and keeps its traceback.
 
     Attributes:
-        status: exit status of a program that ends with it.
-        hint: a sentence that is added to the message, such as the place of a
+        status: exit status of a program that ends with this error.
+        hint: sentence added to the message, such as the location of a
             checkpoint.
     """
 
@@ -38,7 +38,7 @@ class WriteError(TfstyleError, OSError):
 
 
 class OutOfMemoryError(TfstyleError, MemoryError):
-    """The machine has not enough memory for the run."""
+    """The machine does not have enough memory for the run."""
 
 
 class ImageError(TfstyleError, ValueError):
@@ -46,33 +46,36 @@ class ImageError(TfstyleError, ValueError):
 
 
 class ConfigError(TfstyleError, ValueError):
-    """An option has a value that it may not have, or options contradict."""
+    """An option has an invalid value, or options contradict each other."""
 
     status = 2
 
 
 class WeightsError(TfstyleError, ValueError):
-    """A weight file cannot be had, or is not one of VGG19's."""
+    """A weight file cannot be loaded, or is not for VGG19."""
 
 
 class ClusterError(TfstyleError, RuntimeError):
-    """The environment describes no valid cluster, or a process is gone."""
+    """The environment describes no valid cluster, or a process is lost."""
 
 
 class CheckpointError(TfstyleError, ValueError):
-    """A checkpoint is damaged, or is not of this run."""
+    """A checkpoint is damaged, or belongs to another run."""
 
 
 class NotFiniteError(TfstyleError, ArithmeticError):
-    """The loss or its gradient stopped being finite."""
+    """The loss or its gradient is no longer finite."""
 
 
 @contextlib.contextmanager
 def raising_write_errors(what: str) -> Iterator[None]:
-    """Raises a `WriteError` where the system refuses to write.
+    """Converts an `OSError` in the block to a `WriteError`.
 
     Args:
-        what: the thing that is written, such as "The workdir 'x'".
+        what: name of the output in messages, such as "The workdir 'x'".
+
+    Raises:
+        WriteError: if the system refuses to write.
     """
     try:
         yield
@@ -83,20 +86,20 @@ def raising_write_errors(what: str) -> Iterator[None]:
 
 
 def escape_controls(text: str) -> str:
-    """Escapes what moves a terminal's cursor or turns the writing around.
+    """Escapes terminal control characters and bidirectional overrides.
 
     Args:
-        text: of any origin; its line breaks and tabs stay.
+        text: untrusted text; its line breaks and tabs are kept.
     """
     return _CONTROLS.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def one_line(text: str, longest: int = LONGEST) -> str:
-    """Writes a text as one line that cannot steer a terminal.
+    """Formats a text as one line without terminal control characters.
 
     Args:
-        text: of any origin.
-        longest: characters; the rest is left out.
+        text: untrusted text.
+        longest: maximum length, characters; the rest is cut off.
     """
     line = " ".join(text[: 2 * longest].split())
     line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)

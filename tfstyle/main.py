@@ -1,4 +1,4 @@
-"""The command line program: python -m tfstyle.main --flagfile=..."""
+"""Command line program: python -m tfstyle.main --flagfile=..."""
 
 import dataclasses
 import logging as standard_logging
@@ -17,33 +17,33 @@ from tfstyle.system.exit_status import status_of
 from tfstyle.system.memory import check_program_fits
 
 FLAGS = flags.FlagValues()
-"""Not absl's global ones: other programs may import this module."""
+"""Separate from absl's flags, as other programs may import this module."""
 config_flags.define_flags(FLAGS)
 flags.DEFINE_integer("verbosity", 0, "", short_name="v", flag_values=FLAGS)
 
 
 class _Formatter(standard_logging.Formatter):
-    """Writes messages alone; names of files in them cannot steer a terminal."""
+    """Formats log messages; escapes terminal control characters in them."""
 
     def format(self, record: standard_logging.LogRecord) -> str:
-        """Returns the line of a record."""
+        """Returns the message of a record, escaped."""
         return escape_controls(super().format(record))
 
 
 def main(config: RunConfig) -> int:
-    """Runs the command line's job; returns the exit status."""
+    """Runs the program with a config; returns the exit status."""
     return run_expecting_errors(lambda: _run(config))
 
 
 def run_expecting_errors(work: Callable[[], int]) -> int:
-    """Returns the status of some work; expected errors are one line."""
+    """Runs a function and returns its exit status; prints expected errors."""
     handler = logging.get_absl_handler()
     handler.setFormatter(_Formatter("%(message)s"))
     return status_of(work)
 
 
 def _run(config: RunConfig) -> int:
-    """Paints or exports; returns the exit status."""
+    """Paints one or many pictures, or exports; returns the exit status."""
     check_program_fits()
 
     from tfstyle.batch import batch
@@ -76,7 +76,7 @@ def _export(config: RunConfig, session) -> None:
 
     extractor = session.make_extractor(NetworkOptions.of(config))
     logging.info("%s; weights: %s", session.device, extractor.origin)
-    with quietly():  # TensorFlow would log how it saves
+    with quietly():  # hides TensorFlow's messages about saving
         path = saved_model.export_extractor(
             extractor, config, config.export_dir
         )
@@ -84,7 +84,7 @@ def _export(config: RunConfig, session) -> None:
 
 
 def _parse(argv: list[str]) -> RunConfig:
-    """Reads the command line; absl's own flags keep their defaults."""
+    """Parses the command line; absl's own flags keep their defaults."""
     config = config_flags.parse(argv, FLAGS)
     flags.FLAGS(argv[:1])
     logging.set_verbosity(FLAGS.verbosity)
@@ -92,9 +92,9 @@ def _parse(argv: list[str]) -> RunConfig:
 
 
 def run() -> None:
-    """Runs the program on the command line of this process."""
+    """Runs the program with the command line of this process."""
     if sys.stderr is None:
-        # Else the next file opened would take its number and its messages.
+        # Otherwise the next file opened would get descriptor 2, and messages.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
     app.run(main, flags_parser=_parse)

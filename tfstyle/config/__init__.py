@@ -1,6 +1,4 @@
-"""What can be chosen about a run, and how it is written down.
+"""Configuration: options of a run, their validation and text form.
 
-Config and its validation, command line flags, flagfiles and the text inside a
-picture. It knows the network's layer names and image files, and never loads
-TensorFlow.
+Depends on the network's layer names, but never imports TensorFlow.
 """

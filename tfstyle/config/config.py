@@ -1,9 +1,9 @@
-"""The options of a picture, with their defaults, in one place.
+"""Options of a picture, with their defaults.
 
-What an option means stands with it: its group in `--help`, its choices and
-bounds, and its scope. Flags, checks, manifest columns, the picture's text and
-the comparison of runs follow from these fields. Options of a run with files
-and a directory are in `run_config`.
+Each option declares its group in `--help`, its choices, bounds and scope.
+Flags, checks, manifest columns, the text inside a picture and the comparison
+of runs are derived from these fields. Options for the files and the directory
+of a run are in `run_config`.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ from tfstyle.network.layers import POOLING_WINDOWS
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 POOLINGS = {"relative": "rms", "absolute": "average"}
-"""Default of the pooling by `loss_scale`."""
+"""Default pooling by `loss_scale`."""
 LEARNING_RATES = {"lbfgs": 1.0, "adam": 5.0}
 PRECONDITIONERS = {"lbfgs": "frequency", "adam": "none"}
 LOSS_WEIGHTS = {
@@ -39,21 +39,22 @@ LOSS_WEIGHTS = {
         "range_weight": 0.0,
     },
 }
-"""Defaults of the weights by `loss_scale`."""
+"""Default loss weights by `loss_scale`."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
-    """The options of one picture, but for its images.
+    """Options of one picture, without its images.
 
-    Lists may be given for tuples, and numbers of NumPy for Python's.
+    Lists are converted to tuples, and NumPy numbers to Python's.
 
     Example:
         >>> Config(image_size=256, style_layers=["conv1_1"]).style_layers
         ('block1_conv1',)
 
     Raises:
-        ConfigError: names the field, the rule, the value and the remedy.
+        ConfigError: if an option is invalid; names the field, rule, value and
+            remedy.
     """
 
     style_blend_weights: Sequence[float] = option(
@@ -316,7 +317,7 @@ class Config:
 
     @property
     def steps_by_level(self) -> tuple[int, ...]:
-        """The update steps of every level, coarsest first.
+        """Number of update steps per level, coarsest first.
 
         Both `num_levels` and `num_steps` must be resolved.
         """
@@ -325,7 +326,7 @@ class Config:
         return steps * int(self.num_levels) if is_one else steps
 
     def resolved(self) -> "Config":
-        """Returns a copy in which every default that depends is filled in."""
+        """Returns a copy with the defaults that depend on other options."""
         weights: dict[str, Any] = {
             name: default
             for name, default in LOSS_WEIGHTS[self.loss_scale].items()
@@ -353,17 +354,17 @@ class Config:
 
     @classmethod
     def from_preset(cls, name: str) -> "Config":
-        """Returns the options of a preset; the images it names are left out.
+        """Returns the options of a preset, without its images.
 
         Example:
             >>> Config.from_preset("gatys2015").loss_scale
             'absolute'
 
         Args:
-            name: one that `tfstyle --help` lists, such as `photo`.
+            name: name of a preset listed in `tfstyle --help`, such as `photo`.
 
         Raises:
-            ConfigError: if there is none of that name.
+            ConfigError: if there is no preset of that name.
         """
         return cls._from_arguments([f"--preset={name}"])
 
@@ -371,40 +372,40 @@ class Config:
     def from_flagfile(cls, path: str | os.PathLike[str]) -> "Config":
         """Returns the options of a flagfile.
 
-        Files that it names, and options of a run's directory, are left out.
+        Options for files and the directory of a run are ignored.
 
         Args:
-            path: of a file with one `--name=value` a line.
+            path: path of a file with one `--name=value` per line.
 
         Raises:
-            ConfigError: if it cannot be read, or an option is wrong.
+            ConfigError: if it cannot be read, or an option is invalid.
         """
         return cls._from_arguments([f"--flagfile={os.fspath(path)}"])
 
     @classmethod
     def from_picture(cls, path: str | os.PathLike[str]) -> "Config":
-        """Returns the options that a picture says it was made with.
+        """Returns the options stored in a picture written by tfstyle.
 
         Args:
-            path: of a picture that tfstyle wrote.
+            path: path of the picture.
 
         Raises:
-            ConfigError: if it cannot be read, or does not say.
+            ConfigError: if it cannot be read, or contains no options.
         """
         return cls._from_arguments([f"--flags_from={os.fspath(path)}"])
 
     _read_options: ClassVar[Callable[[list[str]], dict[str, Any]]]
-    """Reads arguments; set by the module of flags, which imports this one."""
+    """Argument parser; set by `flags.command_line`, which imports Config."""
 
     @classmethod
     def _from_arguments(cls, arguments: list[str]) -> "Config":
         return Config(**cls._read_options(arguments))
 
     def to_flags(self, *, only_pixels: bool = False) -> list[str]:
-        """Returns the fields as the lines of a flagfile.
+        """Returns the fields as lines of a flagfile.
 
         Args:
-            only_pixels: leave out options that do not affect the pixels.
+            only_pixels: True to omit options that do not affect the pixels.
         """
         written = []
         for field in ordered_fields(self):
@@ -421,7 +422,7 @@ def _equal_weights(names: Sequence[str]) -> tuple[float, ...]:
 
 
 def to_text(value: Any) -> str:
-    """Writes a value as a flag takes it."""
+    """Formats a value as the text of a flag."""
     if isinstance(value, tuple):
         return lines.write_list([str(item) for item in value])
     return str(value).lower() if isinstance(value, bool) else str(value)

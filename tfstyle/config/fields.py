@@ -1,4 +1,4 @@
-"""Declaring options of a Config: type, default, help text, bounds, scope."""
+"""Declaration of a Config's options: type, default, help, bounds, scope."""
 
 import dataclasses
 import os
@@ -19,7 +19,7 @@ GROUPS = (
     "Output",
     "Machine",
 )
-"""Headings of `--help`, in their order."""
+"""Headings of `--help`, in order."""
 SCOPES = {
     "picture": "decides the pixels: with another value it is another run",
     "file": "the same, of a file, whose contents count and not its name",
@@ -27,7 +27,7 @@ SCOPES = {
     "machine": "changes the last bits at most",
     "run": "says what a run writes, and decides no pixel",
 }
-"""Scopes of options. A picture's text holds all scopes but `run`."""
+"""Scopes of options. A picture's text contains all scopes except `run`."""
 
 
 def option(
@@ -46,16 +46,16 @@ def option(
     """Declares an option.
 
     Args:
-        default: its default.
-        group: one of GROUPS.
-        text: its line in `--help`.
+        default: default value.
+        group: heading in `--help`, one of GROUPS.
+        text: description in `--help`.
         scope: one of SCOPES.
-        choices: the only values, of a string or an integer.
-        least: the smallest value, of a number.
-        most: the largest value, of a number.
-        above: a bound that a number must exceed.
-        is_path: whether it may name files.
-        of_batch: whether all pictures of a manifest share it.
+        choices: allowed values of a string or integer; empty: any.
+        least: smallest allowed value of a number.
+        most: largest allowed value of a number.
+        above: exclusive lower bound of a number.
+        is_path: True if the value may name files.
+        of_batch: True if all pictures of a manifest share the value.
     """
     metadata = {
         "group": group,
@@ -72,7 +72,7 @@ def option(
 
 
 def ordered_fields(config) -> list[dataclasses.Field]:
-    """Returns the fields of a Config, or of its class, by group."""
+    """Returns the fields of a Config or its class, sorted by group."""
     return sorted(
         dataclasses.fields(config),
         key=lambda field: GROUPS.index(field.metadata["group"]),
@@ -80,18 +80,18 @@ def ordered_fields(config) -> list[dataclasses.Field]:
 
 
 def kind_of(field: dataclasses.Field) -> type:
-    """Returns bool, float, int, str or, of a Sequence, tuple."""
+    """Returns the type of a field: bool, float, int, str or tuple."""
     kind = typing.get_origin(_kinds(field)[0]) or _kinds(field)[0]
     return tuple if kind is Sequence else kind
 
 
 def item_kind_of(field: dataclasses.Field) -> type:
-    """Returns the kind of the items of a tuple field."""
+    """Returns the type of the items of a tuple field."""
     return typing.get_args(field.type)[0]
 
 
 def describe(field: dataclasses.Field) -> str:
-    """Describes the values of a field, such as `a list of numbers`."""
+    """Describes the type of a field, such as `a list of numbers`."""
     kinds = {
         bool: "true or false",
         float: "a number",
@@ -108,14 +108,14 @@ def describe(field: dataclasses.Field) -> str:
 
 
 def convert(field: dataclasses.Field, value: Any) -> Any:
-    """Returns a value in the type of a field.
+    """Converts a value to the type of a field.
 
-    Numbers and texts of NumPy become Python's, integers become floats where
-    a field is a float, and `os.PathLike` becomes a text where it is a path. A
-    single number may be given for a list of one.
+    NumPy scalars and strings become Python's, integers become floats if the
+    field is a float, and `os.PathLike` becomes a string if it is a path. A
+    single number becomes a list of one.
 
     Raises:
-        ConfigError: if it is of another type.
+        ConfigError: if the value has another type.
     """
     if kind_of(field) is not tuple:
         for kind in _kinds(field):
@@ -140,7 +140,7 @@ _WRONG = object()
 
 def _convert(kind: type, value: Any, is_path: bool) -> Any:
     if getattr(value, "ndim", 1) == 0 and hasattr(value, "item"):
-        value = value.item()  # a scalar of NumPy
+        value = value.item()  # a NumPy scalar
     if is_path and kind is str and isinstance(value, str | os.PathLike):
         value = paths.expand_path(os.fspath(value))
     if kind is float and type(value) is int:

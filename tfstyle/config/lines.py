@@ -1,7 +1,7 @@
-"""Lines of a flagfile: a flag each, as people write them.
+"""Parsing and formatting of a flagfile's lines, with one flag per line.
 
-A value may stand in quotes, have spaces around its `=`, and be followed by a
-comment. What `write_line` writes, `read_line` reads as it was.
+A value may be quoted, have spaces around its `=`, and be followed by a comment.
+`read_line` inverts `write_line`.
 """
 
 import csv
@@ -15,25 +15,26 @@ from tfstyle.errors import ConfigError
 _FLAG = re.compile(r"--?(\w+)(?:\s*=\s*|\s+)(.*)", re.DOTALL)
 _QUOTED = re.compile(r"""(["'])(.*?)\1(?:\s+#.*)?""", re.DOTALL)
 _IN_SINGLE = re.compile(r"('[^']*'(?:\s*,\s*'[^']*')+)(?:\s+#.*)?")
-"""Items of a list, each in single quotes."""
+"""List of items, each in single quotes."""
 _COMMENT = re.compile(r"\s#")
 _SECOND_FLAG = re.compile(r"\s--\w+=")
 _CONTINUED = re.compile(r"\s\\$")
-"""As a line of a shell's command ends."""
+"""Trailing backslash, which continues a line in a shell."""
 
 
 def read_line(line: str, fields: dict) -> str | None:
-    """Returns a line's flag as on the command line, `--name=value`.
+    """Parses a line of a flagfile to a flag, `--name=value`.
 
     Args:
-        line: of a flagfile.
-        fields: of a RunConfig, by name.
+        line: line of a flagfile.
+        fields: fields of RunConfig, by name.
 
     Returns:
-        None if there is no flag in it.
+        The flag, the line itself if it has another form, or None for blank
+        lines and comments.
 
     Raises:
-        ConfigError: if there are two.
+        ConfigError: if the line has two flags.
     """
     line = line.strip()
     if not line or line.startswith(("#", "//")):
@@ -66,11 +67,11 @@ def read_line(line: str, fields: dict) -> str | None:
 
 
 def write_line(flag: str, fields: dict) -> str:
-    """Writes a flag so that `read_line` gives it back.
+    """Formats a flag as a line, which `read_line` parses back.
 
     Args:
         flag: `--name=value`.
-        fields: of a RunConfig, by name.
+        fields: fields of RunConfig, by name.
     """
     name, _, text = flag.partition("=")
     if _is_list(name.lstrip("-"), fields) or not _is_special(text):
@@ -80,7 +81,7 @@ def write_line(flag: str, fields: dict) -> str:
 
 
 def write_list(texts: Sequence[str]) -> str:
-    """Writes texts as the value of a list, to be read as CSV."""
+    """Formats strings as the value of a list, one line of CSV."""
     is_special = any(_is_special(t) or t.startswith("'") for t in texts)
     line = io.StringIO()
     csv.writer(
@@ -99,7 +100,7 @@ def _two_flags(line: str) -> ConfigError:
 
 
 def _is_switch(name: str, fields: dict) -> bool:
-    """Returns whether a flag needs no value, such as `noreport`."""
+    """True if a flag is boolean and needs no value, such as `noreport`."""
     field = fields.get(name, fields.get(name.removeprefix("no")))
     return field is not None and kind_of(field) is bool
 
@@ -109,7 +110,7 @@ def _is_list(name: str, fields: dict) -> bool:
 
 
 def _is_special(text: str) -> bool:
-    """Returns whether `read_line` would take a text for something else."""
+    """True if `read_line` would misread a text without quotes."""
     return bool(
         text != text.strip()
         or _QUOTED.fullmatch(text)
@@ -122,7 +123,7 @@ def _is_special(text: str) -> bool:
 def _find(
     pattern: re.Pattern[str], text: str, is_list: bool
 ) -> re.Match[str] | None:
-    """Finds a pattern; in a list not within an item's quotes."""
+    """Finds a pattern; in a list, ignores matches inside quotes."""
     num_quotes, place = 0, 0
     for found in pattern.finditer(text):
         num_quotes += text.count('"', place, found.start())

@@ -1,4 +1,4 @@
-"""The options of a run: a picture's, and those of its files and directory."""
+"""Options of a run: picture, files and directory."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -14,10 +14,11 @@ MANIFEST_ENDINGS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunConfig(Config):
-    """The options of a run of the program: one flag each.
+    """Options of a run of the program, one flag per field.
 
     Raises:
-        ConfigError: names the field, the rule, the value and the remedy.
+        ConfigError: if an option is invalid; names the field, rule, value and
+            remedy.
     """
 
     content_image: str | None = option(
@@ -202,7 +203,7 @@ class RunConfig(Config):
         _check_shard(self)
 
     def resolved(self) -> Config:
-        """Returns a copy in which every default that depends is filled in."""
+        """Returns a copy with the defaults that depend on other options."""
         config = self
         if self.export_dir and self.pooling == "auto":
             config = dataclasses.replace(self, pooling="average")
@@ -210,7 +211,7 @@ class RunConfig(Config):
 
 
 def _check_export(config: RunConfig) -> None:
-    """Refuses options that contradict `export_dir`."""
+    """Checks that no option contradicts `export_dir`."""
     if config.export_dir and config.precision not in ("auto", "float32"):
         raise ConfigError(
             "`export_dir` gets a model in float32. Received:"
@@ -224,7 +225,7 @@ def _check_export(config: RunConfig) -> None:
 
 
 def _check_film(config: RunConfig) -> None:
-    """Refuses a film of no run, and one for many."""
+    """Checks that `film` is not combined with an export or a manifest."""
     if config.film is None:
         return
     if config.export_dir:
@@ -240,7 +241,7 @@ def _check_film(config: RunConfig) -> None:
 
 
 def _check_manifest(config: RunConfig) -> None:
-    """Refuses options that a manifest gives line by line."""
+    """Checks the manifest's extension, and that no image is given beside it."""
     if config.manifest is None:
         return
     if not config.manifest.lower().endswith(MANIFEST_ENDINGS):
@@ -264,7 +265,7 @@ def _check_manifest(config: RunConfig) -> None:
 
 
 def _check_shard(config: RunConfig) -> None:
-    """Refuses what is no part of a whole, and a part of no manifest."""
+    """Checks that `shard` has the form i/n and is given with a manifest."""
     if config.shard == "auto":
         return
     number, _, size = config.shard.partition("/")

@@ -1,4 +1,4 @@
-"""Validation of a Config: bounds, choices, and options that contradict."""
+"""Validation of a Config: bounds, choices and contradicting options."""
 
 import dataclasses
 import math
@@ -27,7 +27,7 @@ def check_images(
     """Checks that the options fit the images, e.g. as many masks as styles.
 
     Raises:
-        ConfigError: if they contradict.
+        ConfigError: if they do not fit.
     """
     if num_content_masks not in (0, num_styles) or (
         num_style_masks not in (0, num_content_masks)
@@ -79,11 +79,11 @@ def check_images(
 
 
 def check_fields(config) -> None:
-    """Checks every field by itself against its declaration.
+    """Checks each field against its declaration.
 
     Raises:
-        ConfigError: if a value is none of the choices, out of bounds, or a
-            name that a line of a flagfile cannot hold.
+        ConfigError: if a value is not one of the choices, out of bounds, or a
+            path that cannot be written in a line of a flagfile.
     """
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
@@ -103,14 +103,14 @@ def check_fields(config) -> None:
 
 
 def check_is_local(name: str, path: str) -> None:
-    """Refuses the address of something elsewhere.
+    """Checks that a path is local, not a URL.
 
     Args:
-        name: of the option or argument.
-        path: its value, expanded.
+        name: name of the option or argument.
+        path: value of the option, expanded.
 
     Raises:
-        ConfigError: if it is one.
+        ConfigError: if it is a URL.
     """
     if paths.is_address(path):
         raise ConfigError(
@@ -120,7 +120,7 @@ def check_is_local(name: str, path: str) -> None:
 
 
 def _check_path(name: str, path: str) -> None:
-    """Refuses names that a line of a flagfile cannot hold, and addresses."""
+    """Checks that a path is local and fits in a line of a flagfile."""
     check_is_local(name, path)
     if not path:
         raise ConfigError(
@@ -159,10 +159,10 @@ def _check_bounds(field, value) -> None:
 
 
 def check_combinations(config) -> None:
-    """Refuses options that contradict each other.
+    """Checks that no two options contradict each other.
 
     Raises:
-        ConfigError: names both.
+        ConfigError: if two options contradict; names both.
     """
     if config.content_reduction != "sum" and config.loss_scale == "relative":
         raise ConfigError(
@@ -200,7 +200,7 @@ def check_combinations(config) -> None:
 
 
 def check_numbers(config) -> None:
-    """Refuses numbers beyond a field's range."""
+    """Checks the ranges of steps, levels, correction pairs, tiles and sizes."""
     if not all(0 <= number <= MAX_NUMBER for number in config.num_steps):
         raise ConfigError(
             "`num_steps` must be one number of at least 0, or one for each"
@@ -238,7 +238,7 @@ def check_numbers(config) -> None:
 
 
 def keras_names(field: str, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Returns the Keras names of layers given in Keras or paper form."""
+    """Returns the Keras names of layers given by Keras or paper names."""
     try:
         found = [vgg19_layers.keras_name(name) for name in names]
     except ValueError as error:
@@ -255,7 +255,7 @@ def keras_names(field: str, names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def check_lists(config) -> None:
-    """Checks that there is one weight per layer, or per style image."""
+    """Checks that weights are valid and as many as their layers."""
     for name, owner in (
         ("content_layer_weights", "content_layers"),
         ("style_layer_weights", "style_layers"),

@@ -1,4 +1,5 @@
-"""Options as text: the command line, flagfiles, presets.
+"""Options as text: command line, flagfiles and presets.
 
-flags.py of absl parses; what stands before and after it is here.
+Parsing is done by absl's flags; this package expands files before it and
+builds the config after it.
 """

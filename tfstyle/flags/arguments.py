@@ -1,6 +1,6 @@
-"""The arguments of a command line, and of the files that it names.
+"""Expansion of command line arguments: flagfiles, presets and pictures.
 
-What they name is put where it is named, so that later flags win.
+Flagfiles and presets are expanded in place, so that later flags win.
 """
 
 import collections
@@ -21,22 +21,22 @@ from tfstyle.flags.values import suggest_field
 from tfstyle.system.paths import expand_path
 
 MAX_FLAGFILE = 10**7
-"""Bytes; a larger file is a mistake rather than flags."""
+"""Maximum size of a flagfile, bytes; a larger file is refused."""
 _OTHERS = ("flagfile", "flags_from", "preset", "verbosity", "v", "print_flags")
-"""Flags that are no fields."""
+"""Flags that are not fields of RunConfig."""
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
 _QUOTES = "\u201c\u201d\u201e\u201f\u2018\u2019"
 
 
 def expand(arguments: list[str], flagfiles: list[str]) -> list[str]:
-    """Replaces flagfiles, presets and pictures by the flags that they hold.
+    """Replaces flagfiles, presets and pictures by the flags in them.
 
     Args:
-        arguments: such as `--preset=photo`, `--seed=1`.
-        flagfiles: gets the paths of those that are read.
+        arguments: command line arguments, such as `--seed=1`.
+        flagfiles: output; the paths of the flagfiles read are appended.
 
     Raises:
-        ConfigError: if one cannot be read, or a list is given twice.
+        ConfigError: if a file cannot be read, or a list is given twice.
     """
     for argument in arguments:
         _check_typing(argument)
@@ -47,15 +47,14 @@ def expand(arguments: list[str], flagfiles: list[str]) -> list[str]:
 
 
 def read_picture_flags(path: str) -> list[str]:
-    """Returns the flags that a picture says it was made with.
+    """Returns the flags stored in a picture written by tfstyle.
 
-    What a picture says is data: only lines of the form `--name=value` are
-    taken, whose name is that of a field that decides pixels. Nothing else is
-    read for it, no flagfile and no output path. A picture that is older than a
-    flag gets that flag's former default.
+    The text is untrusted: only lines `--name=value` are used whose name is a
+    field that affects the pixels, so it can name no flagfile and no output
+    path. Flags newer than the picture get their former defaults.
 
     Raises:
-        ConfigError: if the picture cannot be read or says nothing.
+        ConfigError: if the picture cannot be read or contains no flags.
     """
     from tfstyle.errors import ImageError
     from tfstyle.image_files import sidecar
@@ -83,10 +82,10 @@ def read_picture_flags(path: str) -> list[str]:
 
 
 def _check_typing(argument: str) -> None:
-    """Refuses what a word processor made of a flag.
+    """Checks that a flag has no typographic dashes or quotes.
 
     Raises:
-        ConfigError: if its hyphens or quotes are of print.
+        ConfigError: if it has, e.g. after pasting from a word processor.
     """
     if argument and argument[0] in _DASHES:
         plain = argument.lstrip(_DASHES + "-")
@@ -104,10 +103,10 @@ def _check_typing(argument: str) -> None:
 
 
 def _check_value(argument: str) -> None:
-    """Refuses a flag whose name or value is wrong, while its line is known.
+    """Checks the name and value of a flag, while its line number is known.
 
     Raises:
-        ConfigError: if it is.
+        ConfigError: if the name is unknown or the value invalid.
     """
     name, is_given, value = argument.lstrip("-").partition("=")
     is_known = name in FIELDS or name.removeprefix("no") in FIELDS
@@ -119,7 +118,7 @@ def _check_value(argument: str) -> None:
 
 
 def _join_values(arguments: list[str]) -> list[str]:
-    """Joins `--name value` to `--name=value`, where a value is due."""
+    """Joins `--name value` to `--name=value` for flags that take a value."""
     joined = []
     rest = iter(arguments)
     for argument in rest:
@@ -138,17 +137,17 @@ def _join_values(arguments: list[str]) -> list[str]:
 
 
 def _check_twice(arguments: list[str], where: str) -> None:
-    """Refuses names that one source gives twice, as some would be dropped.
+    """Checks that a source gives no list of strings twice.
 
-    Of numbers the later win, as of all else.
+    The first list would be lost. Of all other flags the last value wins.
 
     Raises:
-        ConfigError: names it.
+        ConfigError: if a list is given twice; names it.
     """
     names = collections.Counter(
         argument.lstrip("-").partition("=")[0]
         for argument in arguments
-        if not argument.endswith("=")  # an empty list takes back another
+        if not argument.endswith("=")  # an empty list resets an earlier one
     )
     for name, count in names.items():
         field = FIELDS.get(name)
@@ -164,7 +163,7 @@ def _check_twice(arguments: list[str], where: str) -> None:
 def _expand_files(
     arguments: list[str], opened: list[str], flagfiles: list[str]
 ) -> list[str]:
-    """Puts the flags of flagfiles and presets where they are named."""
+    """Expands flagfiles and presets in place."""
     expanded = []
     for argument in arguments:
         name, _, value = argument.lstrip("-").partition("=")
@@ -180,15 +179,16 @@ def _expand_files(
 def _read_flagfile(
     path: str, opened: list[str], flagfiles: list[str]
 ) -> list[str]:
-    """Returns a flagfile's arguments, with those that it names in turn.
+    """Returns a flagfile's arguments, with nested flagfiles expanded.
 
     Args:
-        path: from the current folder.
-        opened: the flagfiles that name it, outermost first.
-        flagfiles: gets its path, and those of the flagfiles that it names.
+        path: path of the flagfile.
+        opened: real paths of the enclosing flagfiles, outermost first.
+        flagfiles: output; the paths of this and nested flagfiles are appended.
 
     Raises:
-        ConfigError: if it cannot be read.
+        ConfigError: if it cannot be read, includes itself, or has an invalid
+            line.
     """
     path = expand_path(path)
     check_is_local("flagfile", path)
@@ -237,10 +237,10 @@ def _read_flagfile_text(path: str) -> str:
 
 
 def _drop_retired(arguments: list[str]) -> list[str]:
-    """Leaves out flags of former releases.
+    """Removes flags of former releases.
 
     Raises:
-        ConfigError: if one of them would change something.
+        ConfigError: if one of them has a value that is no longer supported.
     """
     kept = []
     for argument in arguments:
@@ -253,7 +253,7 @@ def _drop_retired(arguments: list[str]) -> list[str]:
 
 
 def _insert_picture_flags(arguments: list[str]) -> list[str]:
-    """Puts a picture's flags before the others, which win over them."""
+    """Inserts a picture's flags before all others, which override them."""
     inserted = []
     for argument in arguments:
         name, _, path = argument.partition("=")
@@ -263,11 +263,11 @@ def _insert_picture_flags(arguments: list[str]) -> list[str]:
 
 
 def explain_leftover(leftover: list[str], arguments: list[str]) -> str:
-    """Says what is wrong with arguments that are no flags.
+    """Returns an error message about arguments that are not flags.
 
     Args:
-        leftover: those.
-        arguments: all of them.
+        leftover: arguments that are not flags.
+        arguments: all arguments, expanded.
     """
     said = one_line(" ".join(leftover))
     received = f"Flags begin with --. Received: {said!r}."

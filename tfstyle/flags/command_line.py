@@ -1,4 +1,4 @@
-"""The command line: one flag per RunConfig field, read here only."""
+"""Command line parsing: one flag per RunConfig field."""
 
 import dataclasses
 import io
@@ -26,11 +26,11 @@ from tfstyle.system.paths import is_same_file
 from tfstyle.version import __version__
 
 MAX_MESSAGE = 5000
-"""Characters; a name of a file may have thousands."""
+"""Maximum length of an error message, characters; file names may be long."""
 
 
 def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
-    """Defines a flag for each field of RunConfig, with its default."""
+    """Defines a flag for each field of RunConfig, with the field's default."""
     for field in dataclasses.fields(RunConfig):
         kind = kind_of(field)
         default: Any = field.default
@@ -69,15 +69,15 @@ def define_flags(flag_values: flags.FlagValues = flags.FLAGS) -> None:
 def parse(
     argv: list[str], flag_values: flags.FlagValues = flags.FLAGS
 ) -> RunConfig:
-    """Turns a command line into a RunConfig, or ends the program.
+    """Parses a command line to a RunConfig, or exits.
 
     Args:
         argv: program name and arguments.
-        flag_values: with `define_flags` done.
+        flag_values: flags defined by `define_flags`.
 
     Raises:
-        SystemExit: 0 after `--help` or `--version`; 2 after one line on
-            stderr if anything is wrong.
+        SystemExit: 0 after `--help`, `--version` or `--print_flags`; 2 after
+            one line on stderr if a flag is invalid.
     """
     if {"-h", "-help", "--help", "-?", "--helpshort"} & set(argv[1:]):
         _print(make_help())
@@ -100,9 +100,9 @@ def parse(
 
 
 def _print(text: str) -> None:
-    """Writes to stdout, whose reader may have enough, such as `head`."""
+    """Writes to stdout; a closed pipe, as with `head`, is no error."""
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8")  # as flagfiles are
+        sys.stdout.reconfigure(encoding="utf-8")  # the encoding of flagfiles
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -113,15 +113,15 @@ def _print(text: str) -> None:
 def read_arguments(
     arguments: list[str], flag_values: flags.FlagValues
 ) -> RunConfig:
-    """Turns arguments into a RunConfig.
+    """Parses arguments to a RunConfig.
 
     Args:
         arguments: such as `--preset=photo`, `--seed=1`.
-        flag_values: with `define_flags` done.
+        flag_values: flags defined by `define_flags`.
 
     Raises:
-        ConfigError: if a value is wrong.
-        ValueError: or absl's `flags.Error`, if a flag is.
+        ConfigError: if a value is invalid.
+        ValueError: or absl's `flags.Error`, if a flag is invalid.
     """
     flagfiles: list[str] = []
     expanded = expand(arguments, flagfiles)
@@ -134,10 +134,10 @@ def read_arguments(
 
 
 def _check_flagfiles_stay(config: RunConfig, flagfiles: list[str]) -> None:
-    """Refuses to write over a flagfile that is read.
+    """Checks that the run does not overwrite a flagfile it was given.
 
     Raises:
-        ConfigError: if the run would.
+        ConfigError: if it would.
     """
     if not flagfiles:
         return
@@ -159,15 +159,15 @@ def _check_flagfiles_stay(config: RunConfig, flagfiles: list[str]) -> None:
 
 
 def read_options(arguments: list[str]) -> dict[str, Any]:
-    """Returns the options of a Config that arguments set, by field.
+    """Returns the fields of Config set by arguments, by name.
 
-    Options of files and of a run's directory are left out.
+    Options for files and the directory of a run are ignored.
 
     Args:
         arguments: such as `--preset=photo`, `--seed=1`.
 
     Raises:
-        ConfigError: if one of them is wrong.
+        ConfigError: if an argument is invalid.
     """
     flag_values = flags.FlagValues()
     config = read_config(arguments, flag_values)
@@ -185,14 +185,14 @@ Config._read_options = staticmethod(read_options)
 def read_config(
     arguments: list[str], flag_values: flags.FlagValues | None = None
 ) -> RunConfig:
-    """Returns the config of a command line that was not given to this process.
+    """Parses arguments to a RunConfig, without exiting on errors.
 
     Args:
         arguments: such as `--preset=photo`, `--seed=1`.
-        flag_values: no flags yet; theirs are defined there.
+        flag_values: empty; the flags are defined in it. None: a new one.
 
     Raises:
-        ConfigError: if one of them is wrong.
+        ConfigError: if an argument is invalid.
     """
     flag_values = flags.FlagValues() if flag_values is None else flag_values
     define_flags(flag_values)
@@ -205,10 +205,10 @@ def read_config(
 
 
 def to_config(flag_values: flags.FlagValues) -> RunConfig:
-    """Reads the flags into a RunConfig.
+    """Converts parsed flags to a RunConfig.
 
     Raises:
-        ConfigError: if a value is wrong.
+        ConfigError: if a value is invalid.
     """
     values = {}
     for field in dataclasses.fields(RunConfig):
@@ -220,17 +220,17 @@ def to_config(flag_values: flags.FlagValues) -> RunConfig:
 
 
 def _explain(error: Exception) -> str:
-    """Turns an error of absl's parser into one line in this program's words."""
+    """Converts an error of absl's parser to a message of this program."""
     text = " ".join(str(error).split())
     is_value = str(error).startswith("flag --")
     if isinstance(error, flags.IllegalFlagValueError) and is_value:
-        # absl joins the flag, what came and the parser's own error.
+        # absl joins the flag, the value and the parser's own error.
         given = str(error).removesuffix(f": {error.__context__}")
         name, _, value = given.removeprefix("flag --").partition("=")
         return (
             f"`{name}` must be {describe_kind(name)}."
             f" Received: {name}={value!r}."
         )
-    if isinstance(error, RecursionError):  # absl seeks one that is alike
+    if isinstance(error, RecursionError):  # absl's search for similar names
         return "A flag's name is too long. In a flagfile, each has its line."
     return text.removeprefix("ERROR:: ")

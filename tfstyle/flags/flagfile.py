@@ -1,4 +1,4 @@
-"""How a picture was made, as text that is a flagfile."""
+"""Text stored in a picture: its flags and facts, as a flagfile."""
 
 import contextlib
 import functools
@@ -13,9 +13,9 @@ from tfstyle.flags.values import FIELDS
 from tfstyle.version import __version__
 
 NAME = "flags.cfg"
-"""Of a workdir: the flags of its run."""
+"""File name of a run's flags in its workdir."""
 OUTPUT = "output.png"
-"""Of a workdir: the picture, if no other name is given."""
+"""Default file name of the picture in the workdir."""
 FIRST_LINE = "# Made by tfstyle; as a --flagfile it makes the picture again."
 
 FORMER_DEFAULTS = {
@@ -27,15 +27,15 @@ FORMER_DEFAULTS = {
     "preconditioner": "none",
     "style_figures": "all",
 }
-"""How pictures were made that are older than these flags and do not say."""
+"""Values of flags that did not exist yet when an older picture was made."""
 RETIRED = {
     "averaging": "0.0",
     "checkpoint_every_steps": "50",
     "recompute": "false",
 }
-"""Flags of former releases, and the only value that is still supported."""
+"""Flags of former releases, with the only value still accepted."""
 REPLACED = {"checkpoint_every_steps": "checkpoint_every_seconds"}
-"""Which flag does the work of a retired one."""
+"""Successors of retired flags."""
 
 _PACKAGE = importlib.resources.files("tfstyle")
 _VERSIONED = {
@@ -44,15 +44,15 @@ _VERSIONED = {
     "numpy": "numpy",
     "pillow": "PIL",
 }
-"""Distributions and what is imported from them."""
+"""Module names by distribution."""
 
 
 def make_text(flag_lines: list[str], facts: dict[str, str]) -> str:
-    """Writes a flagfile that remakes a picture, with facts as comments.
+    """Returns a flagfile that reproduces a picture, with facts as comments.
 
     Args:
-        flag_lines: such as `--seed=0`, of the options that affect the pixels.
-        facts: such as hashes and final losses, one line each.
+        flag_lines: flags that affect the pixels, such as `--seed=0`.
+        facts: values by name, such as hashes and final losses.
     """
     named = [f"{name} {version}" for name, version in versions().items()]
     comments = [FIRST_LINE, f"# versions: {', '.join(named)}"]
@@ -62,10 +62,13 @@ def make_text(flag_lines: list[str], facts: dict[str, str]) -> str:
 
 
 def parse_text(text: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Reads flags and facts from a text that `make_text` wrote.
+    """Parses the flags and facts of a text written by `make_text`.
 
     Args:
-        text: of a picture. What is not a flag or a fact is left out.
+        text: text of a picture; lines of any other form are ignored.
+
+    Returns:
+        Flags and facts, each as values by name.
     """
     flags, facts = {}, {}
     for line in re.split(r"\r\n|\r|\n", text.removeprefix(FIRST_LINE)):
@@ -81,13 +84,13 @@ def parse_text(text: str) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def modernize(flags: dict[str, str]) -> dict[str, str]:
-    """Returns the flags of an older picture or checkpoint as they are today.
+    """Converts the flags of an older picture or checkpoint to this release.
 
     Args:
-        flags: values by name, as a former release wrote them.
+        flags: values by name, as written by a former release.
 
     Raises:
-        ConfigError: if one is not supported by this release.
+        ConfigError: if a value is not supported by this release.
     """
     for name in RETIRED.keys() & flags.keys():
         check_retired(name, flags[name])
@@ -97,10 +100,10 @@ def modernize(flags: dict[str, str]) -> dict[str, str]:
 
 
 def check_retired(name: str, value: str | None) -> None:
-    """Refuses a flag of a former release, unless it changes nothing.
+    """Checks that a flag of a former release has no effect.
 
     Raises:
-        ConfigError: if it does.
+        ConfigError: if its value is no longer supported.
     """
     if value != RETIRED[name]:
         remedy = "Leave it out, or use the release that made the picture."
@@ -113,7 +116,7 @@ def check_retired(name: str, value: str | None) -> None:
 
 
 def preset_names() -> list[str]:
-    """Returns the names of the presets in the package."""
+    """Returns the names of the presets shipped with the package."""
     return sorted(
         entry.name.removesuffix(".cfg")
         for entry in (_PACKAGE / "presets").iterdir()
@@ -124,10 +127,10 @@ def preset_names() -> list[str]:
 def read_preset(name: str) -> list[str]:
     """Returns the flags of a preset, such as `--seed=0`.
 
-    Its sample images are those in the package, wherever that is installed.
+    Paths of sample images point into the installed package.
 
     Raises:
-        ConfigError: if there is none of that name.
+        ConfigError: if there is no preset of that name.
     """
     if name not in preset_names():
         raise ConfigError(
@@ -148,9 +151,9 @@ def versions() -> dict[str, str]:
 
 @functools.cache
 def _find_version(name: str) -> str:
-    """Returns the version of a distribution, which may have another name.
+    """Returns the version of a distribution or of one with the same module.
 
-    TensorFlow is `tensorflow-cpu`, `tf-nightly` or a vendor's build as well.
+    TensorFlow may also be `tensorflow-cpu`, `tf-nightly` or a vendor's build.
     """
     with contextlib.suppress(metadata.PackageNotFoundError):
         return metadata.version(name)

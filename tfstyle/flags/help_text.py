@@ -1,4 +1,4 @@
-"""The text of `--help`: every option by group, from its declaration."""
+"""Text of `--help`, generated from the declarations of the options."""
 
 import dataclasses
 import textwrap
@@ -29,7 +29,7 @@ picture and a checkpoint written.
 
 
 def make_help() -> str:
-    """Returns the text of `--help`: every field's flag by group."""
+    """Returns the text of `--help`, with all flags by group."""
     groups: dict[str, list[dataclasses.Field]] = {}
     for field in ordered_fields(RunConfig):
         groups.setdefault(field.metadata["group"], []).append(field)

@@ -1,4 +1,4 @@
-"""Files that flags name, read whole."""
+"""Reading of files named by flags."""
 
 import os
 
@@ -6,12 +6,12 @@ from tfstyle.errors import ConfigError
 
 
 def read_bytes(path: str, what: str, most: int) -> bytes:
-    """Reads a regular file, or its beginning.
+    """Reads a regular file, up to a maximum size.
 
     Args:
-        path: from the current folder.
-        what: the file is, in messages, such as "The flagfile".
-        most: bytes; of a longer file one more than these are read.
+        path: path of the file.
+        what: name of the file in messages, such as "The flagfile".
+        most: maximum size, bytes; of a larger file `most + 1` are returned.
 
     Raises:
         ConfigError: if it cannot be read.

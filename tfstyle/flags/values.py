@@ -1,4 +1,4 @@
-"""Values of the options from text and JSON: flags and manifests."""
+"""Parsing of option values from text and JSON, for flags and manifests."""
 
 import dataclasses
 import difflib
@@ -25,17 +25,17 @@ _PARSERS = {
     str: flags.ArgumentParser(),
     tuple: flags.ListParser(),
 }
-"""What absl reads the flags with."""
+"""Parsers of absl, by type."""
 
 
 def suggest_field(name: str, otherwise: str) -> str:
-    """Returns a question for the option of almost that name, if there is."""
+    """Returns a "Did you mean" hint for a similar option, or `otherwise`."""
     alike = difflib.get_close_matches(name, FIELDS, 1)
     return f"Did you mean: {alike[0]} ?" if alike else otherwise
 
 
 def describe_kind(name: str) -> str:
-    """Describes the values of a flag; absl's own flags are integers."""
+    """Describes the type of a flag; absl's own flags are integers."""
     field = FIELDS.get(name)
     if field is None:
         return "an integer"
@@ -45,10 +45,10 @@ def describe_kind(name: str) -> str:
 
 
 def parse_text(name: str, text: str) -> Any:
-    """Reads a field's value from text, as the command line does.
+    """Parses a field's value from text, as on the command line.
 
     Raises:
-        ConfigError: if it is not of the field's kind.
+        ConfigError: if the text does not have the field's type.
     """
     field = FIELDS[name]
     kind = kind_of(field)
@@ -63,21 +63,21 @@ def parse_text(name: str, text: str) -> Any:
 
 
 def parse_json(name: str, value: Any) -> Any:
-    """Reads a field's value from JSON, which has lists and numbers.
+    """Converts a field's value from decoded JSON.
 
     Raises:
-        ConfigError: if it is not of the field's kind.
+        ConfigError: if the value does not have the field's type.
     """
     return convert(FIELDS[name], value)
 
 
 def to_tuple(field: dataclasses.Field, values: list[str]) -> tuple:
-    """Converts a list of texts to the tuple of a field.
+    """Converts a list of strings to the tuple of a field.
 
-    Commas part the items, unless a file is called by the whole text.
+    The items are joined again if the whole text, commas included, names a file.
 
     Raises:
-        ConfigError: if they are not numbers where numbers are due.
+        ConfigError: if the field has numbers and a string is not a number.
     """
     kind = item_kind_of(field)
     if field.metadata["is_path"] and len(values) > 1:

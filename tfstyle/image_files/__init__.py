@@ -1,5 +1,5 @@
 """Image files: reading, writing, and metadata.
 
-Pictures come out as uint8 arrays in sRGB. It knows nothing about networks or
+Pictures are read as uint8 arrays in sRGB. Independent of networks and
 configurations.
 """

@@ -1,4 +1,4 @@
-"""What a photograph says of its maker and of its size in print."""
+"""Metadata of a photograph: artist, copyright and resolution."""
 
 import contextlib
 from typing import Any
@@ -11,27 +11,27 @@ from tfstyle.images.picture import Attribution
 ARTIST = 0x013B
 COPYRIGHT = 0x8298
 IN_PNG = {ARTIST: "Author", COPYRIGHT: "Copyright"}
-"""EXIF's tags and the names of PNG's texts."""
+"""PNG text keywords by EXIF tag."""
 RESOLUTIONS, UNIT = (0x011A, 0x011B), 0x0128
-"""EXIF's tags of the resolution across and down, and of its unit."""
+"""EXIF tags of the horizontal and vertical resolution, and of its unit."""
 INCH, CENTIMETRE = 2, 3
 LONGEST = 1000
-"""Characters of a text that are kept."""
+"""Maximum length of a text, characters; the rest is cut off."""
 LEAST_DPI, MOST_DPI = 10, 20_000
-"""Else it is none: some write 1 where they know nothing."""
+"""Range of valid resolutions; some programs write 1 if it is unknown."""
 
 
 def read_attribution(image: Image.Image) -> Attribution:
     """Reads a picture's artist, copyright and resolution.
 
-    What is damaged or of another kind is left out.
+    Damaged or invalid entries are ignored.
 
     Args:
-        image: as Pillow opened it.
+        image: picture opened by Pillow.
     """
     texts = {}
     dpi = _to_dpi(image.info.get("dpi"))
-    # Damaged EXIF meets Pillow's readers with errors of many types.
+    # Pillow raises many types of errors for damaged EXIF.
     with contextlib.suppress(Exception):
         exif = image.getexif()
         texts = {tag: _to_text(exif.get(tag)) for tag in IN_PNG}
@@ -44,7 +44,7 @@ def read_attribution(image: Image.Image) -> Attribution:
 
 
 def _to_text(value: Any) -> str:
-    """Returns one line; EXIF's bytes are UTF-8, or else Latin-1."""
+    """Converts EXIF text to one line; decodes UTF-8, or else Latin-1."""
     if not isinstance(value, str):
         return ""
     with contextlib.suppress(ValueError):

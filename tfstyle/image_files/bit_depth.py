@@ -1,35 +1,35 @@
-"""Levels of more than 8 bits, integers and floats, to 8 bits.
+"""Bit depth conversion: integer and float levels to 8 bits.
 
 16-bit levels are divided by 257, but 12-bit sensors and microscopes leave the
-upper bits empty, and such a picture would be black: levels below 4096 are
-taken to have as many bits as the brightest needs. Floats from 0 to 1 are taken
-as they are, by the same rule; other floats and 32-bit levels have no scale of
-their own and are stretched from the darkest to the brightest. Whatever is
-guessed is said in a line.
+upper bits empty, and such a picture would be black: if all levels are below
+4096, their bit depth is that of the brightest. Floats from 0 to 1 are scaled
+by 255; darker floats (up to `LEAST_TOP`), other floats and 32-bit levels have
+no known scale and are stretched from the darkest to the brightest. Every guess
+is logged.
 """
 
 import numpy as np
 from absl import logging
 
 BITS = 12
-"""Levels of no more bits have their own scale."""
+"""Bit depth up to which 16-bit levels are scaled by the brightest."""
 SENSOR_TOPS = (2**13 - 1, 2**14 - 1, 2**15 - 1)
-"""A brightest level that is just one of these is a sensor's, overexposed."""
+"""Maxima of 13-, 14- and 15-bit sensors, as in overexposed pictures."""
 TOP = 65535
 LEAST_TOP = 2.0 ** (BITS - 16)
-"""Of floats from 0 to 1; darker ones are stretched."""
+"""Smallest maximum of floats from 0 to 1; darker pictures are stretched."""
 
 
 def to_8_bits(path: str, values: np.ndarray) -> np.ndarray:
-    """Narrows levels to uint8.
+    """Converts levels to uint8.
 
     Args:
-        path: named in the line about what is guessed.
-        values: of any integer or float type and shape, one channel or the
-            three of a colour, without alpha. Never written into.
+        path: path of the picture, for the log.
+        values: integers or floats of any shape, grey or RGB without alpha.
+            Never written into.
 
     Raises:
-        ValueError: if no level is a number.
+        ValueError: if no level is finite, or their range overflows.
     """
     if values.dtype == np.uint8:
         return values
@@ -81,7 +81,7 @@ def _stretch(
 
 
 def _scale(values: np.ndarray, low: float, top: float) -> np.ndarray:
-    """Maps `low` to 0 and `top` to 255; what is not a number becomes 0."""
+    """Maps `low` to 0 and `top` to 255; NaN becomes 0."""
     spread = np.float64(top) - low or 1.0
     if not np.isfinite(spread):
         raise ValueError("its levels differ by more than can be counted")

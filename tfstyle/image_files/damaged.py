@@ -1,8 +1,8 @@
-"""Pictures that are cut off or damaged: what is left of them, if nearly all.
+"""Decoding of truncated or damaged pictures.
 
-Viewers show what they can decode. So do we, with a warning, while no more than
-`MOST` of the picture is missing. How much that is, two decodings tell: pixels
-that no data reach differ between them.
+Like a viewer, this decodes the readable part, with a warning, if at most
+`MOST` of the picture is missing. The missing share is measured by decoding
+twice: pixels that no data reach differ between the two results.
 """
 
 import contextlib
@@ -17,27 +17,27 @@ from PIL import ImageFile
 from tfstyle.errors import ImageError
 
 MOST = 0.1
-"""Share of a picture that may be missing."""
+"""Maximum share of a picture that may be missing."""
 FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "PPM", "TIFF")
-"""That Pillow decodes row by row; the others are whole or not at all."""
+"""Formats that Pillow decodes row by row, so that a part can be recovered."""
 PROGRESSIVE = 0xC2
 SCAN = 0xDA
 
 
 def load(path: str, file: BinaryIO, image: ImageFile.ImageFile) -> Image.Image:
-    """Decodes a picture, or what is left of it.
+    """Decodes a picture, or the readable part of a damaged one.
 
-    The caller holds the lock of Pillow's settings.
+    The caller must hold the lock of Pillow's settings.
 
     Args:
-        path: named in the warning.
-        file: that the picture was opened from.
+        path: path of the picture, for messages.
+        file: file from which the picture was opened.
         image: the picture, not yet decoded.
 
     Raises:
         ImageError: if more than `MOST` of the picture is missing.
-        MemoryError: if there is not enough for the picture.
-        Exception: Pillow's, if nothing can be decoded.
+        MemoryError: if there is not enough memory for the picture.
+        Exception: Pillow's error, if nothing can be decoded.
     """
     try:
         image.load()
@@ -65,8 +65,8 @@ def load(path: str, file: BinaryIO, image: ImageFile.ImageFile) -> Image.Image:
 def _decode_rest(
     file: BinaryIO, image: ImageFile.ImageFile
 ) -> tuple[Image.Image, float]:
-    """Returns what can be decoded, and the share that is missing."""
-    image.tile = []  # no decoding; the pixels that were reached are there
+    """Returns the readable part of a picture, and the missing share."""
+    image.tile = []  # no decoding; keeps the pixels decoded so far
     image.load()
     reached = np.asarray(image)
     is_jpeg = _is_jpeg(image)
@@ -77,7 +77,7 @@ def _decode_rest(
         differs = _any_channel(np.asarray(other) != reached)
         if not is_jpeg:
             return image, float(differs.mean())
-        # To the end of a JPEG libjpeg adds pixels of one grey.
+        # libjpeg fills the rest of a truncated JPEG with one grey.
         if "progressive" in other.info:
             file.seek(0)
             return other.copy(), float(_lacks_scans(file.read()))
@@ -92,9 +92,9 @@ def _is_jpeg(image: ImageFile.ImageFile) -> bool:
 
 @contextlib.contextmanager
 def decoding_on() -> Iterator[None]:
-    """Lets Pillow go on to the end of a file that ends too soon.
+    """Makes Pillow decode truncated files in the block.
 
-    The caller holds the lock of Pillow's settings.
+    The caller must hold the lock of Pillow's settings.
     """
     before = ImageFile.LOAD_TRUNCATED_IMAGES
     ImageFile.LOAD_TRUNCATED_IMAGES = True
@@ -110,7 +110,7 @@ def _open_again(file: BinaryIO, name: str) -> ImageFile.ImageFile:
 
 
 def _begin_white(image: ImageFile.ImageFile) -> None:
-    """Lets a picture's memory be white, not black, before it is decoded."""
+    """Initialises a picture's memory to white, not black, before decoding."""
     prepare = image.load_prepare
 
     def prepare_white():
@@ -127,17 +127,17 @@ def _any_channel(is_true: np.ndarray) -> np.ndarray:
 
 
 def _lacks_scans(data: bytes) -> bool:
-    """Whether a progressive JPEG ends before its last scan begins.
+    """True if a progressive JPEG ends before its last scan begins.
 
-    The last scan adds the last bit of what is there already, so that nothing
-    is seen to miss if it is cut. A scan's header says which coefficients of
-    which components it brings, and how many bits of them come later.
+    The last scan only refines the lowest bit of existing coefficients, so
+    truncating it is not visible. A scan's header lists the coefficients and
+    components that it encodes, and the number of bits left to later scans.
     """
     missing, place = set(), 2
     while 0 <= (place := data.find(b"\xff", place)) < len(data) - 3:
         marker = data[place + 1]
         if marker in (0, 0xFF) or 0xD0 <= marker <= 0xD9:
-            place += 1  # pixels, or a marker without a segment
+            place += 1  # entropy-coded data, or a marker without a segment
             continue
         end = place + 2 + int.from_bytes(data[place + 2 : place + 4], "big")
         if end > len(data):

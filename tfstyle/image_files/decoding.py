@@ -1,7 +1,8 @@
-"""Picture files to Pillow's images: which decoder, and what is left to do.
+"""Decoding of image files to Pillow images.
 
-The caller holds the lock of Pillow's settings and has put away its limit of
-pixels; sizes are checked here before anything is decoded.
+Chooses the decoder and repairs its results. The caller must hold the lock of
+Pillow's settings and disable Pillow's pixel limit; sizes are checked here
+before decoding.
 """
 
 import contextlib
@@ -30,11 +31,14 @@ LOWER_BYTES = {
     for mode in ("RGB", "RGBA", "RGBX")
     for order, other in ("BL", "LB", f"N{_NATIVE[1]}")
 }
-"""Pillow keeps the upper bytes of 16-bit colours, by the order of a file's
-bytes; by the other order it keeps the lower ones."""
+"""Raw modes that decode the lower bytes of 16-bit colours.
+
+Pillow keeps the upper bytes only; with the opposite byte order it keeps the
+lower bytes instead.
+"""
 
 MOVING = ("GIF", "PNG", "WEBP", "AVIF", "TIFF")
-"""Formats whose files may hold several pictures, each of its own."""
+"""Formats that may hold several independent frames or pages."""
 
 CheckSize = Callable[[tuple[int, int]], None]
 
@@ -43,13 +47,13 @@ def decode(path: str, file: BinaryIO, check_size: CheckSize) -> Image.Image:
     """Decodes a picture file.
 
     Args:
-        path: named in messages.
-        file: its content.
-        check_size: is called with width and height before the decoding.
+        path: path of the picture, for messages.
+        file: the opened file.
+        check_size: called with (width, height) before decoding.
 
     Raises:
-        ImageError: if the file is not of a kind that is read here.
-        Exception: of many types, if it is damaged.
+        ImageError: if the format is not supported.
+        Exception: of many types, if the file is damaged.
     """
     if _find_kind(path, file) == "TIFF":
         tiff.check_is_developed(path, file)
@@ -62,7 +66,7 @@ def decode(path: str, file: BinaryIO, check_size: CheckSize) -> Image.Image:
     lower = _lower_bytes(image)
     image = damaged.load(path, file, image)
     if image.format == "BMP" and _is_all_clear(image):
-        return image.convert("RGB")  # most programs leave alpha empty
+        return image.convert("RGB")  # most programs leave alpha at 0
     color = image.info.get("transparency")
     if lower is None or (color is None and not _is_dark(image)):
         return image
@@ -75,12 +79,11 @@ def open_picture(
     """Opens a picture without decoding it.
 
     Returns:
-        What the picture was opened from, the file or bytes in memory, and the
-        picture.
+        The source of the data, `file` or bytes in memory, and the picture.
 
     Raises:
-        ImageError: if the file is not of a kind that is read here.
-        Exception: of many types, if it is damaged.
+        ImageError: if the format is not supported.
+        Exception: of many types, if the file is damaged.
     """
     kind = _find_kind(path, file)
     if kind == "HEIC":
@@ -91,8 +94,8 @@ def open_picture(
             " reads it, or save it as PNG or JPEG."
         )
     if kind == "JPEG2000":
-        # Pillow asks for as many bytes as a box claims to have: a file makes
-        # room for them all, bytes in memory give what is there.
+        # Pillow reads as many bytes as a box claims to have: a file allocates
+        # them all, bytes in memory return only the existing ones.
         file.seek(0)
         file = io.BytesIO(file.read())
     try:
@@ -120,10 +123,10 @@ def open_picture(
 
 
 def _find_kind(path: str, file: BinaryIO) -> str:
-    """Returns a file's kind, one of `signatures.READ`, and rewinds the file.
+    """Returns a file's format, one of `signatures.READ`, and rewinds it.
 
     Raises:
-        ImageError: if it is of another.
+        ImageError: if the format is not supported.
     """
     file.seek(0)
     head = file.read(signatures.HEAD)
@@ -135,7 +138,7 @@ def _find_kind(path: str, file: BinaryIO) -> str:
 
 
 def _open_heic(path: str, file: BinaryIO) -> ImageFile.ImageFile:
-    """Opens a HEIC picture without making pillow-heif a plugin of Pillow."""
+    """Opens a HEIC picture without registering pillow-heif as a plugin."""
     try:
         from pillow_heif import HeifImageFile
     except ImportError as error:
@@ -147,10 +150,10 @@ def _open_heic(path: str, file: BinaryIO) -> ImageFile.ImageFile:
 
 
 def _log_frames(path: str, image: ImageFile.ImageFile) -> None:
-    """Logs that a file has several pictures, if they may be meant."""
+    """Logs a warning if a file has several frames or pages."""
     if image.format not in MOVING:
         return
-    # A damaged file is told of when it is decoded.
+    # Damage is reported when the file is decoded.
     with contextlib.suppress(Exception):
         if image.is_animated:
             logging.warning(
@@ -159,14 +162,14 @@ def _log_frames(path: str, image: ImageFile.ImageFile) -> None:
 
 
 def _is_all_clear(image: Image.Image) -> bool:
-    """Whether a picture has an alpha channel, and it is 0 throughout."""
+    """True if a picture has an alpha channel that is 0 everywhere."""
     return image.mode == "RGBA" and image.getchannel("A").getextrema()[1] == 0
 
 
 def _lower_bytes(image: ImageFile.ImageFile) -> list | None:
-    """Returns the tiles that decode the lower bytes of 16-bit colours.
+    """Returns tiles that decode the lower bytes of 16-bit colours.
 
-    None if a picture has none.
+    None if the picture does not have 16-bit colours.
     """
     tiles = []
     for tile in image.tile:
@@ -180,7 +183,7 @@ def _lower_bytes(image: ImageFile.ImageFile) -> list | None:
 
 
 def _is_dark(image: Image.Image) -> bool:
-    """Whether the upper bytes of 16-bit colours are nearly empty."""
+    """True if the upper bytes of 16-bit colours are nearly empty."""
     tops = [top for _, top in image.getextrema()[:3]]
     return max(tops) < 2 ** (BITS - 8)
 
@@ -192,10 +195,11 @@ def _join_bytes(
     lower_tiles: list,
     transparent: tuple[int, ...] | None,
 ) -> Image.Image:
-    """Reads 16-bit colours from both of their bytes.
+    """Combines the upper and lower bytes of 16-bit colours.
 
-    Dark ones are narrowed; the colour that a PNG calls transparent becomes
-    alpha. What is missing of the upper ones may be missing of the lower ones.
+    Dark pictures are converted by `to_8_bits`; a PNG's transparent colour
+    becomes alpha. Data missing in the upper bytes may be missing in the lower
+    bytes, too.
     """
     _, image = open_picture(path, file)
     image.tile = lower_tiles

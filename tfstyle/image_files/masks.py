@@ -1,4 +1,4 @@
-"""Regions: masks as people bring them, and as layers take them."""
+"""Region masks: reading from files, and averaging to the grid of a layer."""
 
 import numpy as np
 from absl import logging
@@ -9,24 +9,24 @@ from tfstyle.image_files.reading import MAX_PIXELS
 from tfstyle.image_files.reading import read_image
 
 NEAR_BLACK, NEAR_WHITE = 16, 239
-"""Grey levels; a mask that reaches both is taken as it is, and smaller
-differences are no colours."""
+"""Grey levels; a mask that reaches both is used as it is, and smaller
+differences between channels count as grey."""
 LAST_CLASS = 32
-"""Larger levels are shades of grey rather than numbers of classes."""
+"""Largest level that may be a class number rather than a shade of grey."""
 MAX_COLORS = 32
-"""Of a picture of classes; one with more is a picture of shades."""
+"""Most colours of a class map; a picture with more has shades."""
 MOST_STRETCHED = 1.05
-"""In one direction only, without a line."""
+"""Largest ratio of aspect ratios of mask and image without a warning."""
 VOID = (224, 224, 192)
-"""How PASCAL VOC marks what has no class, RGB."""
+"""Colour of unlabelled pixels in PASCAL VOC, RGB."""
 
 
 def read_mask(path: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """Reads an image file as a mask, uint8 `[H, W]`, as `to_mask` does.
+    """Reads an image file as a mask, uint8 `[H, W]`; see `to_mask`.
 
     Raises:
-        ImageError: if it cannot be read, shows more than two classes, or has
-            nothing inside.
+        ImageError: if it cannot be read, has more than two classes, or is
+            black everywhere.
     """
     image = read_image(path, max_pixels)
     mask = to_mask(image.pixels, image.alpha, f"Mask {path!r}")
@@ -39,12 +39,12 @@ def read_mask(path: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
 
 
 def log_stretched(path: str, mask: np.ndarray, image: np.ndarray) -> None:
-    """Logs that a mask is of another shape than its image, if it is.
+    """Logs a warning if a mask's aspect ratio differs from its image's.
 
     Args:
-        path: of the mask.
-        mask: `[H, W]`.
-        image: `[H, W, 3]`, the image that the mask is laid on.
+        path: path of the mask.
+        mask: `[H, W]`, of any size.
+        image: `[H, W, 3]`, image to which the mask applies, of any size.
     """
     height, width = mask.shape
     image_height, image_width = image.shape[:2]
@@ -64,23 +64,23 @@ def log_stretched(path: str, mask: np.ndarray, image: np.ndarray) -> None:
 def to_mask(
     pixels: np.ndarray, alpha: np.ndarray | None, name: str
 ) -> np.ndarray:
-    """Reads a picture as a mask: its light side is inside.
+    """Converts a picture to a mask, in which its light part is inside.
 
-    A mask is what a person sees as its two sides. Where these are not black
-    and white it is guessed, and a warning says so: two levels, such as 0 and
-    1, are outside and inside; colours of classes, as in PASCAL VOC, are inside
-    on black; one tone on a transparent ground is inside. Shades between stay.
+    If the picture is not black and white, inside and outside are guessed, and
+    a warning is logged: two levels, such as 0 and 1, are outside and inside; a
+    class colour on black, as in PASCAL VOC, is inside; a single tone on a
+    transparent background is inside. Shades in between are kept.
 
     Args:
         pixels: uint8 `[H, W, 3]`, RGB.
-        alpha: uint8 `[H, W]`, or None. What is transparent is outside.
-        name: of the mask, in messages, such as "Mask 'left.png'".
+        alpha: uint8 `[H, W]`, or None. Transparent pixels are outside.
+        name: name of the mask in messages, such as "Mask 'left.png'".
 
     Returns:
         uint8 `[H, W]`, 0 outside and 255 inside.
 
     Raises:
-        ImageError: if it shows more than two classes.
+        ImageError: if it has more than two classes.
     """
     gray = np.array(Image.fromarray(pixels).convert("L"))
     if alpha is not None and (alpha < 255).any():
@@ -97,7 +97,7 @@ def to_mask(
 def _read_classes(
     pixels: np.ndarray, gray: np.ndarray, name: str
 ) -> np.ndarray:
-    """Returns one coloured class as white on black, and shades as `gray`.
+    """Returns one class colour as white on black, and shades as `gray`.
 
     Raises:
         ImageError: if there are several classes.
@@ -126,10 +126,10 @@ def _read_classes(
 
 
 def _stretch(gray: np.ndarray, name: str) -> np.ndarray:
-    """Brings a mask's darkest level to 0 and its lightest to 255.
+    """Stretches a mask's darkest level to 0 and its lightest to 255.
 
     Raises:
-        ImageError: if its levels are numbers of more than two classes.
+        ImageError: if its levels are the numbers of more than two classes.
     """
     levels = np.flatnonzero(np.bincount(gray.ravel(), minlength=256))
     first, last = int(levels[0]), int(levels[-1])
@@ -163,12 +163,12 @@ def average_mask(mask: np.ndarray, height: int, width: int) -> np.ndarray:
 
     Args:
         mask: uint8 `[H, W]` of any size, 0 outside and 255 inside the region.
-        height: positions.
-        width: positions.
+        height: height of the layer, positions.
+        width: width of the layer, positions.
 
     Returns:
         float32 `[1, height, width, 1]`, T of the region, 0..1; exactly 1
-        wherever the mask is 255 throughout.
+        wherever the mask is 255 everywhere in a position's area.
     """
     rows = _average_rows(mask / 255, height)
     average = _average_rows(rows.T, width).T
@@ -176,7 +176,7 @@ def average_mask(mask: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def halve_mask(mask: np.ndarray) -> np.ndarray:
-    """Averages a mask over overlapping windows, [1 3 3 1]/8 along each axis.
+    """Halves a mask by windows of weights [1 3 3 1]/8 along each axis.
 
     Args:
         mask: float32 `[1, H, W, 1]`. An odd last row or column is dropped, and
@@ -190,7 +190,7 @@ def halve_mask(mask: np.ndarray) -> np.ndarray:
 
 
 def _halve_rows(values: np.ndarray) -> np.ndarray:
-    """Averages `[N, M]` to `[N//2, M]` by windows of [1 3 3 1]/8."""
+    """Averages `[N, M]` to `[N//2, M]` by windows of weights [1 3 3 1]/8."""
     even = values[: len(values) // 2 * 2]
     before = np.concatenate([even[:1], even[1:-1:2]])
     after = np.concatenate([even[2::2], even[-1:]])
@@ -198,7 +198,7 @@ def _halve_rows(values: np.ndarray) -> np.ndarray:
 
 
 def _average_rows(values: np.ndarray, size: int) -> np.ndarray:
-    """Averages `[N, M]` to `[size, M]`, rows cut by an edge by their share."""
+    """Averages `[N, M]` to `[size, M]`; rows cut by an edge count by share."""
     edges = np.linspace(0, len(values), size + 1)
     last = np.minimum(edges.astype(int), len(values) - 1)
     before = np.zeros_like(values)

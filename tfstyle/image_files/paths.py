@@ -1,4 +1,4 @@
-"""Names of pictures: folders and patterns to the files that they stand for."""
+"""Paths of pictures: expansion of folders and glob patterns to files."""
 
 import glob
 import os
@@ -16,14 +16,14 @@ READ_ENDINGS = (
     *(".bmp", ".gif", ".avif", ".heic", ".heif", ".jp2", ".j2k"),
     *(".ppm", ".pgm", ".pbm", ".pnm"),
 )
-"""Of the files that count as pictures in a folder."""
+"""File extensions that count as pictures in a folder."""
 
 
 def to_path(path: str | os.PathLike[str]) -> str:
-    """Returns a path of this machine, with the home folder in place of `~`.
+    """Returns a local path with `~` expanded.
 
     Raises:
-        ImageError: if it is an address.
+        ImageError: if it is a URL.
     """
     path = expand_path(os.fspath(path))
     if is_address(path):
@@ -34,17 +34,17 @@ def to_path(path: str | os.PathLike[str]) -> str:
 
 
 def expand_names(names: Sequence[str]) -> list[str]:
-    """Puts the pictures of folders, and the files of patterns, in their place.
+    """Expands folders and glob patterns to the picture files that they match.
 
-    They are sorted as people count: `2.jpg` comes before `10.jpg`. A pattern,
-    such as `styles/*.jpg`, is one only if there is no file of that very name;
-    `**` stands for folders within folders.
+    Files are sorted naturally: `2.jpg` comes before `10.jpg`. A name such as
+    `styles/*.jpg` is a pattern only if no file has exactly that name; `**`
+    matches nested folders.
 
     Args:
-        names: paths of files or folders, or patterns.
+        names: paths of files or folders, or glob patterns.
 
     Raises:
-        ImageError: if a folder has no picture, or a pattern no file.
+        ImageError: if a folder has no pictures, or a pattern matches no file.
     """
     expanded = []
     for name in names:
@@ -75,6 +75,6 @@ def expand_names(names: Sequence[str]) -> list[str]:
 
 
 def _sort_key(path: str) -> tuple:
-    """Returns a path's parts, with the numbers in it as numbers."""
+    """Returns a key for natural sorting, with zero-padded numbers."""
     parts = re.split(r"([0-9]+)", path.casefold())
     return ([(p.zfill(20) if p.isdigit() else p) for p in parts], path)

@@ -1,7 +1,7 @@
-"""PNG files whose colour profile or texts are larger than Pillow allows.
+"""PNG files with a colour profile or texts larger than Pillow allows.
 
-Pillow refuses such a picture, lest a few bytes unpack to gigabytes. The pixels
-need no text, and a profile is unpacked here up to a limit of ours.
+Pillow refuses such a picture, as a few bytes may unpack to gigabytes. Texts
+are not needed for the pixels, and profiles are unpacked here up to a limit.
 """
 
 import io
@@ -9,30 +9,30 @@ import zlib
 from typing import BinaryIO
 
 MAX_PROFILE = 16 << 20
-"""Bytes; the largest profiles of printers have a few MB."""
+"""Maximum size of a profile, bytes; printer profiles have a few MB."""
 TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 
 
 def strip(file: BinaryIO) -> tuple[BinaryIO, bytes | None]:
-    """Returns a PNG without texts and profile, and the profile, unpacked.
+    """Removes texts and the colour profile from a PNG; returns the profile.
 
-    The text that tfstyle writes stays.
+    The text written by tfstyle is kept.
 
     Args:
-        file: a PNG.
+        file: PNG file.
 
     Returns:
-        The file, and the profile: None if there is none, empty if it is
-        damaged or larger than `MAX_PROFILE`.
+        The stripped file in memory, and the unpacked profile: None if there is
+        none, empty if it is damaged or larger than `MAX_PROFILE`.
     """
     file.seek(0)
     stripped, profile = io.BytesIO(), None
     stripped.write(file.read(8))
     while len(header := file.read(8)) == 8:
         kind, size = header[4:], int.from_bytes(header[:4], "big")
-        content = file.read(size + 4)  # and its sum
+        content = file.read(size + 4)  # with its CRC
         if kind == b"iCCP":
-            if profile is None:  # a file may have one; more would take long
+            if profile is None:  # only one is valid; more would be slow
                 profile = _unpack(content[:-4])
         elif kind not in TEXTS or content.startswith(b"tfstyle\0"):
             stripped.write(header + content)
@@ -41,7 +41,7 @@ def strip(file: BinaryIO) -> tuple[BinaryIO, bytes | None]:
 
 
 def _unpack(content: bytes) -> bytes:
-    """Unpacks a profile that follows its name and the number of a method."""
+    """Unpacks an iCCP chunk: name, compression method, compressed profile."""
     _, _, packed = content.partition(b"\0")
     try:
         unpacker = zlib.decompressobj()

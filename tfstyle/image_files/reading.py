@@ -1,8 +1,8 @@
-"""Image files to uint8 arrays.
+"""Reading of image files into uint8 arrays.
 
-Only pictures of the kinds that `kinds.READ` lists are decoded, so that no
-decoder runs that the program does not mean to run. Pixels come out upright, in
-sRGB, 8 bits a channel, the alpha channel kept aside.
+Only the formats listed in `signatures.READ` are decoded, so that no other
+decoder runs. Pixels are returned upright, in sRGB, with 8 bits per channel and
+a separate alpha channel.
 """
 
 import contextlib
@@ -23,11 +23,11 @@ from tfstyle.image_files.paths import to_path
 from tfstyle.images.picture import Picture
 
 MAX_SIDE = 65500
-"""Pixels; the longest side of a picture, JPEG's own limit."""
+"""Longest side of a picture, pixels; the limit of JPEG."""
 MAX_RATIO = 4094
-"""Of the longer side to the shorter one."""
+"""Maximum ratio of the longer side to the shorter."""
 MAX_PIXELS = 178956970
-"""Of a file, unless more are allowed."""
+"""Default limit of the number of pixels of a file."""
 
 EXIF_IFD = 0x8769
 USER_COMMENT = 0x9286
@@ -35,21 +35,21 @@ CHARSETS = {b"ASCII\0\0\0": "ascii", b"UNICODE\0": "utf-16-be"}
 
 
 _PILLOW = threading.RLock()
-"""Held while Pillow's settings, which are the process', are ours."""
+"""Lock of Pillow's settings, which are global to the process."""
 
 
 def read_image(
     path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS
 ) -> Picture:
-    """Reads an image file: upright, sRGB, alpha aside, first frame.
+    """Reads an image file: first frame, upright, in sRGB, alpha separate.
 
     Args:
-        path: a file of one of the kinds of `kinds.READ`.
-        max_pixels: a picture of more pixels is refused before it is decoded.
+        path: path of a file in one of the formats of `signatures.READ`.
+        max_pixels: maximum number of pixels, checked before decoding.
 
     Raises:
-        ImageError: if the file is missing, empty, damaged, too large or of
-            another format; the message names file and remedy.
+        ImageError: if the file is missing, empty, damaged, too large or of an
+            unsupported format; the message names the file and a remedy.
     """
 
     def check_size(size):
@@ -58,13 +58,13 @@ def read_image(
     path = to_path(path)
     with _open(path) as file:
         image = decoding.decode(path, file, check_size)
-        check_size(image.size)  # the header of some formats may lie
+        check_size(image.size)  # some headers give a wrong size
         attribution = read_attribution(image)
         return Picture(*srgb.to_srgb(path, image), attribution)
 
 
 def read_text(path: str) -> str | None:
-    """Returns the text that `write_image` put into a picture, or None."""
+    """Returns the text embedded in a picture by `write_image`, or None."""
     with _open(path) as file:
         _, image = decoding.open_picture(path, file)
         if image.format == "PNG":
@@ -72,7 +72,7 @@ def read_text(path: str) -> str | None:
             return text if isinstance(text, str) else None
         exif = image.getexif()
         comment = exif.get_ifd(EXIF_IFD).get(USER_COMMENT)
-        comment = comment or exif.get(USER_COMMENT)  # of 16 bits
+        comment = comment or exif.get(USER_COMMENT)  # 16-bit TIFF
     if not isinstance(comment, bytes):
         return None
     charset = CHARSETS.get(comment[:8])
@@ -80,19 +80,19 @@ def read_text(path: str) -> str | None:
 
 
 def read_bits(path: str) -> int:
-    """Returns how many bits a channel has in a picture by `write_image`."""
+    """Returns the bits per channel of a picture written by `write_image`."""
     with _open(path) as file:
         _, image = decoding.open_picture(path, file)
-        # Of a PNG and a TIFF, the pixels' layout ends in 16B or 16L.
+        # The raw mode of a 16-bit PNG or TIFF ends in ;16B or ;16L.
         return 16 if any(";16" in str(tile.args) for tile in image.tile) else 8
 
 
 @contextlib.contextmanager
 def _open(path: str) -> Iterator[BinaryIO]:
-    """Opens a file, and lets the block decode it; its size is checked by us.
+    """Opens a file for decoding in the block, without Pillow's pixel limit.
 
     Raises:
-        ImageError: whatever goes wrong in opening, or in the block.
+        ImageError: for any error while opening the file or in the block.
     """
     if os.path.isdir(path):
         raise ImageError(
@@ -100,7 +100,7 @@ def _open(path: str) -> Iterator[BinaryIO]:
             " --manifest."
         )
     try:
-        # A pipe must not make us wait for its writer.
+        # O_NONBLOCK: opening a pipe must not wait for its writer.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -112,7 +112,7 @@ def _open(path: str) -> Iterator[BinaryIO]:
     limit = Image.MAX_IMAGE_PIXELS
     try:
         with open(handle, "rb") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # odd metadata is no reason
+            warnings.simplefilter("ignore")  # odd metadata is harmless
             mode = os.fstat(handle)
             if not stat.S_ISREG(mode.st_mode):
                 raise ImageError(f"Image {path!r} is not a regular file.")
@@ -122,7 +122,7 @@ def _open(path: str) -> Iterator[BinaryIO]:
             yield file
     except (ImageError, MemoryError):
         raise
-    # Pillow's decoders meet damaged files with errors of many types.
+    # Pillow raises many types of errors for damaged files.
     except Exception as error:
         reason = " ".join(str(error).split()) or repr(error)
         raise ImageError(

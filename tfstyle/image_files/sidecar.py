@@ -1,7 +1,7 @@
-"""Records: how a picture was made, in a file beside it.
+"""Sidecar files: the record of a picture's options, in a file beside it.
 
-A record stands where the picture's own file holds no text. It names the hash
-of that file, and is believed beside no other.
+Used if the picture's own file holds no text. A record contains the hash of its
+picture and is ignored beside any other.
 """
 
 import os
@@ -13,12 +13,12 @@ from tfstyle.system.file_hash import hash_file
 
 ENDING = ".cfg"
 MAX_RECORD = 10**7
-"""Bytes; a longer file is none."""
+"""Maximum size of a record, bytes; a larger file is not a record."""
 _PICTURE = re.compile(r"(?m)^# picture: sha256=([0-9a-f]{64})\n\Z")
 
 
 def read_text(path: str) -> str | None:
-    """Returns the text of a picture, from its file or else its record.
+    """Returns the text of a picture, from its file or else its sidecar.
 
     Raises:
         ImageError: if the picture cannot be read.
@@ -31,7 +31,7 @@ def read_text(path: str) -> str | None:
 
 
 def is_place_taken(path: str) -> bool:
-    """Returns whether a picture's record would replace a file that is none."""
+    """True if the record's path is taken by a file that is not a record."""
     return os.path.lexists(path + ENDING) and _read(path) is None
 
 
@@ -39,12 +39,12 @@ def write_record(path: str, text: str, data_path: str) -> None:
     """Writes the record of a picture, atomically.
 
     Args:
-        path: of the picture; `.cfg` is added to it.
-        text: that says how it was made.
-        data_path: of the file that will be the picture.
+        path: path of the picture; the record's path is this plus `.cfg`.
+        text: flags and facts of the picture, as a flagfile.
+        data_path: path of the finished data that will become the picture.
 
     Raises:
-        OSError: if it cannot be written, or a file that is no record is there.
+        OSError: if it cannot be written, or would replace another file.
     """
     if is_place_taken(path):
         raise FileExistsError(f"{path + ENDING!r} is no record; move it away")
@@ -54,7 +54,7 @@ def write_record(path: str, text: str, data_path: str) -> None:
 
 
 def find_record(path: str) -> str | None:
-    """Returns the path of the record of the picture that is there, if any."""
+    """Returns the path of an existing picture's record, or None."""
     record = _read(path) if os.path.isfile(path) else None
     return path + ENDING if record and _is_of(record, path) else None
 

@@ -1,13 +1,13 @@
-"""What a file is, by its first bytes, whatever its name says.
+"""File format detection by magic bytes, regardless of the file name.
 
-A file that is no picture, or one of a kind that is not read, is refused in one
-sentence that names what it is and what helps.
+An unsupported file is refused in one sentence that names its type and a
+remedy.
 """
 
 import re
 
 HEAD = 512
-"""Bytes of a file that tell what it is."""
+"""Number of leading bytes used to detect the format."""
 
 READ = {
     "JPEG": rb"\xff\xd8\xff",
@@ -21,15 +21,15 @@ READ = {
     "AVIF": rb".{4}ftyp(.{4}){0,15}?avi[fs]",
     "HEIC": rb".{4}ftyp(.{4}){0,15}?(he[iv][cxms]|mif1|msf1)",
 }
-"""Patterns of the kinds that are read; the first that matches is it."""
+"""Patterns of the supported formats; the first match decides."""
 
 RAW = (
     "is a raw photograph. Develop it, in darktable for example, and save it as"
     " TIFF or JPEG."
 )
 _EXPORT = "Export it as PNG or JPEG."
-# A comment ends at its first -->: more than one way to divide comments would
-# take a time that grows exponentially with their number.
+# A comment ends at its first -->: ambiguous matches would take time that grows
+# exponentially with the number of comments.
 _COMMENT = rb"<!--((?!-->).)*-->"
 _PROLOGUE = rb"(?i)(\xef\xbb\xbf)?(\s|<\?xml[^>]*>|" + _COMMENT + rb")*"
 
@@ -64,23 +64,23 @@ OTHERS = {
         "is a web page, not a picture. Fetch the picture itself."
     ),
 }
-"""Patterns of what is not read, and what to say."""
+"""Patterns of unsupported formats, with the end of the error message."""
 
 
 def find_kind(head: bytes) -> str | None:
-    """Returns the kind of a picture, of those in `READ`, or None.
+    """Returns the format of a picture, a key of `READ`, or None.
 
     Args:
-        head: the file's first `HEAD` bytes.
+        head: first `HEAD` bytes of the file.
     """
     return next((k for k, p in READ.items() if _matches(p, head)), None)
 
 
 def describe_other(head: bytes) -> str:
-    """Returns what a file is that is none of `READ`, and what helps.
+    """Describes an unsupported file, with a remedy.
 
     Args:
-        head: the file's first `HEAD` bytes.
+        head: first `HEAD` bytes of the file.
     """
     for pattern, sentence in OTHERS.items():
         if _matches(pattern, head):
@@ -95,6 +95,6 @@ def _matches(pattern: bytes, head: bytes) -> bool:
 
 
 def _is_text(head: bytes) -> bool:
-    """Whether bytes are text: of UTF-16, or without control characters."""
+    """True if bytes are text: UTF-16, or without control characters."""
     is_utf_16 = head[:2] in (b"\xff\xfe", b"\xfe\xff")
     return is_utf_16 or not re.search(rb"[\0-\x08\x0e-\x1f\x7f]", head)

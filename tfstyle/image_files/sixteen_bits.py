@@ -1,7 +1,7 @@
-"""uint16 arrays to PNG and TIFF of 16 bits a channel, which Pillow lacks.
+"""Writing of 16-bit PNG and TIFF files, which Pillow does not support.
 
-TensorFlow's libpng writes the PNG, tifffile the TIFF. Both say that they are
-sRGB, as print shops open files that do not as whatever their working space is.
+TensorFlow's libpng writes the PNG, tifffile the TIFF. Both embed an sRGB
+profile, as print software opens untagged files in its own working space.
 """
 
 import struct
@@ -17,10 +17,10 @@ from tfstyle.images.picture import NOTHING
 from tfstyle.images.picture import Attribution
 
 HEADER = 33
-"""Bytes of a PNG's signature and IHDR, after which other chunks may come."""
+"""Size of a PNG's signature and IHDR in bytes; other chunks may follow."""
 METRES_AN_INCH = 0.0254
 ASCII, UNDEFINED = 2, 7
-"""TIFF's types of bytes: of text, and of others."""
+"""TIFF field types for text and for raw bytes."""
 
 
 def write_png(
@@ -29,15 +29,15 @@ def write_png(
     info: PngInfo,
     dpi: tuple[float, float] | None = None,
 ) -> None:
-    """Writes a PNG.
+    """Writes a 16-bit PNG.
 
     Args:
-        path: of the file; its ending does not matter.
+        path: path of the file, with any extension.
         pixels: uint16 `[H, W, 3]` or `[H, W, 4]`, sRGB.
         info: chunks to write before the pixels.
-        dpi: pixels an inch, across and down.
+        dpi: pixels per inch, horizontal and vertical.
     """
-    import tensorflow as tf  # the package is used without it, too
+    import tensorflow as tf  # optional for the rest of the package
 
     with tf.device("CPU"):
         encoded = memoryview(tf.io.encode_png(pixels).numpy())
@@ -59,16 +59,16 @@ def write_tiff(
     comment: bytes,
     attribution: Attribution = NOTHING,
 ) -> None:
-    """Writes an uncompressed TIFF, which every program reads.
+    """Writes an uncompressed 16-bit TIFF, which every program reads.
 
     Args:
-        path: of the file; its ending does not matter.
+        path: path of the file, with any extension.
         pixels: uint16 `[H, W, 3]` or `[H, W, 4]`, sRGB.
-        comment: EXIF UserComment, among the picture's own tags as tifffile
-            writes no others; may be empty.
-        attribution: of the picture.
+        comment: EXIF UserComment, may be empty; stored in the main IFD, as
+            tifffile writes no EXIF IFD.
+        attribution: artist, copyright and resolution.
     """
-    import tifffile  # slow, and seldom needed
+    import tifffile  # slow to import, and rarely needed
 
     tags = [
         (tag, ASCII, 0, text.encode(), True)
@@ -85,7 +85,7 @@ def write_tiff(
         extratags=tags,
         resolution=attribution.dpi,
         resolutionunit="INCH" if attribution.dpi else None,
-        metadata=None,  # of tifffile's own, as text
+        metadata=None,  # no JSON description by tifffile
         ome=False,
         software=False,
     )

@@ -1,4 +1,4 @@
-"""Pixels of every mode to upright sRGB of 8 bits, alpha aside."""
+"""Conversion of Pillow images to upright 8-bit sRGB and separate alpha."""
 
 import contextlib
 import functools
@@ -16,20 +16,20 @@ from tfstyle.image_files.bit_depth import to_8_bits
 def to_srgb(
     path: str, image: Image.Image
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Turns a decoded picture upright, to sRGB and to 8 bits a channel.
+    """Converts a decoded picture to upright sRGB with 8 bits per channel.
 
     Args:
-        path: named in a warning if the colour profile is unusable.
-        image: of any mode, its pixels loaded.
+        path: path of the picture, for warnings.
+        image: decoded picture of any mode.
 
     Returns:
-        uint8 `[H, W, 3]`, and alpha uint8 `[H, W]` or None.
+        Pixels, uint8 `[H, W, 3]`, and alpha, uint8 `[H, W]` or None.
 
     Raises:
-        ValueError: if its levels are floats, and none of them a number.
+        ValueError: if the levels are floats, none of them finite.
     """
     profile = image.info.get("icc_profile")
-    # A picture whose EXIF is damaged is shown as it lies.
+    # A picture with damaged EXIF is not rotated.
     with contextlib.suppress(SyntaxError):
         image = ImageOps.exif_transpose(image)
     alpha = None
@@ -49,11 +49,11 @@ def to_srgb(
 def _narrow(
     path: str, image: Image.Image
 ) -> tuple[Image.Image, np.ndarray | None]:
-    """Brings grey levels of more than 8 bits to 8 bits.
+    """Converts grey levels of more than 8 bits to 8 bits.
 
     Returns:
-        The picture of mode L, and uint8 `[H, W]`, 0 where its level is the
-        one that the file calls transparent, or None.
+        Picture of mode L, and alpha, uint8 `[H, W]`, 0 at the file's
+        transparent level and else 255, or None.
     """
     values = np.array(image)
     level = image.info.get("transparency")
@@ -65,7 +65,7 @@ def _narrow(
 def _convert_profile(
     path: str, image: Image.Image, profile: bytes | None
 ) -> Image.Image:
-    """Converts from the picture's colour profile to sRGB."""
+    """Converts a picture from its colour profile to sRGB."""
     if profile == make_profile():
         return image
     try:
@@ -90,7 +90,7 @@ def _convert_profile(
 
 @functools.cache
 def make_profile() -> bytes:
-    """Returns an sRGB profile, the same at any time of day."""
+    """Returns an sRGB profile with a fixed creation date."""
     made = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     date = np.array([2000, 1, 1, 0, 0, 0], ">u2").tobytes()
     return made[:24] + date + made[36:]

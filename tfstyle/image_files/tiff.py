@@ -1,8 +1,8 @@
-"""TIFF files that Pillow does not read, or reads as another picture.
+"""Reading of TIFF files that Pillow cannot read or misreads.
 
-Pillow has no pictures of 16 bits in colour: it keeps the upper 8 bits of most,
-but mixes planes up, leaves white-is-zero inverted, and does not open floats in
-colour at all. These are read by tifffile.
+Pillow has no 16-bit colour modes: it keeps the upper 8 bits of most files, but
+mixes up separate planes, leaves white-is-zero inverted, and does not open
+colour floats at all. Such files are read by tifffile.
 """
 
 import contextlib
@@ -23,27 +23,27 @@ from tfstyle.image_files import signatures
 from tfstyle.image_files.bit_depth import to_8_bits
 
 SIZE, TILE_SIZE = (256, 257), (322, 323)
-"""Width and height."""
+"""Tags of width and height."""
 SUBFILE_TYPE, BITS, PHOTOMETRIC, ORIENTATION = 254, 258, 262, 274
 PLANAR, SUB_IFDS, SAMPLE_FORMAT, PROFILE, DNG = 284, 330, 339, 34675, 50706
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB = 0, 1, 2
 SENSORS = (32803, 34892)
-"""Photometric interpretations of raw photographs."""
+"""Photometric interpretations of raw sensor data."""
 UNSIGNED, SIGNED = 1, 2
 SEPARATE = 2
 ASSOCIATED = 1
-"""Alpha that the colours are multiplied with."""
+"""Extra sample type of premultiplied alpha."""
 NONE, LZW, PACK_BITS, DEFLATE = 1, 5, 32773, (8, 32946)
-"""Compressions."""
+"""Compression schemes."""
 FLOATS = 3
-"""A predictor."""
+"""Floating point predictor."""
 MAX_TILE = 2048 * 2048
-"""Pixels of a tile that may be larger than the picture."""
+"""Maximum size of a tile larger than the picture, pixels."""
 _INSTALL = ", or pip install imagecodecs"
 
 
 def check_is_developed(path: str, file: BinaryIO) -> None:
-    """Checks that a TIFF holds a picture, not a sensor's data and a preview.
+    """Checks that a TIFF holds a picture, not raw sensor data with a preview.
 
     Raises:
         ImageError: if it is a raw photograph, such as DNG, NEF or CR2.
@@ -62,10 +62,10 @@ def check_is_developed(path: str, file: BinaryIO) -> None:
 def check_tiles(file: BinaryIO) -> None:
     """Checks that tiles are not much larger than the picture.
 
-    A reader has memory for a whole tile, however small the picture is.
+    Decoding a small picture would otherwise allocate memory for a huge tile.
 
     Raises:
-        ValueError: if they are.
+        ValueError: if a tile is larger than the picture and `MAX_TILE`.
     """
     _, tags = _read_tags(file)
     width, height, tile_width, tile_height = (
@@ -76,7 +76,7 @@ def check_tiles(file: BinaryIO) -> None:
 
 
 def is_for_tifffile(file: BinaryIO) -> bool:
-    """Whether Pillow does not open a TIFF, or would misread it."""
+    """True if Pillow cannot open a TIFF, or would misread it."""
     _, tags = _read_tags(file)
     file.seek(0)
     try:
@@ -97,22 +97,23 @@ def is_for_tifffile(file: BinaryIO) -> bool:
 def read(
     path: str, file: BinaryIO, check_size: Callable[[tuple[int, int]], None]
 ) -> Image.Image:
-    """Reads a TIFF's first picture by tifffile.
+    """Reads the first page of a TIFF with tifffile.
 
     Args:
-        path: named in messages.
-        file: the TIFF.
-        check_size: is called with width and height before anything is decoded.
+        path: path of the picture, for messages.
+        file: the opened TIFF.
+        check_size: called with (width, height) before decoding.
 
     Returns:
-        A picture of 8 bits a channel, as it lies, with its profile and
-        orientation.
+        Picture with 8 bits per channel, not yet rotated, with its colour
+        profile and EXIF orientation.
 
     Raises:
-        ImageError: if it needs a library that is not installed.
+        ImageError: if its compression is not supported or needs a library
+            that is not installed.
         Exception: of many types, if it is damaged.
     """
-    import tifffile  # slow, and seldom needed
+    import tifffile  # slow to import, and rarely needed
 
     file.seek(0)
     with _quiet(), tifffile.TiffFile(file, name=path) as tiff:
@@ -128,10 +129,11 @@ def read(
 
 
 def _read_tags(file: BinaryIO) -> tuple[bytes, dict[int, Any]]:
-    """Returns the first bytes and the tags of the first picture.
+    """Returns the header and the tags of the first page.
 
     Raises:
-        ValueError: if there are none, as they often are a file's end.
+        ValueError: if there are no tags, as in truncated files: they are often
+            at the end.
     """
     file.seek(0)
     head = file.read(16)
@@ -151,7 +153,7 @@ def _numbers(tags: dict[int, Any], tag: int, default: int) -> tuple[int, ...]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps tifffile from logging what is wrong with a file."""
+    """Suppresses tifffile's log messages about defects of a file."""
     logger = logging.getLogger("tifffile")
     before = logger.level
     logger.setLevel(logging.CRITICAL + 1)
@@ -162,10 +164,10 @@ def _quiet() -> Iterator[None]:
 
 
 def _check_channels(page: Any) -> None:
-    """Checks that channels are grey or RGB, with or without alpha.
+    """Checks that the channels are grey or RGB, with or without alpha.
 
     Raises:
-        ValueError: if they are not.
+        ValueError: if the channels or the data type are not supported.
     """
     num = page.samplesperpixel
     is_grey = page.photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO) and num <= 2
@@ -176,11 +178,11 @@ def _check_channels(page: Any) -> None:
 
 
 def _check_compression(path: str, page: Any) -> None:
-    """Checks that a TIFF's parts can be unpacked, to no more than its pixels.
+    """Checks that a TIFF's compression is supported, and its segments' sizes.
 
     Raises:
-        ImageError: if their compression is unusual.
-        ValueError: if a part unpacks to more.
+        ImageError: if the compression is not supported.
+        ValueError: if a strip or tile unpacks to more than its pixels.
     """
     needs_codecs = (
         page.compression in (LZW, PACK_BITS) or page.predictor == FLOATS
@@ -205,7 +207,7 @@ def _check_compression(path: str, page: Any) -> None:
 
 
 def _to_image(path: str, values: np.ndarray, page: Any) -> Image.Image:
-    """Narrows levels `[H, W, C]` to a picture."""
+    """Converts levels `[H, W, C]` to an 8-bit picture."""
     num_colors = 3 if page.photometric == RGB else 1
     colors = to_8_bits(path, values[..., :num_colors])
     if page.photometric == WHITE_IS_ZERO:
@@ -227,7 +229,7 @@ def _to_image(path: str, values: np.ndarray, page: Any) -> Image.Image:
 
 
 def _narrow_alpha(alpha: np.ndarray) -> np.ndarray:
-    """Narrows alpha to uint8, by the whole range of its type."""
+    """Converts alpha to uint8 from the range of its type, 0..1 for floats."""
     is_float = alpha.dtype.kind == "f"
     top = 1.0 if is_float else float(np.iinfo(alpha.dtype).max)
     share = np.nan_to_num(alpha.astype(np.float32) / top).clip(0, 1)

@@ -1,4 +1,4 @@
-"""Arrays to image files."""
+"""Writing of arrays to image files."""
 
 import contextlib
 import os
@@ -29,12 +29,12 @@ from tfstyle.system import atomic_file
 
 WRITE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 DEEP_ENDINGS = (".png", ".tif", ".tiff")
-"""Of formats that hold 16 bits a channel."""
+"""Extensions of formats that support 16 bits per channel."""
 ALPHA_ENDINGS = (".png", ".webp", ".tif", ".tiff")
 JPEG_ENDINGS = (".jpg", ".jpeg")
 MAX_WEBP_SIDE = 16383
 MAX_JPEG_EXIF = 65533
-"""Bytes; the longest segment of a JPEG."""
+"""Maximum size of EXIF data, bytes; the limit of a JPEG segment."""
 
 
 def write_image(
@@ -45,27 +45,27 @@ def write_image(
     record: str = "",
     attribution: Attribution = NOTHING,
 ) -> None:
-    """Writes an image file, atomically; missing folders are made.
+    """Writes an image file atomically; missing folders are created.
 
-    It says that it is sRGB.
+    The file is marked as sRGB.
 
     Args:
-        path: its ending, one of `WRITE_ENDINGS`, chooses the format. JPEG is
-            written at quality 95 without chroma subsampling, the others
-            without loss.
-        pixels: uint8 `[H, W, 3]`, sRGB, or uint16 for a PNG or TIFF of 16
-            bits a channel.
-        alpha: uint8 `[H, W]`; where the format cannot hold it the picture is
-            laid on white, with a warning.
-        text: kept as iTXt `tfstyle` in a PNG, as EXIF UserComment elsewhere.
-            One that is too long for a JPEG becomes the record.
-        record: a text that is kept in a file beside the picture; without one,
-            a former picture's record is removed.
+        path: path of the file; its extension, one of `WRITE_ENDINGS`, selects
+            the format. JPEG is written at quality 95 without chroma
+            subsampling, all other formats are lossless.
+        pixels: uint8 `[H, W, 3]`, sRGB, or uint16 for a PNG or TIFF with 16
+            bits per channel.
+        alpha: uint8 `[H, W]`; if the format does not support it, the picture
+            is composited over white, with a warning.
+        text: stored as iTXt `tfstyle` in a PNG, else as EXIF UserComment. A
+            text too long for a JPEG becomes the record.
+        record: text of the sidecar file; if empty, the record of a replaced
+            picture is removed.
         attribution: artist, copyright and resolution.
 
     Raises:
-        ImageError: if the ending is unknown or cannot hold the pixels, or the
-            file cannot be written.
+        ImageError: if the extension is unknown or does not support the pixels,
+            or the file cannot be written.
     """
     path = to_path(path)
     ending = os.path.splitext(path)[1].lower()
@@ -124,10 +124,10 @@ def write_image(
 
 
 def check_side(path: str, height: int, width: int) -> None:
-    """Finds out before the work whether a format can hold an image's size.
+    """Checks that the path's format supports an image's size.
 
     Raises:
-        ImageError: if a side is longer than the path's format can hold.
+        ImageError: if a side is longer than the format allows.
     """
     ending = os.path.splitext(path)[1].lower()
     longest = MAX_WEBP_SIDE if ending == ".webp" else MAX_SIDE
@@ -139,7 +139,7 @@ def check_side(path: str, height: int, width: int) -> None:
 
 
 def _save_options(ending: str, text: str, attribution: Attribution) -> dict:
-    """Returns Pillow's arguments for a format, the texts included."""
+    """Returns the arguments of `Image.save` for a format, with metadata."""
     options = {"dpi": attribution.dpi} if attribution.dpi else {}
     if ending == ".png":
         info = _make_info(text, attribution)
@@ -150,20 +150,20 @@ def _save_options(ending: str, text: str, attribution: Attribution) -> dict:
     elif ending == ".webp":
         options |= {"format": "WEBP", "lossless": True, "exact": True}
     else:
-        options |= {"format": "TIFF"}  # libtiff's compressors drop the EXIF
+        options |= {"format": "TIFF"}  # uncompressed, as libtiff drops the EXIF
     options["icc_profile"] = make_profile()
     exif = _make_exif(text, attribution)
-    if ending == ".webp" and attribution.dpi:  # Pillow leaves it out
+    if ending == ".webp" and attribution.dpi:  # Pillow omits it
         exif.update(zip(RESOLUTIONS, attribution.dpi, strict=True))
         exif[UNIT] = INCH
     if exif:
-        # Of bytes a TIFF would keep no letters but those of ASCII.
+        # Given as bytes, a TIFF would keep ASCII characters only.
         options["exif"] = exif if ending in DEEP_ENDINGS else exif.tobytes()
     return options
 
 
 def _make_info(text: str, attribution: Attribution) -> PngInfo:
-    """Returns a PNG's chunks with the texts."""
+    """Returns the text chunks of a PNG."""
     info = PngInfo()
     for tag, line in attribution.texts.items():
         info.add_itxt(IN_PNG[tag], line)
@@ -173,18 +173,18 @@ def _make_info(text: str, attribution: Attribution) -> PngInfo:
 
 
 def _make_exif(text: str, attribution: Attribution) -> Image.Exif:
-    """Returns the EXIF with the texts; empty if there are none."""
+    """Returns EXIF data with the texts; empty if there are none."""
     exif = Image.Exif()
     for tag, line in attribution.texts.items():
         exif[tag] = line.encode()
     if text:
-        exif[EXIF_IFD] = exif.get_ifd(EXIF_IFD)  # TIFF wants it said twice
+        exif[EXIF_IFD] = exif.get_ifd(EXIF_IFD)  # TIFF needs both
         exif[EXIF_IFD][USER_COMMENT] = _encode_comment(text)
     return exif
 
 
 def _encode_comment(text: str) -> bytes:
-    """Returns the text as EXIF UserComment; empty if it is."""
+    """Encodes a text as EXIF UserComment; empty if the text is."""
     if not text:
         return b""
     charset = b"ASCII\0\0\0" if text.isascii() else b"UNICODE\0"

@@ -1,5 +1,5 @@
-"""Pixels in, pixels out: image files, colour, resizing, preprocessing.
+"""Pixel operations: colour, transparency, resizing, preprocessing.
 
-NumPy and Pillow only. It knows nothing about networks or configurations:
+Uses NumPy and Pillow only. Independent of networks and configurations:
 functions take plain arguments.
 """

@@ -1,9 +1,9 @@
-"""Keeping the photograph's own colours.
+"""Colour preservation: keeps the content image's colours.
 
-Two ways, after Gatys, Bethge, Hertzmann and Shechtman, *Preserving Color in
+Two methods, after Gatys, Bethge, Hertzmann and Shechtman, *Preserving Color in
 Neural Artistic Style Transfer*, 2016: the style's pixels are mapped to the
 content's colours before the transfer (`match`), or only luminance is
-transferred (`luminance`). All work on sRGB levels of 0..255 as they are.
+transferred (`luminance`). Both work on sRGB levels of 0..255, not linearised.
 """
 
 import numpy as np
@@ -11,12 +11,12 @@ import numpy as np
 from tfstyle.images.preprocessing import to_pixels
 
 EIGENVALUE_FLOOR = 1e-5
-"""Of the largest: a colour that does not vary must not be blown up."""
+"""Eigenvalue floor, relative to the largest; limits gain of flat colours."""
 
 FLAT = 1e-6
-"""Grey levels; a deviation below it is that of rounding."""
+"""Standard deviation, grey levels, below which an image counts as flat."""
 ROWS = 256
-"""Of an image, worked on at once."""
+"""Number of image rows processed at once."""
 
 RGB_TO_YIQ = np.array(
     [
@@ -25,7 +25,7 @@ RGB_TO_YIQ = np.array(
         [0.211456, -0.522591, 0.311135],
     ]
 )
-"""Rec. 601 luminance Y in the first row."""
+"""Conversion matrix; its first row is the Rec. 601 luminance Y."""
 
 
 def match_colors(
@@ -34,15 +34,16 @@ def match_colors(
     style_alpha: np.ndarray | None = None,
     content_alpha: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Maps a style's colours to the content's mean and covariance.
+    """Matches the mean and covariance of a style's colours to the content's.
 
-    `x -> C_c^(1/2) C_s^(-1/2) (x - mean_s) + mean_c`, symmetric roots.
+    `x -> C_c^(1/2) C_s^(-1/2) (x - mean_s) + mean_c`, with symmetric roots.
 
     Args:
         style: uint8 `[H, W, 3]`, RGB. Never written into.
         content: uint8 `[H, W, 3]`, RGB, of any size.
-        style_alpha: uint8 `[H, W]`, how much each pixel counts; None: alike.
-        content_alpha: the same.
+        style_alpha: uint8 `[H, W]`, weight of each style pixel; None: equal.
+        content_alpha: uint8 `[H, W]`, weight of each content pixel; None:
+            equal.
 
     Returns:
         uint8 `[H, W, 3]`, clipped to 0..255.
@@ -59,7 +60,7 @@ def match_colors(
 
 
 def to_luminance(pixels: np.ndarray) -> np.ndarray:
-    """Returns the luminance of uint8 `[H, W, 3]` as grey of that shape."""
+    """Converts uint8 `[H, W, 3]` RGB to luminance, repeated in 3 channels."""
     return _by_rows(lambda rows: _luminance(rows)[..., np.newaxis], pixels)
 
 
@@ -69,13 +70,14 @@ def match_luminance(
     style_alpha: np.ndarray | None = None,
     content_alpha: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Returns a style's luminance with the content's mean and deviation.
+    """Matches a style's luminance to the content's mean and deviation.
 
     Args:
         style: uint8 `[H, W, 3]`, RGB. Never written into.
         content: uint8 `[H, W, 3]`, RGB, of any size.
-        style_alpha: uint8 `[H, W]`, how much each pixel counts; None: alike.
-        content_alpha: the same.
+        style_alpha: uint8 `[H, W]`, weight of each style pixel; None: equal.
+        content_alpha: uint8 `[H, W]`, weight of each content pixel; None:
+            equal.
 
     Returns:
         uint8 `[H, W, 3]`, grey, clipped to 0..255.
@@ -101,12 +103,12 @@ def match_luminance(
 def restore_colors(
     painted: np.ndarray, content: np.ndarray, bits: int = 8
 ) -> np.ndarray:
-    """Puts the content's I and Q back under the painted luminance.
+    """Combines the painted luminance with the content's I and Q.
 
     Args:
         painted: uint8 or float32 `[H, W, 3]`, RGB, levels of 0..255.
-        content: the same, of the same size.
-        bits: 8 or 16, of what is returned.
+        content: uint8 or float32 `[H, W, 3]`, RGB, levels of 0..255.
+        bits: bits per channel of the result, 8 or 16.
 
     Returns:
         uint8 or uint16 `[H, W, 3]`, clipped.
@@ -124,9 +126,9 @@ def restore_colors(
 def _moments(
     pixels: np.ndarray, alpha: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns mean `[3]` and covariance `[3, 3]` of uint8 `[H, W, 3]`.
+    """Computes mean `[3]` and covariance `[3, 3]` of uint8 `[H, W, 3]`.
 
-    The sums are whole numbers below 2**53, and so exact.
+    The sums are exact: integers below 2**53.
     """
     total, products, count = np.zeros(3), np.zeros((3, 3)), 0
     for start in range(0, len(pixels), ROWS):
@@ -143,7 +145,7 @@ def _moments(
 
 
 def _by_rows(change, pixels: np.ndarray) -> np.ndarray:
-    """Changes uint8 `[H, W, 3]` some rows at a time, in little memory."""
+    """Maps uint8 `[H, W, 3]` in blocks of rows, to save memory."""
     changed = np.empty_like(pixels)
     for start in range(0, len(pixels), ROWS):
         rows = pixels[start : start + ROWS].astype(np.float64)
@@ -152,7 +154,7 @@ def _by_rows(change, pixels: np.ndarray) -> np.ndarray:
 
 
 def _root(covariance: np.ndarray, power: float) -> np.ndarray:
-    """Returns a power of a covariance `[3, 3]`, symmetric."""
+    """Computes the symmetric power of a covariance matrix `[3, 3]`."""
     values, vectors = np.linalg.eigh(covariance)
     floor = EIGENVALUE_FLOOR * max(values.max(), np.finfo(float).tiny)
     return vectors * np.maximum(values, floor) ** power @ vectors.T

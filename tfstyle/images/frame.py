@@ -1,9 +1,9 @@
-"""The frame: a picture extended to whole positions of the deepest layer.
+"""Padding of a picture to multiples of the deepest layer's stride.
 
-Every pooling drops an odd last row and column, so that pixels behind the last
-whole position of a layer are never seen by it, and stay what they began as. The
-image that is optimised is therefore a little larger than the picture, mirrored
-at the edges, and is cropped at the end.
+Every pooling drops an odd last row and column, so pixels beyond a layer's last
+whole position do not affect its features and would keep their initial values.
+The optimised image is therefore slightly larger than the picture, with its
+edges mirrored, and is cropped at the end.
 """
 
 import dataclasses
@@ -13,15 +13,15 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Frame:
-    """Where a picture lies within the image that is optimised.
+    """Position of a picture within the image that is optimised.
 
     Attributes:
-        height: of the picture, pixels.
-        width: likewise.
-        top: pixels of the border above the picture.
-        bottom: below it.
-        left: to its left.
-        right: to its right.
+        height: height of the picture, pixels.
+        width: width of the picture, pixels.
+        top: border above the picture, pixels.
+        bottom: border below the picture, pixels.
+        left: border to the left of the picture, pixels.
+        right: border to the right of the picture, pixels.
     """
 
     height: int
@@ -41,24 +41,24 @@ class Frame:
 
     @property
     def has_border(self) -> bool:
-        """Whether the image is larger than the picture."""
+        """True if the image is larger than the picture."""
         return self.size != (self.height, self.width)
 
     def extend(self, pixels: np.ndarray) -> np.ndarray:
-        """Mirrors a picture at its edges into the border.
+        """Pads a picture to the size of the frame by mirroring its edges.
 
         Args:
             pixels: `[height, width]` or `[height, width, C]`.
 
         Returns:
-            The same with the size of the frame.
+            Array of the same dtype and rank, with the size of the frame.
         """
         border = [(self.top, self.bottom), (self.left, self.right)]
         border += [(0, 0)] * (pixels.ndim - 2)
         return np.pad(pixels, border, mode="reflect")
 
     def crop(self, image: np.ndarray) -> np.ndarray:
-        """Cuts the border off an image `[1, H, W, C]`."""
+        """Crops the border off an image `[1, H, W, C]`."""
         rows = slice(self.top, self.top + self.height)
         columns = slice(self.left, self.left + self.width)
         return image[:, rows, columns]
@@ -68,10 +68,10 @@ def make_frame(height: int, width: int, stride: int) -> Frame:
     """Makes the frame of a picture.
 
     Args:
-        height: of the picture, pixels.
-        width: likewise.
-        stride: of the deepest layer, pixels; the frame's sides are multiples
-            of it.
+        height: height of the picture, pixels.
+        width: width of the picture, pixels.
+        stride: stride of the deepest layer, pixels; the frame's sides are
+            multiples of it.
     """
     top, bottom = _split(-height % stride)
     left, right = _split(-width % stride)
@@ -79,5 +79,5 @@ def make_frame(height: int, width: int, stride: int) -> Frame:
 
 
 def _split(pixels: int) -> tuple[int, int]:
-    """Shares a border out between the two sides of an axis."""
+    """Splits a border between the two sides of an axis."""
     return pixels // 2, pixels - pixels // 2

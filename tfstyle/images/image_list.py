@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from tfstyle.images.picture import Picture
 
 MAX_KEPT = 2**30
-"""Bytes of pixels that a list keeps; further pictures are made on access."""
+"""Cache size in bytes; pictures beyond it are read again on access."""
 
 
 class ImageList(Sequence[Picture]):
-    """Pictures that are made on access, the first ones once.
+    """Sequence of pictures that are loaded on access and partly cached.
+
+    Pictures are cached in order of access, up to `MAX_KEPT` bytes.
 
     Args:
-        make: called with a picture's number; returns equal pictures for equal
-            numbers.
+        make: returns the picture of an index, equal pictures for equal
+            indices.
         length: number of pictures.
     """
 

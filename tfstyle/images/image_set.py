@@ -14,15 +14,17 @@ from tfstyle.images.picture import mask_of
 
 @dataclasses.dataclass(eq=False)
 class ImageSet:
-    """The images of a run, in the sizes of their files.
+    """The images of a run, not resized.
 
     Attributes:
         content: the content image, or None.
         styles: the style images; an `ImageList` reads them on access.
         content_masks: uint8 `[H, W]`, one per region of the output, 255
             inside.
-        style_masks: uint8 `[H, W]`, one per style, 255 where it counts.
-        initial_image: uint8 `[H, W, 3]`, RGB, to start from, or None.
+        style_masks: uint8 `[H, W]`, one per style, 255 in the part whose
+            style is used.
+        initial_image: uint8 `[H, W, 3]`, RGB, start of the optimisation, or
+            None.
     """
 
     content: Picture | None = None
@@ -38,21 +40,21 @@ class ImageSet:
         styles: Sequence[np.ndarray],
         **others: Any,
     ) -> "ImageSet":
-        """Makes a set of opaque pictures.
+        """Makes an image set from arrays without alpha.
 
         Args:
             content: uint8 `[H, W, 3]`, RGB, or None.
             styles: uint8 `[H, W, 3]`, RGB, of any sizes.
-            **others: masks and initial image, as the attributes.
+            **others: values of the other attributes.
         """
         first = None if content is None else Picture(content)
         return cls(first, [Picture(style) for style in styles], **others)
 
     @property
     def layout_size(self) -> tuple[int, int]:
-        """Height and width, in pixels, of the image that gives the layout.
+        """Height and width, pixels, of the content image or else first style.
 
-        That is the content or, without one, the first style.
+        The output has this aspect ratio.
         """
         first = self.content or self.styles[0]
         return first.pixels.shape[:2]
@@ -63,7 +65,7 @@ class ImageSet:
         return self.content.alpha if self.content else None
 
     def describe(self) -> dict[str, str]:
-        """Returns size and hash of every image by field and number."""
+        """Returns the size and hash of every image, by field and number."""
         return dict(self._descriptions)
 
     @functools.cached_property

@@ -1,4 +1,4 @@
-"""A picture as arrays."""
+"""Pictures as arrays, with the metadata of their files."""
 
 from typing import NamedTuple
 
@@ -6,11 +6,11 @@ import numpy as np
 
 
 class Attribution(NamedTuple):
-    """Metadata that a painting takes over from its content image.
+    """Metadata copied from the content image to the output.
 
     Attributes:
-        texts: artist and copyright, if any, by EXIF tag.
-        dpi: pixels per inch, across and down, or None.
+        texts: artist and copyright by EXIF tag; empty if unknown.
+        dpi: pixels per inch, horizontal and vertical, or None.
     """
 
     texts: dict[int, str]
@@ -25,7 +25,7 @@ class Picture(NamedTuple):
 
     Attributes:
         pixels: uint8 `[H, W, 3]`, sRGB.
-        alpha: uint8 `[H, W]`, or None if the file has none.
+        alpha: uint8 `[H, W]`, or None if the file has no alpha channel.
         attribution: artist, copyright and resolution.
     """
 
@@ -35,7 +35,7 @@ class Picture(NamedTuple):
 
     @property
     def nbytes(self) -> int:
-        """Bytes of its arrays."""
+        """Size of the arrays in bytes."""
         alpha = 0 if self.alpha is None else self.alpha.nbytes
         return self.pixels.nbytes + alpha
 
@@ -46,7 +46,7 @@ class Picture(NamedTuple):
 
 
 def mask_of(alpha: np.ndarray | None) -> np.ndarray | None:
-    """Returns an alpha channel, or None if everything is opaque.
+    """Returns an alpha channel, or None if every pixel is opaque.
 
     Args:
         alpha: uint8 `[H, W]`, or None.

@@ -1,4 +1,4 @@
-"""Converts pixels to the values VGG19 was trained on, and back."""
+"""Conversion of pixels to VGG19's input values, and back."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ IMAGENET_MEAN_BGR = (103.939, 116.779, 123.68)
 
 
 def preprocess(pixels: np.ndarray) -> np.ndarray:
-    """Turns an image file's pixels into VGG19's input space.
+    """Converts pixels to VGG19's input space.
 
     Example:
         >>> preprocess(np.full((16, 16, 3), 255, np.uint8)).shape
@@ -25,7 +25,7 @@ def preprocess(pixels: np.ndarray) -> np.ndarray:
 
 
 def deprocess(image: np.ndarray, bits: int = 8) -> np.ndarray:
-    """Turns an image in VGG19's input space into pixels.
+    """Converts an image in VGG19's input space to pixels.
 
     Example:
         >>> deprocess(np.zeros((1, 16, 16, 3), np.float32))[0, 0]
@@ -34,7 +34,7 @@ def deprocess(image: np.ndarray, bits: int = 8) -> np.ndarray:
     Args:
         image: float32 `[1, H, W, 3]`, BGR with ImageNet's mean removed, of any
             range. Never written into.
-        bits: as `to_pixels` takes it.
+        bits: bits per channel of the result, 8 or 16.
 
     Returns:
         uint8 or uint16 `[H, W, 3]`, RGB, clipped and rounded half to even.
@@ -43,31 +43,33 @@ def deprocess(image: np.ndarray, bits: int = 8) -> np.ndarray:
 
 
 def to_levels(image: np.ndarray) -> np.ndarray:
-    """Turns an image in VGG19's input space into grey levels, RGB.
+    """Converts an image in VGG19's input space to RGB levels, unclipped.
 
     Args:
-        image: as `deprocess` takes it.
+        image: float32 `[1, H, W, 3]`, BGR with ImageNet's mean removed, of any
+            range. Never written into.
 
     Returns:
-        float32 `[H, W, 3]`, a new array, 0..255 unless out of range.
+        float32 `[H, W, 3]`, RGB, a new array; 0 is black and 255 white.
     """
     bgr = np.asarray(image)[0] + np.float32(IMAGENET_MEAN_BGR)
     return bgr[..., ::-1]
 
 
 def to_pixels(levels: np.ndarray, bits: int = 8) -> np.ndarray:
-    """Clips grey levels to 0..255 and rounds them half to even.
+    """Clips levels to 0..255 and rounds them half to even.
 
     Example:
         >>> to_pixels(np.array([0.5, 127.5, 300.0]), bits=16)
         array([  128, 32768, 65535], dtype=uint16)
 
     Args:
-        levels: of floats. Overwritten: they may have 200 MB.
-        bits: 8, or 16, where level 255 is 65535.
+        levels: float array of any shape. Overwritten, as it may take 200 MB.
+        bits: bits per channel of the result, 8 or 16; in 16 bits, level 255
+            becomes 65535.
 
     Returns:
-        uint8 or uint16, of the same shape.
+        uint8 or uint16, with the shape of `levels`.
     """
     dtype = np.dtype(f"uint{bits}")
     np.clip(levels, 0, 255, out=levels)

@@ -5,12 +5,12 @@ from PIL import Image
 
 
 def resize_floats(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resizes as `resize` does, but neither clips nor rounds.
+    """Resizes a float image with a Lanczos filter (a = 3), without clipping.
 
     Args:
         image: float32 `[1, H, W, C]`, of any range. Never written into.
-        height: pixels.
-        width: pixels.
+        height: height of the output, pixels.
+        width: width of the output, pixels.
 
     Returns:
         float32 `[1, height, width, C]`, neither clipped nor rounded.
@@ -27,12 +27,12 @@ def resize_floats(image: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resizes by Lanczos' filter (a = 3), widened when it makes smaller.
+    """Resizes with a Lanczos filter (a = 3), widened for downscaling.
 
     Args:
         pixels: uint8 `[H, W, 3]` or `[H, W]`. Never written into.
-        height: pixels.
-        width: pixels.
+        height: height of the output, pixels.
+        width: width of the output, pixels.
 
     Returns:
         uint8 `[height, width, 3]` or `[height, width]`.
@@ -44,12 +44,12 @@ def resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def resize_mask(mask: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resizes a mask, each pixel the average of the area that it covers.
+    """Resizes a mask by averaging over the area of each output pixel.
 
     Args:
         mask: uint8 `[H, W]`. Never written into.
-        height: pixels.
-        width: pixels.
+        height: height of the output, pixels.
+        width: width of the output, pixels.
 
     Returns:
         uint8 `[height, width]`.
@@ -59,12 +59,12 @@ def resize_mask(mask: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def fit_size(height: int, width: int, long_edge: int) -> tuple[int, int]:
-    """Returns the height and width of a picture with a given long edge.
+    """Returns the height and width of a picture scaled to a long edge.
 
     Args:
-        height: pixels.
-        width: pixels.
-        long_edge: pixels; 0 keeps the size as it is.
+        height: height of the picture, pixels.
+        width: width of the picture, pixels.
+        long_edge: longer side of the result, pixels; 0 keeps the size.
     """
     if long_edge == 0:
         return height, width

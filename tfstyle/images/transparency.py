@@ -1,4 +1,4 @@
-"""Transparency: what cannot be seen of a picture has no say."""
+"""Transparency: fully transparent pixels are ignored."""
 
 import numpy as np
 
@@ -8,14 +8,14 @@ from tfstyle.images.resize import resize_floats
 
 
 def show(image: Picture, name: str) -> Picture:
-    """Returns a picture without the colours that it hides.
+    """Replaces the colours of fully transparent pixels.
 
     Args:
-        image: as it is in its file.
-        name: of the picture, in messages, such as "Image 'logo.png'".
+        image: picture as read from its file.
+        name: name of the picture in messages, such as "Image 'logo.png'".
 
     Raises:
-        ImageError: if nothing of it can be seen.
+        ImageError: if every pixel is fully transparent.
     """
     if image.alpha is not None and not image.alpha.any():
         raise ImageError(
@@ -26,19 +26,19 @@ def show(image: Picture, name: str) -> Picture:
 
 
 def fill_hidden(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
-    """Gives pixels that cannot be seen the colours of what is near them.
+    """Fills fully transparent pixels with the colours near them.
 
-    Layers look far beyond a position: with the colours that a file keeps under
-    alpha 0, two pictures that look alike would have different features. Every
-    such pixel takes the mean of the smallest block of 2, 4, 8 ... pixels
-    around it in which something is seen, smoothly enlarged.
+    Receptive fields are large: with the hidden colours that a file stores
+    under alpha 0, two pictures that look alike would have different features.
+    Every such pixel takes the mean of the smallest block of 2, 4, 8 ... pixels
+    around it that has visible pixels, smoothly enlarged.
 
     Args:
         pixels: uint8 `[H, W, 3]`. Never written into.
         alpha: uint8 `[H, W]`, or None.
 
     Returns:
-        uint8 `[H, W, 3]`, the same wherever alpha is above 0.
+        uint8 `[H, W, 3]`, unchanged wherever alpha is above 0.
     """
     if alpha is None or alpha.all():
         return pixels
@@ -49,7 +49,7 @@ def fill_hidden(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
 
 
 def lay_on_white(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
-    """Returns a picture as it looks on white paper.
+    """Composites a picture over a white background.
 
     Args:
         pixels: uint8 `[H, W, 3]`. Never written into.
@@ -65,11 +65,11 @@ def lay_on_white(pixels: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
 
 
 def _fill(sums: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Divides sums by weights, and takes what is near where there are none.
+    """Divides sums by weights, and fills in from coarser levels if 0.
 
     Args:
         sums: float32 `[H, W, 3]`, colours times weights.
-        weights: float32 `[H, W, 1]`.
+        weights: float32 `[H, W, 1]`, alpha summed over blocks.
     """
     height, width = weights.shape[:2]
     means = sums / np.maximum(weights, np.finfo(np.float32).tiny)
@@ -81,7 +81,7 @@ def _fill(sums: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _halve(values: np.ndarray) -> np.ndarray:
-    """Sums up the blocks of two by two of `[H, W, C]`."""
+    """Sums blocks of 2 by 2 pixels of `[H, W, C]`; odd sides are padded."""
     height, width, channels = values.shape
     padded = np.pad(values, [(0, height % 2), (0, width % 2), (0, 0)])
     blocks = padded.reshape(-(-height // 2), 2, -(-width // 2), 2, channels)

@@ -1,4 +1,4 @@
-"""The machine: files written atomically, signals, the start of TensorFlow.
+"""Operating system and hardware: atomic files, locks, signals, memory, GPUs.
 
-It knows nothing about pictures.
+Independent of pictures.
 """

@@ -1,7 +1,7 @@
-"""Atomic writing: a file is replaced whole, or stays as it was.
+"""Atomic file writing: a file is replaced completely or not at all.
 
-Some mounts refuse what is only nice to have, a file's mode or its syncing: on
-network shares, buckets and other file systems of programs. They do without.
+Network shares, buckets and other user space file systems may not support file
+modes or syncing, which are therefore optional.
 """
 
 import contextlib
@@ -18,19 +18,19 @@ from tfstyle.errors import WriteError
 PARTIAL = ".partial-"
 _PARTIAL_NAME = re.compile(r"\.partial-[0-9a-f]{8}-[0-9a-f]{16}(\.|$)")
 _LOSSES = (errno.EIO, errno.ENOSPC, errno.EDQUOT)
-"""What a disk says that has lost data, unlike one that knows no syncing."""
+"""Errors of a failed sync that mean lost data, not lack of support."""
 
 
 @contextlib.contextmanager
 def replacing(path: str) -> Iterator[str]:
-    """Yields a temporary name beside `path`, synced and renamed at the end.
+    """Yields a temporary path beside `path`, synced and renamed at the end.
 
-    If the block raises, `path` stays as it was and the temporary file goes; a
-    killed process leaves it to `remove_partial`. A symbolic link stays, and
-    the file that it names is replaced. The mode stays, too.
+    If the block raises, `path` is unchanged and the temporary file is removed;
+    after a killed process, `remove_partial` removes it. A symbolic link is
+    kept, and its target replaced. The mode is kept, too.
 
     Raises:
-        WriteError: if the folder cannot be written, or is full; names `path`.
+        WriteError: if the folder is not writable, or is full; names `path`.
     """
     target = os.path.realpath(path)
     folder, name = os.path.split(target)
@@ -49,22 +49,23 @@ def replacing(path: str) -> Iterator[str]:
         if error.errno is None or not is_ours:
             raise
         raise WriteError(error.errno, error.strerror, path) from error
-    # Some file systems cannot sync a folder; the file is there all the same.
+    # Some file systems cannot sync a folder; the file exists nevertheless.
     with contextlib.suppress(OSError):
         _sync(folder)
 
 
 @contextlib.contextmanager
 def _temporary(folder: str, name: str) -> Iterator[tuple[str, int]]:
-    """Yields the name of a new file and the mode that it gets when finished.
+    """Yields the path of a new temporary file and its final mode.
 
-    Until then only its owner may read it. If the block raises, it goes.
+    Until it is renamed, only its owner may read it. It is removed if the block
+    raises.
     """
     name = f"{_prefix(name)}{secrets.token_hex(8)}{os.path.splitext(name)[1]}"
     temporary = os.path.join(folder, name)
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
-        mode = stat.S_IMODE(os.fstat(handle).st_mode)  # the umask is off
+        mode = stat.S_IMODE(os.fstat(handle).st_mode)  # with the umask applied
         with contextlib.suppress(AttributeError, OSError):  # not on Windows
             os.fchmod(handle, 0o600)
     finally:
@@ -81,8 +82,8 @@ def remove_partial(folder: str, name: str = "") -> None:
     """Removes partial files that killed processes left behind.
 
     Args:
-        folder: need not exist.
-        name: of the file that was to be written; empty: of any.
+        folder: path of the folder, which need not exist.
+        name: name of the file that was to be written; empty: any.
     """
     prefix = _prefix(name) if name else PARTIAL
     with contextlib.suppress(FileNotFoundError):
@@ -92,17 +93,17 @@ def remove_partial(folder: str, name: str = "") -> None:
 
 
 def is_partial(name: str) -> bool:
-    """Returns whether a file is named as partial ones are."""
+    """True if a name is that of a partial file."""
     return _PARTIAL_NAME.match(name) is not None
 
 
 def _prefix(name: str) -> str:
-    """Returns how temporary files for a name begin; short, as names may be."""
+    """Returns the prefix of temporary files for a name; short for any name."""
     return f"{PARTIAL}{zlib.crc32(os.fsencode(name)):08x}-"
 
 
 def write_text(path: str, text: str) -> None:
-    """Writes UTF-8 text to `path`, whole or not at all."""
+    """Writes UTF-8 text to `path`, atomically."""
     with (
         replacing(path) as temporary,
         open(temporary, "w", encoding="utf-8") as file,
@@ -111,7 +112,7 @@ def write_text(path: str, text: str) -> None:
 
 
 def sync_tree(folder: str) -> None:
-    """Waits until all files and folders in a folder are on the disk."""
+    """Syncs all files and folders in a folder to the disk."""
     for path, _, names in os.walk(folder, topdown=False):
         for name in names:
             _sync(os.path.join(path, name))

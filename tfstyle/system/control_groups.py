@@ -1,16 +1,16 @@
-"""Linux' control groups, which limit the memory and cores of a container."""
+"""Linux control groups, which limit the memory and cores of a container."""
 
 import os
 
 
 def folders(controller: str) -> list[str]:
-    """Returns the folders of the groups that this process is in.
+    """Returns the folders of this process' control groups.
 
     Args:
         controller: `memory` or `cpu`.
 
     Returns:
-        From the innermost outwards; none where there are no control groups.
+        Paths, innermost first; empty if there are no control groups.
     """
     try:
         with open("/proc/self/cgroup", encoding="utf-8") as file:
@@ -32,7 +32,7 @@ def folders(controller: str) -> list[str]:
 
 
 def read_number(folder: str, *names: str) -> int | None:
-    """Reads the first file that is there; None if it sets no limit."""
+    """Reads a number from the first existing file; None if not limited."""
     for name in names:
         if (text := read_text(folder, name)) is not None:
             return int(text) if text.isdecimal() else None
@@ -40,7 +40,7 @@ def read_number(folder: str, *names: str) -> int | None:
 
 
 def read_text(folder: str, name: str) -> str | None:
-    """Reads a file of a group; None if it is not there."""
+    """Reads a file of a group; None if it cannot be read."""
     try:
         with open(os.path.join(folder, name), encoding="ascii") as file:
             return file.read().strip()

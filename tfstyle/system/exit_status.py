@@ -1,4 +1,4 @@
-"""Exit status of a program: expected errors become one line of stderr."""
+"""Exit status of a program; expected errors are printed as one line."""
 
 import sys
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from tfstyle.system.out_of_memory import raising_out_of_memory_errors
 
 
 def status_of(work: Callable[[], int]) -> int:
-    """Returns the exit status of some work; expected errors are one line."""
+    """Runs a function and returns its exit status; prints expected errors."""
     try:
         with raising_out_of_memory_errors():
             return work()

@@ -1,16 +1,16 @@
-"""Hashes of files, whose bytes need not fit into memory."""
+"""Hashes of files, read in blocks."""
 
 import hashlib
 
 _BLOCK = 1 << 20
-"""Bytes that are read at once."""
+"""Block size, bytes."""
 
 
 def hash_file(path: str) -> str:
     """Returns the SHA-256 of a file's bytes, 64 hexadecimal digits.
 
     Raises:
-        OSError: if it cannot be read.
+        OSError: if the file cannot be read.
     """
     digest = hashlib.sha256()
     with open(path, "rb") as file:

@@ -1,4 +1,4 @@
-"""Locks of files, which end with the process that holds them."""
+"""File locks, released when the process that holds them ends."""
 
 import contextlib
 import errno
@@ -19,24 +19,24 @@ class LockedError(TfstyleError):
 
 @contextlib.contextmanager
 def locked(path: str, *, wait: bool = False) -> Iterator[None]:
-    """Holds a file's lock during a block; the file is made.
+    """Holds the lock of a file in the block; creates the file.
 
-    Some disks, such as those of many clusters, know no locks: then a warning
-    is logged. A lock that outlives its process would be worse.
+    Some file systems, e.g. of many clusters, do not support locks: a warning is
+    logged instead. A lock that outlives its process would be worse.
 
     Args:
-        path: of the file.
-        wait: until another process gives the lock back.
+        path: path of the lock file.
+        wait: True to wait until another process releases the lock.
 
     Raises:
-        LockedError: if another process holds it.
-        OSError: if the file cannot be made.
+        LockedError: if another process holds the lock.
+        OSError: if the file cannot be created.
     """
     lock = filelock.FileLock(path)
     try:
         with open(path, "a") as file:
             _find_out(file)
-        # Longer than `is_locked` holds it.
+        # Longer than `is_locked` holds the lock.
         lock.acquire(timeout=-1 if wait else 0.1, poll_interval=0.02)
     except filelock.Timeout:
         raise LockedError(path) from None
@@ -55,10 +55,11 @@ def locked(path: str, *, wait: bool = False) -> Iterator[None]:
 
 
 def is_locked(path: str) -> bool:
-    """Returns whether a process holds a file's lock.
+    """True if a process holds a file's lock.
 
     Raises:
-        OSError: if the file cannot be opened, or its disk knows no locks.
+        OSError: if the file cannot be opened, or its file system does not
+            support locks.
     """
     with open(path, "rb") as file:
         _find_out(file)
@@ -72,10 +73,10 @@ def is_locked(path: str) -> bool:
 
 
 def can_lock(folder: str) -> bool:
-    """Returns whether the files of a folder can be locked.
+    """True if the file system of a folder supports locks.
 
     Raises:
-        OSError: if none can be made there.
+        OSError: if no file can be created in the folder.
     """
     with tempfile.TemporaryFile(dir=folder) as file:
         try:
@@ -88,11 +89,11 @@ def can_lock(folder: str) -> bool:
 
 
 def _find_out(file) -> None:
-    """Raises the system's error where there are no locks.
+    """Raises the system's error if the file system does not support locks.
 
-    filelock would take a file that is there for a lock in place of them.
+    filelock would fall back to treating an existing file as a lock.
     """
-    with contextlib.suppress(ImportError):  # the system has another kind
+    with contextlib.suppress(ImportError):  # not a POSIX system
         import fcntl
 
         fcntl.flock(file, fcntl.LOCK_UN)

@@ -1,29 +1,29 @@
-"""The GPUs that TensorFlow uses, and their free memory."""
+"""GPUs used by TensorFlow, and their free memory."""
 
 import math
 import os
 
 CONTEXT = 0.5e9
-"""Bytes that CUDA takes of a GPU for a program; not measured."""
+"""GPU memory of a CUDA context, bytes; an estimate."""
 
 
 def find_gpus() -> list[str]:
-    """Returns the names of the GPUs that TensorFlow uses."""
+    """Returns the names of the GPUs used by TensorFlow."""
     import tensorflow as tf
 
     return [device.name for device in tf.config.get_visible_devices("GPU")]
 
 
 def has_gpu() -> bool:
-    """Returns whether TensorFlow uses a GPU."""
+    """True if TensorFlow uses a GPU."""
     return bool(find_gpus())
 
 
 def free_gpu_memory() -> float:
-    """Returns the bytes that a run may have of the GPU that has least.
+    """Returns the smallest memory available to a run on any GPU, in bytes.
 
-    What other programs hold is counted, by NVIDIA's library; what this one
-    holds is its own. Infinity if the library is missing or does not tell.
+    Memory used by other programs is subtracted, according to NVML; memory held
+    by this program is available. Infinity if NVML is missing or fails.
     """
     try:
         import pynvml
@@ -50,7 +50,7 @@ def _number_of(name: str) -> int:
 
 
 def _find_device(number: int):
-    """Returns NVIDIA's device of a number among those that CUDA sees."""
+    """Returns the NVML handle of a GPU, by its number among visible devices."""
     import pynvml
 
     names = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -61,9 +61,10 @@ def _find_device(number: int):
 
 
 def _held_memory(number: int) -> float:
-    """Returns the bytes that this program holds, as far as they are its own.
+    """Returns the GPU memory held by this program, in bytes.
 
-    TensorFlow keeps what it ever had at once.
+    That is the peak of TensorFlow's allocations, which it never gives back, and
+    the CUDA context.
     """
     import tensorflow as tf
 

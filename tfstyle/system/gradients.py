@@ -1,4 +1,4 @@
-"""Custom gradients of functions whose graphs can be freed."""
+"""Custom gradients that do not leak the graphs of traced functions."""
 
 import functools
 import weakref
@@ -12,9 +12,9 @@ from tfstyle.system import private_tensorflow
 def custom_gradient(function: Callable) -> Callable:
     """Returns `tf.custom_gradient(function)`, for functions of one output.
 
-    TensorFlow registers the gradient of every call that is traced, and with it
-    keeps the graph to the end of the process: 20 MB for each size of a
-    picture. Here the registry holds it weakly, and the graph holds it.
+    TensorFlow registers the gradient of every traced call and thereby keeps
+    its graph alive until the process ends: 20 MB per picture size. Here the
+    registry has a weak reference to the gradient, and the graph a strong one.
     """
     with_gradient = tf.custom_gradient(function)
 

@@ -1,4 +1,4 @@
-"""Child processes that the Python of this one runs."""
+"""Child processes that run the same Python interpreter."""
 
 import os
 import signal
@@ -10,10 +10,10 @@ from tfstyle.errors import SetupError
 
 
 def find_python() -> str | None:
-    """Returns the path of the Python that runs this process.
+    """Returns the path of the Python interpreter of this process.
 
-    None if it is another program that holds one, such as a painting program's
-    or one that was frozen: started again, that would not run what it is told.
+    None if Python is embedded in another program, such as a paint program, or
+    frozen: its executable would not run Python arguments.
     """
     name = os.path.basename(sys.executable or "").lower()
     is_frozen = getattr(sys, "frozen", False)
@@ -22,14 +22,14 @@ def find_python() -> str | None:
 
 
 def start_python(arguments: Sequence[str], **options) -> subprocess.Popen:
-    """Starts the Python that runs this process with other arguments.
+    """Starts a child process with the same Python interpreter.
 
     Args:
-        arguments: for Python.
-        options: for `subprocess.Popen`.
+        arguments: arguments of Python.
+        **options: keyword arguments of `subprocess.Popen`.
 
     Raises:
-        SetupError: if there is none, or the system starts no process.
+        SetupError: if there is no interpreter, or no process can be started.
     """
     python = find_python()
     if python is None:
@@ -48,10 +48,10 @@ def start_python(arguments: Sequence[str], **options) -> subprocess.Popen:
 
 
 def describe_end(status: int) -> str:
-    """Returns how a child process ended, as the end of a sentence.
+    """Describes the end of a child process, as the end of a sentence.
 
     Args:
-        status: not 0; as `subprocess` has it, below 0 for a signal.
+        status: `Popen.returncode`, not 0; negative for a signal.
     """
     if status == -signal.SIGKILL:
         return "was killed, as the system does for lack of memory"

@@ -1,4 +1,4 @@
-"""Lines that say how far a long loop is."""
+"""Progress of long loops in the log."""
 
 import time
 
@@ -8,11 +8,11 @@ SECONDS_BETWEEN_LINES = 10
 
 
 class LoopProgress:
-    """Logs every ten seconds how far a loop is.
+    """Logs the progress of a loop every ten seconds.
 
     Args:
-        what: is done, such as "read style images".
-        total: how many.
+        what: label of the progress, such as "read style images".
+        total: number of items.
     """
 
     def __init__(self, what: str, total: int):
@@ -21,10 +21,10 @@ class LoopProgress:
         self._last = time.monotonic()
 
     def __call__(self, number: int) -> None:
-        """Logs a line if it is time to.
+        """Logs a line if ten seconds have passed since the last.
 
         Args:
-            number: of those that are done.
+            number: number of items done.
         """
         now = time.monotonic()
         if now - self._last >= SECONDS_BETWEEN_LINES:

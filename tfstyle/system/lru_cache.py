@@ -1,4 +1,4 @@
-"""A least recently used cache, which threads may share."""
+"""Thread-safe cache that evicts the least recently used value."""
 
 import collections
 import threading
@@ -8,10 +8,10 @@ from typing import Any
 
 
 class LRUCache:
-    """Keeps the values that were used last.
+    """Cache of the most recently used values.
 
     Args:
-        longest: how many are kept at most.
+        longest: maximum number of values.
     """
 
     def __init__(self, longest: int):
@@ -23,9 +23,9 @@ class LRUCache:
         return len(self._kept)
 
     def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        """Returns the value of a key, and makes it if it is not there.
+        """Returns the value of a key; makes it if it is missing.
 
-        Room is made first, so that there are never more than the most.
+        Evicts before inserting, so the cache never exceeds its size.
         """
         with self._lock:
             if key not in self._kept:

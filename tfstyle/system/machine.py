@@ -1,4 +1,4 @@
-"""The hardware that a run is planned for."""
+"""Hardware for which a run is planned."""
 
 import dataclasses
 
@@ -9,24 +9,24 @@ from tfstyle.system.memory import used_memory
 from tfstyle.system.tensorflow_setup import return_freed_memory
 
 PROGRAM = 0.9e9
-"""Bytes of TensorFlow, its kernels and the weights on a CPU."""
+"""Memory of TensorFlow, its kernels and the weights on a CPU, bytes."""
 PROGRAM_ON_GPU = gpus.CONTEXT + 0.1e9
-"""Bytes of CUDA's kernels and the weights on a GPU."""
+"""GPU memory of CUDA's kernels and the weights, bytes."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Machine:
-    """The devices that share a picture, and their memory.
+    """Devices that share a picture, and their memory.
 
     Attributes:
-        has_gpu: whether TensorFlow computes on a GPU.
-        has_onednn: whether convolutions on the CPU are oneDNN's.
-        is_bfloat16_faster: whether the CPU computes the network clearly
+        has_gpu: True if TensorFlow computes on a GPU.
+        has_onednn: True if convolutions on the CPU use oneDNN.
+        is_bfloat16_faster: True if the CPU computes the network clearly
             faster in bfloat16 than in float32.
         strategy: `one_device`, `mirrored` or `multi_worker`.
-        num_replicas: devices that share a picture.
-        memory: bytes that a run may have, infinity if that is unknown; None:
-            what is free when it is asked for.
+        num_replicas: number of devices that share a picture.
+        memory: memory available to a run, bytes, infinity if unknown; None:
+            measured on every call of `free_for_run`.
     """
 
     has_gpu: bool = False
@@ -49,21 +49,21 @@ class Machine:
 
     @property
     def program_memory(self) -> float:
-        """Bytes of the program itself on the device that computes."""
+        """Memory of the program itself on the computing device, bytes."""
         return PROGRAM_ON_GPU if self.has_gpu else PROGRAM
 
     @property
     def kind_of_memory(self) -> str:
-        """What messages call the memory of the device that computes."""
+        """Name of the computing device's memory in messages."""
         return "GPU memory" if self.has_gpu else "memory"
 
     def free_for_run(self, enough: float, *, with_swap: bool = False) -> float:
-        """Returns the bytes that a run may have, the program's included.
+        """Returns the memory available to a run, program included, in bytes.
 
         Args:
-            enough: bytes; if fewer are free, freed memory is returned to the
-                system first, which takes a while.
-            with_swap: whether disk space that serves as memory counts.
+            enough: bytes; if fewer are free, memory that was freed is returned
+                to the system first, which is slow.
+            with_swap: True to include swap space.
         """
         if self.memory is not None:
             return self.memory

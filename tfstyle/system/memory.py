@@ -1,4 +1,4 @@
-"""Free memory of the machine, and of the limits of this process."""
+"""Free memory of the machine and within the limits of this process."""
 
 import math
 import resource
@@ -12,20 +12,20 @@ from tfstyle.system import control_groups
 from tfstyle.system import processors
 
 LOADED = 0.5e9
-"""Bytes of TensorFlow's and other libraries, before anything is computed."""
+"""Memory of TensorFlow and other libraries before any computation, bytes."""
 ADDRESSES = 1.7e9
-"""Bytes of addresses that they and their threads reserve (`ulimit -v`)."""
+"""Address space that libraries and threads reserve (`ulimit -v`), bytes."""
 
 
 def check_program_fits() -> None:
-    """Checks that there is room for the program's libraries.
+    """Checks that there is enough memory for the program's libraries.
 
-    They end the process by signals, or after pages of messages, if there is
-    not.
+    Otherwise they would end the process by a signal, or after pages of
+    messages.
 
     Raises:
         OutOfMemoryError: if there is not enough memory.
-        SetupError: if there cannot be enough threads.
+        SetupError: if not enough threads can be started.
     """
     left, free = free_addresses(), free_memory(with_swap=True)
     remedy = "End other programs, or raise the container's limit."
@@ -43,7 +43,7 @@ def check_program_fits() -> None:
 
 
 def _check_threads(needed: int) -> None:
-    """Starts as many threads as the libraries will, and ends them."""
+    """Checks the limit of threads by starting and ending `needed` threads."""
     is_over = threading.Event()
     threads: list[threading.Thread] = []
     try:
@@ -64,13 +64,13 @@ def _check_threads(needed: int) -> None:
 
 
 def free_memory(*, with_swap: bool = False) -> float:
-    """Returns the bytes that this process may still take.
+    """Returns the memory that this process can still allocate, in bytes.
 
-    That is the machine's free memory, or less if control groups or a limit of
-    the address space leave less; infinity if the system does not tell.
+    The minimum of the machine's free memory, the limits of control groups and
+    the limit of the address space; infinity if unknown.
 
     Args:
-        with_swap: whether disk space that serves as memory counts.
+        with_swap: True to include swap space.
     """
     try:
         free = psutil.virtual_memory().available
@@ -90,7 +90,7 @@ def free_memory(*, with_swap: bool = False) -> float:
 
 
 def free_addresses() -> float:
-    """Returns the bytes of addresses that `ulimit -v` leaves this process."""
+    """Returns the address space left by `ulimit -v`, in bytes."""
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit == resource.RLIM_INFINITY:
         return math.inf
@@ -98,13 +98,13 @@ def free_addresses() -> float:
 
 
 def used_memory() -> float:
-    """Returns the bytes that this process has, without those of files."""
+    """Returns the resident memory of this process without files, in bytes."""
     info = psutil.Process().memory_info()
     return float(info.rss - getattr(info, "shared", 0))
 
 
 def _reclaimable(folder: str) -> int:
-    """Returns the bytes of files that a group gives back when asked."""
+    """Returns the reclaimable page cache of a control group, in bytes."""
     text = control_groups.read_text(folder, "memory.stat") or ""
     fields = dict(line.split() for line in text.splitlines())
     names = ("active_file", "inactive_file")

@@ -1,4 +1,4 @@
-"""Recognition of lack of memory, which libraries report in many ways."""
+"""Detection of out-of-memory errors, which libraries report in many ways."""
 
 import contextlib
 import errno
@@ -14,20 +14,23 @@ END_OTHERS = "End other programs, or give smaller images."
 _SIGNS = re.compile(
     "failed to map|cannot allocate memory|out.of.memory|ALLOC_FAILED", re.I
 )
-"""Words in errors of the loader, of CUDA and of its libraries."""
+"""Error messages of the dynamic loader, of CUDA and its libraries."""
 _REFUSED = re.compile(
     r"OOM when allocating tensor with shape\[[\d,]*\]|[Oo]ut of memory while"
     r" trying to allocate [\w.]+( bytes)?"
 )
-"""The part of TensorFlow's messages that says what was refused."""
+"""Part of TensorFlow's messages that describes the failed allocation."""
 
 
 @contextlib.contextmanager
 def raising_out_of_memory_errors(remedy: str = END_OTHERS) -> Iterator[None]:
-    """Raises an `OutOfMemoryError` where Python or TensorFlow lack memory.
+    """Converts out-of-memory errors in the block to `OutOfMemoryError`.
 
     Args:
-        remedy: what needs less memory, one sentence.
+        remedy: advice for using less memory, one sentence.
+
+    Raises:
+        OutOfMemoryError: if Python or TensorFlow run out of memory.
     """
     try:
         yield
@@ -42,25 +45,25 @@ def raising_out_of_memory_errors(remedy: str = END_OTHERS) -> Iterator[None]:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Returns whether an error of Python or TensorFlow is lack of memory."""
+    """True if an error of Python or TensorFlow means lack of memory."""
     if isinstance(error, MemoryError):
         return True
     if isinstance(error, OSError) and error.errno == errno.ENOMEM:
         return True
     kinds: tuple[type, ...] = (ImportError,)
-    # TensorFlow may not be loaded yet, or only in part.
+    # TensorFlow may not be imported yet, or only partly.
     errors = getattr(sys.modules.get("tensorflow"), "errors", None)
     if errors is not None:
         if isinstance(error, errors.ResourceExhaustedError):
             return True
         kinds += (errors.OpError,)
     is_of_system = isinstance(error, kinds)
-    is_thread = str(error) == "can't start new thread"  # it has no stack
+    is_thread = str(error) == "can't start new thread"  # no room for its stack
     return is_thread or (is_of_system and bool(_SIGNS.search(str(error))))
 
 
 def _describe(error: Exception) -> str:
-    """Returns what was refused, without the place in the program."""
+    """Returns the failed allocation, without its location."""
     text = str(error) or type(error).__name__
     if found := _REFUSED.search(text):
         text = found[0]

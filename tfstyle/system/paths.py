@@ -1,4 +1,4 @@
-"""Paths as people and file managers write them."""
+"""Paths as written by people and file managers."""
 
 import os
 import re
@@ -6,21 +6,20 @@ import urllib.parse
 
 
 def is_address(path: str) -> bool:
-    """Returns whether a path is an address, such as `s3://bucket/a.jpg`."""
+    """True if a path is a URL, such as `s3://bucket/a.jpg`."""
     return re.match(r"[A-Za-z][\w+.-]*://", path) is not None
 
 
 def is_same_file(first: str, second: str) -> bool:
-    """Returns whether two paths name one file, which exists."""
+    """True if two paths name the same existing file."""
     exist = os.path.exists(first) and os.path.exists(second)
     return exist and os.path.samefile(first, second)
 
 
 def expand_path(path: str) -> str:
-    """Returns a path with its home folder in place of `~`.
+    """Expands `~` in a path, and converts a local `file:` URL to a path.
 
-    An address of this machine, such as `file:///home/me/a%20b.jpg`, which file
-    managers give, becomes its path.
+    File managers give such URLs, e.g. `file:///home/me/a%20b.jpg`.
     """
     if re.match("file://(localhost)?/", path, re.IGNORECASE):
         address = urllib.parse.urlsplit(path)

@@ -1,6 +1,7 @@
-"""What TensorFlow has no public name for, all that is used of it.
+"""All uses of TensorFlow's private API.
 
-Other versions may lack it. Then a run goes on without, as each function says.
+Other versions may lack it. A run then continues without it, with the effect
+described in each function.
 """
 
 import contextlib
@@ -13,17 +14,17 @@ from absl import logging
 
 _KEY_BASES = itertools.count(10_000, 10_000)
 UNAVAILABLE = 14
-"""TensorFlow's code of an `UnavailableError`."""
+"""Error code of TensorFlow's `UnavailableError`."""
 
 
 def set_heartbeat(number: int, timeout: float) -> None:
-    """Sets after how many seconds without a heartbeat a process is lost.
+    """Sets the heartbeat timeout after which a process counts as lost.
 
-    Must come before TensorFlow's first use of a device. Without it a silent
-    process is noticed by those that wait for it, but not named.
+    Must be called before TensorFlow's first use of a device. Without it a
+    silent process is detected by waiting processes, but not named.
 
     Args:
-        number: of processes.
+        number: number of processes.
         timeout: seconds.
     """
     try:
@@ -48,12 +49,12 @@ def set_heartbeat(number: int, timeout: float) -> None:
 
 
 def abort_collectives(reason: str) -> None:
-    """Makes operations between processes fail, those to come as well.
+    """Makes current and future collective operations fail.
 
-    Without it TensorFlow may wait for a lost process without end.
+    Without it TensorFlow may wait for a lost process forever.
 
     Args:
-        reason: what their error says.
+        reason: message of the operations' error.
     """
     with contextlib.suppress(AttributeError, ImportError, TypeError):
         from tensorflow.python.eager import context
@@ -62,13 +63,14 @@ def abort_collectives(reason: str) -> None:
 
 
 def make_mirrored_strategy(devices: Sequence[str] | None) -> Any:
-    """Makes a strategy that shares no numbers with others of this process.
+    """Makes a MirroredStrategy with collective keys of its own.
 
-    TensorFlow numbers what is added up by strategy, and would wait for parts of
-    another's. Without it a program has one strategy.
+    TensorFlow numbers collective operations per strategy, and would wait for
+    operations of another strategy with equal numbers. Without it only one
+    strategy per process works.
 
     Args:
-        devices: names; None: all GPUs.
+        devices: names of the devices; None: all GPUs.
     """
     import tensorflow as tf
 
@@ -80,12 +82,12 @@ def make_mirrored_strategy(devices: Sequence[str] | None) -> Any:
 
 @contextlib.contextmanager
 def without_memory_optimizer() -> Iterator[None]:
-    """Keeps the order of sums in functions that are first called in the block.
+    """Disables the memory optimizer for functions first called in the block.
 
     TensorFlow's memory optimizer (2.21) may compute a sum of more than two
-    large tensors in an order that differs from process to process, and with it
-    the last bits of a gradient. Then two runs of the same flags differ by a few
-    grey levels in the end.
+    large tensors in an order that differs between processes, which changes the
+    last bits of a gradient. Two runs with the same flags then end up a few grey
+    levels apart.
     """
     options = _options_without_memory_optimizer()
     if options is None:
@@ -100,7 +102,7 @@ def without_memory_optimizer() -> Iterator[None]:
 
 
 def _options_without_memory_optimizer() -> tuple[Any, Any, Any] | None:
-    """Returns TensorFlow's context, options for its thread, and those set."""
+    """Returns TensorFlow's context, the new and the current call options."""
     try:
         from tensorflow.core.protobuf import config_pb2
         from tensorflow.core.protobuf import rewriter_config_pb2
@@ -122,12 +124,12 @@ def _options_without_memory_optimizer() -> tuple[Any, Any, Any] | None:
 
 
 def gradient_entry(name: str) -> dict[str, Any] | None:
-    """Returns a gradient's entry in the registry, whose `type` is a function.
+    """Returns a gradient's registry entry, whose `type` is the function.
 
-    Without it graphs are kept to the end of the process.
+    Without it graphs are kept until the process ends.
 
     Args:
-        name: under which it was registered.
+        name: name under which the gradient was registered.
     """
     try:
         from tensorflow.python.framework import ops

@@ -1,4 +1,4 @@
-"""Cores that this process may use, and what they are good at."""
+"""CPU cores available to this process, and their instruction sets."""
 
 import functools
 import math
@@ -11,20 +11,21 @@ _FOR_NETWORKS = {
     *("avx512_vnni", "avx512_bf16", "avx_vnni"),
     *("amx_tile", "amx_int8", "amx_bf16"),
 }
-"""Instructions of x86 processors, as Linux names them."""
+"""x86 instruction sets for neural networks, as named by Linux."""
 _FAST_BFLOAT16 = {"amx_bf16"}
-"""Instructions with which the network is clearly faster in bfloat16.
+"""Instruction sets with which the network is clearly faster in bfloat16.
 
-On 2 cores of a Xeon with AMX and TensorFlow 2.21 an evaluation takes 0.84 of
-the time of float32 at 512 px and 0.86 at 256 px (medians of 15 pairs). The dot
-products of AVX-512 alone are no clear gain.
+Notes:
+    On 2 cores of a Xeon with AMX and TensorFlow 2.21 an evaluation takes 0.84
+    of the time of float32 at 512 px and 0.86 at 256 px (medians of 15 pairs).
+    The dot products of AVX-512 alone give no clear gain.
 """
 
 
 def count_cores() -> int:
-    """Returns how many cores this process may use, at least 1.
+    """Returns the number of cores available to this process, at least 1.
 
-    Those that the system gives it, or fewer if a container's quota says so.
+    The minimum of the system's CPU affinity and the container's quota.
     """
     try:
         cores = len(os.sched_getaffinity(0))
@@ -36,10 +37,10 @@ def count_cores() -> int:
 
 @functools.cache
 def has_onednn() -> bool:
-    """Returns whether TensorFlow's convolutions on the CPU are oneDNN's.
+    """True if TensorFlow uses oneDNN for convolutions on the CPU.
 
-    They are where the processor has instructions for networks, unless the
-    environment says otherwise.
+    It does if the processor has instructions for neural networks, unless
+    `TF_ENABLE_ONEDNN_OPTS` is set.
     """
     if said := os.environ.get("TF_ENABLE_ONEDNN_OPTS"):
         return said.lower() in ("1", "true")
@@ -47,24 +48,24 @@ def has_onednn() -> bool:
 
 
 def is_bfloat16_faster() -> bool:
-    """Returns whether the network is clearly faster in bfloat16 than float32.
+    """True if the network is clearly faster in bfloat16 than in float32.
 
-    It decides pixels, so the processor's kind tells and no timing: the same
-    machine must make the same picture every time.
+    The result affects the pixels, so it depends on the processor's instruction
+    sets, not on a timing: a machine must always produce the same picture.
     """
     has_it = bool(_FAST_BFLOAT16 & set(_read_field("flags").split()))
     return has_it and has_onednn()
 
 
 def _read_field(name: str) -> str:
-    """Returns what Linux tells of the first processor; empty if nothing."""
+    """Returns a field of /proc/cpuinfo, of the first processor; else empty."""
     text = control_groups.read_text("/proc", "cpuinfo") or ""
     found = re.search(rf"(?m)^{name}\s*:(.*)", text)
     return found[1].strip() if found else ""
 
 
 def _read_quota(folder: str) -> float | None:
-    """Returns the cores that a group may use at once; None: no limit."""
+    """Returns the CPU quota of a control group, in cores; None: no limit."""
     text = control_groups.read_text(folder, "cpu.max")
     if text is None:
         quota = control_groups.read_number(folder, "cpu.cfs_quota_us")

@@ -10,23 +10,24 @@ NUMBERS = [
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
     if hasattr(signal, name)
 ]
-"""Ctrl-C, an end that is asked for, a closed terminal, a scheduler's notice."""
+"""Ctrl-C, a request to terminate, a closed terminal, a scheduler's notice."""
 _MESSAGE = (
     b"\nStopping after this step. Press Ctrl-C again to quit without saving.\n"
 )
 _IMPATIENT = (signal.SIGINT, signal.SIGTERM)
-"""A second one of these quits at once; the others may come repeatedly."""
+"""Signals that quit at once if repeated; all others may be repeated."""
 
 
 class StopSignals:
-    """Turns NUMBERS into the end of a run, a second signal into an exit.
+    """Stops a run on the first signal, and exits at once on the second.
 
-    Python runs its handlers only between calls of TensorFlow, so a thread
-    watches; the second signal ends the process even while TensorFlow works.
-    SIGHUP and SIGUSR1 stay ignored where they were, as `nohup` has it.
+    Python runs signal handlers only between calls of TensorFlow, so a thread
+    watches for signals; the second SIGINT or SIGTERM ends the process even
+    during a call. SIGHUP and SIGUSR1 stay ignored if they were, as with
+    `nohup`.
 
     Attributes:
-        number: of the signal that came, or None.
+        number: number of the first signal received, or None.
     """
 
     def __init__(self):
@@ -54,7 +55,7 @@ class StopSignals:
         os.close(self._read_end)
 
     def __call__(self) -> str | None:
-        """Returns the signal's name if one has come: the run is to end."""
+        """Returns the name of the signal received, or None; stops the run."""
         return signal.Signals(self.number).name if self.number else None
 
     def _watch(self) -> None:
@@ -69,5 +70,5 @@ class StopSignals:
                 is_impatient = True
             if self.number is None:
                 self.number = number
-                with contextlib.suppress(OSError):  # nobody reads it any more
+                with contextlib.suppress(OSError):  # stderr may be closed
                     os.write(2, _MESSAGE)

@@ -1,4 +1,4 @@
-"""The start of TensorFlow: loaded quietly, with its settings."""
+"""Start of TensorFlow: quiet import, settings and devices."""
 
 import contextlib
 import ctypes
@@ -16,9 +16,9 @@ from tfstyle.errors import SetupError
 from tfstyle.system import processors
 
 DEFAULT_THREADS = (0, 1)
-"""Within an operation (all cores) and operations at once."""
+"""Threads within an operation (0: all cores) and concurrent operations."""
 _process: int | None = None
-"""The process in which TensorFlow was started by this module."""
+"""Id of the process in which this module started TensorFlow."""
 
 
 def start_tensorflow(
@@ -29,15 +29,15 @@ def start_tensorflow(
     deterministic: bool = False,
     verbose: bool = False,
 ) -> None:
-    """Loads TensorFlow and Keras; no device is used yet.
+    """Imports TensorFlow and Keras with settings; uses no device yet.
 
     Args:
-        intra_op_threads: threads within one operation; 0: all cores that
-            this process may use.
-        inter_op_threads: operations at once; 0: TensorFlow's choice.
-        tf32: whether a GPU may round factors of float32 to TensorFloat-32.
-        deterministic: whether TensorFlow must give the same bits every time.
-        verbose: whether TensorFlow's own messages reach stderr.
+        intra_op_threads: threads within one operation; 0: all cores available
+            to this process.
+        inter_op_threads: concurrent operations; 0: TensorFlow's choice.
+        tf32: True to let GPUs round float32 factors to TensorFloat-32.
+        deterministic: True to make TensorFlow reproducible bit for bit.
+        verbose: True to show TensorFlow's own messages on stderr.
 
     Raises:
         SetupError: if Keras is set to another backend.
@@ -74,11 +74,13 @@ def start_tensorflow(
 
 
 def check_usable() -> None:
-    """Refuses to compute where TensorFlow would hang or build graphs.
+    """Checks that TensorFlow executes eagerly and was not forked.
+
+    It would hang in a forked process.
 
     Raises:
         SetupError: if this process was forked from one in which TensorFlow was
-            started, or operations are not executed at once.
+            started, or execution is not eager.
     """
     import tensorflow as tf
 
@@ -104,23 +106,27 @@ def apply_settings(
     tf32: bool,
     deterministic: bool,
 ) -> None:
-    """Applies settings of TensorFlow, which are those of the process.
-
-    TensorFloat-32 does no harm to pictures. Emulated on the CPU, where factors
-    were rounded to it, two of 256 px ended at a loss of 0.0888 and 0.1269 with
-    the network's convolutions in it, with Gram products as well 0.0894 and
-    0.1271, with L-BFGS' own as well 0.0894 and 0.1271; in float32 it was 0.0897
-    and 0.1268.
+    """Applies settings of TensorFlow, which are global to the process.
 
     Args:
-        intra_op_threads: as `start_tensorflow` takes it, and the others.
-        inter_op_threads: the same. Threads at their defaults stay as they
-            are if TensorFlow has been used before.
-        tf32: the same.
-        deterministic: the same; once on it stays on.
+        intra_op_threads: threads within one operation; 0: all cores available
+            to this process.
+        inter_op_threads: concurrent operations; 0: TensorFlow's choice. Default
+            numbers of threads have no effect if TensorFlow was used before.
+        tf32: True to let GPUs round float32 factors to TensorFloat-32.
+        deterministic: True to make TensorFlow reproducible bit for bit; cannot
+            be switched off again.
 
     Raises:
-        SetupError: if other threads are asked for than TensorFlow started.
+        SetupError: if threads are given that differ from the defaults, after
+            TensorFlow was used.
+
+    Notes:
+        TensorFloat-32 does not degrade pictures. Emulated on the CPU by
+        rounding factors, two pictures of 256 px ended at losses of 0.0888 and
+        0.1269 with the network's convolutions in it, at 0.0894 and 0.1271 with
+        Gram products as well, at 0.0894 and 0.1271 with L-BFGS' products as
+        well; in float32 at 0.0897 and 0.1268.
     """
     import tensorflow as tf
 
@@ -143,9 +149,9 @@ def apply_settings(
 
 @contextlib.contextmanager
 def without_tf32() -> Iterator[None]:
-    """Multiplies in float32 in the block, on GPUs too.
+    """Disables TensorFloat-32 in the block.
 
-    TensorFlow asks when an operation runs, not when its graph is made.
+    TensorFlow reads the setting when an operation runs, not when it is traced.
     """
     import tensorflow as tf
 
@@ -159,17 +165,17 @@ def without_tf32() -> Iterator[None]:
 
 
 def use_devices(*, one_gpu: bool = False, verbose: bool = False) -> str:
-    """Uses a device for the first time and returns a line about it.
+    """Initialises the devices and returns a description of them.
 
     Args:
-        one_gpu: whether to leave all GPUs but the first to other programs, as
-            TensorFlow takes some memory of each that it sees.
-        verbose: whether TensorFlow's own messages reach stderr.
+        one_gpu: True to hide all GPUs but the first from TensorFlow, which
+            takes some memory of each visible one.
+        verbose: True to show TensorFlow's own messages on stderr.
     """
     import tensorflow as tf
 
     if one_gpu:
-        with contextlib.suppress(RuntimeError):  # used before, by a notebook
+        with contextlib.suppress(RuntimeError):  # used before, as in a notebook
             gpus = tf.config.list_physical_devices("GPU")
             tf.config.set_visible_devices(gpus[:1], "GPU")
     with contextlib.nullcontext() if verbose else _stderr_aside():
@@ -185,9 +191,9 @@ def use_devices(*, one_gpu: bool = False, verbose: bool = False) -> str:
 
 
 def find_unused_gpus() -> int:
-    """Counts NVIDIA GPUs of this machine that TensorFlow does not see.
+    """Counts NVIDIA GPUs of this machine that TensorFlow does not detect.
 
-    Those that CUDA_VISIBLE_DEVICES hides are not meant to be seen.
+    0 if CUDA_VISIBLE_DEVICES is set, as GPUs may be hidden on purpose.
     """
     import tensorflow as tf
 
@@ -199,7 +205,7 @@ def find_unused_gpus() -> int:
 
 
 def warn_of_unused_gpus() -> None:
-    """Logs a warning if the machine has GPUs that TensorFlow does not see."""
+    """Logs a warning if TensorFlow does not detect the machine's GPUs."""
     if number := find_unused_gpus():
         logging.warning(
             "warning: TensorFlow does not see the %d NVIDIA GPU of this"
@@ -209,10 +215,10 @@ def warn_of_unused_gpus() -> None:
 
 
 def return_freed_memory() -> None:
-    """Returns unused memory of Python and C to the system.
+    """Returns unused memory of the Python and C heaps to the system.
 
-    TensorFlow does not allocate from there: 80 MB of weights that have been
-    copied would stay to the end.
+    TensorFlow has its own allocator, so 80 MB of weights that have been copied
+    would otherwise stay allocated until the process ends.
     """
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):  # not the GNU C library
@@ -223,18 +229,18 @@ _NO_NOISE = re.compile(
     rb"(?![IWE]\d{4} \d\d:\d\d:|\d{4}-\d\d-\d\d [\d:.]+: [IWE] "
     rb"|WARNING: All log messages before |To enable the following instructions)"
 )
-"""Beginning of lines that are not TensorFlow's log below fatal errors.
+"""Pattern of lines that are not TensorFlow log messages, except fatal ones.
 
-Some of its lines come before its libraries have read TF_CPP_MIN_LOG_LEVEL.
+TensorFlow logs some lines before it reads TF_CPP_MIN_LOG_LEVEL.
 """
 
 
 @contextlib.contextmanager
 def _stderr_aside() -> Iterator[None]:
-    """Takes TensorFlow's log out of what the block writes to stderr.
+    """Filters TensorFlow's log messages from stderr in the block.
 
-    File descriptor 2 leads into a temporary file meanwhile, whose other lines
-    are written after the block; all of them if it raises.
+    File descriptor 2 is redirected to a temporary file, whose remaining lines
+    are written after the block; all lines if the block raises.
     """
     try:
         aside = tempfile.TemporaryFile()  # noqa: SIM115
