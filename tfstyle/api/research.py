@@ -306,8 +306,7 @@ def _make_extractor(layers: Sequence[str], options: dict[str, Any]):
 def _compute_features(
     image, layers, options
 ) -> tuple[dict[str, "tf.Tensor"], np.ndarray | None, str]:
-    """Computes an image's features by layer; returns its mask and pooling too.
-    """
+    """Computes an image's features by layer; also returns mask and pooling."""
     import tensorflow as tf
 
     extractor = _make_extractor(layers, options)

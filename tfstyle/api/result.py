@@ -154,8 +154,7 @@ class Picture:
     def __array__(
         self, dtype: np.typing.DTypeLike | None = None, copy: bool | None = None
     ) -> np.ndarray:
-        """Returns the pixels, so that NumPy and `ImageLike` accept a picture.
-        """
+        """Returns the pixels, so that pictures can be passed as arrays."""
         return np.array(self.pixels, dtype, copy=copy)
 
     def _repr_png_(self) -> bytes:

@@ -58,8 +58,7 @@ def start_session(config: Config) -> tuple[Session, Machine]:
 
 
 def _make_session() -> Session:
-    """Makes a session that leaves stderr and unused GPUs to the host program.
-    """
+    """Makes a session that leaves stderr and other GPUs to its host."""
     return Session(verbose=True, is_guest=True)
 
 

@@ -203,8 +203,7 @@ class Outputs:
     def _save_elsewhere(
         self, pixels, alpha, text: str, record: str
     ) -> str | None:
-        """Writes the picture to a fallback folder; returns its path, or None.
-        """
+        """Writes the picture to a fallback folder; returns its path or None."""
         name = f"tfstyle-{secrets.token_hex(4)}.png"
         for find_folder in (lambda: self._folder, tempfile.gettempdir):
             # gettempdir fails if there is no folder for temporary files.

@@ -163,8 +163,7 @@ def choose(items: Sequence[Item], most: int) -> list[Item]:
 
 
 def _frame_time(num_frames: int) -> int:
-    """Returns the duration of a frame, milliseconds, a multiple of 10 for GIF.
-    """
+    """Returns the duration of a frame, ms, a multiple of 10 for GIF."""
     wanted = round(100 * SECONDS / num_frames) * 10
     return min(max(wanted, SHORTEST), LONGEST)
 
@@ -184,8 +183,7 @@ def _read_frame(path: str, size: tuple[int, int]) -> Image.Image:
 def _write_gif(
     path: str, frames: Iterator[Image.Image], milliseconds: int
 ) -> None:
-    """Writes a GIF with a single palette, so that still parts do not flicker.
-    """
+    """Writes a GIF with a single palette, which avoids flicker."""
     images = list(frames)
     palette = _make_palette(images)
     _save_all(
@@ -291,8 +289,7 @@ def read_record(folder: str) -> list[str]:
 
 
 def _keep_hash(path: str, folder: str) -> None:
-    """Records the hash of a film; called before the film gets its final name.
-    """
+    """Records the hash of a film, before the film gets its final name."""
     known = read_record(folder)
     digest = hash_file(path)
     if digest not in known:

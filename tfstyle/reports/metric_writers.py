@@ -196,8 +196,7 @@ def read_picture(path: str) -> Image.Image:
 
 
 def numbered_pictures(folder: str) -> list[tuple[int, str]]:
-    """Returns numbers and paths of the numbered pictures in a folder, in order.
-    """
+    """Returns numbers and paths of a folder's numbered pictures, in order."""
     numbers = ((number_of(name), name) for name in os.listdir(folder))
     return sorted(
         (number, os.path.join(folder, name))

@@ -22,8 +22,7 @@ SECONDS_BETWEEN_UPDATES = 0.1
 
 
 def make_progress():
-    """Makes the action that shows progress on stderr; call `stop` at the end.
-    """
+    """Makes the action that shows progress; call its `stop` at the end."""
     return ProgressBar() if sys.stderr.isatty() else ProgressLines()
 
 

@@ -147,8 +147,7 @@ def _extract(
 
 
 def _upper_triangle(matrices: tf.Tensor) -> tf.Tensor:
-    """Flattens upper triangles with diagonals by row to `[B, C (C + 1) / 2]`.
-    """
+    """Flattens upper triangles, with diagonals, to `[B, C (C + 1) / 2]`."""
     size = matrices.shape[-1]
     rows, columns = np.triu_indices(size)
     places = (rows * size + columns).astype(np.int32)
