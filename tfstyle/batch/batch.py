@@ -202,7 +202,7 @@ class _Batch:
         if reason:
             self.failures.append((job, reason))
             logging.error("%s: failed: %s", place, reason)
-            return_freed_memory()  # the error's traceback held it until now
+            return_freed_memory()  # held by the error's traceback until here
         is_own = number is not None
         if reason or is_before:
             self._num_left -= is_own

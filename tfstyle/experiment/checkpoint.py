@@ -161,7 +161,7 @@ def _raising_checkpoint_errors(path: str, part: str = "") -> Iterator[None]:
     try:
         yield
     except MemoryError:
-        raise  # a real one: allocations are bounded by the file's size
+        raise  # not caused by damage: the file's size bounds allocations
     except Exception as error:
         reason = one_line(f"{part}{str(error) or repr(error)}")
         raise CheckpointError(

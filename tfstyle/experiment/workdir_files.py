@@ -117,7 +117,7 @@ def remove_own(folder: str) -> None:
         folder: the folder of intermediate pictures or of checkpoints.
     """
     is_own = _FOLDERS[os.path.basename(folder)]
-    with contextlib.suppress(OSError):  # it may not be there
+    with contextlib.suppress(OSError):  # the folder may not exist
         for path in _list(folder):
             if is_own(path):
                 os.unlink(path)

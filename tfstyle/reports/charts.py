@@ -93,7 +93,7 @@ def draw_chart(
         labels = [one_line(name, _LONGEST_NAME) for name in names]
         legend = figure.legend(lines, labels, loc="lower left", ncols=2)
         for text in legend.get_texts():
-            text.set_parse_math(False)  # a $ is no formula
+            text.set_parse_math(False)  # $ is plain text
         figure.savefig(
             file,
             format="svg",

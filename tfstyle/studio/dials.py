@@ -105,7 +105,7 @@ class Dials:
         """Returns the base flags and the flags of all changed dials.
 
         Args:
-            base: base flags, such as those of a preset.
+            base: base flags, such as a preset's.
         """
         before = Dials.of(base)
         found = [*base]

@@ -86,7 +86,7 @@ def keep(root: str, path: str) -> str:
     """Copies a picture to the folder of runs; returns the path of the copy.
 
     The copy is named by the picture's name and hash. A picture that is already
-    in the folder, other than an upload, is not copied.
+    in the folder and not an upload is not copied.
 
     Args:
         root: the folder of runs.

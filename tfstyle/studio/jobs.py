@@ -144,7 +144,9 @@ class Jobs:
                 job.state = "stopped"
                 for name in (JOB, ASKED):
                     os.unlink(os.path.join(job.workdir, name))
-                with contextlib.suppress(OSError):  # a run may be in there
+                with contextlib.suppress(
+                    OSError
+                ):  # it may contain files of a run
                     os.rmdir(job.workdir)
 
     def wait(self, job: Job, seconds: float) -> bool:
@@ -227,7 +229,7 @@ class Jobs:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
-                start_new_session=True,  # Ctrl-C is the studio's
+                start_new_session=True,  # the studio handles Ctrl-C
             )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)

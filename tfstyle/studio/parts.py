@@ -93,7 +93,7 @@ def describe_state(
         return "Failed"
     if run.ended is not None:
         return "Done" if run.ended in _COMPLETE else "Stopped"
-    if run.picture:  # of an older release
+    if run.picture:  # made by an older release
         return "Done"
     return "Interrupted" if run.metrics else "Stopped before the first step"
 

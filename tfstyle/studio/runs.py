@@ -82,7 +82,7 @@ class Run:
 
     @property
     def ended(self) -> str | None:
-        """Stop reason, see `Result.reason`; None if not ended or killed."""
+        """Stop reason, see `Result.reason`; None if running or killed."""
         return self._texts[1].get("ended")
 
     @property
