@@ -175,7 +175,7 @@ class Picture:
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Step(Picture):
-    """A snapshot of a run after one update step.
+    """A snapshot of the picture at one step of a run.
 
     Attributes:
         level: pyramid level; 0 is the coarsest, whose picture is smaller.

@@ -24,7 +24,7 @@ from tfstyle.errors import ConfigError
 from tfstyle.training.plan import choose_network
 
 Callback = Callable[[Step], object]
-"""Function called with a `Step` after every step. A returned string ends the
+"""Function called with the `Step` of every step. A returned string ends the
 run and becomes its stop reason; any other value is ignored."""
 
 
@@ -106,8 +106,8 @@ class Stylizer:
             style_masks: masks of the styles, one per style, white on the part
                 whose style is used; None uses whole styles.
             initial_image: the starting point, instead of the option `init`.
-            callbacks: functions called in order with the `Step` after every
-                step. A returned string ends the run.
+            callbacks: functions called in order with the `Step` of every step.
+                A returned string ends the run.
             extra_losses: custom losses by name: functions of the picture,
                 float32 `[1, H, W, 3]`, BGR minus ImageNet's mean, and of the
                 features by Keras layer name, that return a weighted loss,
@@ -275,7 +275,7 @@ def stylize(
         content_masks: masks of the content, one per region, white inside.
         style_masks: masks of the styles, one per style; None uses whole styles.
         initial_image: the starting point, instead of the option `init`.
-        callbacks: functions called with the `Step` after every step. A
+        callbacks: functions called in order with the `Step` of every step. A
             returned string ends the run.
         extra_losses: custom losses by name; see `Stylizer.__call__`.
         progress: True shows a progress bar, False none; None shows one on a

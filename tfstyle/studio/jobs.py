@@ -144,9 +144,7 @@ class Jobs:
                 job.state = "stopped"
                 for name in (JOB, ASKED):
                     os.unlink(os.path.join(job.workdir, name))
-                with contextlib.suppress(
-                    OSError
-                ):  # it may contain files of a run
+                with contextlib.suppress(OSError):  # it may not be empty
                     os.rmdir(job.workdir)
 
     def wait(self, job: Job, seconds: float) -> bool:
