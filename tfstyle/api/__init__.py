@@ -1,6 +1,5 @@
-"""The library: what notebooks and programs import.
+"""The Python API, exported by `tfstyle`.
 
-Images of any kind in, a `Result` that shows and saves itself out; and parts
-for research: features, Gram matrices, the objective function. The names are
-exported by `tfstyle`.
+Style transfer from images of any kind to a `Result`, which notebooks display;
+and building blocks for research: features, Gram matrices, the objective.
 """

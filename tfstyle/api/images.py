@@ -23,15 +23,15 @@ from tfstyle.system.paths import expand_path
 
 ImageLike: TypeAlias = str | os.PathLike[str] | Image.Image | np.ndarray | Any
 """A path, a PIL image, or an array or tensor `[H, W]`, `[H, W, 1]`,
-`[H, W, 3]` or `[H, W, 4]` (RGB, alpha last), with or without a first axis of 1;
-uint8, bool, or float from 0 (black) to 1 (white). A `Result` and a
-`Step` are images too."""
+`[H, W, 3]` or `[H, W, 4]` (RGB, alpha last), with an optional batch axis of 1;
+uint8, bool, or float from 0 (black) to 1 (white). A `Result` or a `Step` is
+an image too."""
 
 SAMPLES = ("scene", "strokes", "mosaic")
 
 
 def sample(name: str) -> np.ndarray:
-    """Returns a sample picture of the package, uint8 `[H, W, 3]`, RGB.
+    """Returns a sample picture, uint8 `[H, W, 3]`, RGB.
 
     Example:
         >>> sample("scene").shape
@@ -42,7 +42,7 @@ def sample(name: str) -> np.ndarray:
             swirls; or `mosaic`, stones set in bands.
 
     Raises:
-        ConfigError: if there is none of that name.
+        ConfigError: if no sample has this name.
     """
     if name not in SAMPLES:
         raise ConfigError(
@@ -56,15 +56,15 @@ def sample(name: str) -> np.ndarray:
 def read_pixels(
     image: ImageLike, argument: str, max_pixels: int = MAX_PIXELS
 ) -> Picture:
-    """Returns an image's pixels and alpha.
+    """Reads the pixels and alpha channel of an image.
 
     Args:
         image: see `ImageLike`.
-        argument: its name in messages.
-        max_pixels: a file of more pixels is refused.
+        argument: name of the argument, for error messages.
+        max_pixels: files with more pixels are refused.
 
     Raises:
-        ConfigError: if it is of no kind that is known.
+        ConfigError: if the type, shape or range is not supported.
         ImageError: if a file cannot be read.
     """
     if isinstance(image, str | os.PathLike):
@@ -86,10 +86,10 @@ def read_pixels(
 def read_mask(
     mask: ImageLike, argument: str, max_pixels: int = MAX_PIXELS
 ) -> np.ndarray:
-    """Returns an image as a mask, uint8 `[H, W]`, as `masks.to_mask` does.
+    """Reads an image as a mask, uint8 `[H, W]`; see `masks.to_mask`.
 
     Raises:
-        ConfigError: if it is of no kind that is known.
+        ConfigError: if the type, shape or range is not supported.
         ImageError: if a file cannot be read, or shows more than two classes.
     """
     image = read_pixels(mask, argument, max_pixels)
@@ -97,9 +97,9 @@ def read_mask(
 
 
 def as_list(images: ImageLike | Sequence[ImageLike] | None) -> list[ImageLike]:
-    """Returns one image or several as a list; None is none.
+    """Returns one or several images as a list; None gives an empty list.
 
-    A folder is its pictures, a pattern such as `styles/*.jpg` its files.
+    Folders and patterns such as `styles/*.jpg` are expanded to their files.
     """
     if images is None:
         return []
@@ -113,7 +113,7 @@ def as_list(images: ImageLike | Sequence[ImageLike] | None) -> list[ImageLike]:
 
 
 def paths_of(images: Sequence[ImageLike]) -> list[str] | None:
-    """Returns the paths of images, or None if one is no file."""
+    """Returns the paths of images, or None if any of them is not a file."""
     paths = [i for i in images if isinstance(i, str | os.PathLike)]
     if len(paths) < len(images):
         return None
@@ -133,7 +133,7 @@ def _read_pil(image: Image.Image, argument: str) -> Picture:
 
 
 def _to_uint8(image: Any, argument: str) -> np.ndarray:
-    """Checks an array or tensor, and returns it as uint8 of 2 or 3 axes."""
+    """Checks an array or tensor and converts it to uint8, with 2 or 3 axes."""
     array = None
     if hasattr(image, "__array__"):
         array = np.asarray(image)

@@ -1,4 +1,4 @@
-"""Ctrl-C, or a notebook's stop button: ends a run with its picture."""
+"""Ctrl-C and a notebook's stop button: end a run but keep its picture."""
 
 import contextlib
 import signal
@@ -11,10 +11,10 @@ REASON = "interrupted"
 
 @contextlib.contextmanager
 def catching_interrupt() -> Iterator[Callable[[], str | None]]:
-    """Yields a function that returns REASON once SIGINT came in the block.
+    """Yields a function that returns REASON once the block received SIGINT.
 
-    A second SIGINT raises KeyboardInterrupt. Threads other than the main one,
-    and programs with a handler of their own, are left alone.
+    A second SIGINT raises KeyboardInterrupt. Does nothing in threads other
+    than the main one, or if the program has its own signal handler.
     """
     number = 0
 

@@ -1,4 +1,4 @@
-"""Options given to the library: a config, a preset, keywords."""
+"""Options of the Python API: a config or a preset, and keyword arguments."""
 
 import dataclasses
 import difflib
@@ -19,21 +19,22 @@ _REMEDIES = {
     "log_every_steps": "The result's `history` has every step.",
     "export_dir": "Run tfstyle --preset=export --export_dir=FOLDER.",
 }
-"""What the library has in place of an option of the program."""
+"""Alternatives in Python to options of the command line only."""
 
 
 def make_config(
     config: Config | None, preset: str | None, options: dict[str, Any]
 ) -> Config:
-    """Returns the config that a config or a preset and keywords describe.
+    """Combines a config or a preset with keyword options.
 
     Args:
-        config: to begin with, or None.
-        preset: the same, by name; not both.
-        options: fields of Config, which win over both.
+        config: base options, or None.
+        preset: name of a preset to use as base options, or None. Excludes
+            `config`.
+        options: fields of `Config`; override the base options.
 
     Raises:
-        ConfigError: if one of them is wrong.
+        ConfigError: if an option, its value or the preset is invalid.
     """
     if config is not None and preset is not None:
         raise ConfigError(
@@ -56,7 +57,7 @@ def make_config(
 
 
 def values_of(config: Config) -> dict[str, Any]:
-    """Returns the options of a Config by name, without those of a run."""
+    """Returns the fields of `Config` by name, without fields of `RunConfig`."""
     return {name: getattr(config, name) for name in FIELDS}
 
 

@@ -1,4 +1,4 @@
-"""Parts for research: features, Gram matrices, the objective function."""
+"""Building blocks for research: features, Gram matrices, the objective."""
 
 from collections.abc import Callable
 from collections.abc import Mapping
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 NETWORK = ("weights", "seed", "pooling", "padding", "rescale_filters")
-"""Options of `Config` that decide features."""
+"""Options of `Config` that change the features."""
 POOLING = "average"
-"""How features are pooled if it is not said: as in the paper."""
+"""Default pooling of features, as in the paper."""
 
 
 def make_feature_model(layers: Sequence[str], **options: Any) -> "keras.Model":
-    """Makes a plain Keras model of VGG19's features.
+    """Makes a Keras model that computes VGG19 features.
 
     Example:
         >>> import tfstyle
@@ -44,18 +44,18 @@ def make_feature_model(layers: Sequence[str], **options: Any) -> "keras.Model":
 
     Args:
         layers: names of layers, such as `conv4_2` or `block4_conv2`.
-        **options: `weights`, `seed`, `pooling`, `padding` and
-            `rescale_filters`, as fields of `Config`; `pooling` is `average`,
-            the paper's, if it is not given.
+        **options: the fields `weights`, `seed`, `pooling`, `padding` and
+            `rescale_filters` of `Config`. `pooling` defaults to `average`, as
+            in the paper.
 
     Returns:
-        A model from float32 `[B, H, W, 3]`, BGR without ImageNet's mean, to
-        `{Keras layer name: float32 [B, H_l, W_l, N_l]}`, rectified. What
-        `model.save` writes, `keras.models.load_model` reads; in a process that
-        has made no model yet, after `import tfstyle.network.vgg19`.
+        A model from float32 `[B, H, W, 3]`, BGR minus ImageNet's mean, to
+        `{Keras layer name: float32 [B, H_l, W_l, N_l]}`, after ReLU. It can be
+        saved with `model.save` and loaded with `keras.models.load_model`; a
+        new process must first `import tfstyle.network.vgg19`.
 
     Raises:
-        ConfigError: if a layer or an option is wrong.
+        ConfigError: if a layer or an option is invalid.
         WeightsError: if the weights cannot be loaded.
     """
     return _make_extractor(layers, options).model
@@ -64,7 +64,7 @@ def make_feature_model(layers: Sequence[str], **options: Any) -> "keras.Model":
 def features(
     image: ImageLike, layers: Sequence[str], **options: Any
 ) -> dict[str, np.ndarray]:
-    """Computes the features of an image, F_l of the paper, by layer.
+    """Computes the VGG19 features of an image, F_l of the paper, by layer.
 
     Example:
         >>> import tfstyle
@@ -76,13 +76,14 @@ def features(
     Args:
         image: see `ImageLike`; it is not resized.
         layers: names of layers, such as `conv4_2` or `block4_conv2`.
-        **options: as `make_feature_model` takes them.
+        **options: `weights`, `seed`, `pooling`, `padding` and
+            `rescale_filters`; see `make_feature_model`.
 
     Returns:
-        By the names given, float32 `[H_l, W_l, N_l]`, rectified.
+        `{layer name as given: float32 [H_l, W_l, N_l]}`, after ReLU.
 
     Raises:
-        ConfigError: if the image, a layer or an option is wrong.
+        ConfigError: if the image, a layer or an option is invalid.
         ImageError: if an image file cannot be read.
         WeightsError: if the weights cannot be loaded.
     """
@@ -107,15 +108,16 @@ def gram_matrices(
     Args:
         image: see `ImageLike`; it is not resized.
         layers: names of layers, such as `conv4_2` or `block4_conv2`.
-        **options: as `make_feature_model` takes them.
+        **options: `weights`, `seed`, `pooling`, `padding` and
+            `rescale_filters`; see `make_feature_model`.
 
     Returns:
-        By the names given, float32 `[N_l, N_l]`, in squared activations; M is
-        the number of positions H_l W_l, or of those that can be seen: what is
-        transparent is weighted like the outside of a mask.
+        `{layer name as given: float32 [N_l, N_l]}`, in squared activations. M
+        is the number of positions H_l W_l; transparent pixels are masked out
+        and do not count.
 
     Raises:
-        ConfigError: if the image, a layer or an option is wrong.
+        ConfigError: if the image, a layer or an option is invalid.
         ImageError: if an image file cannot be read.
         WeightsError: if the weights cannot be loaded.
 
@@ -137,16 +139,16 @@ def gram_matrices(
 
 
 class Objective:
-    """The loss of an image and its gradient, to be minimised by anything.
+    """Objective function of style transfer, for use with any optimizer.
 
-    Calling it with an image returns the total and its gradient. Images are
-    float32 `[1, H, W, 3]`, BGR without ImageNet's mean, of the size of
-    `initial_image`; with the default padding that is the picture extended by
-    a mirrored border to whole positions of the deepest layer.
+    Calling it with an image returns the total loss and its gradient. Images
+    are float32 `[1, H, W, 3]`, BGR minus ImageNet's mean, with the size of
+    `initial_image`. With the default padding this is the picture with a
+    mirrored border, up to a multiple of the stride of the deepest layer.
 
     Attributes:
-        config: the options, with nothing left open.
-        initial_image: float32 `[1, H, W, 3]`, to start from.
+        config: the options, with every `auto` resolved.
+        initial_image: float32 `[1, H, W, 3]`, the starting point.
     """
 
     def __init__(self, run: Run, extra_losses: Mapping[str, Callable] | None):
@@ -171,17 +173,21 @@ class Objective:
         self._value_and_gradient = pyramid.make_objective(level)
 
     def __call__(self, image: Any) -> tuple["tf.Tensor", "tf.Tensor"]:
-        """Returns the total, float32, and its gradient, as the image."""
+        """Computes the total loss and its gradient.
+
+        Returns:
+            The loss, float32 scalar, and the gradient, float32 `[1, H, W, 3]`.
+        """
         terms, gradient = self._evaluate(image)
         return terms.total, gradient
 
     def losses(self, image: Any) -> dict[str, float]:
-        """Returns every loss of an image by name, `total` first."""
+        """Computes all losses of an image by name, `total` first."""
         terms, _ = self._evaluate(image)
         return terms.to_floats()
 
     def to_pixels(self, image: Any) -> np.ndarray:
-        """Returns the picture within an image, uint8 `[H, W, 3]`, RGB."""
+        """Converts an image to a picture, uint8 `[H, W, 3]`, RGB."""
         return self._to_pixels(self._frame.crop(np.asarray(image, np.float32)))
 
     def _evaluate(self, image: Any):
@@ -202,7 +208,7 @@ def make_objective(
     extra_losses: Mapping[str, Callable] | None = None,
     **options: Any,
 ) -> Objective:
-    """Makes the objective function of a picture, at its final size.
+    """Makes the objective function of style transfer, at the final size.
 
     Example:
         With SciPy:
@@ -244,18 +250,21 @@ def make_objective(
         True
 
     Args:
-        content: as `stylize` takes it, and the others.
-        styles: the same.
-        config: the same.
-        preset: the same.
-        content_masks: the same.
-        style_masks: the same.
-        initial_image: the same.
-        extra_losses: the same.
-        **options: fields of `Config`.
+        content: the content image; None makes a texture.
+        styles: one or several style images.
+        config: base options; by default the preset `photo`.
+        preset: name of a preset to use as base options instead of `config`.
+        content_masks: masks of the content, one per region, white inside.
+        style_masks: masks of the styles, one per style; None uses whole styles.
+        initial_image: the starting point, instead of the option `init`.
+        extra_losses: custom losses by name; see `Stylizer.__call__`.
+        **options: fields of `Config`; override the base options.
 
     Raises:
-        TfstyleError: as `stylize` does.
+        ConfigError: if an option is invalid, or images and options disagree.
+        ImageError: if an image file cannot be read.
+        SetupError: if the machine cannot run it.
+        WeightsError: if the weights cannot be loaded.
     """
     stylizer = Stylizer(config, preset=preset, **options)
     run = stylizer.prepare(
@@ -297,7 +306,7 @@ def _make_extractor(layers: Sequence[str], options: dict[str, Any]):
 def _compute_features(
     image, layers, options
 ) -> tuple[dict[str, "tf.Tensor"], np.ndarray | None, str]:
-    """Returns an image's features by the names given, its mask, the pooling."""
+    """Computes an image's features by layer; also returns mask and pooling."""
     import tensorflow as tf
 
     extractor = _make_extractor(layers, options)

@@ -1,4 +1,4 @@
-"""Results: pictures that show themselves and can be saved with their flags."""
+"""Results of the Python API: pictures with losses and options, to be saved."""
 
 import dataclasses
 import io
@@ -27,15 +27,15 @@ from tfstyle.system.paths import is_same_file
 
 
 class Source(NamedTuple):
-    """What a picture was made of, as its text tells it.
+    """Inputs that a picture was made from, for its embedded metadata.
 
     Attributes:
-        facts: by name: the weights and the images, with their hashes.
-        files: options of a RunConfig that name the images' files; empty if
-            one of them is no file.
-        alpha: of the content, uint8 `[H, W]`, or None.
-        paths: of the images that are files.
-        attribution: of the content.
+        facts: descriptions with hashes of the weights and images, by name.
+        files: fields of `RunConfig` that name the image files; empty if any
+            image is not a file.
+        alpha: alpha channel of the content, uint8 `[H, W]`, or None.
+        paths: paths of the image files.
+        attribution: artist, copyright and resolution of the content.
     """
 
     facts: dict[str, str]
@@ -47,17 +47,17 @@ class Source(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Picture:
-    """A picture and how it was made. Notebooks show it.
+    """A generated picture with its losses and options; notebooks display it.
 
     Attributes:
         pixels: uint8 `[H, W, 3]`, RGB.
-        losses: by name, `total` first: each term raw (`content/<layer>`,
-            `style/<layer>`, `total_variation`, `chroma`, `range`) and weighted
-            (`weighted/...`).
-        steps: update steps so far, of each level from coarse to fine.
-        evaluations: of the losses and their gradient so far.
-        seconds: since the first step.
-        config: the options, with nothing left open.
+        losses: losses by name, `total` first; each term raw
+            (`content/<layer>`, `style/<layer>`, `total_variation`, `chroma`,
+            `range`) and weighted (`weighted/...`).
+        steps: number of update steps so far per level, coarsest first.
+        evaluations: number of evaluations of loss and gradient so far.
+        seconds: time since the first step.
+        config: the options, with every `auto` resolved.
     """
 
     pixels: np.ndarray
@@ -70,42 +70,42 @@ class Picture:
 
     @property
     def image(self) -> Image.Image:
-        """The picture as a PIL image, a new one at each call."""
+        """The picture as a PIL image; each access makes a new one."""
         return Image.fromarray(self.pixels)
 
     @property
     def step(self) -> int:
-        """Update steps so far, of all levels."""
+        """Number of update steps so far, summed over levels."""
         return sum(self.steps)
 
     @property
     def height(self) -> int:
-        """Of the picture, pixels."""
+        """Height of the picture, pixels."""
         return self.pixels.shape[0]
 
     @property
     def width(self) -> int:
-        """Of the picture, pixels."""
+        """Width of the picture, pixels."""
         return self.pixels.shape[1]
 
     def save(
         self, path: str | os.PathLike[str], *, metadata: str = "names"
     ) -> None:
-        """Writes the picture with its flags, hashes and losses inside.
+        """Saves the picture with its flags, hashes and losses as metadata.
 
         `tfstyle --flags_from=PICTURE` and `Config.from_picture` read them. The
-        content's alpha channel is kept where the format has one.
+        content's alpha channel is kept if the format supports one.
 
         Args:
-            path: ends in .png, .jpg, .webp or .tif. A file that is there is
-                replaced, atomically.
-            metadata: `full`: with the paths of files inside; `names`: with
-                their names only; `none`: nothing inside, and the names in a
-                file beside it, whose name has `.cfg` added.
+            path: a file ending in .png, .jpg, .webp or .tif. An existing file
+                is replaced atomically.
+            metadata: `full` embeds the flags with the paths of files; `names`
+                with file names only; `none` embeds nothing and writes the
+                flags, with file names only, to a sidecar file `PATH.cfg`.
 
         Raises:
-            ConfigError: if `metadata` is none of these, or the path is that
-                of a picture that this one was made of.
+            ConfigError: if `metadata` is invalid, or the path is one of the
+                input images.
             ImageError: if the ending is unknown or the file cannot be written.
         """
         self._write(path, self.pixels, metadata)
@@ -148,13 +148,13 @@ class Picture:
         return provenance.make_published_texts(config, facts, metadata)
 
     def _repeating_config(self) -> Config:
-        """Returns the config of a run that ends with this picture."""
+        """Returns a config that reproduces this picture."""
         return provenance.repeat_steps(self.config, self.steps)
 
     def __array__(
         self, dtype: np.typing.DTypeLike | None = None, copy: bool | None = None
     ) -> np.ndarray:
-        """The pixels, so that a picture can be given where an image can."""
+        """Returns the pixels, so that pictures can be passed as arrays."""
         return np.array(self.pixels, dtype, copy=copy)
 
     def _repr_png_(self) -> bytes:
@@ -175,12 +175,11 @@ class Picture:
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Step(Picture):
-    """The picture at one step of a run; it stays as it is.
+    """A snapshot of the picture at one step of a run.
 
     Attributes:
-        level: of the coarse to fine levels; 0 is the coarsest, whose picture
-            is smaller.
-        num_steps: update steps that the run makes in all.
+        level: pyramid level; 0 is the coarsest, whose picture is smaller.
+        num_steps: total number of update steps of the run.
     """
 
     level: int
@@ -192,15 +191,15 @@ class Step(Picture):
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Result(Picture):
-    """What a run made.
+    """The final picture of a run, with the history of its losses.
 
     Attributes:
-        history: a dict for every step: `step`, `level`, `evaluations`,
+        history: one dict per step with `step`, `level`, `evaluations`,
             `seconds` and all losses by name.
-        reason: why the run ended: `steps`, `converged`, `max_evaluations`,
-            `time_limit`, `interrupted`, or a text that a callback returned.
-        unclipped: float32 `[1, H, W, 3]`, the picture as it was optimised:
-            BGR without ImageNet's mean, neither clipped nor rounded.
+        reason: the stop reason: `steps`, `converged`, `max_evaluations`,
+            `time_limit`, `interrupted`, or a string returned by a callback.
+        unclipped: float32 `[1, H, W, 3]`, the optimised image before clipping
+            and rounding, BGR minus ImageNet's mean.
     """
 
     history: list[dict[str, Any]]
@@ -216,17 +215,20 @@ class Result(Picture):
         metadata: str = "names",
         bits: int = 8,
     ) -> None:
-        """Writes the picture as `Step.save` does, or with 16 bits a channel.
+        """Saves the picture with metadata, with 8 or 16 bits per channel.
 
         Args:
-            path: as there.
-            metadata: as there.
-            bits: of a channel, 8 or, in a .png or .tif for print and grading,
-                16, made of `unclipped` and not of `pixels`.
+            path: a file ending in .png, .jpg, .webp or .tif. An existing file
+                is replaced atomically.
+            metadata: `full`, `names` or `none`; see `Picture.save`.
+            bits: bits per channel, 8 or 16. 16 is made from `unclipped`, not
+                from `pixels`, and needs a .png or .tif.
 
         Raises:
-            ConfigError: if `bits` is neither 8 nor 16, or as there.
-            ImageError: if the format cannot hold the bits, or as there.
+            ConfigError: if `bits` or `metadata` is invalid, or the path is one
+                of the input images.
+            ImageError: if the format does not support `bits`, the ending is
+                unknown, or the file cannot be written.
         """
         if bits not in (8, 16):
             raise ConfigError(f"`bits` must be 8 or 16. Received: {bits!r}.")

@@ -1,4 +1,4 @@
-"""A run of the library: images read, a plan made, records as pictures."""
+"""One run of the Python API: reads images, plans, yields pictures."""
 
 import contextlib
 import dataclasses
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
     from tfstyle.network.extractor import Extractor
 
 _SESSIONS = LRUCache(2)
-"""By strategy: TensorFlow's replicas and a cache of networks."""
+"""Sessions by strategy, each with its replicas and cache of networks."""
 
 
 def start_session(config: Config) -> tuple[Session, Machine]:
-    """Starts TensorFlow; returns a session and the machine.
+    """Starts TensorFlow; returns the session and a description of the machine.
 
-    All runs of one strategy share a session, and with it the networks.
+    Runs with one strategy share a session, and so its networks.
     """
     session = _SESSIONS.get("one_device", _make_session)
     alone = dataclasses.replace(config, strategy="one_device")
@@ -58,19 +58,19 @@ def start_session(config: Config) -> tuple[Session, Machine]:
 
 
 def _make_session() -> Session:
-    """Makes a session that leaves stderr and other GPUs to the host."""
+    """Makes a session that leaves stderr and other GPUs to its host."""
     return Session(verbose=True, is_guest=True)
 
 
 @dataclasses.dataclass(frozen=True)
 class Inputs:
-    """The images of a call, which were read.
+    """Decoded input images of a call, and their file names.
 
     Attributes:
-        images: of the run.
-        options: of a RunConfig that name the images' files; empty if one of
-            them is no file.
-        paths: of the images that are files, expanded.
+        images: content, styles, masks and initial image.
+        options: fields of `RunConfig` that name the image files; empty if any
+            image is not a file.
+        paths: expanded paths of the image files.
     """
 
     images: ImageSet
@@ -86,18 +86,18 @@ def read_images(
     initial_image: ImageLike | None,
     max_pixels: int,
 ) -> Inputs:
-    """Reads the images that a `Stylizer` is called with.
+    """Reads the input images of a `Stylizer` call.
 
     Args:
         content: the content image, or None.
-        styles: one style image or several.
-        content_masks: one mask or several.
-        style_masks: one mask or several.
-        initial_image: the image to start from, or None.
-        max_pixels: a file of more pixels is refused.
+        styles: one or several style images, or None.
+        content_masks: one or several masks of the content, or None.
+        style_masks: one or several masks of the styles, or None.
+        initial_image: the starting point, or None.
+        max_pixels: files with more pixels are refused.
 
     Raises:
-        ConfigError: if one is of no kind that is known.
+        ConfigError: if the type, shape or range of an image is not supported.
         ImageError: if a file cannot be read.
     """
     given = {
@@ -144,19 +144,19 @@ def read_images(
 
 
 class Run:
-    """One run of a Stylizer, planned and with its network loaded.
+    """One planned run of a `Stylizer`, with its network loaded.
 
     Args:
-        config: the options that are asked for.
-        session: that was started with it.
-        inputs: the images of the call.
-        is_whole: whether there are losses that must see the whole frame.
+        config: the requested options.
+        session: the session that was started with `config`.
+        inputs: the input images of the call.
+        is_whole: True if extra losses need the whole frame, without tiles.
 
     Attributes:
-        images: of the run.
-        plan: made for them.
-        extractor: of the plan's layers.
-        replicas: that share the work, or None.
+        images: the input images.
+        plan: the plan for these images on this machine.
+        extractor: feature extractor for the layers of the plan.
+        replicas: replicas that share each evaluation, or None.
     """
 
     def __init__(
@@ -187,7 +187,7 @@ class Run:
     def records(
         self, extra_losses, should_stop=lambda: None
     ) -> Generator[Any, str | None, Any]:
-        """Runs the optimisation; yields its records, returns its result."""
+        """Runs the optimisation; yields its records and returns its result."""
         from tfstyle.training.stylize import iterate
 
         with resources.naming_flags_that_fit(self.plan):
@@ -203,7 +203,7 @@ class Run:
             )
 
     def iterate(self, every: int, extra_losses) -> Iterator[Step]:
-        """Yields the picture of every n-th step and of the last."""
+        """Yields the picture at every n-th step and at the last."""
         with contextlib.closing(self.records(extra_losses)) as records:
             record, is_shown = None, True
             for record in records:
@@ -213,7 +213,7 @@ class Run:
                 yield self.make_step(record)
 
     def make_step(self, record) -> Step:
-        """Copies the picture of a record."""
+        """Makes a `Step` from a record; copies the picture."""
         return Step(
             pixels=record.pixels(),
             losses=record.losses,
@@ -227,7 +227,7 @@ class Run:
         )
 
     def make_result(self, made, history: list[dict[str, Any]]) -> Result:
-        """Makes the library's result of the training's."""
+        """Makes the API's `Result` from the result of the training."""
         return Result(
             pixels=made.pixels,
             losses=made.losses,
@@ -245,7 +245,7 @@ class Run:
 
 
 def describe_record(record) -> dict[str, Any]:
-    """Returns the entry of a result's history."""
+    """Returns the entry of a record in `Result.history`."""
     return {
         "step": record.step,
         "level": record.level,
@@ -256,7 +256,10 @@ def describe_record(record) -> dict[str, Any]:
 
 
 def _name_files(given: dict[str, list]) -> dict[str, Any]:
-    """Returns the options that name the images' files, if all are files."""
+    """Returns the fields of `RunConfig` that name the image files.
+
+    The result is empty if any image is not a file.
+    """
     paths = {}
     for name, images in given.items():
         found = api_images.paths_of(images)

@@ -1,4 +1,4 @@
-"""Style transfer as a function of images: `Stylizer` and `stylize`."""
+"""Neural style transfer in Python: `Stylizer` and `stylize`."""
 
 import contextlib
 import numbers
@@ -24,15 +24,15 @@ from tfstyle.errors import ConfigError
 from tfstyle.training.plan import choose_network
 
 Callback = Callable[[Step], object]
-"""Called with the `Step` of every step. A text that it returns ends the run,
-as the reason; whatever else it returns is ignored."""
+"""Function called with the `Step` of every step. A returned string ends the
+run and becomes its stop reason; any other value is ignored."""
 
 
 class Stylizer:
-    """Paints pictures with one network and one set of options.
+    """Neural style transfer with one network and one set of options.
 
-    The network is loaded once, and compiled steps and the styles' Gram
-    matrices are kept. Threads may share a Stylizer.
+    The network is loaded once; compiled steps and Gram matrices of styles are
+    cached between calls. A Stylizer may be shared by threads.
 
     Example:
         >>> import tfstyle
@@ -49,16 +49,16 @@ class Stylizer:
         1
 
     Args:
-        config: the options; by default those of the preset `photo`.
-        preset: their beginning by name in place of `config`: `photo`,
-            `gatys2015`, `texture` and the others that `tfstyle --help` names.
-        **options: fields of `Config`, which win over both.
+        config: base options; by default the preset `photo`.
+        preset: name of a preset to use as base options instead of `config`,
+            such as `photo`, `gatys2015` or `texture`; see `tfstyle --help`.
+        **options: fields of `Config`; override the base options.
 
     Attributes:
-        config: the options.
+        config: the resulting options.
 
     Raises:
-        ConfigError: if an option is wrong.
+        ConfigError: if an option is invalid.
         SetupError: if the machine cannot run it.
         WeightsError: if the weights cannot be loaded.
     """
@@ -72,11 +72,11 @@ class Stylizer:
     ):
         self.config = make_config(config, preset, options)
         self._session, machine = start_session(self.config)
-        # Loaded now, so that the first call does not wait for it.
+        # Loaded here so that the first call does not wait for it.
         self._session.make_extractor(choose_network(self.config, machine))
 
     def __reduce__(self):
-        """Copies and pickles hold the options; the network is loaded anew."""
+        """Pickles and copies only the options; the network is loaded again."""
         return Stylizer, (self.config,)
 
     def __call__(
@@ -94,30 +94,32 @@ class Stylizer:
     ) -> Result:
         """Renders the content in the style of the styles.
 
-        Ctrl-C, or a notebook's stop button, ends the run after the step that
-        it is at: the result is the picture so far, its reason `interrupted`.
+        Ctrl-C, or a notebook's stop button, ends the run after the current
+        step and returns the picture so far, with the reason `interrupted`.
 
         Args:
-            content: the image whose layout is kept; None makes a texture.
-            styles: one image or several; without any the content is
-                reconstructed. Several blend, or have a region each by masks.
-            content_masks: one per region, white inside.
-            style_masks: one per style: where its style is taken from; None
-                for whole styles.
-            initial_image: to start from, in place of the option `init`.
-            callbacks: called with the `Step` of every step, in the order
-                given. A text that one returns ends the run.
-            extra_losses: losses of one's own by name: functions from the
-                picture, float32 `[1, H, W, 3]`, BGR without ImageNet's mean,
-                and features by Keras layer name to a float32 scalar, weighted.
-                Features are of a frame a few pixels larger where the picture's
-                sides are no multiples of the network's stride.
-            progress: whether to show a bar; None: on a terminal or in a
-                notebook.
+            content: the content image, whose layout is kept; None makes a
+                texture.
+            styles: one or several style images; None reconstructs the content.
+                Several styles are blended, or assigned to regions by masks.
+            content_masks: masks of the content, one per region, white inside.
+            style_masks: masks of the styles, one per style, white on the part
+                whose style is used; None uses whole styles.
+            initial_image: the starting point, instead of the option `init`.
+            callbacks: functions called in order with the `Step` of every step.
+                A returned string ends the run.
+            extra_losses: custom losses by name: functions of the picture,
+                float32 `[1, H, W, 3]`, BGR minus ImageNet's mean, and of the
+                features by Keras layer name, that return a weighted loss,
+                float32 scalar. Features cover a frame a few pixels larger if
+                the picture's sides are not multiples of the network's stride.
+            progress: True shows a progress bar, False none; None shows one on
+                a terminal and in a notebook.
             **options: fields of `Config`, for this picture only.
 
         Raises:
-            ConfigError: if an option is wrong, or images contradict options.
+            ConfigError: if an option is invalid, or images and options
+                disagree.
             ImageError: if an image file cannot be read.
             NotFiniteError: if the loss stops being finite.
         """
@@ -163,20 +165,21 @@ class Stylizer:
     ) -> Iterator[Step]:
         """Yields the picture at step 0, at every n-th step and at the last.
 
-        Leaving the loop ends the run. The arguments are those of a call.
+        Leaving the loop ends the run.
 
         Args:
-            content: the image whose layout is kept; None makes a texture.
-            styles: one image or several.
-            every: n.
-            content_masks: one per region, white inside.
-            style_masks: one per style, or None.
-            initial_image: to start from.
-            extra_losses: losses of one's own by name.
+            content: the content image; None makes a texture.
+            styles: one or several style images.
+            every: number of steps between pictures, n.
+            content_masks: masks of the content, one per region, white inside.
+            style_masks: masks of the styles, one per style, or None.
+            initial_image: the starting point, instead of the option `init`.
+            extra_losses: custom losses by name; see `Stylizer.__call__`.
             **options: fields of `Config`, for this picture only.
 
         Raises:
-            ConfigError: if an option is wrong, or images contradict options.
+            ConfigError: if an option is invalid, or images and options
+                disagree.
             ImageError: if an image file cannot be read.
             NotFiniteError: if the loss stops being finite.
         """
@@ -210,12 +213,12 @@ class Stylizer:
         """Reads the images of a call and plans its run.
 
         Args:
-            content: the image whose layout is kept, or None.
-            styles: one image or several.
-            content_masks: one per region, white inside.
-            style_masks: one per style, or None.
-            initial_image: to start from, or None.
-            is_whole: whether there are losses that must see the whole frame.
+            content: the content image, or None.
+            styles: one or several style images, or None.
+            content_masks: masks of the content, one per region, or None.
+            style_masks: masks of the styles, one per style, or None.
+            initial_image: the starting point, or None.
+            is_whole: True if extra losses need the whole frame, without tiles.
             **options: fields of `Config`, for this run only.
         """
         session, config = self._session, self.config
@@ -249,7 +252,7 @@ def stylize(
 ) -> Result:
     """Renders the content in the style of the styles, in one call.
 
-    The networks that were used last are kept.
+    Recently used networks are cached between calls.
 
     Example:
         >>> import tfstyle
@@ -265,20 +268,26 @@ def stylize(
         (32, 24)
 
     Args:
-        content: as a `Stylizer` is called with, and the others.
-        styles: the same.
-        config: as `Stylizer` takes it, and `preset` and `options`.
-        preset: the same.
-        content_masks: as a `Stylizer` is called with.
-        style_masks: the same.
-        initial_image: the same.
-        callbacks: the same.
-        extra_losses: the same.
-        progress: the same.
-        **options: fields of `Config`.
+        content: the content image, whose layout is kept; None makes a texture.
+        styles: one or several style images; None reconstructs the content.
+        config: base options; by default the preset `photo`.
+        preset: name of a preset to use as base options instead of `config`.
+        content_masks: masks of the content, one per region, white inside.
+        style_masks: masks of the styles, one per style; None uses whole styles.
+        initial_image: the starting point, instead of the option `init`.
+        callbacks: functions called in order with the `Step` of every step. A
+            returned string ends the run.
+        extra_losses: custom losses by name; see `Stylizer.__call__`.
+        progress: True shows a progress bar, False none; None shows one on a
+            terminal and in a notebook.
+        **options: fields of `Config`; override the base options.
 
     Raises:
-        TfstyleError: as `Stylizer` and its call do.
+        ConfigError: if an option is invalid, or images and options disagree.
+        ImageError: if an image file cannot be read.
+        NotFiniteError: if the loss stops being finite.
+        SetupError: if the machine cannot run it.
+        WeightsError: if the weights cannot be loaded.
     """
     stylizer = Stylizer(config, preset=preset, **options)
     return stylizer(
@@ -303,7 +312,7 @@ def _check_callbacks(callbacks: Sequence[Callback]) -> None:
 
 
 def _call(callbacks: Sequence[Callback], record, run: Run) -> str | None:
-    """Calls the callbacks; returns the text that one of them returned."""
+    """Calls all callbacks; returns the last string they returned, or None."""
     if not callbacks:
         return None
     step = run.make_step(record)
@@ -317,7 +326,7 @@ def _call(callbacks: Sequence[Callback], record, run: Run) -> str | None:
 
 @contextlib.contextmanager
 def _showing_progress(is_wanted: bool | None) -> Iterator[list]:
-    """Yields the action that shows progress, or none."""
+    """Yields a list with the progress action, or an empty list."""
     from tfstyle.reports import progress
 
     is_notebook = progress.is_in_notebook()

@@ -1,1 +1,1 @@
-"""Many pictures: the rows of a manifest, shared among processes."""
+"""Batch processing: paints the rows of a manifest, in one or more processes."""

@@ -1,9 +1,9 @@
-"""Many pictures by one process: the lines of a manifest, one after the other.
+"""Batch processing: paints the lines of a manifest, one after another.
 
-TensorFlow is loaded once; networks, compiled steps and the styles' Gram sums
-are kept. Over a cluster no process waits for another: job i is that of process
-i mod W, and who is done with its own takes others'. A job that another process
-is at comes last, and is left to it if it still is.
+TensorFlow is loaded once; networks, compiled steps and Gram sums of styles are
+cached. In a cluster of W processes no process waits for another: job i belongs
+to process i mod W, and a process that has finished its own jobs takes over
+others. A job that is locked by another process is retried once, at the end.
 """
 
 import collections
@@ -43,28 +43,28 @@ from tfstyle.system.tensorflow_setup import return_freed_memory
 from tfstyle.training.plan import choose_network
 
 MAX_STEM = 60
-"""Characters of an output's name in that of its workdir."""
+"""Maximum length of the output's name within the name of its workdir."""
 MAX_MESSAGE = 1000
 
 
 def run_batch(config: RunConfig, session: Session) -> int:
-    """Paints the manifest's pictures that are this process' and not there yet.
+    """Paints this process' share of a manifest; skips finished pictures.
 
-    A picture that cannot be made is a failure, which is named at the end; the
-    others go on.
+    A picture that fails does not stop the batch; failures are listed at the
+    end.
 
     Args:
-        config: the options that the lines leave out.
-        session: TensorFlow and the networks.
+        config: default options for all lines.
+        session: the TensorFlow session, with its networks.
 
     Returns:
-        The exit status: 128 and the number of the signal that ended it, else
-        1 if any failed, else 0.
+        The exit status: 128 plus the number of the signal that ended the
+        batch, else 1 if any picture failed, else 0.
 
     Raises:
-        ClusterError: if the environment describes no valid cluster.
-        ConfigError: if the manifest cannot be used.
-        SetupError: if TensorFlow cannot run at all.
+        ClusterError: if the environment does not describe a valid cluster.
+        ConfigError: if the manifest is invalid.
+        SetupError: if TensorFlow cannot run on this machine.
         WeightsError: if the weights, shared by all pictures, cannot be loaded.
     """
     if config.strategy == "multi_worker":
@@ -106,8 +106,8 @@ def run_batch(config: RunConfig, session: Session) -> int:
         batch.num_elsewhere = len(jobs) - len(own_jobs)
 
         def find_jobs():
-            # What others left, and what they hold, is looked for when it is
-            # its turn.
+            # Jobs of other processes are looked up late, when their state is
+            # up to date.
             yield from enumerate(own_jobs, start=1)
             others, left = sharing.jobs_of_others(jobs)
             batch.num_elsewhere -= len(others) + len(left)
@@ -127,7 +127,7 @@ def run_batch(config: RunConfig, session: Session) -> int:
 
 
 def workdir_of(folder: str, output: str) -> str:
-    """Returns the workdir of a job, the same for the same output."""
+    """Returns the workdir of a job, which depends only on its output."""
     path = os.path.abspath(output).encode("utf-8", "surrogatepass")
     stem = os.path.splitext(os.path.basename(output))[0][:MAX_STEM]
     name = f"{stem}-{hashlib.sha256(path).hexdigest()[:8]}"
@@ -135,12 +135,12 @@ def workdir_of(folder: str, output: str) -> str:
 
 
 class _Batch:
-    """Does jobs, and counts those that were painted, skipped and failed.
+    """Runs jobs and counts painted, skipped and failed pictures.
 
     Attributes:
-        failures: the jobs that cannot be done, and why.
-        inputs: device and number of the files that the manifest's lines read.
-        num_elsewhere: lines that are other processes' alone.
+        failures: failed jobs with their error messages.
+        inputs: device and inode numbers of all input files of the manifest.
+        num_elsewhere: number of lines left to other processes.
     """
 
     def __init__(
@@ -161,20 +161,20 @@ class _Batch:
         self._signals = signals
         self._sharing = sharing
         self._total = total
-        self._num_left = total  # of this process' own
+        self._num_left = total  # own jobs only
         self._num_painted = 0
         self._num_helped = 0
         self._num_before = 0
-        self._held: list[tuple[int, Job]] = []  # which other processes are at
-        self._seconds = collections.deque(maxlen=20)  # of the last jobs
+        self._held: list[tuple[int, Job]] = []  # locked by other processes
+        self._seconds = collections.deque(maxlen=20)  # durations of jobs
 
     def do(self, number: int | None, job: Job) -> None:
-        """Does a job, if it is not done.
+        """Runs a job, unless its picture is finished.
 
         Args:
-            number: of the job among this process', from 1; None: it is
-                another's.
-            job: its line.
+            number: number of the job within this process, from 1; None if the
+                job belongs to another process.
+            job: the job.
         """
         place = f"[{number}/{self._total}] {_name(job)}"
         if number is None:
@@ -193,16 +193,16 @@ class _Batch:
             return
         except TfstyleError as error:
             if isinstance(error, SetupError) and not self._session.device:
-                raise  # it is of all
+                raise  # it would affect every job
             reason = one_line(str(error) or repr(error), MAX_MESSAGE)
             if self._signals.number:
                 return  # a signal may have ended a child process
             if number is None:
-                return  # its own process tells
+                return  # its own process reports the failure
         if reason:
             self.failures.append((job, reason))
             logging.error("%s: failed: %s", place, reason)
-            return_freed_memory()  # the error's traceback held it until now
+            return_freed_memory()  # held by the error's traceback until here
         is_own = number is not None
         if reason or is_before:
             self._num_left -= is_own
@@ -228,18 +228,22 @@ class _Batch:
         )
 
     def take_over(self, number: int) -> int:
-        """Makes jobs this process' own; returns the number of the first."""
+        """Adds jobs to this process' own; returns the number of the first.
+
+        Args:
+            number: number of jobs to add.
+        """
         self._total += number
         self._num_left += number
         return self._total - number + 1
 
     def take_held(self) -> list[tuple[int, Job]]:
-        """Returns the jobs that were left to other processes, to try again."""
+        """Returns, and forgets, the jobs that other processes had locked."""
         held, self._held = self._held, []
         return held
 
     def log_summary(self) -> None:
-        """Logs how many jobs were done, and one line for each failure."""
+        """Logs the number of jobs by outcome, and one line per failure."""
         counts = [
             (self._num_painted, "done"),
             (self._num_helped, "done for other processes"),
@@ -267,22 +271,26 @@ class _Batch:
             )
 
     def _paint(self, job: Job):
-        """Paints a job's picture, unless it is there.
+        """Paints the picture of a job, unless it is finished.
 
         Returns:
-            Its `Result`, or None, and whether the picture was finished before.
+            The `Result` or None, and True if the picture was finished before.
 
         Raises:
-            BusyError: if another process is at it.
+            BusyError: if another process is working on the job.
         """
         workdir = workdir_of(self._folder, job.output)
         with self._sharing.claimed(os.path.basename(workdir)):
             return self._paint_in(job.to_config(self._config, workdir))
 
     def _paint_in(self, config: RunConfig):
-        """Paints the picture of a config, unless it is there.
+        """Paints the picture of a config, unless it is finished.
 
-        Returns and raises as `_paint`.
+        Returns:
+            The `Result` or None, and True if the picture was finished before.
+
+        Raises:
+            BusyError: if another process is working on the job.
         """
         config = inputs.expand_image_names(config)
         images = inputs.read_images(config)
@@ -298,7 +306,7 @@ class _Batch:
         if os.path.isdir(config.workdir):
             asked = dataclasses.replace(config, resume="auto")
             with run_directory.open_workdir(asked) as folder:
-                if self._is_finished(config, images):  # meanwhile, by others
+                if self._is_finished(config, images):  # by another process
                     return None, True
                 checkpoints = os.path.join(folder, workdir_files.CHECKPOINTS)
                 can_go_on = os.path.isdir(checkpoints)
@@ -312,10 +320,12 @@ class _Batch:
             return self._run(config, images), False
 
     def _check_inputs_stay(self, config: RunConfig) -> None:
-        """Refuses to replace what another line reads, unless a run made it.
+        """Checks that no output replaces an input of any line.
+
+        Outputs of earlier runs may be replaced.
 
         Raises:
-            WorkdirError: if none did.
+            WorkdirError: if an output would replace an input.
         """
         for name in ("output_image", "film"):
             path = getattr(config, name)
@@ -330,13 +340,13 @@ class _Batch:
                 )
 
     def _is_finished(self, config: RunConfig, images: ImageSet) -> bool:
-        """Returns whether a job's picture is there."""
+        """True if the picture of a job is finished."""
         return resume.is_finished(
             config, images, lambda: self._session.hash_weights(config)
         )
 
     def _run(self, config: RunConfig, images: ImageSet):
-        """Runs a job; removes what only an unfinished one needs."""
+        """Runs a job; removes its checkpoints once it is complete."""
         with run.prepare(config, images, self._session) as prepared:
             resources.log_savings(prepared.plan)
             if self._signals.number:
@@ -350,7 +360,8 @@ class _Batch:
     def _time_left(self, num_left: int) -> str:
         if not num_left:
             return ""
-        # The median: the first job starts TensorFlow, a new size compiles.
+        # The median, as the first job starts TensorFlow and each new size
+        # compiles.
         seconds = statistics.median(self._seconds) * num_left
         for unit, length in (("h", 3600), ("min", 60)):
             if seconds >= 2 * length:
@@ -359,7 +370,7 @@ class _Batch:
 
 
 def _tidy(config: RunConfig, folder: str) -> None:
-    """Removes checkpoints, and pictures that only the film needed."""
+    """Removes checkpoints, and pictures that were only needed for the film."""
     names = [workdir_files.CHECKPOINTS]
     if config.film and not config.image_every_steps:
         names.append(workdir_files.IMAGES)
@@ -368,29 +379,29 @@ def _tidy(config: RunConfig, folder: str) -> None:
 
 
 def _find_inputs(config: RunConfig, jobs: list[Job]) -> set[tuple[int, int]]:
-    """Returns device and number of the files that are named as inputs."""
+    """Returns device and inode numbers of all input files of a manifest."""
     paths = set()
     for values in (vars(config), *(job.values for job in jobs)):
         for name in run_directory.INPUTS:
             value = values.get(name) or ()
             paths.update([value] if isinstance(value, str) else value)
     for path in [*paths]:
-        with contextlib.suppress(ImageError):  # its line's own failure
+        with contextlib.suppress(ImageError):  # fails later, with its line
             paths.update(expand_names([path]))
     return {_number_of(path) for path in paths if os.path.exists(path)}
 
 
 def _number_of(path: str) -> tuple[int, int]:
-    """Returns the numbers of a file's device and of the file on it."""
+    """Returns the device and inode numbers of a file."""
     status = os.stat(path)
     return status.st_dev, status.st_ino
 
 
 def _restarting(config: RunConfig) -> RunConfig:
-    """Returns a config that begins anew, and keeps the old workdir beside.
+    """Returns a config that starts anew and renames the old workdir.
 
-    The output was made by the old run, so the new run may replace it, even if
-    it is itself interrupted and started again.
+    The new run may replace the output, since the old run wrote it, even if the
+    new run is interrupted and started again.
     """
     if config.resume == "never":
         return config

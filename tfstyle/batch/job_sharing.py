@@ -1,8 +1,8 @@
-"""Which jobs of a batch a process does, its own and what others left.
+"""Job sharing: distributes the jobs of a batch among W processes.
 
-Job i is that of process i mod W. Others' are taken once these are done, where
-both see one folder. A job is claimed by the lock of its workdir, or by the name
-of a folder where the disk knows no locks.
+Job i belongs to process i mod W. A process that has finished its own jobs takes
+over others, if both use the same folder. A job is claimed by locking its
+workdir, or by renaming a folder if the disk does not support locks.
 """
 
 import contextlib
@@ -23,24 +23,25 @@ from tfstyle.system import file_lock
 from tfstyle.system.file_hash import hash_file
 
 WORKERS = "workers"
-"""Folder of a batch: a file of every process that has begun, with the hash of
-its manifest."""
+"""Subfolder of a batch: one file per started process, with the hash of its
+manifest."""
 CLAIMS = "claims"
-"""Folder of a batch: a folder of every job that is worked at, without locks."""
+"""Subfolder of a batch: one folder per claimed job, on disks without locks."""
 _IS_CLAIMED = (errno.ENOTEMPTY, errno.EEXIST)
 
 
 class JobSharing:
-    """The place of a process among those that share a batch.
+    """Registers a process in a batch and claims jobs of other processes.
 
     Args:
-        folder: of the batch. The other processes are told that this one works
-            there.
-        own: the place.
-        manifest: the path of the file; processes of another are no others.
+        folder: folder of the batch, in which this process registers.
+        own: place of this process in the cluster.
+        manifest: path of the manifest; only processes with an equal manifest
+            share jobs.
 
     Raises:
-        WriteError: if it cannot be written, or would replace another's file.
+        WriteError: if the folder is not writable, or a file there was not
+            written by a run.
     """
 
     def __init__(self, folder: str, own: Cluster, manifest: str):
@@ -67,18 +68,21 @@ class JobSharing:
     def jobs_of_others(
         self, jobs: Sequence[Job]
     ) -> tuple[list[Job], list[Job]]:
-        """Returns the jobs that may be taken once one's own are done.
+        """Returns the jobs to take over once this process' own are finished.
 
-        Of processes that began in this folder, and of those that did not.
-
-        Those come first that their own process comes to last, and the next
-        process' before those of others, so that few meet at one job. Processes
-        that did not begin in this folder may have another disk, as parts that
-        were chosen by `--shard` may, and do theirs there. But an array's tasks
-        begin when they like, and may have a list each: theirs are taken.
+        The order is the reverse of that of the owning process, starting with
+        the next process, so that two processes rarely reach the same job.
+        Processes that have not started in this folder may work on another
+        disk, such as parts chosen by `--shard`, so their jobs are left to
+        them. Tasks of a Slurm array may start at any time; their jobs are
+        taken over.
 
         Args:
-            jobs: of the whole batch.
+            jobs: all jobs of the batch.
+
+        Returns:
+            Jobs of processes that have started in this folder, and jobs of
+            processes that have not.
         """
         if self._is_alone:
             return [], []
@@ -95,18 +99,18 @@ class JobSharing:
 
     @contextlib.contextmanager
     def claimed(self, name: str) -> Iterator[None]:
-        """Claims a job during a block, where its workdir's lock does not.
+        """Claims a job during a block, on disks without locks.
 
-        Of folders that are renamed to its name the first one comes to stay, as
-        no other replaces it: it is not empty. What a process leaves that was
-        killed, it finds when it is started again.
+        Every process renames a folder to the name of the job; only the first
+        succeeds, as a folder that is not empty cannot be replaced. The claims
+        of a killed process are removed when it is started again.
 
         Args:
-            name: of the job, as a file may be called.
+            name: name of the job, valid as a file name.
 
         Raises:
-            BusyError: if another process is at it.
-            WriteError: if it cannot be claimed.
+            BusyError: if another process has claimed the job.
+            WriteError: if the folder is not writable.
         """
         if self._has_locks:
             yield
@@ -135,13 +139,13 @@ class JobSharing:
             self._remove_claim(os.path.join(folder, name))
 
     def _remove_claim(self, claim: str) -> None:
-        """Removes a claim of this process: empty folders, nothing else."""
+        """Removes a claim of this process, if its folders are empty."""
         with contextlib.suppress(OSError):
             os.rmdir(os.path.join(claim, str(self._own.index + 1)))
             os.rmdir(claim)
 
     def _is_present(self, index: int) -> bool:
-        """Returns whether a process has begun with the same manifest here."""
+        """True if a process has started here with an equal manifest."""
         with (
             contextlib.suppress(OSError),
             open(self._path(index), encoding="utf-8") as file,
@@ -155,7 +159,7 @@ class JobSharing:
 
 
 def _is_hash(path: str) -> bool:
-    """Returns whether a file is what a process writes when it begins."""
+    """True if a file holds a SHA-256, as a started process writes it."""
     try:
         with open(path, encoding="utf-8") as file:
             return re.fullmatch("[0-9a-f]{64}", file.read(65)) is not None

@@ -1,8 +1,8 @@
-"""The file of a batch: a line for each picture, whose columns are flags.
+"""Manifests: files with one line per picture, whose columns are flags.
 
-A line with a wrong column or value is found when the file is read, before
-anything is painted. What is wrong with one picture's values is kept with its
-line, and is that picture's failure only.
+The whole file is checked when it is read, before anything is painted. A wrong
+column is an error; a wrong value is stored with its line and fails only that
+picture.
 """
 
 import dataclasses
@@ -27,7 +27,7 @@ from tfstyle.flags.values import parse_text
 from tfstyle.flags.values import suggest_field
 
 OWN = "#"
-"""Begins the names of columns that are a catalogue's own, and no flags."""
+"""Prefix of columns that are not flags and are ignored."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Job:
     """One line of a manifest.
 
     Attributes:
-        line: its number in the file; the first is 1.
-        values: by field, of the field's kind.
-        error: why the line makes no picture, or empty.
+        line: line number in the file, from 1.
+        values: parsed values of the flags, by field.
+        error: reason why the line is invalid, or empty.
     """
 
     line: int
@@ -46,18 +46,18 @@ class Job:
 
     @property
     def output(self) -> str:
-        """The picture to write; empty if the line names none."""
+        """Path of the picture to write; empty if missing in the line."""
         return self.values.get("output_image", "")
 
     def to_config(self, base: RunConfig, workdir: str) -> RunConfig:
-        """Returns the choices of the line's picture.
+        """Returns the options of the picture.
 
         Args:
-            base: the options that the line leaves out; not resolved.
-            workdir: of the picture.
+            base: default options for all lines, not resolved.
+            workdir: the workdir of the picture.
 
         Raises:
-            ConfigError: if the line makes no picture.
+            ConfigError: if the line or a combination of options is invalid.
         """
         if self.error:
             raise ConfigError(self.error)
@@ -66,19 +66,22 @@ class Job:
 
 
 def read_manifest(path: str) -> list[Job]:
-    """Reads the rows of a manifest.
+    """Reads a manifest in JSON, JSON Lines or CSV.
+
+    A file with a JSON ending (.json, .jsonl, .ndjson), or that begins with a
+    brace or bracket, is JSON: objects, in lines or in an array. Any other file
+    is a table, whose first row names the columns and whose cells are parsed
+    like flags. A null or an empty cell keeps the default. Lines that begin
+    with #, in JSON also with //, are comments; columns whose names begin with
+    # are ignored.
 
     Args:
-        path: of a text file. If its name ends as JSON does, or it begins with a
-            brace or bracket, it is JSON: objects, in lines or in an array;
-            null leaves the flag as it is. Else it is a table, whose first row
-            names the columns; cells read as flags do, an empty one leaves the
-            flag as it is. In both, lines that begin with # are comments; in
-            JSON, those with // too. Columns with # are a catalogue's own.
+        path: path of the manifest, a text file.
 
     Raises:
-        ConfigError: if it cannot be read, has no row, names what is no flag
-            or belongs to the whole batch, or an output twice.
+        ConfigError: if the file cannot be read, has no rows, has a column that
+            is not a flag or applies to the whole batch, or names an output
+            twice.
     """
     text = read_text(path)
     is_json = path.lower().endswith((".json", ".jsonl", ".ndjson"))
@@ -101,7 +104,7 @@ def read_manifest(path: str) -> list[Job]:
         try:
             written = os.path.realpath(value)
         except ValueError:
-            continue  # no name of a file; the job's own failure
+            continue  # not a valid path; fails later, with its job
         first = first_lines.setdefault(written, job)
         if first is not job:
             raise ConfigError(
@@ -113,7 +116,7 @@ def read_manifest(path: str) -> list[Job]:
 
 
 def _read_cells(path: str, text: str) -> Iterator[Job]:
-    """Yields the jobs of a table."""
+    """Parses a table (CSV); yields its jobs."""
     delimiter, text = tables.find_delimiter(
         path, text, lambda cell: _find_name(cell) in FIELDS
     )
@@ -158,10 +161,10 @@ def _read_cells(path: str, text: str) -> Iterator[Job]:
 
 
 def _check_cells(cells: list[str], num_names: int, delimiter: str) -> str:
-    """Returns why the cells of a row are wrong, or nothing.
+    """Returns the error in the cells of a row, or an empty string.
 
-    Fewer cells than names are right: spreadsheets leave out empty ones at the
-    end, or add some.
+    A row may have fewer cells than there are columns, or more if they are
+    empty, as spreadsheets write both.
     """
     for cell in cells:
         quotes = {cell[:1], cell[-1:]} & set(tables.CURLY_QUOTES)
@@ -184,7 +187,7 @@ def _check_cells(cells: list[str], num_names: int, delimiter: str) -> str:
 
 
 def _read_objects(path: str, text: str) -> Iterator[Job]:
-    """Yields the jobs of JSON."""
+    """Parses JSON; yields its jobs."""
     for row in tables.read_json(path, text):
         if row.error:
             yield Job(row.line, {}, row.error)
@@ -203,7 +206,7 @@ def _read_objects(path: str, text: str) -> Iterator[Job]:
 
 
 def _make_job(line: int, given: dict[str, Any], read) -> Job:
-    """Reads the values of a line; the output first, so that it is known."""
+    """Parses the values of a line; the output first, for error messages."""
     values = {}
     try:
         for name in sorted(given, key=lambda name: name != "output_image"):
@@ -216,14 +219,14 @@ def _make_job(line: int, given: dict[str, Any], read) -> Job:
 
 
 def _parse_cell(name: str, text: str) -> Any:
-    """Reads a cell as a flag is read, and numbers as spreadsheets write them.
+    """Parses a cell like a flag, and numbers as spreadsheets write them.
 
-    Line breaks separate items of a list too. An integer may be `5.0` or
-    `5.00`; a number by itself may have a decimal comma, unless it looks like
+    Line breaks also separate items of a list. An integer may be `5.0` or
+    `5.00`; a single number may have a decimal comma, unless it looks like
     thousands (1,000).
 
     Raises:
-        ConfigError: if it is not of the field's kind.
+        ConfigError: if the cell is not a valid value of the field.
     """
     kind = item = kind_of(FIELDS[name])
     if kind is tuple:
@@ -248,9 +251,9 @@ _NAMES = {re.sub(r"[\W_]", "", name): name for name in FIELDS}
 
 
 def _find_name(column: str) -> str:
-    """Returns the flag that a column is of; the column itself if of none.
+    """Returns the flag that a column names, or the column if it is not a flag.
 
-    Capitals, spaces, dashes and other signs make no difference.
+    Case, spaces, dashes and other punctuation are ignored.
     """
     if column.lstrip().startswith(OWN):
         return OWN
@@ -258,7 +261,7 @@ def _find_name(column: str) -> str:
 
 
 def _check_names(path: str, line: int, names: list[str]) -> None:
-    """Refuses columns that are no flags, or come twice."""
+    """Checks that every column is a flag and occurs once."""
     names = [name for name in names if name != OWN]
     where = f"`manifest` {path!r}, line {line}:"
     for name in names:

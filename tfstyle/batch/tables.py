@@ -1,8 +1,8 @@
-"""Rows of CSV and JSON, as spreadsheets and scripts write them.
+"""Parsers for CSV and JSON, as written by spreadsheets and scripts.
 
-A text is first read as a whole, so that a quoted cell may have line breaks and
-JSON may be an array or laid out over several lines. If that fails it is read
-line by line, so that a wrong line does not take the others with it.
+A text is first parsed as a whole, since a quoted cell may contain line breaks
+and JSON may be an array or span several lines. If that fails it is parsed line
+by line, so that one invalid line does not invalidate the rest.
 """
 
 import collections
@@ -23,11 +23,11 @@ CURLY_QUOTES = "“”„‟"
 NO_OBJECT = 'Each must be a JSON object, such as {"output_image": "x.png"}.'
 JSON_COMMENT = "(?:#|//)"
 MAX_LINE = 1_000_000
-"""Characters; a longer line is a mistake rather than a picture."""
+"""Maximum length of a line, characters; longer ones must be mistakes."""
 
 
 class Pairs(list):
-    """The names and values of a JSON object; a name may come twice."""
+    """Names and values of a JSON object; names may repeat."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Row:
     """One row of a text.
 
     Attributes:
-        line: the number of its first line, as an editor shows it.
-        value: the stripped cells, or the JSON value; the text if it is neither.
-        error: why it is neither, or empty.
+        line: number of the row's first line in the file, from 1.
+        value: the stripped cells or the JSON value; the text if it is invalid.
+        error: reason why the row is invalid, or empty.
     """
 
     line: int
@@ -48,19 +48,19 @@ class Row:
 def find_delimiter(
     path: str, text: str, is_name: Callable[[str], bool]
 ) -> tuple[str, str]:
-    """Finds the delimiter of a table by its header.
+    """Detects the delimiter of a table from its header.
 
-    It is the one that yields most names of columns, which is surer than a
-    guess from the frequency of characters (`csv.Sniffer`). A line such as
-    `sep=;` before the header makes its delimiter the first among equals.
+    The delimiter that gives most column names wins, which is more reliable
+    than character frequencies (`csv.Sniffer`). On a tie, the delimiter of a
+    line such as `sep=;` before the header wins.
 
     Args:
-        path: of the file, for messages.
-        text: of the file.
-        is_name: whether a cell names a column.
+        path: path of the file, for error messages.
+        text: contents of the file.
+        is_name: predicate, True if a cell is the name of a column.
 
     Returns:
-        The delimiter, and the text with the line `sep=;` made empty.
+        The delimiter, and the text with the line `sep=;` blanked.
     """
     delimiters = DELIMITERS
     said = re.match(r'(\n*)"?sep=([^\w\s"#]|\t)"?[,;\t|]*\n', text, re.I)
@@ -106,8 +106,8 @@ def read_table(path: str, text: str, delimiter: str) -> Iterator[Row]:
 def _read_records(
     lines: Iterator[tuple[int, str]], delimiter: str
 ) -> Iterator[tuple[int, list[str]]]:
-    """Yields the first line and the cells of each row that is not empty."""
-    started = []  # lines of the row that is being read
+    """Yields the line number and the cells of each row that is not empty."""
+    started = []  # line numbers of the current row
 
     def feed() -> Iterator[str]:
         for number, line in lines:
@@ -125,20 +125,20 @@ def _read_records(
 
 
 def _is_content(line: str) -> bool:
-    """Returns whether a line is neither blank nor a comment."""
+    """True if a line is neither blank nor a comment."""
     return line.strip()[:1] not in ("", "#")
 
 
 def read_json(path: str, text: str) -> list[Row]:
-    """Reads JSON values: an array's, or those that follow each other.
+    """Parses JSON values, in an array or one after another.
 
-    Commas between values, and lines that begin with # or //, are left out.
-    Objects are `Pairs`.
+    Commas between values, and lines that begin with # or //, are ignored.
+    Objects are returned as `Pairs`.
 
     Raises:
-        ConfigError: if it is no JSON, neither as a whole nor by its lines.
+        ConfigError: if the text is not JSON, neither as a whole nor by line.
     """
-    # No string of JSON has a line break, so none has such a line.
+    # JSON strings cannot contain line breaks, so this only removes comments.
     text = re.sub(rf"(?m)^[ \t]*{JSON_COMMENT}.*", "", text)
     rows = _read_array(path, text)
     if not rows or not rows[-1].error:
@@ -155,7 +155,7 @@ def read_json(path: str, text: str) -> list[Row]:
 
 
 def _read_array(path: str, text: str) -> list[Row]:
-    """Reads a text whose values may be in one array."""
+    """Parses JSON values, with or without an enclosing array."""
     start = re.match(r"\s*\[", text)
     if start is None:
         return list(_read_values(text))
@@ -170,11 +170,11 @@ def _read_array(path: str, text: str) -> list[Row]:
 
 
 def _read_values(text: str, first: int = 1) -> Iterator[Row]:
-    """Yields the values of a text; a wrong one is the last.
+    """Parses JSON values; stops after the first invalid one.
 
     Args:
-        text: JSON values, between which there are spaces and commas.
-        first: the number of its first line.
+        text: JSON values, separated by white space and commas.
+        first: line number of the first line of `text`.
     """
     decoder = json.JSONDecoder(
         object_pairs_hook=Pairs, parse_constant=_refuse_constant
@@ -203,7 +203,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def _explain(error: Exception) -> str:
-    """Returns why a text is no JSON."""
+    """Returns the reason why a text is not valid JSON."""
     if not isinstance(error, json.JSONDecodeError):
         return one_line(str(error))
     if error.doc[error.pos : error.pos + 1] in tuple(CURLY_QUOTES):
@@ -212,7 +212,7 @@ def _explain(error: Exception) -> str:
 
 
 def _lines(path: str, text: str) -> Iterator[tuple[int, str]]:
-    """Yields number and text of every line."""
+    """Yields the line number, from 1, and the text of every line."""
     for number, found in enumerate(re.finditer(r".*\n|.+", text), start=1):
         if len(found[0]) > MAX_LINE:
             raise ConfigError(

@@ -1,4 +1,4 @@
-"""Text files in the encodings that spreadsheets and editors write."""
+"""Reads text files in any encoding that spreadsheets and editors write."""
 
 import codecs
 import re
@@ -10,17 +10,17 @@ from tfstyle.errors import one_line
 from tfstyle.flags.named_files import read_bytes
 
 MAX_FILE = 100_000_000
-"""Bytes; bounds the memory that a file takes."""
+"""Maximum size of a file, bytes; bounds the memory needed."""
 
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark begins it
+    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark is its prefix
     codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
 _OLDER = {"cp1252": "Windows-1252", "mac_roman": "Mac Roman"}
-"""Encodings that nothing in a file tells."""
+"""Names of legacy encodings, which cannot be detected reliably."""
 _OTHER_FILES = {
     b"PK\3\4": "a spreadsheet (such as .xlsx or .ods) or an archive",
     b"\xd0\xcf\x11\xe0": "a spreadsheet (.xls)",
@@ -29,19 +29,19 @@ _OTHER_FILES = {
     b"%PDF": "a PDF",
     b"<": "a page (HTML or XML)",
 }
-"""Kinds of files by their first bytes, whatever their names end in."""
+"""Descriptions of other file types, by their first bytes."""
 
 
 def read_text(path: str) -> str:
-    r"""Reads a manifest's text; its lines end in \n, whatever they ended in.
+    r"""Reads a text file, detects its encoding and normalises line ends to \n.
 
-    A byte order mark tells the encoding, zeros that of UTF-16 without a mark;
-    else it is UTF-8. A file that is not was saved in the system's older
-    encoding: of a Macintosh if lines end in CR alone, else of Windows. Since
-    that is guessed, a warning shows its first line with such a letter.
+    The encoding follows from a byte order mark, or from zeros for UTF-16
+    without a mark; otherwise it is UTF-8. Text that is not valid UTF-8 is read
+    as Mac Roman if its lines end in CR alone, else as Windows-1252. As this is
+    a guess, a warning shows the first line with such a character.
 
     Raises:
-        ConfigError: if it cannot be read, is too long or is no text.
+        ConfigError: if the file cannot be read, is too long or is not text.
     """
     data = read_bytes(path, "`manifest`", MAX_FILE)
     if len(data) > MAX_FILE:

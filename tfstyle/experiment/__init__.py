@@ -1,5 +1,1 @@
-"""A run with a directory, and many runs.
-
-What is read and written: inputs, outputs, checkpoints, metrics, reports,
-batches and the exported SavedModel.
-"""
+"""Runs of the command line: inputs, workdir, checkpoints, resuming, outputs."""

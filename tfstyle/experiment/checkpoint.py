@@ -1,10 +1,9 @@
-"""Checkpoints: a run between two steps, in one file.
+"""Checkpoints: the state of a run between two steps, in one file.
 
-The file is a zip, not compressed, of NumPy arrays and a JSON text, so that
-`numpy.load` opens it. Unlike TensorFlow's checkpoints, which are several
-files, it is written atomically; it can be written and read one array
-after the other, and reading one from a stranger runs no code and takes no more
-memory than the file is long.
+The file is an uncompressed zip of NumPy arrays and a JSON header, so that
+`numpy.load` opens it. Unlike TensorFlow's checkpoints it is a single file,
+written atomically, one array at a time. Reading an untrusted checkpoint runs
+no code and needs no more memory than the size of the file.
 """
 
 import contextlib
@@ -39,12 +38,12 @@ _NAME = re.compile(r"step_\d{6,}_evaluation_(\d{7,})\.npz", re.ASCII)
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint in a file.
+    """A checkpoint read from a file.
 
     Attributes:
-        path: of the file.
-        job: the run's identity, as JSON.
-        state: of the run.
+        path: path of the file.
+        job: identity of the run, as JSON.
+        state: state of the run; its arrays are read on access.
     """
 
     path: str
@@ -53,17 +52,17 @@ class Checkpoint:
 
 
 class Checkpoints:
-    """Writes the states of one run, and keeps the last two.
+    """Writes checkpoints of one run and keeps the last two.
 
     Args:
-        folder: made if it is not there.
-        job: the run's identity, as JSON.
-        path: of the checkpoint that the run goes on from. Those that the
-            folder holds of later steps are damaged, and go with the first
-            that is written.
+        folder: folder of the checkpoints; created if missing.
+        job: identity of the run, as JSON.
+        path: path of the checkpoint that the run resumes from, or None.
+            Checkpoints of later steps in the folder are damaged; the first
+            write deletes them.
 
     Attributes:
-        path: of the newest intact checkpoint, or None.
+        path: path of the newest intact checkpoint, or None.
     """
 
     def __init__(
@@ -76,7 +75,7 @@ class Checkpoints:
         self.path = path
 
     def __call__(self, state: State) -> None:
-        """Writes a state, atomically, unless it is there already."""
+        """Writes a checkpoint atomically, unless it exists already."""
         step = sum(state.numbers["steps"])
         evaluations = state.numbers["evaluations"]
         name = f"step_{step:06}_evaluation_{evaluations:07}.npz"
@@ -106,10 +105,10 @@ def read_latest(folder: str) -> Checkpoint | None:
     """Reads the newest intact checkpoint.
 
     Returns:
-        None if the folder holds none.
+        The checkpoint, or None if the folder has none.
 
     Raises:
-        CheckpointError: if all that it holds are damaged or unreadable.
+        CheckpointError: if every checkpoint is damaged or unreadable.
     """
     paths = _list(folder)
     for path in paths:
@@ -129,7 +128,8 @@ def read_checkpoint(path: str) -> Checkpoint:
     """Reads a checkpoint and checks that it is intact.
 
     Raises:
-        CheckpointError: if it is damaged, unreadable, or no checkpoint.
+        CheckpointError: if the file is damaged, unreadable, or not a
+            checkpoint.
     """
     with _raising_checkpoint_errors(path), zipfile.ZipFile(path) as file:
         _check_members(file, os.path.getsize(path))
@@ -153,15 +153,15 @@ def read_checkpoint(path: str) -> Checkpoint:
 
 @contextlib.contextmanager
 def _raising_checkpoint_errors(path: str, part: str = "") -> Iterator[None]:
-    """Names the file in whatever its damage makes `zipfile` and others raise.
+    """Converts errors of reading a checkpoint to CheckpointError with its path.
 
     Raises:
-        CheckpointError: if it is damaged or cannot be read.
+        CheckpointError: if the file is damaged or cannot be read.
     """
     try:
         yield
     except MemoryError:
-        raise  # no more is asked for than the file is long
+        raise  # not caused by damage: the file's size bounds allocations
     except Exception as error:
         reason = one_line(f"{part}{str(error) or repr(error)}")
         raise CheckpointError(
@@ -170,10 +170,10 @@ def _raising_checkpoint_errors(path: str, part: str = "") -> Iterator[None]:
 
 
 def _check_members(file: zipfile.ZipFile, length: int) -> None:
-    """Checks that the members need no more memory than the file is long."""
+    """Checks that the members need no more memory than the file's size."""
     if file.getinfo(HEADER).file_size > MAX_HEADER_BYTES:
         raise ValueError(f"{HEADER} is too long")
-    members = file.infolist()  # some may bear one name
+    members = file.infolist()  # names may repeat
     for member in members:
         is_plain = member.compress_type == zipfile.ZIP_STORED
         if not is_plain or member.file_size != member.compress_size:
@@ -183,7 +183,7 @@ def _check_members(file: zipfile.ZipFile, length: int) -> None:
 
 
 class _StoredArrays(Mapping):
-    """The arrays of a checkpoint's file, each read when it is asked for."""
+    """Mapping of the arrays of a checkpoint file; each is read on access."""
 
     def __init__(self, path: str, names: list[str]):
         self._path = path
@@ -207,7 +207,7 @@ class _StoredArrays(Mapping):
 
 
 def _read_array(member, info: zipfile.ZipInfo) -> np.ndarray:
-    """Reads an array whose bytes are all there, before making room for it."""
+    """Reads an array; checks that it is complete before allocating memory."""
     start = member.tell()
     if np.lib.format.read_magic(member) != (1, 0):
         raise ValueError("array of another format")
@@ -222,7 +222,7 @@ def _read_array(member, info: zipfile.ZipInfo) -> np.ndarray:
 
 
 def is_named(path: str) -> bool:
-    """Returns whether a file is named as checkpoints are."""
+    """True if a file name has the form of a checkpoint's."""
     return _NAME.fullmatch(os.path.basename(path)) is not None
 
 

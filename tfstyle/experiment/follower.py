@@ -1,6 +1,7 @@
-"""One run in several processes: alike at its start, ended together.
+"""One run shared by several processes, which start alike and end together.
 
-Process 0 runs the job; the others compute their part of every evaluation.
+Process 0 runs the optimisation; every other process computes its part of each
+evaluation.
 """
 
 import contextlib
@@ -33,14 +34,15 @@ def check_same_run(
     """Checks that all processes were given the same run.
 
     Args:
-        own: the run of this process; with the plan's options in process 0.
-        replicas: that share the work, or None.
+        own: identity of the run of this process; in process 0 with the
+            options of the plan.
+        replicas: replicas that share each evaluation, or None.
 
     Returns:
-        The options that process 0 decided by its machine.
+        The options that process 0 derived from its machine.
 
     Raises:
-        ConfigError: names the options that differ, and the process.
+        ConfigError: if runs differ; names the process and the options.
     """
     if replicas is None or replicas.size == 1:
         return NOTHING_DECIDED
@@ -64,7 +66,7 @@ def check_same_run(
 
 
 def _compare(ours: RunIdentity, theirs: RunIdentity) -> list[str]:
-    """Says how one process' run differs from that of process 0."""
+    """Lists the differences between a process' run and that of process 0."""
     found = ours.differences(theirs)
     for name in ("steps", "versions", "weights"):
         own, other = getattr(ours, name), getattr(theirs, name)
@@ -75,11 +77,11 @@ def _compare(ours: RunIdentity, theirs: RunIdentity) -> list[str]:
 
 @contextlib.contextmanager
 def leading(replicas: Replicas | None, signals: StopSignals) -> Iterator[None]:
-    """Sends the other processes, if there are any, how the block ended.
+    """Notifies all other processes when the block ends, and if it failed.
 
     Args:
-        replicas: that share the work, or None.
-        signals: of this process, which the replicas ask for.
+        replicas: replicas that share each evaluation, or None.
+        signals: stop signals of this process, polled by the replicas.
     """
     if replicas is None:
         yield
@@ -99,10 +101,10 @@ def follow(
     """Computes this process' part of every evaluation, until process 0 ends.
 
     Args:
-        images: of the run.
-        plan: as in process 0.
-        extractor: of the plan's layers.
-        replicas: that share the work.
+        images: input images of the run.
+        plan: plan of the run, equal to that of process 0.
+        extractor: feature extractor for the layers of the plan.
+        replicas: replicas that share each evaluation.
 
     Returns:
         The number of the signal that ended the run, or 0.

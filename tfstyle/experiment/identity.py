@@ -1,7 +1,7 @@
-"""The identity of a run: the options and files that decide its picture.
+"""The identity of a run: the options and files that determine its picture.
 
-Checkpoints, finished pictures, outputs that may be replaced and the processes
-of a cluster are all compared by it.
+It is compared to match checkpoints, finished pictures, replaceable outputs and
+the processes of a cluster.
 """
 
 import dataclasses
@@ -21,19 +21,19 @@ from tfstyle.training.plan import complete_options
 NOT_OF_IMAGES = {
     *("versions", "weights", "result", "ended", "replicas", "picture")
 }
-"""Facts in a picture's text that are not hashes of its images."""
+"""Facts in a picture's metadata that are not hashes of its images."""
 
 
 @dataclasses.dataclass(frozen=True)
 class RunIdentity:
-    """What decides a run's picture.
+    """Options and files that determine the picture of a run.
 
     Attributes:
         flags: options of scope `picture`, as text by name.
-        steps: update steps of each level, coarsest first.
-        images: size and hash by field and number.
-        versions: of the packages that compute, by name.
-        weights: SHA-256 of their values; empty while they are not loaded.
+        steps: number of update steps per level, coarsest first.
+        images: size and hash of each input image, by field and number.
+        versions: versions of the packages that compute, by name.
+        weights: SHA-256 of the weights' values; empty before they are loaded.
     """
 
     flags: dict[str, str]
@@ -46,12 +46,12 @@ class RunIdentity:
     def of_request(
         cls, config: RunConfig, images: ImageSet, weights: str = ""
     ) -> "RunIdentity":
-        """Describes a run that is asked for.
+        """Makes the identity of a requested run.
 
         Args:
             config: the options; `auto` matches any value.
-            images: of the run.
-            weights: SHA-256 of their values.
+            images: input images of the run.
+            weights: SHA-256 of the weights' values; empty if not loaded.
 
         Raises:
             ConfigError: if the images are too small for the options.
@@ -62,12 +62,12 @@ class RunIdentity:
     def of_run(
         cls, config: Config, images: ImageSet, weights: str
     ) -> "RunIdentity":
-        """Describes a run.
+        """Makes the identity of a planned run.
 
         Args:
-            config: the options of its plan.
-            images: of the run.
-            weights: SHA-256 of their values.
+            config: the options of the plan, with every `auto` resolved.
+            images: input images of the run.
+            weights: SHA-256 of the weights' values.
         """
         return cls(
             _picture_flags(config),
@@ -79,11 +79,11 @@ class RunIdentity:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "RunIdentity":
-        """Reads an identity that `to_json` wrote, in any release so far.
+        """Reads an identity written by `to_json` of this or an older release.
 
         Raises:
-            ConfigError: if it has a flag that this release does not support.
-            ValueError: names the part that is missing or of another kind.
+            ConfigError: if this release does not support one of its flags.
+            ValueError: if a part is missing or has the wrong type; names it.
         """
         kinds = {"flags": str, "steps": int, "images": str, "versions": str}
         for name, kind in kinds.items():
@@ -104,10 +104,10 @@ class RunIdentity:
 
     @classmethod
     def from_text(cls, text: str | None) -> "RunIdentity | None":
-        """Reads the text of a picture or of a `flags.cfg`.
+        """Reads an identity from a picture's metadata or a `flags.cfg`.
 
         Returns:
-            None if it does not say how a picture was made.
+            The identity, or None if the text was not written by tfstyle.
         """
         if not text or not text.startswith(flagfile.FIRST_LINE):
             return None
@@ -122,12 +122,12 @@ class RunIdentity:
         return cls(picture_flags, _steps(config), images, {}, weights)
 
     def to_json(self) -> dict[str, Any]:
-        """Returns the parts by name, as JSON holds them."""
+        """Returns the attributes as a dict that JSON can represent."""
         return dataclasses.asdict(self)
 
     @property
     def decided(self) -> dict[str, str]:
-        """Options that were decided by the machine, as text by name."""
+        """Options that were derived from the machine, as text by name."""
         return {
             name: self.flags[name]
             for name in DECIDED_BY_MACHINE
@@ -135,13 +135,13 @@ class RunIdentity:
         }
 
     def differences(self, other: "RunIdentity") -> list[str]:
-        """Says how another run's flags and images differ from these.
+        """Lists the differences between this run and another.
 
         Args:
-            other: the run that is there, while this one is asked for.
+            other: identity of the existing run; this one is the requested run.
 
         Returns:
-            A text for each, such as `seed was 0, now 3`.
+            One text per flag or image, such as `seed was 0, now 3`.
         """
         found = []
         for name in sorted(self.flags.keys() | other.flags.keys()):
@@ -157,13 +157,12 @@ class RunIdentity:
 
 
 def _read_flags(flags: dict[str, str]) -> RunConfig:
-    """Returns the options that flags of this or a former release give.
+    """Parses flags that were written by this or another release.
 
-    Flags that this release does not know are left out; a flag that a former
-    one did not know has its default.
+    Unknown flags are left out; missing flags have their defaults.
 
     Raises:
-        ConfigError: if a value is none, or no longer one.
+        ConfigError: if a value is not valid, or no longer valid.
     """
     known = {n: v for n, v in flags.items() if n in FIELDS or _is_retired(n)}
     known = flagfile.modernize(known)
@@ -173,7 +172,7 @@ def _read_flags(flags: dict[str, str]) -> RunConfig:
 
 
 def _steps(config: RunConfig) -> list[int]:
-    """Returns the steps of each level; none if its levels are still open."""
+    """Returns the steps per level, or an empty list if `num_levels` is auto."""
     return [] if config.num_levels == "auto" else list(config.steps_by_level)
 
 
@@ -188,8 +187,8 @@ def _picture_flags(
 
     Args:
         config: the options.
-        given: flags that it was read from; those of a later release make it
-            another run.
+        given: flags that `config` was read from, or None. Unknown flags, of a
+            later release, make it a different run.
     """
     config = config.resolved()
     if config.init not in INITS:

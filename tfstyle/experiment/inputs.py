@@ -1,4 +1,4 @@
-"""Input files: names expanded, images read."""
+"""Input files of a run: expands their names and reads the images."""
 
 import dataclasses
 import glob
@@ -23,10 +23,10 @@ from tfstyle.system.loop_progress import LoopProgress
 
 
 def expand_image_names(config: RunConfig) -> RunConfig:
-    """Returns a config that names the files of folders and patterns.
+    """Expands folders and patterns in a config to the names of their files.
 
     Raises:
-        ImageError: if there are none, or the content is named by a pattern.
+        ImageError: if there are no files, or the content image is a pattern.
     """
     content = config.content_image or ""
     if glob.has_magic(content) and not os.path.lexists(content):
@@ -42,11 +42,11 @@ def expand_image_names(config: RunConfig) -> RunConfig:
 
 
 def read_images(config: RunConfig) -> ImageSet:
-    """Reads the image files that a config names; styles when they are needed.
+    """Reads the image files of a config; style images may be read again later.
 
     Raises:
-        ConfigError: if their numbers do not fit the options.
-        ImageError: if one cannot be read, or is fully transparent.
+        ConfigError: if the number of images does not fit the options.
+        ImageError: if an image cannot be read or is fully transparent.
     """
     check_images(
         config,
@@ -78,7 +78,7 @@ def read_images(config: RunConfig) -> ImageSet:
         read_masks(config.style_masks),
         None if config.init in INITS else read(config.init).pixels,
     )
-    images.describe()  # reads every style, so that a wrong one is found now
+    images.describe()  # reads every style, so that errors are found here
     _log_stretched_masks(config, images)
     return images
 

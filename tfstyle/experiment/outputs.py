@@ -1,4 +1,4 @@
-"""Outputs: everything that a run writes besides its checkpoints."""
+"""Outputs of a run: picture, flags, metrics, report and film."""
 
 import contextlib
 import os
@@ -32,26 +32,26 @@ from tfstyle.training.plan import Plan
 from tfstyle.training.state import State
 
 MAX_REPORT_IMAGES = 8
-"""Intermediate pictures in a report."""
+"""Maximum number of intermediate pictures in a report."""
 MAX_REPORT_STYLES = 8
 
 
 class Outputs:
     """Writes metrics and pictures during a run, and the result at its end.
 
-    A context manager, which closes what is open.
+    A context manager, which closes its files.
 
     Args:
-        plan: of a run with a RunConfig.
-        images: of the run.
+        plan: plan of the run; its config is a RunConfig.
+        images: input images of the run.
         folder: the workdir.
-        device: a line that names the device.
-        facts: by name; written into the picture's text beside flags and
-            versions.
-        state: of the run that is continued, or None.
+        device: description of the device, one line.
+        facts: facts by name, written into the picture's metadata in addition
+            to flags and versions.
+        state: state that the run resumes from, or None.
 
     Attributes:
-        actions: to be called with every record.
+        actions: callbacks to be called with every record.
     """
 
     def __init__(
@@ -108,10 +108,10 @@ class Outputs:
         """Writes the picture, its flags, the report and the film.
 
         Returns:
-            The picture's path.
+            The path of the picture.
 
         Raises:
-            WriteError: if one of them cannot be written.
+            WriteError: if a file cannot be written.
         """
         facts = self._facts | provenance.describe_result(
             result.losses, result.step, result.evaluations
@@ -126,7 +126,7 @@ class Outputs:
         path = path or os.path.join(self._folder, workdir_files.OUTPUT)
         pixels = result.to_pixels(config.output_bits)
         self._write_picture(path, pixels, text, record)
-        # Not in the picture, which another run makes to the byte again.
+        # Kept out of the picture, so that a rerun gives identical bytes.
         ended = {"ended": result.reason}
         self._write_flags(provenance.make_text(config, facts | ended))
         if self._config.report:
@@ -136,7 +136,7 @@ class Outputs:
         return path
 
     def _add_pictures(self) -> None:
-        """Adds the writing of pictures to the actions."""
+        """Adds the action that writes intermediate pictures."""
         config, state = self._config, self._state
         first_step = sum(state.numbers["steps"]) if state else 0
         folder = os.path.join(self._folder, workdir_files.IMAGES)
@@ -161,7 +161,7 @@ class Outputs:
         self.actions.append(EverySteps(interval, pictures))
 
     def _add_events(self) -> None:
-        """Adds TensorBoard's events to the actions, if it is installed."""
+        """Adds the actions that write TensorBoard events, if installed."""
         if not metric_writers.can_write_events():
             logging.info("No TensorBoard events: pip install tensorboard")
             return
@@ -181,10 +181,11 @@ class Outputs:
     def _write_picture(
         self, path: str, pixels: np.ndarray, text: str, record: str
     ) -> None:
-        """Writes the picture, elsewhere if it must be.
+        """Writes the picture, falling back to another folder if that fails.
 
         Raises:
-            WriteError: if it is not at its path; names where it is instead.
+            WriteError: if the fallback was used; names its path.
+            ImageError: if the fallback failed as well.
         """
         alpha = self._images.alpha
         if alpha is not None:
@@ -202,10 +203,10 @@ class Outputs:
     def _save_elsewhere(
         self, pixels, alpha, text: str, record: str
     ) -> str | None:
-        """Writes the picture where it can be; returns its path, if there is."""
+        """Writes the picture to a fallback folder; returns its path or None."""
         name = f"tfstyle-{secrets.token_hex(4)}.png"
         for find_folder in (lambda: self._folder, tempfile.gettempdir):
-            # There may be no folder for temporary files either.
+            # gettempdir fails if there is no folder for temporary files.
             with contextlib.suppress(OSError, ImageError):
                 path = os.path.join(find_folder(), name)
                 write_image(
@@ -219,10 +220,11 @@ class Outputs:
         atomic_file.write_text(path, text)
 
     def _write_film(self, output: str) -> None:
-        """Writes the film of the pictures, in the order of their steps.
+        """Writes the film of the intermediate pictures, in order of steps.
 
         Raises:
-            WriteError: if it cannot be written; names the output, which is.
+            WriteError: if the film cannot be written; names the picture, which
+                was written.
         """
         path = self._config.film
         pictures = [self._picture_paths[x] for x in sorted(self._picture_paths)]
@@ -237,7 +239,7 @@ class Outputs:
     def _write_report(
         self, result: Result, facts: dict[str, str], flags: str
     ) -> None:
-        """Writes report.html, which names files as the picture does."""
+        """Writes report.html; file names follow the option `metadata`."""
         published = flagfile.parse_text(flags)[1]
         facts = facts | {"weights": published["weights"]}
         device = {"device": self._device, "seconds": f"{result.seconds:.1f}"}

@@ -1,4 +1,4 @@
-"""Provenance: the text in a picture that says how it was made."""
+"""Provenance: metadata in a picture that describes how it was made."""
 
 import dataclasses
 import os
@@ -9,16 +9,16 @@ from tfstyle.flags import flagfile
 
 
 def describe_weights(origin: str, sha256: str) -> dict[str, str]:
-    """Returns the fact about the weights, from an extractor's attributes."""
+    """Returns the fact `weights`: their origin and SHA-256."""
     return {"weights": f"{origin} sha256={sha256}"}
 
 
 def name_weights(origin: str, config: Config) -> str:
-    """Returns weights' origin with the name of their file only, if it is one.
+    """Reduces the path in the weights' origin to the name of the file.
 
     Args:
-        origin: an extractor's, or a fact that begins with it.
-        config: that the weights were loaded with.
+        origin: origin of the weights, or a fact that begins with it.
+        config: options that the weights were loaded with.
     """
     return origin.replace(config.weights, os.path.basename(config.weights))
 
@@ -26,39 +26,40 @@ def name_weights(origin: str, config: Config) -> str:
 def describe_result(
     losses: dict[str, float], step: int, evaluations: int
 ) -> dict[str, str]:
-    """Returns the fact about what a run came to."""
+    """Returns the fact `result`: steps, evaluations and final losses."""
     counts = f"step={step} evaluations={evaluations}"
     values = [f"{name}={value:.9g}" for name, value in losses.items()]
     return {"result": " ".join([counts, *values])}
 
 
 def repeat_steps(config: Config, steps: Sequence[int]) -> Config:
-    """Returns the config of a run that ends after as many steps by itself.
-
-    It repeats a run that was ended early, such as by a signal.
+    """Returns a config that reproduces a run that was stopped early.
 
     Args:
-        config: of the run.
-        steps: that it made, of each level.
+        config: options of the run.
+        steps: number of update steps made per level, coarsest first.
     """
     return dataclasses.replace(config, num_steps=tuple(steps), time_limit=None)
 
 
 def make_text(config: Config, facts: dict[str, str]) -> str:
-    """Returns a flagfile that makes a picture again, with facts as comments."""
+    """Returns a flagfile that reproduces a picture, with facts as comments."""
     return flagfile.make_text(config.to_flags(only_pixels=True), facts)
 
 
 def make_published_texts(
     config: Config, facts: dict[str, str], metadata: str
 ) -> tuple[str, str]:
-    """Returns the text inside a picture, and that of the record beside it.
+    """Returns the metadata text of a picture and the text of its sidecar file.
 
     Args:
-        config: of the run.
-        facts: by name.
-        metadata: `full`: inside, with the paths of files; `names`: inside,
-            with their names only; `none`: beside, with their names only.
+        config: options of the run.
+        facts: facts by name.
+        metadata: `full` embeds paths of files; `names` embeds file names only;
+            `none` puts the text, with file names only, in the sidecar.
+
+    Returns:
+        Both texts; the unused one is empty.
     """
     if metadata == "full":
         return make_text(config, facts), ""
@@ -78,6 +79,6 @@ def make_published_texts(
 
 
 def _name(path: str) -> str:
-    """Returns a path without its folders, as a flag may hold it."""
+    """Returns a path without its folders, in a form that flags can hold."""
     name = os.path.basename(path)
     return os.path.join(os.curdir, name) if name[:1].isspace() else name

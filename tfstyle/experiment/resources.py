@@ -23,18 +23,18 @@ from tfstyle.training.memory import tile_changes
 from tfstyle.training.plan import Plan
 
 ACCURACY = 0.5
-"""Share of the estimated memory that a run needs at least."""
+"""Lower bound of a run's real memory use, as a share of the estimate."""
 LEAST_SIZE = 64
-"""Smallest `image_size` that is advised, pixels."""
+"""Smallest `image_size` to suggest, pixels."""
 SIZE_STEP = 16
 
 
 def check_memory(plan: Plan) -> None:
-    """Checks that there is memory for a run, swap space included.
+    """Checks that memory and swap space suffice for a run.
 
     Raises:
-        OutOfMemoryError: if there is clearly not: the system would kill the
-            run, maybe hours later.
+        OutOfMemoryError: if they clearly do not; the system would kill the
+            run, perhaps hours later.
     """
     need = _estimate(plan)
     free = plan.machine.free_for_run(ACCURACY * need, with_swap=True)
@@ -48,10 +48,10 @@ def check_memory(plan: Plan) -> None:
 
 
 def log_needs(plan: Plan, folder: str) -> None:
-    """Logs the memory and disk space of a run; warns if there is less.
+    """Logs the memory and disk space that a run needs; warns if they lack.
 
     Args:
-        plan: of a run with a RunConfig.
+        plan: plan of the run; its config is a RunConfig.
         folder: the workdir.
     """
     need, need_of_disk = _estimate(plan), estimate_disk(plan)
@@ -78,7 +78,7 @@ def log_needs(plan: Plan, folder: str) -> None:
 
 
 def log_savings(plan: Plan) -> None:
-    """Logs the tile size, and the correction pairs if they are fewer."""
+    """Logs the tile size, and the number of correction pairs if reduced."""
     config = plan.config
     if config.tile_size:
         more = memory_of_tiles(config, plan.frame.size, plan.num_kept_tiles)
@@ -99,10 +99,10 @@ def log_savings(plan: Plan) -> None:
 
 @contextlib.contextmanager
 def naming_flags_that_fit(plan: Plan) -> Iterator[None]:
-    """Adds flags that need less memory to an error of the block.
+    """Suggests flags that need less memory if the block runs out of it.
 
-    They need half as much as the run that failed, besides the program, and
-    fit the free memory.
+    The suggested flags fit the free memory and need half as much as the failed
+    run, not counting the program itself.
 
     Raises:
         OutOfMemoryError: if memory runs out in the block.
@@ -114,11 +114,11 @@ def naming_flags_that_fit(plan: Plan) -> Iterator[None]:
 
 
 def advise(plan: Plan, most: float) -> str:
-    """Returns a sentence with the least changes of flags that fit.
+    """Returns a sentence that suggests the smallest changes of flags that fit.
 
     Args:
-        plan: of a run that does not fit.
-        most: bytes that it may need.
+        plan: plan of a run that does not fit.
+        most: upper bound of memory, bytes.
     """
     config, flags = plan.config, []
     for change in _changes(config, plan.can_cut):
@@ -146,16 +146,18 @@ def advise(plan: Plan, most: float) -> str:
 
 
 def estimate_disk(plan: Plan) -> float:
-    """Estimates the final size of a workdir without its pictures, bytes.
+    """Estimates the final size of a workdir, bytes.
+
+    Intermediate pictures are not included.
 
     Args:
-        plan: of a run with a RunConfig.
+        plan: plan of the run; its config is a RunConfig.
     """
     config: Any = plan.config  # a RunConfig
     pixels = math.prod(plan.frame.size)
     disk = 6 * pixels * config.output_bits / 8
     if config.checkpoint_every_seconds:
-        state_images = 2  # of Adam, its moments
+        state_images = 2  # the moments of Adam
         if config.optimizer == "lbfgs":
             steps = max(config.steps_by_level)
             state_images = 2 * min(config.num_correction_pairs, steps)
@@ -164,7 +166,7 @@ def estimate_disk(plan: Plan) -> float:
 
 
 def _estimate(plan: Plan, config: Config | None = None) -> float:
-    """Estimates the memory of a plan, or of it with other options, bytes."""
+    """Estimates the memory of a plan, bytes, optionally with other options."""
     return estimate_memory(
         config or plan.config,
         plan.frame.height,
@@ -174,7 +176,7 @@ def _estimate(plan: Plan, config: Config | None = None) -> float:
 
 
 def _changes(config: Config, can_cut: bool) -> Iterator[dict[str, object]]:
-    """Yields changes of fields that need less memory, the least first."""
+    """Yields changes of options that save memory, smallest change first."""
     fewer: list[dict[str, object]] = [
         {"num_correction_pairs": number}
         for number in CORRECTION_PAIRS
@@ -200,7 +202,7 @@ def _changes(config: Config, can_cut: bool) -> Iterator[dict[str, object]]:
 
 
 def _to_flags(config: Config, changed: Config) -> str:
-    """Writes the flags in which a config was changed."""
+    """Returns the flags that turn `config` into `changed`."""
     names = ("tile_size", "num_correction_pairs", "optimizer")
     return " ".join(
         f"--{name}={getattr(changed, name)}"
@@ -210,7 +212,7 @@ def _to_flags(config: Config, changed: Config) -> str:
 
 
 def _free_disk(folder: str) -> float:
-    """Returns the free bytes of a folder's disk; infinity if it is unknown."""
+    """Returns the free disk space of a folder, bytes; infinity if unknown."""
     try:
         return shutil.disk_usage(folder).free
     except OSError:

@@ -1,4 +1,4 @@
-"""Resuming: the run that a workdir holds, the picture that is finished."""
+"""Resuming: finds the checkpoint of a workdir and detects finished pictures."""
 
 import os
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from tfstyle.training.plan import NOTHING_DECIDED
 
 
 class OtherRunError(ConfigError):
-    """A workdir holds a run that is not the one that is asked for."""
+    """The workdir holds a different run from the requested one."""
 
 
 def find_checkpoint(
@@ -31,17 +31,17 @@ def find_checkpoint(
     """Reads the newest checkpoint of a workdir, if there is one.
 
     Args:
-        resume: the option: `auto`, `never` or `restart`.
-        asked: the run that is asked for.
+        resume: the option `resume`: `auto`, `never` or `restart`.
+        asked: identity of the requested run.
         folder: the workdir.
 
     Returns:
-        The checkpoint, and options that were decided by its machine.
+        The checkpoint or None, and the options derived from its machine.
 
     Raises:
-        CheckpointError: if every checkpoint is damaged, or describes no run.
-        ConfigError: if `resume` is never.
-        OtherRunError: if it is of another run.
+        CheckpointError: if every checkpoint is damaged or incomplete.
+        ConfigError: if there is a checkpoint and `resume` is never.
+        OtherRunError: if the checkpoint belongs to another run.
     """
     checkpoint = read_latest(os.path.join(folder, CHECKPOINTS))
     if checkpoint is None:
@@ -95,7 +95,10 @@ def check_weights(checkpoint: Checkpoint | None, run: RunIdentity) -> None:
 def _compare_steps(
     ours: list[int], theirs: list[int], checkpoint: Checkpoint
 ) -> list[str]:
-    """The last level may get more steps, or fewer if it made no more."""
+    """Lists differences in steps that prevent resuming.
+
+    The last level may get more steps, or fewer down to the number made.
+    """
     if ours[:-1] != theirs[:-1]:
         return [f"num_steps was {theirs!s:.80}, now {ours}"]
     made = checkpoint.state.reals("steps", len(ours))
@@ -107,17 +110,17 @@ def _compare_steps(
 def is_finished(
     config: RunConfig, images: ImageSet, hash_weights: Callable[[], str]
 ) -> bool:
-    """True if the output is the picture that the config asks for.
+    """True if the output exists and is the finished picture of the config.
 
-    Its film must be there as well, if one is asked for.
-
-    A picture that was cut short says how many steps it has, and so is none. A
-    `time_limit` that it kept within does not matter.
+    A requested film must exist as well. A picture of a run that was stopped
+    early has fewer steps in its metadata, and so is not finished. A
+    `time_limit` that was not reached does not matter.
 
     Args:
         config: the options, with `output_image`.
-        images: of the run.
-        hash_weights: gives the SHA-256 of the weights; asked last.
+        images: input images of the run.
+        hash_weights: function that returns the SHA-256 of the weights; called
+            last.
     """
     if config.film is not None and not os.path.exists(config.film):
         return False

@@ -1,8 +1,8 @@
-"""One run: from its config to its files, in order.
+"""One run, from its config to its output files.
 
-Wrong flags and files are found before TensorFlow is loaded, and impossible
-sizes before weights are fetched. So modules that need TensorFlow are imported
-after it has been started.
+Invalid flags and files are reported before TensorFlow is loaded, and
+impossible sizes before weights are downloaded. Modules that need TensorFlow
+are therefore imported inside functions, after it has been started.
 """
 
 import contextlib
@@ -42,15 +42,15 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class PreparedRun:
-    """A run that can begin.
+    """A run that is ready to start.
 
     Attributes:
-        images: read from the config's files.
-        plan: with a RunConfig.
-        extractor: of the plan's layers.
+        images: input images.
+        plan: plan of the run; its config is a RunConfig.
+        extractor: feature extractor for the layers of the plan.
         folder: the workdir.
-        identity: of the run.
-        checkpoint: to continue from, or None.
+        identity: identity of the run.
+        checkpoint: checkpoint to resume from, or None.
     """
 
     images: ImageSet
@@ -65,8 +65,8 @@ def run_picture(config: RunConfig, session: Session) -> int:
     """Paints one picture, or this process' part of it.
 
     Args:
-        config: the options that are asked for.
-        session: TensorFlow and the networks.
+        config: the requested options.
+        session: the TensorFlow session, with its networks.
 
     Returns:
         The number of the signal that ended the run, or 0.
@@ -93,17 +93,17 @@ def prepare(
     session: Session,
     place: Cluster = ALONE,
 ) -> Iterator[PreparedRun]:
-    """Opens the workdir of a run and plans it, with the network loaded.
+    """Opens the workdir of a run, plans the run and loads the network.
 
     Args:
-        config: the options that are asked for; its file names were checked.
-        images: read from the config's files.
-        session: TensorFlow and the networks.
-        place: of this process, the first, in the cluster.
+        config: the requested options; their file names were checked.
+        images: input images, read from the files of `config`.
+        session: the TensorFlow session, with its networks.
+        place: place of this process in the cluster; its index is 0.
 
     Raises:
         ConfigError: if the workdir holds another run, or images, options and
-            processes contradict.
+            processes disagree.
         OutOfMemoryError: if there is clearly not enough memory.
         WeightsError: if the weights cannot be loaded.
     """
@@ -128,12 +128,12 @@ def prepare(
 
 
 def paint(run: PreparedRun, session: Session, signals: StopSignals) -> "Result":
-    """Optimises the image and writes everything that a run leaves.
+    """Optimises the image and writes all output files.
 
     Args:
-        run: prepared in this session.
-        session: TensorFlow and the networks.
-        signals: end the run at the next step.
+        run: the run, prepared in this session.
+        session: the TensorFlow session, with its networks.
+        signals: stop signals, which end the run at the next step.
 
     Raises:
         ClusterError: if another process is gone.
@@ -206,7 +206,7 @@ def _log_end(result, path: str) -> None:
 
 @contextlib.contextmanager
 def _naming_last_checkpoint(checkpoints: Checkpoints) -> Iterator[None]:
-    """Adds to an error which checkpoint can be resumed from."""
+    """Adds the path of the last intact checkpoint to an error of the block."""
     try:
         yield
     except TfstyleError as error:

@@ -1,4 +1,4 @@
-"""The workdir of a run: its lock, and which files may be overwritten."""
+"""The workdir of a run: creation, locking, and protection of other files."""
 
 import contextlib
 import os
@@ -28,30 +28,29 @@ INPUTS = (
     *("content_image", "style_images", "content_masks", "style_masks"),
     *("init", "weights", "manifest"),
 )
-"""Options that name files that are read."""
+"""Options that name input files."""
 
 
 class WorkdirError(WriteError):
-    """A folder cannot be used, or an output must not be replaced."""
+    """The workdir cannot be used, or a file must not be overwritten."""
 
 
 class BusyError(WorkdirError):
-    """Another process is at work in a folder."""
+    """Another process is using the workdir."""
 
 
 def check_output(config: RunConfig) -> None:
-    """Finds out before the work whether its result can be written.
+    """Checks that all output files can be written, before the run starts.
 
     Raises:
-        ConfigError: if the ending of output or film is none that can be
-            written, or of a format that cannot hold `output_bits`, or both are
-            one file.
-        FilmError: if a film cannot be written on this machine.
-        SetupError: if a report cannot be written on this machine.
-        WorkdirError: if their folder cannot be written, or if one is an
-            input, or exists and was not made by the run of this workdir, or if
-            the output's record, or a file of the workdir, would replace one
-            that no run made.
+        ConfigError: if the ending of output or film is not supported, the
+            format does not support `output_bits`, or both are the same file.
+        FilmError: if this machine cannot write the film.
+        SetupError: if this machine cannot write the report.
+        WorkdirError: if a folder is not writable, an output is an input or
+            exists and was not written by a run in this workdir, or the sidecar
+            or a file of the workdir would replace a file that was not written
+            by any run.
     """
     path = config.output_image
     if path is not None:
@@ -111,7 +110,7 @@ def check_output(config: RunConfig) -> None:
 
 
 def _check_target(flag: str, path: str, endings: tuple[str, ...]) -> None:
-    """Refuses a file of another ending or in a folder that is not writable."""
+    """Checks that a file has a supported ending and a writable folder."""
     if os.path.splitext(path)[1].lower() not in endings:
         raise ConfigError(
             f"`{flag}` must end in one of {', '.join(endings)}."
@@ -122,14 +121,14 @@ def _check_target(flag: str, path: str, endings: tuple[str, ...]) -> None:
 
 
 def _check_inputs_stay(config: RunConfig, targets: Mapping[str, str]) -> None:
-    """Refuses to write over what is read, by whatever name.
+    """Checks that no output replaces an input, also through links.
 
     Args:
-        config: of the run.
-        targets: paths that will be written, by what they are.
+        config: options of the run.
+        targets: paths of the output files, by name for error messages.
 
     Raises:
-        WorkdirError: if one would replace an input.
+        WorkdirError: if an output would replace an input.
     """
     workdir = config.workdir
     for field, path in _inputs_of(config):
@@ -149,15 +148,15 @@ def _check_inputs_stay(config: RunConfig, targets: Mapping[str, str]) -> None:
 
 @contextlib.contextmanager
 def open_workdir(config: RunConfig) -> Iterator[str]:
-    """Makes the run's folder, keeps others out of it, and yields its path.
+    """Creates and locks the workdir of a run; yields its path.
 
-    With `resume` restart, one that is there is renamed to `NAME.1` or the next
-    free number. A folder that this made and that stays empty is removed again.
+    With `resume` restart, an existing workdir is renamed to `NAME.1` or the
+    next free number. A new folder that stays empty is removed at the end.
 
     Raises:
-        BusyError: if another run is at work there.
-        WorkdirError: if it cannot be made, or would be renamed and holds what
-            no run made.
+        BusyError: if another run is using the workdir.
+        WorkdirError: if it cannot be created, or would be renamed but contains
+            files that were not written by any run.
     """
     named = config.workdir and os.path.normpath(config.workdir)
     if config.resume == "restart" and named and os.path.isdir(named):
@@ -190,7 +189,7 @@ def open_workdir(config: RunConfig) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _locked(folder: str) -> Iterator[None]:
-    """Holds a lock that ends with the process, however it ends."""
+    """Locks a workdir; the lock is released even if the process is killed."""
     with contextlib.ExitStack() as stack:
         try:
             lock = file_lock.locked(os.path.join(folder, workdir_files.LOCK))
@@ -209,7 +208,7 @@ def _locked(folder: str) -> Iterator[None]:
 
 
 def _folders_of_runs(workdir: str) -> Iterator[str]:
-    """Yields a workdir and the folders of its former runs."""
+    """Yields a workdir and the renamed folders of its earlier runs."""
     number, folder = 0, os.path.normpath(workdir)
     while os.path.isdir(folder):
         yield folder
@@ -218,11 +217,11 @@ def _folders_of_runs(workdir: str) -> Iterator[str]:
 
 
 def _check_may_be_renamed(config: RunConfig, folder: str) -> None:
-    """Refuses to rename a folder that somebody else uses, too.
+    """Checks that a workdir can be renamed safely.
 
     Raises:
-        WorkdirError: if it is a link, is the current folder, or holds what no
-            run made or this one reads.
+        WorkdirError: if it is a link or the current folder, or contains an
+            input of this run or a file that was not written by any run.
     """
     if os.path.islink(folder):
         raise WorkdirError(
@@ -254,7 +253,7 @@ def _is_in(folder: str, path: str) -> bool:
 
 
 def _inputs_of(config: RunConfig) -> Iterator[tuple[str, str]]:
-    """Yields the option and the path of everything that may name an input."""
+    """Yields the option and the path of every possible input file."""
     for field in INPUTS:
         value = getattr(config, field) or ()
         for path in [value] if isinstance(value, str) else value:
@@ -270,10 +269,10 @@ def _rename(folder: str) -> None:
 
 
 def make_workdir(config: RunConfig) -> str:
-    """Makes the run's folder and returns its path.
+    """Creates the workdir of a run and returns its path.
 
     Raises:
-        WorkdirError: if it cannot be made.
+        WorkdirError: if it cannot be created.
     """
     try:
         if config.workdir is not None:
@@ -287,10 +286,10 @@ def make_workdir(config: RunConfig) -> str:
 
 
 def make_new_folder(root: str) -> str:
-    """Makes a folder whose name is the time, and returns its path.
+    """Creates a folder named by the current time and returns its path.
 
     Raises:
-        OSError: if it cannot be made.
+        OSError: if it cannot be created.
     """
     os.makedirs(root, exist_ok=True)
     name = os.path.join(root, time.strftime("%Y-%m-%d-%H%M%S"))
@@ -310,7 +309,7 @@ def _is_workdir(folder: str, workdir: str | None) -> bool:
 
 
 def _nearest_folder(path: str) -> str:
-    """Returns a path, or the deepest of its parents that exists."""
+    """Returns a path, or its deepest parent that exists."""
     while not os.path.exists(path):
         path = os.path.dirname(path) or "."
     return path
@@ -324,7 +323,7 @@ def _check_writable(folder: str) -> None:
 
 
 def _is_output_of(path: str, workdir: str) -> bool:
-    """Returns whether a run of a workdir made a picture."""
+    """True if a picture was made by a run in this workdir."""
     try:
         made_by = RunIdentity.from_text(sidecar.read_text(path))
     except ImageError:
@@ -347,6 +346,6 @@ def _is_output_of(path: str, workdir: str) -> bool:
 
 
 def _is_film_of(path: str, workdir: str) -> bool:
-    """Returns whether a run of a workdir made a film."""
+    """True if a film was made by a run in this workdir."""
     folders = _folders_of_runs(workdir)
     return any(film.was_written_by(folder, path) for folder in folders)

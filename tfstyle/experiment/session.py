@@ -1,4 +1,4 @@
-"""Session: TensorFlow, started once, and a cache of networks."""
+"""Session: starts TensorFlow once and caches networks."""
 
 import contextlib
 import threading
@@ -20,21 +20,22 @@ if TYPE_CHECKING:
     from tfstyle.network.extractor import Extractor
 
 MAX_EXTRACTORS = 2
-"""Networks kept at once, 0.3 GB each."""
+"""Size of the cache of networks; each takes 0.3 GB."""
 _STARTING = threading.Lock()
-"""Held while TensorFlow starts, as stderr is redirected meanwhile."""
+"""Held while TensorFlow starts, because stderr is redirected meanwhile."""
 
 
 class Session:
-    """TensorFlow, started once, and a cache of networks.
+    """Starts TensorFlow once and caches networks.
 
     Args:
-        verbose: whether TensorFlow's own messages reach stderr.
-        is_guest: whether the process is a host's, who may use other GPUs.
+        verbose: True to let TensorFlow's own messages reach stderr.
+        is_guest: True if the process belongs to another program, which may use
+            the remaining GPUs.
 
     Attributes:
-        device: a line that names TensorFlow's device; empty before `start`.
-        replicas: that share the work on every picture, or None.
+        device: description of TensorFlow's device; empty before `start`.
+        replicas: replicas that share each evaluation, or None.
     """
 
     def __init__(self, verbose: bool = False, is_guest: bool = False):
@@ -50,12 +51,13 @@ class Session:
         """Starts TensorFlow, once, and describes the machine.
 
         Args:
-            config: gives the strategy of the session, and threads.
-            place: of this process among those that share the work.
+            config: options; the strategy, threads and numerics are used.
+            place: place of this process in the cluster.
 
         Raises:
             ClusterError: if the other processes cannot be reached.
-            SetupError: if the machine or its settings cannot run it.
+            SetupError: if TensorFlow cannot run on this machine or with these
+                settings.
         """
         settings = {
             "intra_op_threads": config.intra_op_threads,
@@ -89,7 +91,7 @@ class Session:
         )
 
     def make_extractor(self, options: NetworkOptions) -> "Extractor":
-        """Returns an extractor; the last ones are kept.
+        """Returns a feature extractor from the cache, or loads it.
 
         Raises:
             WeightsError: if the weights cannot be loaded.
@@ -118,7 +120,7 @@ class Session:
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """Logs only warnings in the block, unless more than usual is asked for."""
+    """Logs only warnings in the block, unless verbosity was raised."""
     verbosity = logging.get_verbosity()
     if verbosity == logging.INFO:
         logging.set_verbosity(logging.WARNING)

@@ -1,8 +1,8 @@
-"""The files of a workdir: their names, and which are a run's own.
+"""The files of a workdir: their names, and recognising files of a run.
 
-A run replaces, moves and removes what runs made, and nothing else. What they
-made is known by what stands in it, so that a workdir may be copied or moved. An
-empty file is anybody's: nothing of it can be lost.
+A run replaces, moves and removes only files that runs wrote. These are
+recognised by their contents, so that a workdir can be copied or moved. Empty
+files may always be replaced.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from tfstyle.system import atomic_file
 
 LOCK = ".lock"
 IMAGES = "images"
-"""Folder of a workdir: the pictures on the way."""
+"""Folder of a workdir for the intermediate pictures."""
 CHECKPOINTS = "checkpoints"
 EVENTS = "events"
 FLAGS = flagfile.NAME
@@ -32,18 +32,21 @@ METRICS = "metrics.jsonl"
 REPORT = "report.html"
 OUTPUT = flagfile.OUTPUT
 ASKED = "asked.cfg"
-"""Of the studio: the flags that were asked for."""
+"""File written by the studio: the requested flags."""
 JOB = "job.json"
-"""Of the studio: the arguments, until the run has ended."""
+"""File written by the studio: the arguments; removed when the run ends."""
 OF_SYSTEMS = (".DS_Store", "Thumbs.db", "desktop.ini")
-"""Left in folders by those who show them."""
+"""Files that file managers leave in folders."""
 
 
 def find_foreign(folder: str) -> str | None:
-    """Returns the path of a file that a run would replace and none made.
+    """Finds a file that a run would replace but that no run wrote.
 
     Args:
         folder: a workdir; need not exist.
+
+    Returns:
+        The path of the first such file, or None.
     """
     for name, is_own in _RECOGNISED.items():
         path = os.path.join(folder, name)
@@ -61,7 +64,7 @@ def find_foreign(folder: str) -> str | None:
 
 
 def is_replaced(folder: str, path: str) -> bool:
-    """Returns whether a run with this workdir would replace some file."""
+    """True if a run in this workdir would replace a given file."""
     name = os.path.relpath(os.path.realpath(path), os.path.realpath(folder))
     parent, name = os.path.split(name)
     if parent == IMAGES:
@@ -70,10 +73,13 @@ def is_replaced(folder: str, path: str) -> bool:
 
 
 def find_anything_foreign(folder: str) -> str | None:
-    """Returns the path of something in a workdir that no run made.
+    """Finds a file or folder in a workdir that no run wrote.
 
     Args:
-        folder: one that exists.
+        folder: an existing workdir.
+
+    Returns:
+        The path of the first such file or folder, or None.
     """
     foreign = find_foreign(folder)
     if foreign is not None:
@@ -92,7 +98,7 @@ def find_anything_foreign(folder: str) -> str | None:
 
 
 def is_output(path: str) -> bool:
-    """Returns whether a file is a run's picture, or the record of one."""
+    """True if a file is the output of a run, or the sidecar of one."""
     if not os.path.isfile(path):
         return False
     if path.endswith(sidecar.ENDING):
@@ -105,13 +111,13 @@ def is_output(path: str) -> bool:
 
 
 def remove_own(folder: str) -> None:
-    """Removes a folder of a workdir, but for what no run made.
+    """Removes a folder of a workdir, but keeps files that no run wrote.
 
     Args:
-        folder: that of the pictures on the way, or of checkpoints.
+        folder: the folder of intermediate pictures or of checkpoints.
     """
     is_own = _FOLDERS[os.path.basename(folder)]
-    with contextlib.suppress(OSError):  # it may not be there
+    with contextlib.suppress(OSError):  # the folder may not exist
         for path in _list(folder):
             if is_own(path):
                 os.unlink(path)
@@ -119,7 +125,7 @@ def remove_own(folder: str) -> None:
 
 
 def _list(folder: str) -> Iterator[str]:
-    """Yields the paths in a folder, but for what programs leave anywhere."""
+    """Yields the paths in a folder, without system and temporary files."""
     for name in sorted(os.listdir(folder)):
         if name not in OF_SYSTEMS and not atomic_file.is_partial(name):
             yield os.path.join(folder, name)
@@ -130,7 +136,7 @@ def _is_empty(path: str) -> bool:
 
 
 def _begins_with(text: str) -> Callable[[str], bool]:
-    """Returns what tells whether a file begins with a text."""
+    """Returns a predicate: True if a file begins with a text."""
     expected = text.encode()
 
     def begins(path: str) -> bool:
@@ -185,7 +191,7 @@ _RECOGNISED: dict[str, Callable[[str], bool]] = {
         metric_writers.read_step(path) is not None
     ),
 }
-"""Files of a workdir that runs replace."""
+"""Predicates that recognise the files that runs replace, by name."""
 _FOLDERS = {
     IMAGES: _is_picture_on_the_way,
     CHECKPOINTS: _is_checkpoint,

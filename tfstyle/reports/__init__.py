@@ -1,1 +1,1 @@
-"""Records of a run for people: metrics, pictures, films, reports."""
+"""Reporting: metrics, intermediate pictures, progress, films and reports."""

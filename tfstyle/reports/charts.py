@@ -1,4 +1,4 @@
-"""Loss curves, drawn by Matplotlib, as images for a page."""
+"""Charts of loss curves as SVG, drawn with Matplotlib."""
 
 import io
 import itertools
@@ -37,11 +37,11 @@ _SETTINGS = {
     "svg.hashsalt": "tfstyle",  # otherwise ids are random
 }
 _LOCK = threading.Lock()
-"""Matplotlib's settings belong to the process; the studio has many threads."""
+"""Guards Matplotlib's settings, which are global, against other threads."""
 
 
 def check_library() -> None:
-    """Checks before the run that Matplotlib is installed.
+    """Checks that Matplotlib is installed, before the run starts.
 
     Raises:
         SetupError: if it is missing.
@@ -60,15 +60,15 @@ def draw_chart(
 ) -> tuple[str, str]:
     """Draws losses over evaluations, on a logarithmic axis.
 
-    A loss that is 0, negative or not finite leaves a gap. Marks show where
-    levels begin. Equal arguments give equal text.
+    A loss that is 0, negative or not finite leaves a gap. Vertical lines mark
+    the start of each level. Equal arguments give equal text.
 
     Args:
-        metrics: lines of metrics.jsonl, at least one.
-        names: losses to draw; a line may lack some.
+        metrics: records of metrics.jsonl, at least one.
+        names: names of the losses to draw; records may lack some.
 
     Returns:
-        SVG without a background, for a light page and for a dark one.
+        SVG with a transparent background, for a light and for a dark page.
     """
     import matplotlib.style
     from matplotlib.figure import Figure
@@ -93,7 +93,7 @@ def draw_chart(
         labels = [one_line(name, _LONGEST_NAME) for name in names]
         legend = figure.legend(lines, labels, loc="lower left", ncols=2)
         for text in legend.get_texts():
-            text.set_parse_math(False)  # a $ is no formula
+            text.set_parse_math(False)  # $ is plain text
         figure.savefig(
             file,
             format="svg",
@@ -107,10 +107,10 @@ def draw_chart(
 
 
 def _plot(axes, metrics: Sequence[dict], names: Sequence[str]) -> list:
-    """Plots the losses; returns their lines, whose looks all differ."""
+    """Plots the losses; returns their lines, each with its own appearance."""
     evaluations = [record["evaluations"] for record in metrics]
     lines = []
-    # The first color is only for the total.
+    # The first colour is reserved for the total.
     for i, name in enumerate(names, "total" not in names):
         losses = [record.get(name, 0) for record in metrics]
         is_drawn = [0 < loss < math.inf for loss in losses]
@@ -129,7 +129,7 @@ def _plot(axes, metrics: Sequence[dict], names: Sequence[str]) -> list:
 
 
 def _mark_levels(axes, metrics: Sequence[dict]) -> None:
-    """Marks where levels begin, if there is more than one."""
+    """Marks the start of each level, if there is more than one."""
     pairs = itertools.pairwise(metrics)
     changes = [b for a, b in pairs if a["level"] != b["level"]]
     if not changes:

@@ -1,7 +1,7 @@
-"""The film of a run: its pictures, one after the other, as MP4, GIF or WebP.
+"""Films of the intermediate pictures of a run, as MP4, GIF or WebP.
 
-Pillow writes GIF and WebP; ffmpeg, which comes with the package imageio-ffmpeg,
-writes MP4.
+GIF and WebP are written by Pillow, MP4 by ffmpeg from the package
+imageio-ffmpeg.
 """
 
 import contextlib
@@ -29,37 +29,39 @@ from tfstyle.system.interpreter import describe_end
 Item = TypeVar("Item")
 ENDINGS = (".mp4", ".gif", ".webp")
 MAX_PICTURES = 120
-"""After the first; taken for a film unless `image_every_steps` says when."""
+"""Maximum number of pictures for a film, besides the first, if
+`image_every_steps` is not given."""
 MAX_FRAMES = {".gif": MAX_PICTURES // 2 + 1, ".webp": MAX_PICTURES + 1}
-"""Of a film that is held in memory while it is written."""
+"""Maximum number of frames, for formats that are encoded in memory."""
 MAX_SIDE = {".mp4": 1920, ".gif": 480, ".webp": 800}
-"""Pixels. Phones decode such an MP4; such a GIF has less than 10 MB."""
+"""Maximum long edge, pixels. Phones decode such an MP4; such a GIF has less
+than 10 MB."""
 SECONDS = 6
-"""That a film takes if its frames are neither too few nor too many."""
+"""Target duration of a film, seconds."""
 SHORTEST, LONGEST = 50, 200
-"""Milliseconds of a frame."""
+"""Minimum and maximum duration of a frame, milliseconds."""
 HOLD = 2000
-"""Milliseconds of the last frame."""
+"""Duration of the last frame, milliseconds."""
 PALETTE_FRAMES, PALETTE_SIDE = 16, 64
-"""Frames, and pixels of their long edge, that a GIF's colours are of."""
+"""Number of frames, and their long edge in pixels, for a GIF's palette."""
 RECORD = "film.sha256"
-"""File of a workdir: the hashes of the films that its runs wrote."""
+"""File of a workdir with the hashes of all films that its runs wrote."""
 
 
 class FilmError(TfstyleError):
-    """A film cannot be written on this machine."""
+    """This machine cannot write the film."""
 
 
 def choose_interval(num_steps: int) -> int:
-    """Returns the steps between the pictures of a film of a run."""
+    """Returns the number of steps between the pictures of a film."""
     return max(1, math.ceil(num_steps / MAX_PICTURES))
 
 
 def check_encoder(path: str) -> None:
-    """Finds out before the work whether the encoder of a film is there.
+    """Checks that the encoder of a film is available, before the run starts.
 
     Raises:
-        FilmError: if it is not.
+        FilmError: if it is missing.
     """
     if _ending(path) != ".mp4":
         return
@@ -83,7 +85,7 @@ def find_ffmpeg() -> str:
 
     Raises:
         ImportError: if imageio-ffmpeg, which finds it, is not installed.
-        RuntimeError: if there is none.
+        RuntimeError: if ffmpeg is not found.
     """
     import imageio_ffmpeg
 
@@ -91,18 +93,18 @@ def find_ffmpeg() -> str:
 
 
 def was_written_by(folder: str, path: str) -> bool:
-    """Returns whether a film is one that a run of a workdir wrote."""
+    """True if a film was written by a run in this workdir."""
     known = read_record(folder)
     return bool(known) and os.path.isfile(path) and hash_file(path) in known
 
 
 def write_film(path: str, pictures: Sequence[str], folder: str) -> None:
-    """Writes the film, atomically; missing folders are made.
+    """Writes a film atomically; missing folders are created.
 
     Args:
-        path: its ending, one of ENDINGS, chooses the format.
-        pictures: paths of the frames, all of one size; at least one.
-        folder: the workdir, which keeps the hash of the film.
+        path: path of the film; its ending, one of ENDINGS, sets the format.
+        pictures: paths of the frames, at least one, all of the same size.
+        folder: the workdir, which records the hash of the film.
 
     Raises:
         ImageError: if a picture cannot be read.
@@ -131,9 +133,14 @@ def write_film(path: str, pictures: Sequence[str], folder: str) -> None:
 
 
 def film_size(width: int, height: int, ending: str) -> tuple[int, int]:
-    """Returns the width and height of a film of pictures of a size.
+    """Returns the width and height of a film, pixels.
 
-    Those of an MP4 are even: H.264 has half as many pixels for the colours.
+    An MP4 has even sides, as H.264 halves the resolution of the colours.
+
+    Args:
+        width: width of the pictures, pixels.
+        height: height of the pictures, pixels.
+        ending: ending of the film, one of ENDINGS.
     """
     longest = MAX_SIDE[ending]
     if max(width, height) > longest:
@@ -144,11 +151,11 @@ def film_size(width: int, height: int, ending: str) -> tuple[int, int]:
 
 
 def choose(items: Sequence[Item], most: int) -> list[Item]:
-    """Returns items at even distances, the first and the last among them.
+    """Returns evenly spaced items, including the first and the last.
 
     Args:
-        items: at least one.
-        most: that are wanted.
+        items: items to choose from, at least one.
+        most: maximum number of items to return.
     """
     count = min(len(items), most)
     step = (len(items) - 1) / max(1, count - 1)
@@ -156,27 +163,27 @@ def choose(items: Sequence[Item], most: int) -> list[Item]:
 
 
 def _frame_time(num_frames: int) -> int:
-    """Returns the milliseconds of a frame, tens of them as in a GIF."""
+    """Returns the duration of a frame, ms, a multiple of 10 for GIF."""
     wanted = round(100 * SECONDS / num_frames) * 10
     return min(max(wanted, SHORTEST), LONGEST)
 
 
 def _read_frame(path: str, size: tuple[int, int]) -> Image.Image:
-    """Reads a picture as a frame; where it is transparent, that is white."""
+    """Reads a picture as a frame; transparent pixels become white."""
     image = metric_writers.read_picture(path)
     if image.mode == "RGBA":
         ground = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(ground, image).convert("RGB")
     width, height = size
     if (image.width // 2, image.height // 2) == (width // 2, height // 2):
-        return image.crop((0, 0, width, height))  # of an odd side, one pixel
+        return image.crop((0, 0, width, height))  # at most one pixel per side
     return image.resize(size, Image.Resampling.LANCZOS)
 
 
 def _write_gif(
     path: str, frames: Iterator[Image.Image], milliseconds: int
 ) -> None:
-    """Writes a GIF of one palette, so that still parts do not flicker."""
+    """Writes a GIF with a single palette, which avoids flicker."""
     images = list(frames)
     palette = _make_palette(images)
     _save_all(
@@ -193,7 +200,8 @@ def _write_gif(
 def _make_palette(images: list[Image.Image]) -> Image.Image:
     """Returns a picture with the palette of a film.
 
-    The first steps change the colours most, and the last frame stays longest.
+    The first frames, where colours change most, and the last, which is shown
+    longest, have more weight.
     """
     chosen = choose(images, PALETTE_FRAMES)
     chosen += images[1:4] + images[-1:] * 3
@@ -214,7 +222,7 @@ def _write_webp(
 def _save_all(
     path: str, images: list[Image.Image], milliseconds: int, **options
 ) -> None:
-    """Writes frames that Pillow repeats for ever."""
+    """Writes an endless loop of frames with Pillow."""
     images[0].save(
         path,
         save_all=True,
@@ -228,10 +236,10 @@ def _save_all(
 def _write_mp4(
     path: str, frames: Iterator[Image.Image], milliseconds: int
 ) -> None:
-    """Writes H.264 as every player reads it: 4:2:0, BT.709, index first.
+    """Writes H.264 that every player supports: 4:2:0, BT.709, index first.
 
-    A pipe feeds ffmpeg, which ends with it, however this process ends. In a
-    session of its own it does not hear a Ctrl-C, which is for us.
+    ffmpeg reads from a pipe, so it ends even if this process is killed. Its own
+    session shields it from Ctrl-C, which this process handles.
     """
     first = next(frames)
     command = [
@@ -254,7 +262,7 @@ def _write_mp4(
         start_new_session=True,
     ) as process:
         try:
-            with contextlib.suppress(BrokenPipeError):  # stderr says why
+            with contextlib.suppress(BrokenPipeError):  # reason is in stderr
                 for frame in itertools.chain([first], frames):
                     data = frame.tobytes()
                     process.stdin.write(data)
@@ -272,7 +280,7 @@ def _write_mp4(
 
 
 def read_record(folder: str) -> list[str]:
-    """Returns the hashes of the films that runs of a workdir wrote."""
+    """Returns the hashes of all films written by runs in a workdir."""
     record = os.path.join(folder, RECORD)
     if not os.path.isfile(record):
         return []
@@ -281,7 +289,7 @@ def read_record(folder: str) -> list[str]:
 
 
 def _keep_hash(path: str, folder: str) -> None:
-    """Adds a film to the record, before it has its name: so it always has."""
+    """Records the hash of a film, before the film gets its final name."""
     known = read_record(folder)
     digest = hash_file(path)
     if digest not in known:

@@ -1,4 +1,4 @@
-"""The record of a run's losses and pictures."""
+"""Metric writers: losses as JSON lines and TensorBoard events, and pictures."""
 
 import contextlib
 import errno
@@ -24,16 +24,16 @@ from tfstyle.system import atomic_file
 from tfstyle.training.callbacks import Record
 
 PREVIEW = "preview.jpg"
-"""Of a workdir: the picture as it is."""
+"""File of a workdir with the latest picture."""
 
 
 class JsonLinesWriter:
     """Appends one JSON object per record to a file, in complete lines only.
 
     Args:
-        path: of the file.
-        evaluations: of the record that comes next in a run that goes on;
-            earlier lines that are there stay, and no others.
+        path: path of the file.
+        evaluations: number of evaluations of the next record of a resumed run;
+            earlier lines in the file are kept, later ones removed.
 
     Attributes:
         lines: the records in the file, as dicts.
@@ -48,10 +48,10 @@ class JsonLinesWriter:
             self._file = open(path, "ab", buffering=0)  # noqa: SIM115
 
     def __call__(self, record: Record) -> None:
-        """Writes the record's line in one call of the system.
+        """Writes the line of a record in one system call.
 
         Raises:
-            WriteError: if it cannot be written; then no part of it is.
+            WriteError: if the line cannot be written; the file is unchanged.
         """
         line = {
             "step": record.step,
@@ -80,7 +80,7 @@ class JsonLinesWriter:
 
 
 def _read_lines(path: str, evaluations: int) -> list[dict]:
-    """Returns a file's complete lines of records before one, in order."""
+    """Returns a file's complete lines with fewer evaluations, in order."""
     lines = []
     if not os.path.exists(path):
         return lines
@@ -90,7 +90,7 @@ def _read_lines(path: str, evaluations: int) -> list[dict]:
                 line = json.loads(data)
                 is_before = line["evaluations"] < evaluations
             except (ValueError, TypeError, KeyError, RecursionError):
-                break  # a machine that lost its power left this
+                break  # incomplete, such as after a power failure
             if not is_before:
                 break
             lines.append(line)
@@ -98,21 +98,21 @@ def _read_lines(path: str, evaluations: int) -> list[dict]:
 
 
 class ImageWriter:
-    """Writes records' pictures, `000001.png` and on, as video tools read them.
+    """Writes intermediate pictures, numbered `000001.png` on for video tools.
 
-    All have the size of the output. Their text says which step they are of.
-    Two pictures of one step, at the end of a level and at the start of the
-    next, are one: the second.
+    All have the size of the output, and their step as metadata. The picture at
+    the start of a level replaces that of the same step at the end of the level
+    before.
 
     Args:
-        folder: made if it is not there.
+        folder: folder of the pictures; created if missing.
         size: height and width of the output, pixels.
-        alpha: of the output, uint8 `[H, W]` of any size, or None.
-        first_step: of a run that goes on. Pictures of earlier steps are kept,
-            later ones removed: they are written again, or are not of this run.
+        alpha: alpha channel of the output, uint8 `[H, W]` of any size, or None.
+        first_step: step that a resumed run starts from. Existing pictures of
+            earlier steps are kept, later ones removed.
 
     Attributes:
-        paths: of the run's pictures, by step.
+        paths: paths of the run's pictures, by step.
     """
 
     def __init__(
@@ -140,7 +140,7 @@ class ImageWriter:
                     os.unlink(path)
 
     def __call__(self, record: Record) -> None:
-        """Writes the record's picture, atomically."""
+        """Writes the picture of a record atomically."""
         if record.step not in self.paths:
             self._last_number += 1
             name = f"{self._last_number:06}.png"
@@ -154,11 +154,11 @@ class ImageWriter:
 
 
 class PreviewWriter:
-    """Writes the picture as it is over that of before, for who watches.
+    """Writes the latest picture to a single file, as a preview.
 
     Args:
-        folder: of `preview.jpg`.
-        alpha: of the output, uint8 `[H, W]` of any size, or None.
+        folder: folder of `preview.jpg`.
+        alpha: alpha channel of the output, uint8 `[H, W]` of any size, or None.
     """
 
     def __init__(self, folder: str, alpha: np.ndarray | None = None):
@@ -166,7 +166,7 @@ class PreviewWriter:
         self._alpha = alpha
 
     def __call__(self, record: Record) -> None:
-        """Writes the record's picture, atomically, in the level's size."""
+        """Writes the picture of a record atomically, in the level's size."""
         pixels = record.pixels()
         alpha = self._alpha
         if alpha is not None:
@@ -179,13 +179,13 @@ class PreviewWriter:
 
 
 def read_picture(path: str) -> Image.Image:
-    """Reads a picture that an ImageWriter wrote, of any size.
+    """Reads a picture of any size that was written by an ImageWriter.
 
     Raises:
         ImageError: if it cannot be read.
     """
     try:
-        # Image.open would refuse the largest.
+        # Image.open limits the number of pixels.
         with PngImagePlugin.PngImageFile(path) as image:
             image.load()
             return image
@@ -196,7 +196,7 @@ def read_picture(path: str) -> Image.Image:
 
 
 def numbered_pictures(folder: str) -> list[tuple[int, str]]:
-    """Returns number and path of the pictures in a folder, in order."""
+    """Returns numbers and paths of a folder's numbered pictures, in order."""
     numbers = ((number_of(name), name) for name in os.listdir(folder))
     return sorted(
         (number, os.path.join(folder, name))
@@ -206,18 +206,18 @@ def numbered_pictures(folder: str) -> list[tuple[int, str]]:
 
 
 def number_of(name: str) -> int | None:
-    """Returns the number in the name of a picture on the way, if it is one."""
+    """Returns the number in an intermediate picture's file name, or None."""
     match = re.fullmatch(r"(\d{6,})\.png", name, re.ASCII)
     return int(match[1]) if match else None
 
 
 def _name_step(step: int) -> str:
-    """Returns the text of a picture on the way."""
+    """Returns the metadata text of an intermediate picture."""
     return f"step: {step}"
 
 
 def read_step(path: str) -> int | None:
-    """Returns the step that a picture is of, or None if no run wrote it."""
+    """Returns the step of an intermediate picture, or None for other files."""
     try:
         text = read_text(path) or ""
     except ImageError:
@@ -227,14 +227,14 @@ def read_step(path: str) -> int | None:
 
 
 class EventWriter:
-    """Writes losses, and pictures if asked, as events for TensorBoard.
+    """Writes losses, and optionally pictures, as TensorBoard events.
 
-    All it does raises a `WriteError` if the disk does not take them.
+    Every method raises a `WriteError` if the events cannot be written.
 
     Args:
-        folder: of the events; made if it is not there.
-        first_step: of a run that goes on. TensorBoard is told that later steps
-            in the folder are those of a process that came to nothing.
+        folder: folder of the events; created if missing.
+        first_step: step that a resumed run starts from. TensorBoard discards
+            later steps in the folder.
     """
 
     def __init__(self, folder: str, first_step: int = 0):
@@ -243,7 +243,7 @@ class EventWriter:
         self._errors = tf.errors.OpError
         self._summary = tf.summary
         with raising_write_errors(f"The folder {folder!r}"):
-            # TensorFlow would make it so that no group may write there.
+            # TensorFlow would create it without write access for the group.
             os.makedirs(folder, exist_ok=True)
             if first_step:
                 _write_restart(folder, first_step)
@@ -251,18 +251,18 @@ class EventWriter:
             self._writer = tf.summary.create_file_writer(folder)
 
     def __call__(self, record: Record) -> None:
-        """Writes the record's losses."""
+        """Writes the losses of a record."""
         with self._writing(record):
             for name, value in record.losses.items():
                 self._summary.scalar(name, value)
 
     def write_image(self, record: Record) -> None:
-        """Writes the record's picture."""
+        """Writes the picture of a record."""
         with self._writing(record):
             self._summary.image("image", record.pixels()[None])
 
     def close(self) -> None:
-        """Closes the file of events."""
+        """Closes the event file."""
         with self._converting_errors():
             self._writer.close()
 
@@ -277,7 +277,7 @@ class EventWriter:
 
     @contextlib.contextmanager
     def _converting_errors(self) -> Iterator[None]:
-        """Raises a WriteError in place of an error of TensorFlow."""
+        """Converts TensorFlow's errors in the block to WriteError."""
         try:
             yield
         except self._errors as error:
@@ -287,10 +287,10 @@ class EventWriter:
 
 
 def _write_restart(folder: str, step: int) -> None:
-    """Writes that events from a step on, so far, do not count.
+    """Writes events that make TensorBoard discard existing steps from one on.
 
-    Twice, as TensorBoard takes the first such event that it reads for the start
-    of the whole run. TensorFlow writes none.
+    They are written twice, as TensorBoard takes the first one for the start of
+    the whole run. TensorFlow does not write any.
     """
     from tensorboard.compat.proto import event_pb2
     from tensorboard.summary.writer.event_file_writer import EventFileWriter
@@ -303,5 +303,5 @@ def _write_restart(folder: str, step: int) -> None:
 
 
 def can_write_events() -> bool:
-    """Returns whether TensorBoard, which writes them, is installed."""
+    """True if TensorBoard, which writes the events, is installed."""
     return importlib.util.find_spec("tensorboard") is not None

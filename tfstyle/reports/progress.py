@@ -1,4 +1,4 @@
-"""Progress for people: a bar on a terminal, lines elsewhere."""
+"""Progress of a run: a bar on a terminal or in a notebook, else log lines."""
 
 import contextlib
 import sys
@@ -22,17 +22,17 @@ SECONDS_BETWEEN_UPDATES = 0.1
 
 
 def make_progress():
-    """Makes the action that shows progress on stderr; stop it at the end."""
+    """Makes the action that shows progress; call its `stop` at the end."""
     return ProgressBar() if sys.stderr.isatty() else ProgressLines()
 
 
 def is_in_notebook() -> bool:
-    """Returns whether this process is the kernel of a notebook."""
+    """True if this process is the kernel of a notebook."""
     return Console(stderr=True).is_jupyter
 
 
 class ProgressBar(Action):
-    """A bar with step, loss, evaluations per second and time left."""
+    """Progress bar with step, loss, evaluations per second and time left."""
 
     def __init__(self):
         self._bar = Progress(
@@ -47,17 +47,17 @@ class ProgressBar(Action):
         self._throttle = Throttle(SECONDS_BETWEEN_UPDATES)
 
     def __call__(self, record: Record) -> None:
-        """Moves the bar, if it is time to."""
+        """Updates the bar, at most once per interval."""
         if self._throttle.is_due:
             with self._throttle.acting():
                 self._show(record)
 
     def close(self, result: Result) -> None:
-        """Moves the bar to the last step."""
+        """Updates the bar to the last step."""
         self._show(result.record)
 
     def stop(self) -> None:
-        """Leaves the bar as it stands and gives the terminal back."""
+        """Stops updating the bar and releases the terminal."""
         with contextlib.suppress(OSError):
             self._bar.stop()
 
@@ -74,14 +74,14 @@ class ProgressBar(Action):
 
 
 class NotebookProgress(Action):
-    """A line below the notebook's cell, which is updated."""
+    """Progress line below a notebook's cell, updated in place."""
 
     def __init__(self):
         self._handle = None
         self._throttle = Throttle(SECONDS_BETWEEN_UPDATES)
 
     def __call__(self, record: Record) -> None:
-        """Updates the line, if it is time to."""
+        """Updates the line, at most once per interval."""
         if self._throttle.is_due:
             with self._throttle.acting():
                 self._show(_line(record) + _time_left(record))
@@ -91,7 +91,7 @@ class NotebookProgress(Action):
         self._show(_line(result.record))
 
     def stop(self) -> None:
-        """Does nothing: the line stays as it is."""
+        """Does nothing; the line stays visible."""
 
     def _show(self, text: str) -> None:
         from IPython.display import display
@@ -104,23 +104,23 @@ class NotebookProgress(Action):
 
 
 class ProgressLines(Action):
-    """A line at the first and the last step and every ten seconds."""
+    """Logs a line at the first and the last step and every ten seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic):
         self._throttle = Throttle(SECONDS_BETWEEN_LINES, clock)
 
     def __call__(self, record: Record) -> None:
-        """Logs a line if it is time to."""
+        """Logs a line, at most once per interval."""
         if self._throttle.is_due:
             with self._throttle.acting():
                 logging.info("%s%s", _line(record), _time_left(record))
 
     def close(self, result: Result) -> None:
-        """Logs the line of the last step."""
+        """Logs a line for the last step."""
         logging.info("%s", _line(result.record))
 
     def stop(self) -> None:
-        """Does nothing: lines need no end."""
+        """Does nothing; log lines need no cleanup."""
 
 
 def _line(record: Record) -> str:

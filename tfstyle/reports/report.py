@@ -1,6 +1,6 @@
 """The report of a run: a single HTML file with pictures, charts and flags.
 
-The file needs no network and runs no script. Equal arguments give equal bytes.
+The file works offline and has no scripts. Equal arguments give equal bytes.
 """
 
 import base64
@@ -26,7 +26,7 @@ BEGINNING = """<!DOCTYPE html>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none';\
  img-src data:; style-src 'sha256-"""
-"""First bytes of every report; other files are not overwritten."""
+"""First bytes of every report; files without them are not overwritten."""
 _LONG_EDGE = 1024  # pixels of a picture on the page
 _JPEG_QUALITY = 85
 _NUM_LEAD = 3  # pictures at the top: result, content, style
@@ -38,10 +38,10 @@ _STYLE = _STYLE.read_text(encoding="utf-8")
 
 
 def make_charts(metrics: Sequence[dict]) -> str:
-    """Returns a page that has only the charts.
+    """Makes an HTML page with only the charts.
 
     Args:
-        metrics: lines of `metrics.jsonl`.
+        metrics: records of `metrics.jsonl`.
     """
     return (
         f"<!doctype html><html lang=en><style>{_STYLE}</style>"
@@ -57,14 +57,15 @@ def make_report(
     facts: Mapping[str, str],
     flags: str,
 ) -> str:
-    """Returns the report of a run.
+    """Makes the HTML report of a run. All texts are escaped.
 
     Args:
-        title: the heading; any text, like all that follows.
-        images: captions and uint8 `[H, W, 3]`, sRGB; the result first.
-        metrics: lines of `metrics.jsonl`; a loss may be missing or 0.
+        title: heading.
+        images: captions and pictures, uint8 `[H, W, 3]`, sRGB; the result
+            first.
+        metrics: records of `metrics.jsonl`; losses may be missing or 0.
         facts: rows of a table, such as versions, times and hashes.
-        flags: the flagfile that repeats the run.
+        flags: flagfile that reproduces the run.
 
     Returns:
         HTML, to be written as UTF-8.
@@ -108,7 +109,7 @@ def _summarize(metrics: Sequence[dict]) -> str:
 
 
 def _charts(metrics: Sequence[dict]) -> str:
-    """Returns a chart and a table of the weighted losses, and of the raw."""
+    """Makes charts and tables, of the weighted losses and of the raw losses."""
     names = dict.fromkeys(itertools.chain.from_iterable(metrics))
     losses = [name for name in names if name not in _NOT_LOSSES]
     weighted = [n for n in losses if n == "total" or n.startswith("weighted/")]
@@ -150,7 +151,7 @@ def _chart(title: str, metrics: Sequence[dict], names: Sequence[str]) -> str:
 
 
 def _row(head: str, *cells: str) -> str:
-    """Returns a row of a table; its head is HTML, the cells are text."""
+    """Makes a table row; the head is HTML, the cells are plain text."""
     data = "".join(f"<td>{_escape(cell)}</td>" for cell in cells)
     return f'<tr><th scope="row">{head}</th>{data}</tr>\n'
 

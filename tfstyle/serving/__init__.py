@@ -1,1 +1,1 @@
-"""The feature extractor as a SavedModel."""
+"""Serving: exports the feature extractor as a SavedModel."""

@@ -1,6 +1,6 @@
 """Decodes batches of image files inside a TensorFlow graph.
 
-Only TensorFlow's operations are used, so that the graph runs in TF Serving and
+Only TensorFlow operations are used, so that the graph runs in TF Serving and
 C++. A file that cannot be decoded raises `tf.errors.InvalidArgumentError`.
 """
 
@@ -19,15 +19,16 @@ DIFFERENCES = (
     " level off; in crops of very wide shape, for which Pillow may resize rows"
     " before columns, single pixels up to 12, 0.25 in the mean.",
 )
-"""Differences between these pixels and those of `read_image`."""
+"""Known differences from the pixels of `read_image`."""
 
 
 def decode_batch(files: tf.Tensor, size: tf.Tensor | None = None) -> tf.Tensor:
-    """Decodes files of one size, or fills a given size with their centres.
+    """Decodes a batch of image files, optionally resized and centre-cropped.
 
     Args:
-        files: string `[B]`.
-        size: int32 `[2]`, height and width in pixels; None: as they are.
+        files: string `[B]`, contents of image files.
+        size: int32 `[2]`, height and width of the output, pixels. None keeps
+            the size, which all files must share.
 
     Returns:
         uint8 `[B, height, width, 3]`, RGB.
@@ -42,10 +43,12 @@ def decode_batch(files: tf.Tensor, size: tf.Tensor | None = None) -> tf.Tensor:
 
 
 def decode(file: tf.Tensor) -> tf.Tensor:
-    """Decodes a file to uint8 RGB `[H, W, 3]`: no alpha, the first frame.
+    """Decodes an image file to uint8 `[H, W, 3]`, RGB.
 
-    Note: JPEG gets the transform that Pillow uses. That of `decode_image` is
-    faster, and 1 grey level off in the mean.
+    Alpha is dropped; of an animation the first frame is used.
+
+    Note: JPEG uses the same inverse DCT as Pillow. The default of
+    `decode_image` is faster, but 1 grey level off on average.
     """
     pixels = tf.cond(
         tf.io.is_jpeg(file),
@@ -58,14 +61,15 @@ def decode(file: tf.Tensor) -> tf.Tensor:
 
 
 def fill(pixels: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-    """Resizes until a size is filled, and crops what stands over equally.
+    """Resizes an image to fill a size and crops both sides equally.
 
-    That is `PIL.ImageOps.fit(image, size, LANCZOS)`; and the program's
-    `resize` if what stands over is less than a pixel, which is not cropped.
+    Equivalent to `PIL.ImageOps.fit(image, size, LANCZOS)`, and to
+    `tfstyle.images.resize` if the excess is less than a pixel, which is not
+    cropped.
 
     Args:
-        pixels: uint8 `[H, W, 3]`.
-        size: int32 `[2]`, height and width.
+        pixels: uint8 `[H, W, 3]`, the image.
+        size: int32 `[2]`, height and width of the output, pixels.
 
     Returns:
         uint8 `[height, width, 3]`.
@@ -91,7 +95,7 @@ def fill(pixels: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
 
 
 def _resample(image: tf.Tensor, size, scales, shifts) -> tf.Tensor:
-    """Resamples `[1, H, W, C]`, rounded and clipped to 0..255."""
+    """Resamples an image `[1, H, W, C]`; rounds and clips to 0..255."""
     image = tf.raw_ops.ScaleAndTranslate(
         images=image,
         size=tf.stack(size),

@@ -1,4 +1,4 @@
-"""The feature extractor as a SavedModel, for programs without tfstyle."""
+"""Exports the feature extractor as a SavedModel, usable without tfstyle."""
 
 import contextlib
 import errno
@@ -41,24 +41,24 @@ INPUT = {
 
 
 def export_extractor(extractor: Extractor, config: Config, folder: str) -> str:
-    """Writes the extractor as the next version in a folder.
+    """Exports the extractor as a SavedModel, as the next version in a folder.
 
-    Every endpoint takes and gives a batch. `serve` (the default),
-    `serve_uint8`, `encoded` and `encoded_resized` give the features of content
-    and style layers by name, float32 `[B, H_l, W_l, N_l]`; `gram` gives those
-    of the style layers as normalised Gram matrices `[B, C, C]`;
-    `style_descriptor` gives the upper triangles of these, one layer after the
-    other, `[B, D]`.
+    Every endpoint processes a batch. `serve` (the default), `serve_uint8`,
+    `encoded` and `encoded_resized` return the features of content and style
+    layers by name, float32 `[B, H_l, W_l, N_l]`; `gram` returns the normalised
+    Gram matrices of the style layers by name, `[B, C, C]`; `style_descriptor`
+    returns their upper triangles, concatenated over layers, `[B, D]`.
 
     Args:
-        extractor: in float32 and of direct convolutions, so that it runs
-            anywhere.
-        config: names the layers, and goes into `assets/tfstyle.json`.
-        folder: becomes the home of `1`, `2` and so on; an existing version is
-            never touched.
+        extractor: feature extractor in float32 with direct convolutions, so
+            that it runs anywhere.
+        config: options that name the layers; described in
+            `assets/tfstyle.json`.
+        folder: folder of the versions `1`, `2` and so on; existing versions
+            are never changed.
 
     Returns:
-        The path of the version that was written.
+        The path of the new version.
 
     Raises:
         WriteError: if the folder cannot be written.
@@ -73,7 +73,7 @@ def _export(extractor: Extractor, config: Config, folder: str) -> str:
     try:
         model_path = os.path.join(scratch, "model")
         for name in ("assets", "variables"):
-            # TensorFlow would make them so that no group may write there.
+            # TensorFlow would create them without write access for the group.
             os.makedirs(os.path.join(model_path, name))
         _write_model(extractor, config, model_path)
         assets = os.path.join(model_path, "assets")
@@ -123,14 +123,14 @@ def _write_model(extractor: Extractor, config: Config, path: str) -> None:
     archive.add_endpoint("encoded", encoded, [files])
     size = tf.TensorSpec([2], tf.int32, name="size")
     archive.add_endpoint("encoded_resized", encoded_resized, [files, size])
-    with contextlib.redirect_stdout(io.StringIO()):  # Keras lists all of it
+    with contextlib.redirect_stdout(io.StringIO()):  # Keras prints a summary
         archive.write_out(path)
 
 
 def _extract(
     extractor: Extractor, images: tf.Tensor, smallest_side: int
 ) -> dict[str, tf.Tensor]:
-    """Preprocesses in the graph and returns the features by layer."""
+    """Preprocesses images in the graph and computes their features by layer."""
     shape = tf.shape(images)
     check = tf.debugging.Assert(
         tf.reduce_min(shape[1:3]) >= smallest_side,
@@ -147,7 +147,7 @@ def _extract(
 
 
 def _upper_triangle(matrices: tf.Tensor) -> tf.Tensor:
-    """Returns `[B, C (C + 1) / 2]`, row after row, the diagonal included."""
+    """Flattens upper triangles, with diagonals, to `[B, C (C + 1) / 2]`."""
     size = matrices.shape[-1]
     rows, columns = np.triu_indices(size)
     places = (rows * size + columns).astype(np.int32)
@@ -156,7 +156,7 @@ def _upper_triangle(matrices: tf.Tensor) -> tf.Tensor:
 
 
 def _describe(extractor: Extractor, config: Config) -> dict:
-    """Returns the description that goes with the export, as JSON."""
+    """Returns the description of the export, for JSON."""
     means = None
     if config.rescale_filters:
         means = {n: m.tolist() for n, m in read_filter_means().items()}
@@ -177,16 +177,16 @@ def _describe(extractor: Extractor, config: Config) -> dict:
 
 
 def _smallest_side(config: Config) -> int:
-    """Returns the least height and width of an image, pixels."""
+    """Returns the minimum height and width of an image, pixels."""
     layers = (*config.content_layers, *config.style_layers)
     return max(SMALLEST_SIDE, vgg19_layers.deepest(layers).stride)
 
 
 def _rename_to_next_version(path: str, folder: str) -> str:
-    """Renames a folder to the next free number.
+    """Renames a folder to the next free version number.
 
-    Another export may take that number first; then a rename fails, as what it
-    wrote is not empty.
+    If another export takes that number first, renaming fails, as the target
+    is not empty, and the next number is tried.
     """
     while True:
         numbers = [int(n) for n in os.listdir(folder) if n.isdecimal()]

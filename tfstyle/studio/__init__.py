@@ -1,1 +1,1 @@
-"""The page in the browser: choose, paint, compare, keep."""
+"""The studio: a web page to choose, paint, compare and download pictures."""

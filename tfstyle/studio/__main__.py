@@ -1,4 +1,4 @@
-"""The studio, a page in the browser: `python -m tfstyle.studio --open`."""
+"""Command line of the studio: `python -m tfstyle.studio --open`."""
 
 import os
 import sys
@@ -29,7 +29,7 @@ _OPEN = flags.DEFINE_bool("open", False, "open the page in the browser")
 
 
 class MissingError(TfstyleError):
-    """What the studio is built on is not installed."""
+    """A package that the studio needs is not installed."""
 
     status = 2
 
@@ -48,7 +48,7 @@ def _serve() -> int:
     check_is_local("runs", root)
     root = os.path.abspath(root)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    # Its own place is one for all users of a machine.
+    # Gradio's default is shared by all users of a machine.
     os.environ["GRADIO_TEMP_DIR"] = os.path.join(root, inputs.UPLOADS)
     try:
         import gradio  # noqa: F401
@@ -84,12 +84,12 @@ def _serve() -> int:
 
 
 def run() -> None:
-    """Runs the studio on the command line of this process."""
+    """Runs the studio with the command line of this process."""
     app.run(main, flags_parser=_parse)
 
 
 def _parse(argv: list[str]) -> list[str]:
-    """Reads the flags; a wrong one is told in a line, as the program does."""
+    """Parses the flags; prints an invalid one as one line and exits."""
     try:
         return flags.FLAGS(argv)
     except flags.Error as error:

@@ -1,4 +1,4 @@
-"""The tab where results are compared side by side."""
+"""The Compare tab: compares two results side by side."""
 
 import html
 import os
@@ -11,7 +11,7 @@ from tfstyle.studio.parts import make_thumbnail
 from tfstyle.studio.runs import Run
 
 ZOOMS = {"whole": 0, "1:1": 1, "2:1": 2, "4:1": 4, "8:1": 8, "16:1": 16}
-"""Screen pixels per pixel of a picture; 0: as large as there is space."""
+"""Screen pixels per pixel of a picture; 0 fits it to the available space."""
 _PAIR = """
 <div class="window" tabindex="0" role="group" aria-label="Both pictures">
   <div class="pair">${value}</div>
@@ -59,19 +59,19 @@ watch(['value', 'zoom'], arrange);
 
 
 class Comparison:
-    """The tab where results are compared side by side.
+    """The Compare tab: compares two results side by side.
 
-    Gradio's own ImageSlider cannot be used by keyboard, so a range that the
-    browser knows moves the line between both pictures.
+    Gradio's ImageSlider cannot be operated by keyboard, so a native range
+    input moves the divider between the pictures.
 
     Args:
         root: the folder of runs.
-        tab: that this is in.
+        tab: the tab that contains it.
     """
 
     def __init__(self, root: str, tab: gr.Tab):
         self._root = root
-        self._names = gr.State([])  # of the runs of the strip
+        self._names = gr.State([])  # names of the runs in the strip
         self._strip = gr.Gallery(
             label="All results, the newest first",
             columns=8,
@@ -134,7 +134,7 @@ class Comparison:
         )
 
     def _choose(self, names: list, right: str | None, event: gr.SelectData):
-        """Moves the right picture to the left, and shows the clicked one."""
+        """Moves the right picture left; shows the clicked one in its place."""
         return right, names[event.index]
 
     def _compare(self, left: str | None, right: str | None):

@@ -1,4 +1,4 @@
-"""The tab where contents are painted in styles, small, and one large."""
+"""The Many tab: a table of small pictures, every content in every style."""
 
 import html
 import os
@@ -18,7 +18,7 @@ from tfstyle.studio.parts import image_of
 
 MOST_PAIRS = 36
 SMALL = ["--image_size=192", "--num_steps=40"]
-"""Flags of the pictures of a table."""
+"""Flags of the small pictures in a table."""
 _PICK = """
 element.addEventListener('click', event => {
   const image = event.target.closest('img');
@@ -28,14 +28,17 @@ element.addEventListener('click', event => {
 
 
 class ContactTable:
-    """The tab where contents are painted in styles, small, and one large.
+    """The Many tab: a table of small pictures, every content in every style.
+
+    One of them can be painted again, large.
 
     Args:
-        jobs: that are painted or wait.
+        jobs: the queue of jobs.
         root: the folder of runs.
-        painting: whose dials are used, and where the large picture is shown.
-        page: that the tab is in.
-        tabs: of the page; the painting's has the id `paint`.
+        painting: the Paint tab, whose dials are used and which shows the large
+            picture.
+        page: the page that contains the tab.
+        tabs: the tabs of the page; the Paint tab has the id `paint`.
     """
 
     def __init__(
@@ -50,7 +53,7 @@ class ContactTable:
         self._root = root
         self._painting = painting
         self._tabs = tabs
-        self._pairs = gr.State([])  # of content, style, and name of the run
+        self._pairs = gr.State([])  # rows of content, style, name of the run
         self._seen = gr.State("")
         with gr.Row():
             self._contents, self._styles = (
@@ -117,7 +120,7 @@ class ContactTable:
         )
 
     def _begin(self, values) -> dict:
-        """Adds a job for every pair."""
+        """Submits a job for every pair of content and style."""
         contents = values[self._contents] or []
         styles = values[self._styles] or []
         number = len(contents) * len(styles)
@@ -149,7 +152,7 @@ class ContactTable:
         return {**self._offer(pairs), self._fault: ""}
 
     def _load(self) -> dict:
-        """Shows the last table again."""
+        """Restores the last table when the page is loaded."""
         return self._offer(runs.read_table(self._root))
 
     def _offer(self, pairs: list) -> dict:
@@ -164,19 +167,19 @@ class ContactTable:
         }
 
     def _stop(self, pairs: list) -> None:
-        """Ends the pictures of the table that are painted or wait."""
-        for _, _, name in reversed(pairs):  # before the next one begins
+        """Stops all jobs of the table that are painting or waiting."""
+        for _, _, name in reversed(pairs):  # last first, so that none starts
             job = self._jobs.find(os.path.join(self._root, name))
             if job is not None:
                 self._jobs.stop(job)
 
     def _choose(self, pairs: list, event: gr.EventData):
-        """Picks the picture that was clicked on."""
+        """Selects the picture that was clicked."""
         names = [pair[2] for pair in pairs]
         return event.run if event.run in names else gr.skip()
 
     def _paint_large(self, values) -> dict:
-        """Adds a large picture of the pair that was picked, and shows it."""
+        """Submits a job for a large picture of the selected pair; shows it."""
         picked = values[self._pick]
         pair = next((p for p in values[self._pairs] if p[2] == picked), None)
         try:
@@ -208,7 +211,7 @@ class ContactTable:
         return [*found, *flags]
 
     def _show(self, pairs: list, seen: str):
-        """Returns the table as it is, if it has changed."""
+        """Returns the table as HTML, or no update if it is unchanged."""
         styles = list(dict.fromkeys(style for _, style, _ in pairs))
         rows: dict[str, list[str]] = {}
         for content, _, name in pairs:

@@ -1,4 +1,4 @@
-"""The dials of the page, and the command line that they stand for."""
+"""The dials of the page, and their conversion to and from a command line."""
 
 import dataclasses
 import math
@@ -17,7 +17,7 @@ from tfstyle.flags.command_line import read_config
 from tfstyle.flags.values import FIELDS
 
 TEXTURE = "Texture"
-"""The preset without a content image."""
+"""Name of the preset without a content image."""
 PRESETS: dict[str, list[str]] = {
     "Photograph": [],
     "Painting": ["--content_weight=0.02"],
@@ -25,17 +25,17 @@ PRESETS: dict[str, list[str]] = {
     "The paper": ["--preset=gatys2015"],
 }
 SIZES = (256, 384, 512, 768, 1024)
-"""Long edges that are offered, pixels; others can be typed."""
+"""Suggested long edges, pixels; any other can be typed."""
 NORMAL = "Normal"
 QUALITIES = {"Quick": "40", NORMAL: "", "Fine": "300"}
-"""Values of num_steps."""
+"""Values of `num_steps` by name; empty is the default."""
 COLORS = {
     "of the style": "none",
     "of the content": "match",
     "of the content, lightness of the style": "luminance",
 }
 LEAST_CONTENT, MOST_CONTENT = 0.02, 0.5
-"""Content weights at 0 and at 100 percent; in between they grow by factors."""
+"""Content weights at 0 and at 100 percent, on a logarithmic scale."""
 FRONT = (
     "content_weight",
     "style_scale",
@@ -45,7 +45,8 @@ FRONT = (
     "seed",
     "style_blend_weights",
 )
-"""Options that are dials; all others of a Config are behind "More options"."""
+"""Options that have a dial; all other fields of `Config` are in "More
+options"."""
 FIXED = (
     "--preview_every_seconds=1",
     "--log_every_steps=1",
@@ -59,13 +60,13 @@ class Dials:
     """Positions of the dials.
 
     Attributes:
-        content: percent of the content, 0 to 100.
+        content: position of the content dial, percent, 0 to 100.
         strokes: size of the style image relative to the output.
-        size: long edge, pixels.
-        quality: of QUALITIES.
-        colors: of COLORS.
-        seed: of random numbers.
-        others: texts of the options that are no dials, by name.
+        size: long edge of the output, pixels.
+        quality: a key of QUALITIES.
+        colors: a key of COLORS.
+        seed: seed of random numbers.
+        others: options without a dial, as text by name.
     """
 
     content: int
@@ -78,10 +79,10 @@ class Dials:
 
     @classmethod
     def of(cls, arguments: Sequence[str]) -> "Dials":
-        """Returns the positions that show the flags of a command line best.
+        """Returns the positions closest to the flags of a command line.
 
         Raises:
-            ConfigError: if one of them is wrong.
+            ConfigError: if a flag is invalid.
         """
         config = read_config([*arguments])
         steps = to_text(config.num_steps)
@@ -101,10 +102,10 @@ class Dials:
         )
 
     def to_arguments(self, base: Sequence[str]) -> list[str]:
-        """Returns the command line: a base, and flags of what was moved.
+        """Returns the base flags and the flags of all changed dials.
 
         Args:
-            base: flags, such as a preset's.
+            base: base flags, such as a preset's.
         """
         before = Dials.of(base)
         found = [*base]
@@ -127,47 +128,47 @@ class Dials:
 
 
 def weight_of(percent: float) -> float:
-    """Returns the content weight of a position of the dial."""
+    """Returns the content weight at a position of the dial, in percent."""
     ratio = MOST_CONTENT / LEAST_CONTENT
     return LEAST_CONTENT * ratio ** (percent / 100)
 
 
 def percent_of(weight: float) -> int:
-    """Returns the position of the dial that is nearest to a content weight."""
+    """Returns the dial position nearest to a content weight, percent."""
     ratio = MOST_CONTENT / LEAST_CONTENT
     weight = min(max(weight, LEAST_CONTENT), MOST_CONTENT)
     return round(100 * math.log(weight / LEAST_CONTENT) / math.log(ratio))
 
 
 def other_fields() -> list[dataclasses.Field]:
-    """Returns the options of a Config that are no dials, by group."""
+    """Returns the fields of `Config` that have no dial, ordered by group."""
     return [
         field for field in ordered_fields(Config) if field.name not in FRONT
     ]
 
 
 def help_of(name: str) -> str:
-    """Returns an option's line of help."""
+    """Returns the help text of an option."""
     return FIELDS[name].metadata["help"]
 
 
 def text_of(value) -> str:
-    """Returns an option's value as a flag takes it; None is empty."""
+    """Returns the value of an option as flag text; empty for None."""
     return "" if value is None else to_text(value)
 
 
 def read_options(base: Sequence[str], dials: Dials) -> list[str]:
-    """Returns the command line of positions of the dials, checked.
+    """Returns the command line for positions of the dials, validated.
 
     Args:
-        base: flags that the dials were moved from.
-        dials: their positions.
+        base: base flags, which the dials change.
+        dials: positions of the dials.
 
     Raises:
-        ConfigError: if a flag is wrong, in the words of the command line.
+        ConfigError: if a flag is invalid, with the message of the command line.
     """
     init = dials.others["init"]
-    if init not in INITS:  # a visitor could look at any picture by it
+    if init not in INITS:  # a path would let visitors view any picture
         raise ConfigError(
             f"`init` must be one of {', '.join(INITS)}. Received: {init!r:.80}."
             " Bring a picture under Start from a picture."
@@ -183,16 +184,16 @@ def read_options(base: Sequence[str], dials: Dials) -> list[str]:
 
 
 def find_base(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
-    """Returns the preset that a command line begins from, and its flags.
+    """Returns the preset closest to a command line, and its flags as a base.
 
-    If the dials cannot show a flag exactly, all flags are the base, and the
-    preset is None.
+    If the dials cannot represent a flag exactly, the base is the whole command
+    line and the preset is None.
 
     Args:
-        arguments: without those of files.
+        arguments: the command line, without flags that name files.
 
     Raises:
-        ConfigError: if one of them is wrong.
+        ConfigError: if a flag is invalid.
     """
     wanted = _options_of(arguments)
     dials = Dials.of(arguments)
@@ -218,19 +219,20 @@ def make_arguments(
     start: str | None = None,
     masks: Sequence[str] = (),
 ) -> list[str]:
-    """Returns the command line of a picture, checked.
+    """Returns the command line of a job, validated.
 
     Args:
-        base: flags that the dials were moved from.
-        dials: their positions.
+        base: base flags, which the dials change.
+        dials: positions of the dials.
         content: path of the content image, or None.
         styles: paths of the style images.
-        weights: of the styles' blend, one per style.
-        start: path of the picture to start from, or None.
-        masks: paths of the styles' regions; empty: the styles are blended.
+        weights: blend weights, one per style.
+        start: path of the initial image, or None.
+        masks: paths of the content masks, one per style; if empty, the styles
+            are blended.
 
     Raises:
-        ConfigError: if a flag is wrong, in the words of the command line.
+        ConfigError: if a flag is invalid, with the message of the command line.
     """
     found = read_options(base, dials)
     if content:
@@ -251,7 +253,7 @@ def make_arguments(
 
 
 def without_files(arguments: Sequence[str]) -> list[str]:
-    """Returns a command line without the flags that name files."""
+    """Removes the flags that name files from a command line."""
     options = {field.name for field in dataclasses.fields(Config)}
     options |= {"preset"}
     found = []

@@ -1,4 +1,4 @@
-"""The form: the pictures and dials that a painting is made from."""
+"""The form of the Paint tab: pictures, dials and options of a job."""
 
 import gradio as gr
 
@@ -17,14 +17,14 @@ from tfstyle.studio.runs import find_run
 
 
 class Form:
-    """The pictures and dials that a painting is made from.
+    """The form of the Paint tab: pictures, dials and options of a job.
 
     Args:
         root: the folder of runs.
 
     Attributes:
-        pictures: the part where pictures are chosen.
-        options: the part where the dials and all other options are.
+        pictures: the part of the form with the pictures.
+        options: the part of the form with the dials and all other options.
         components: all components that have a value.
     """
 
@@ -35,15 +35,15 @@ class Form:
         self.components = self.pictures.components | self.options.components
 
     def arguments(self, values: Values) -> list[str]:
-        """Returns the command line of the painting.
+        """Returns the command line of a job for the form's values.
 
         Args:
-            values: of all components.
+            values: values of all components.
 
         Raises:
-            ConfigError: if an option is wrong or a picture is missing.
+            ConfigError: if an option is invalid or a picture is missing.
             ImageError: if a picture cannot be read.
-            WriteError: if a picture cannot be kept.
+            WriteError: if a picture cannot be copied.
         """
         pictures, options = self.pictures, self.options
         chosen = [
@@ -68,11 +68,11 @@ class Form:
         )
 
     def show(self, name: str | None, fault: gr.HTML) -> dict:
-        """Returns updates that show the pictures and dials of a run.
+        """Returns updates that fill the form with the values of a run.
 
         Args:
-            name: of the run.
-            fault: the component that shows why there are none.
+            name: name of the run, or None.
+            fault: component that shows errors.
         """
         run = find_run(self._root, name)
         if run is None:
@@ -119,10 +119,10 @@ class Form:
         return inputs.keep(self._root, path)
 
     def _find(self, path: str | None) -> str | None:
-        """Returns a picture of a run as a file of the folder, or None."""
+        """Returns the path of a run's picture for the browser, or None."""
         if not path:
             return None
         try:
             return inputs.to_shown(self._root, self._keep(path))
         except (TfstyleError, OSError):
-            return None  # it is no longer there
+            return None  # the file no longer exists

@@ -1,4 +1,4 @@
-"""Pictures that were uploaded to the page, kept beside the runs."""
+"""Uploaded pictures: validates them and stores them in the folder of runs."""
 
 import hashlib
 import os
@@ -18,30 +18,31 @@ from tfstyle.system import atomic_file
 from tfstyle.system.file_hash import hash_file
 
 FOLDER = "inputs"
-"""Of the folder of runs: pictures that were painted or are to be."""
+"""Subfolder of the folder of runs with the input images of all jobs."""
 UPLOADS = "uploads"
-"""Of the folder of runs: uploads, which Gradio removes after a day, and copies
-of results in other formats."""
+"""Subfolder of the folder of runs with uploads, which Gradio removes after a
+day, and copies of results in other formats."""
 LONGEST_NAME = 40
 SAMPLES = pathlib.Path(__file__).parents[1] / "samples"
-"""Pictures that are shipped with the package."""
+"""Folder of the sample pictures in the package."""
 MAX_PIXELS = 100_000_000
-"""Of an uploaded picture."""
+"""Maximum size of an uploaded picture, pixels."""
 SHOWN_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif")
-"""Of files that browsers show."""
+"""Endings of image files that browsers can display."""
 
 
 def find_regions(
     layers: Sequence[str], colors: Sequence[tuple[int, int, int]]
 ) -> np.ndarray | None:
-    """Returns which colour was painted where, int `[H, W]`; 0: none.
+    """Finds the painted region of every pixel by its colour.
 
     Args:
-        layers: paths of what was painted, the lowest first.
-        colors: that it was painted in; the first is 1.
+        layers: paths of the painted layers, lowest first.
+        colors: RGB colours of the regions.
 
     Returns:
-        None if nothing was painted.
+        int `[H, W]`, the number of the nearest colour, from 1, or 0 if not
+        painted; None if nothing was painted.
 
     Raises:
         ImageError: if a layer cannot be read.
@@ -63,14 +64,14 @@ def find_regions(
 
 
 def keep_mask(root: str, inside: np.ndarray) -> str:
-    """Returns the path of a mask, which has its contents' name.
+    """Stores a mask in a file named by its hash; returns its path.
 
     Args:
         root: the folder of runs.
-        inside: bool `[H, W]`.
+        inside: bool `[H, W]`, True inside the region.
 
     Raises:
-        ImageError: if it cannot be written.
+        ImageError: if the file cannot be written.
     """
     light = np.where(inside, 255, 0).astype(np.uint8)
     described = f"{light.shape} ".encode() + light.tobytes()
@@ -82,18 +83,18 @@ def keep_mask(root: str, inside: np.ndarray) -> str:
 
 
 def keep(root: str, path: str) -> str:
-    """Returns the path of a picture's copy in the folder of runs.
+    """Copies a picture to the folder of runs; returns the path of the copy.
 
-    Its name is made of the picture's name and contents. A picture that is
-    there to stay already is not copied.
+    The copy is named by the picture's name and hash. A picture that is already
+    in the folder and not an upload is not copied.
 
     Args:
         root: the folder of runs.
-        path: of a file of any origin.
+        path: path of the picture.
 
     Raises:
         ImageError: if it cannot be read as a picture.
-        WriteError: if it cannot be written.
+        WriteError: if the copy cannot be written.
     """
     _read(path)
     place = os.path.realpath(path)
@@ -116,14 +117,17 @@ def keep(root: str, path: str) -> str:
 
 
 def to_shown(root: str, path: str) -> str:
-    """Returns the path of a picture that a browser shows: as it is, or a PNG.
+    """Returns the path of a picture that browsers can display.
+
+    Other formats are converted to PNG.
 
     Args:
         root: the folder of runs.
-        path: of a file of any origin.
+        path: path of the picture.
 
     Raises:
-        ImageError: if it cannot be read as a picture, or not written.
+        ImageError: if it cannot be read as a picture, or the PNG cannot be
+            written.
     """
     picture = _read(path)
     if os.path.splitext(path)[1].lower() in SHOWN_ENDINGS:
@@ -135,7 +139,7 @@ def to_shown(root: str, path: str) -> str:
 
 
 def stem_of(path: str) -> str:
-    """Returns the name that a kept picture was uploaded with."""
+    """Returns the original name of a stored picture, without its ending."""
     stem = os.path.splitext(os.path.basename(path))[0]
     return re.sub(r"-[0-9a-f]{8}$", "", stem)
 
@@ -144,15 +148,15 @@ def _read(path: str) -> Picture:
     try:
         return read_image(path, MAX_PIXELS)
     except ImageError as error:
-        # An upload lies in a folder that the person does not know.
+        # The folder of an upload means nothing to the user.
         name = os.path.basename(path)
         raise ImageError(str(error).replace(path, name)) from error
 
 
 def _name_of(path: str) -> str:
-    """Returns a name without an ending, of a file's name and contents."""
+    """Returns a file name, without ending, from a file's name and hash."""
     stem = os.path.splitext(os.path.basename(path))[0]
     stem = re.sub(r"[^\w-]+", "_", stem) or "picture"
     digest = hash_file(path)[:8]
-    stem = stem.removesuffix(f"-{digest}")  # Gradio's copy of a copy
+    stem = stem.removesuffix(f"-{digest}")  # Gradio copies stored pictures
     return f"{stem[:LONGEST_NAME]}-{digest}"

@@ -1,6 +1,6 @@
-"""The jobs of the studio: a queue, and the process that paints.
+"""The job queue of the studio, and the worker process that paints.
 
-A job lies in its run's workdir, so that it outlives this process.
+Every job is stored in the workdir of its run, so that it survives a restart.
 """
 
 import collections
@@ -27,7 +27,7 @@ WORKER = "tfstyle.studio.worker"
 
 
 def options_of_process(arguments: list[str]) -> list[str]:
-    """Returns the arguments that hold for all runs of a process."""
+    """Returns the flags that apply to all runs of a worker process."""
     return [
         argument
         for argument in arguments
@@ -42,15 +42,15 @@ def _make_flagfile(arguments: list[str]) -> str:
 
 @dataclasses.dataclass
 class Job:
-    """A picture to be painted.
+    """A picture to paint.
 
     Attributes:
-        workdir: of its run.
-        arguments: of the command line, without the workdir.
+        workdir: the workdir of the run.
+        arguments: flags of the command line, without the workdir.
         state: `waiting`, `painting`, `done`, `stopped`, or `failed`.
-        error: why it failed, one line.
-        is_stopping: whether it was asked to stop.
-        has_begun: whether the worker heeds signals for it.
+        error: error message, one line; empty unless failed.
+        is_stopping: True once a stop was requested.
+        has_begun: True once the worker handles signals for this job.
     """
 
     workdir: str
@@ -62,20 +62,20 @@ class Job:
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing more will come of it."""
+        """True if the job is done, stopped or failed."""
         return self.state not in ("waiting", "painting")
 
 
 class Jobs:
-    """Paints jobs one after another, in a process beside this one.
+    """A job queue that paints one job at a time in a worker process.
 
-    Jobs that an earlier studio left are painted to their ends.
+    Unfinished jobs of an earlier studio are resumed.
 
     Args:
-        root: the folder of runs; made if it is not there.
+        root: the folder of runs; created if missing.
 
     Raises:
-        WriteError: if it cannot be written.
+        WriteError: if the folder is not writable.
     """
 
     def __init__(self, root: str):
@@ -96,32 +96,32 @@ class Jobs:
 
     @property
     def current(self) -> Job | None:
-        """The job that is painted, or else the last one that waits."""
+        """The job that is painting, or else the last waiting job, or None."""
         with self._changed:
             jobs = [job for job in self._jobs.values() if not job.has_ended]
             painting = [job for job in jobs if job.state == "painting"]
             return next(iter(painting or jobs[-1:]), None)
 
     def num_before(self, job: Job) -> int:
-        """Returns how many jobs are to be painted before one that waits."""
+        """Returns the number of jobs ahead of a waiting job."""
         with self._changed:
             jobs = [x for x in self._jobs.values() if not x.has_ended]
             return jobs.index(job) if job in jobs else 0
 
     def waiting(self) -> list[Job]:
-        """Returns the jobs that wait, in their order."""
+        """Returns the waiting jobs in order."""
         with self._changed:
             return [*self._queue]
 
     def find(self, workdir: str) -> Job | None:
-        """Returns the job of a workdir, if it is one of this studio."""
+        """Returns the job of a workdir, or None if this studio has none."""
         return self._jobs.get(workdir)
 
     def submit(self, arguments: list[str]) -> Job:
-        """Adds a job, and returns it with its new workdir.
+        """Adds a job to the queue and returns it; creates its workdir.
 
         Raises:
-            WriteError: if it cannot be written.
+            WriteError: if the workdir cannot be written.
         """
         with raising_write_errors(self._root):
             workdir = run_directory.make_new_folder(self._root)
@@ -135,7 +135,7 @@ class Jobs:
         return job
 
     def stop(self, job: Job) -> None:
-        """Ends a job: its picture as it is stays, if there is one."""
+        """Stops a job; a running one keeps its latest picture."""
         with self._changed:
             if job.state == "painting":
                 self._interrupt(job)
@@ -144,24 +144,24 @@ class Jobs:
                 job.state = "stopped"
                 for name in (JOB, ASKED):
                     os.unlink(os.path.join(job.workdir, name))
-                with contextlib.suppress(OSError):  # a run may be in there
+                with contextlib.suppress(OSError):  # it may not be empty
                     os.rmdir(job.workdir)
 
     def wait(self, job: Job, seconds: float) -> bool:
-        """Waits for a job's end; returns whether it came."""
+        """Waits for a job to end; True if it ended within the timeout."""
         with self._changed:
             return self._changed.wait_for(lambda: job.has_ended, seconds)
 
     def close(self) -> None:
-        """Stops what is painted, keeps its picture, and leaves the rest."""
+        """Stops the running job and the worker; waiting jobs stay on disk."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
             for job in self._jobs.values():
                 if job.state == "painting":
                     self._interrupt(job)
-        # Its answer, or its end, is what the thread waits for.
-        with contextlib.suppress(OSError):  # it may have ended
+        # The thread returns once the worker has answered or ended.
+        with contextlib.suppress(OSError):  # the worker may have ended
             self._worker.stdin.close()
         self._thread.join()
         self._end_worker()
@@ -174,7 +174,7 @@ class Jobs:
             self._worker.send_signal(signal.SIGINT)
 
     def _take_up(self, workdir: str) -> None:
-        """Adds a job that an earlier studio left, if there is one."""
+        """Adds the unfinished job of a workdir, if there is one."""
         path = os.path.join(workdir, JOB)
         with contextlib.suppress(
             AttributeError, OSError, TypeError, ValueError
@@ -213,13 +213,13 @@ class Jobs:
                 self._changed.notify_all()
 
     def _start_worker(self, options: list[str]) -> None:
-        """Starts the process that paints, unless it runs with these options."""
+        """Starts the worker process, unless it runs with these options."""
         if self._worker is not None:
             if self._worker.poll() is None and self._options == options:
                 return
             self._end_worker()
         self._options = options
-        # The worker inherits that SIGINT waits, and says when it heeds it.
+        # The worker inherits a blocked SIGINT and unblocks it when ready.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
         try:
             self._worker = start_python(
@@ -227,20 +227,20 @@ class Jobs:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
-                start_new_session=True,  # Ctrl-C is the studio's
+                start_new_session=True,  # the studio handles Ctrl-C
             )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _end_worker(self) -> None:
-        """Waits for the end of the process, which ends with its input."""
-        with contextlib.suppress(OSError):  # it may have ended
+        """Closes the input of the worker process and waits for its end."""
+        with contextlib.suppress(OSError):  # it may have ended before
             self._worker.stdin.close()
         self._worker.wait()
         self._worker.stdout.close()
 
     def _ask(self, job: Job) -> dict:
-        """Has a job painted; returns the worker's answer."""
+        """Sends a job to the worker and returns its answer."""
         try:
             with self._changed:
                 self._start_worker(options_of_process(job.arguments))
@@ -248,7 +248,7 @@ class Jobs:
             return {"status": error.status, "error": str(error)}
         worker = self._worker
         question = {"workdir": job.workdir, "arguments": job.arguments}
-        with contextlib.suppress(OSError):  # it has ended
+        with contextlib.suppress(OSError):  # the worker has ended
             worker.stdin.write(json.dumps(question) + "\n")
             worker.stdin.flush()
         if worker.stdout.readline():

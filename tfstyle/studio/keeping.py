@@ -1,4 +1,4 @@
-"""The part of the page where a picture is kept or used again."""
+"""Downloads of a picture, and buttons to reuse it or to paint it large."""
 
 import gradio as gr
 
@@ -13,22 +13,22 @@ from tfstyle.studio.parts import escape_error
 from tfstyle.studio.runs import Run
 
 LARGE_SIZES = ("2048", "4096", "8192")
-"""Long edges that are offered, pixels; others can be typed."""
+"""Suggested long edges, pixels; any other can be typed."""
 
 
 class Keeping:
-    """The part of the page where a picture is kept or used again.
+    """Downloads of a picture, and buttons to reuse it or to paint it large.
 
     Args:
         root: the folder of runs.
-        form: that a picture can be used in.
-        shown: the component of the name of the run that is shown.
-        fault: the component that errors are shown in.
+        form: form that pictures can be reused in.
+        shown: component with the name of the displayed run.
+        fault: component that shows errors.
 
     Attributes:
-        form_of_file: the component of the format of downloads.
-        size: the component of the large size.
-        watched: the components that `update` sets.
+        form_of_file: component with the format of downloads.
+        size: component with the large size.
+        watched: components that `update` sets.
     """
 
     def __init__(
@@ -106,9 +106,9 @@ class Keeping:
         """Returns updates that offer the picture of a run, if it has one.
 
         Args:
-            run: that has ended, or None.
-            form_of_file: of FORMS.
-            size: of the command for a large picture.
+            run: a run that has ended, or None.
+            form_of_file: format of downloads, a key of FORMS.
+            size: long edge of the large picture, pixels.
         """
         picture = run and run.picture
         if run is None or picture is None:
@@ -143,7 +143,7 @@ class Keeping:
 
 
 def _make_command(label: str, info: str, elem_id: str) -> gr.Textbox:
-    """Returns a text of a command, to be copied."""
+    """Makes a read-only text box for a command, with a copy button."""
     return gr.Textbox(
         label=label,
         info=info,

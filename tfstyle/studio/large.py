@@ -1,4 +1,4 @@
-"""Painting a run again in a larger size: a command, or a job of a manifest."""
+"""Repaints a run in a larger size, by a command or a line of a manifest."""
 
 import contextlib
 import json
@@ -18,17 +18,17 @@ from tfstyle.studio.runs import Run
 from tfstyle.system import atomic_file
 
 MANIFEST = "manifest.jsonl"
-"""Of the folder of runs: the jobs that were added."""
+"""File in the folder of runs with all jobs that were added."""
 _MANIFEST_LOCK = threading.Lock()
 _FOR_WATCHING = ("preview_every_seconds", "log_every_steps")
 
 
 def command_of(run: Run, size: str) -> str:
-    """Returns the command that paints a run again in another size.
+    """Returns the command that repaints a run in another size.
 
     Args:
-        run: that has a flagfile.
-        size: long edge, pixels.
+        run: a run with a flagfile.
+        size: long edge of the output, pixels.
     """
     place = f"{os.path.relpath(run.workdir)}-{size}"
     return shlex.join(
@@ -42,14 +42,19 @@ def command_of(run: Run, size: str) -> str:
 
 
 def add_to_manifest(root: str, run: Run, size: str) -> str:
-    """Adds a line that paints a run again, larger, to the manifest.
+    """Adds a line that repaints a run in another size to the manifest.
+
+    Args:
+        root: the folder of runs.
+        run: the run.
+        size: long edge of the output, pixels.
 
     Returns:
-        The command that paints all of the manifest.
+        The command that paints the whole manifest.
 
     Raises:
-        ConfigError: if a flag of the run or the size is wrong, or what is
-            there is no manifest.
+        ConfigError: if a flag of the run or the size is invalid, or the
+            existing file is not a manifest.
         WriteError: if the manifest cannot be written.
     """
     config = read_config([*run.arguments, *_flags_of_size(run, size)])
@@ -76,10 +81,11 @@ def add_to_manifest(root: str, run: Run, size: str) -> str:
 
 
 def _read_text(path: str) -> str:
-    """Returns the text of a manifest to which a line can be added.
+    """Reads a manifest in JSON Lines, to which a line can be added.
 
     Raises:
-        ConfigError: if it is none, or no UTF-8 with an object in each line.
+        ConfigError: if the file is not a manifest, or not UTF-8 with one
+            object per line.
     """
     read_manifest(path)
     with open(path, "rb") as file:
@@ -95,7 +101,7 @@ def _read_text(path: str) -> str:
 
 
 def _flags_of_size(run: Run, size: str) -> list[str]:
-    """Returns flags for another size; `flags.cfg` has levels of its own."""
+    """Returns flags for another size; resets levels set by `flags.cfg`."""
     flags = [f"--image_size={size}"]
     if run.flagfile and os.path.basename(run.flagfile) == FLAGS:
         steps = run.flags.get("num_steps", "").rpartition(",")[2]
@@ -104,7 +110,13 @@ def _flags_of_size(run: Run, size: str) -> list[str]:
 
 
 def _values_of(config: RunConfig, *, of_batch: bool) -> dict:
-    """Returns the options, but defaults, of a whole batch or of one picture."""
+    """Returns options that differ from their defaults.
+
+    Args:
+        config: the options.
+        of_batch: True for options of the whole batch, False for options of one
+            picture.
+    """
     return {
         name: getattr(config, name)
         for name, field in FIELDS.items()

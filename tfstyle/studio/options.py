@@ -1,4 +1,4 @@
-"""The part of the form where the dials and all other options are."""
+"""The part of the form with the dials and all other options."""
 
 import dataclasses
 import re
@@ -19,17 +19,17 @@ Values = Mapping[Any, Any]
 
 
 class Options:
-    """The part of the form where the dials and all other options are.
+    """The part of the form with the dials and all other options.
 
     Args:
-        content: the component of the content image, which a texture has not.
+        content: component of the content image, hidden for textures.
 
     Attributes:
-        base: the component of the flags that the dials were moved from.
-        preset: that of the preset.
-        dials: those of the dials, by field of Dials.
-        components: all of them that have a value.
-        preset_applied: the event after which the dials are those of a preset.
+        base: component with the base flags, which the dials change.
+        preset: component of the preset.
+        dials: components of the dials, by field of `Dials`.
+        components: all components that have a value.
+        preset_applied: event fired once the dials show a chosen preset.
     """
 
     def __init__(self, content: gr.Image):
@@ -137,7 +137,7 @@ class Options:
                 )
 
     def _check_option(self, values: Values, name: str):
-        """Returns a text field, with what is wrong with its option."""
+        """Returns a text field with its error, or else with its help text."""
         about = dials.help_of(name)
         try:
             dials.read_options(values[self.base], self.positions(values))
@@ -147,7 +147,7 @@ class Options:
         return gr.Textbox(info=about, elem_classes="")
 
     def _apply_preset(self, preset: str) -> dict:
-        """Returns updates that move the dials; size, quality and seed stay."""
+        """Returns updates that apply a preset; keeps size, quality and seed."""
         base = dials.PRESETS[preset]
         found = self.show_positions(Dials.of(base))
         for name in ("size", "quality", "seed"):
@@ -160,7 +160,7 @@ class Options:
 
 
 def _make_option(field: dataclasses.Field):
-    """Returns the component of an option, made from its declaration."""
+    """Makes the component of an option from its field."""
     text = dials.text_of(field.default)
     about = {
         "label": field.name,

@@ -1,4 +1,4 @@
-"""The page: its tabs and its look."""
+"""The web page of the studio: its tabs, theme and styles."""
 
 import gradio as gr
 
@@ -23,7 +23,7 @@ COLORS = {
     "button_primary_background_fill_hover": "*primary_800",
     "button_primary_background_fill_hover_dark": "*primary_800",
 }
-"""Of the theme: dark enough, or light enough, to be read by everybody."""
+"""Colours of the theme, with sufficient contrast for accessibility."""
 CSS = """
 .dark { --color-accent: var(--primary-500); }
 .preview img { width: 100%; max-height: 75vh; object-fit: contain;
@@ -80,14 +80,14 @@ NAME_PICTURES = """() => {
     block.setAttribute('aria-label', label.innerText.trim());
   }
 }"""
-"""Says to screen readers which picture an upload is for."""
+"""JavaScript that labels the image uploads for screen readers."""
 
 
 def make_page(jobs: Jobs, root: str) -> tuple[gr.Blocks, dict]:
-    """Returns the page, and the look that it is launched with.
+    """Makes the page; returns it with its theme and styles for launching.
 
     Args:
-        jobs: what is painted, and what waits.
+        jobs: the queue of jobs.
         root: the folder of runs.
     """
     theme = gr.themes.Default(font=FONTS, font_mono=FIXED_WIDTH)

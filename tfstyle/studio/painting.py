@@ -1,4 +1,4 @@
-"""The tab where pictures are chosen and painted."""
+"""The Paint tab: the form, and the progress and picture of a run."""
 
 import os
 
@@ -15,27 +15,27 @@ from tfstyle.studio.parts import DIRECT
 from tfstyle.studio.parts import escape_error
 
 STOPPING = 60.0
-"""Seconds within which a run ends at its next step."""
+"""Timeout for a run to stop at its next step, seconds."""
 _PICTURES = ("--content_image=", "--style_images=")
 
 
 class Painting:
-    """The tab where pictures are chosen and painted.
+    """The Paint tab: the form, and the progress and picture of a run.
 
     Args:
-        jobs: that are painted or wait.
+        jobs: the queue of jobs.
         root: the folder of runs.
-        page: that the tab is in.
+        page: the page that contains the tab.
 
     Attributes:
-        form: the pictures and dials.
-        shown: the component of the name of the run that is shown.
+        form: form with the pictures and dials.
+        shown: component with the name of the displayed run.
     """
 
     def __init__(self, jobs: Jobs, root: str, page: gr.Blocks):
         self._jobs = jobs
         self._root = root
-        self._seen = gr.State(None)  # what the page shows already
+        self._seen = gr.State(None)  # state that the page shows already
         with gr.Row():
             with gr.Column(scale=2, min_width=320):
                 self.form = Form(root)
@@ -54,7 +54,7 @@ class Painting:
             )
             self._stop = gr.Button("Stop", interactive=False, elem_id="stop")
         self._fault = gr.HTML("", elem_classes="fault", elem_id="fault")
-        # Screen readers say the state when it changes, but not each number.
+        # Screen readers announce changes of the state, but not each number.
         self._state = gr.HTML(
             "",
             html_template='<p role="status">${value}</p>',
@@ -117,14 +117,14 @@ class Painting:
         gr.Timer(1.0).tick(**watched)
 
     def show_run(self, name: str | None) -> gr.Dropdown:
-        """Returns the choice of runs, at one of them."""
+        """Returns the list of runs with one of them selected."""
         return gr.Dropdown(self._choices(self._list_names(name)), value=name)
 
     def _list_names(self, name: str | None) -> list[str]:
-        """Returns the names of the runs that can be shown.
+        """Returns the names of all runs and waiting jobs.
 
         Args:
-            name: of the run that is shown, which may have no folder.
+            name: name of the displayed run, listed even without a folder.
         """
         waiting = [os.path.basename(j.workdir) for j in self._jobs.waiting()]
         found = [run.name for run in runs.list_runs(self._root)]
@@ -138,7 +138,7 @@ class Painting:
         return [(run.title if run else name, name) for run, name in found]
 
     def _start_painting(self, values) -> dict:
-        """Adds a job for the pictures and dials of the form."""
+        """Submits a job for the pictures and dials of the form."""
         try:
             job = self._jobs.submit(self.form.arguments(values))
         except (TfstyleError, OSError) as error:
@@ -146,7 +146,7 @@ class Painting:
         return self._show_job(job)
 
     def _follow_dials(self, values) -> dict:
-        """Continues the run that is shown, if the form has its pictures."""
+        """Applies moved dials to the displayed run, if its pictures match."""
         name = values[self.shown]
         job = self._find_job(name)
         if job is None or job.has_ended or self._is_of_table(name):
@@ -160,7 +160,7 @@ class Painting:
         return self._continue(job, arguments)
 
     def _change_dials(self, values) -> dict:
-        """Stops the run that is shown, and continues it with other dials."""
+        """Stops the displayed run and continues it with the form's values."""
         job = self._find_job(values[self.shown])
         if job is None or job.has_ended:
             return {self._fault: gr.skip()}
@@ -171,7 +171,7 @@ class Painting:
         return self._continue(job, arguments)
 
     def _continue(self, job: Job, arguments: list[str]) -> dict:
-        """Stops a job, and goes on from its picture with another command."""
+        """Stops a job and submits a new one that starts from its picture."""
         try:
             self._jobs.stop(job)
             self._jobs.wait(job, STOPPING)
@@ -199,11 +199,11 @@ class Painting:
         return self._jobs.find(os.path.join(self._root, name or ""))
 
     def _is_of_table(self, name: str) -> bool:
-        """Returns whether a run is a small picture of the tab of many."""
+        """True if a run is a small picture of the table in the Many tab."""
         return name in [row[-1] for row in runs.read_table(self._root)]
 
     def _show_first(self) -> dict:
-        """Shows the job at work with its dials, or else the newest run."""
+        """Shows the current job with its dials, or else the newest run."""
         job = self._jobs.current
         if job is None:
             found = runs.list_runs(self._root, 1)
@@ -216,10 +216,10 @@ class Painting:
         return {self.shown: self.show_run(name), **filled}
 
     def _show(self, name, form_of_file, size, seen) -> dict:
-        """Returns updates that show how a run stands, if that has changed."""
+        """Returns updates that show the state of a run, if it has changed."""
         names, seen = self._list_names(name), seen or {}
         if names != seen.get("names"):
-            # Without a value: another run may be chosen meanwhile.
+            # No value is set, as the user may choose another run meanwhile.
             return {
                 self.shown: gr.Dropdown(self._choices(names)),
                 self._seen: seen | {"names": names},
@@ -247,7 +247,7 @@ class Painting:
             self._go_on: gr.Button(visible=bool(is_busy and job)),
             self._stop: gr.Button(interactive=bool(is_busy and job)),
         }
-        # The picture before stays until there is one.
+        # The previous picture stays visible until there is a new one.
         if image := parts.image_of(run, "The picture as it is"):
             updates[self._preview] = image
         if job is not None and job.state == "failed":
@@ -258,7 +258,7 @@ class Painting:
 
 
 def _have_same_pictures(first: list[str], second: list[str]) -> bool:
-    """Returns whether two command lines name the same pictures, if both do."""
+    """True if two command lines do not name different pictures."""
     ours, theirs = (
         dict(x.split("=", 1) for x in arguments if x.startswith(_PICTURES))
         for arguments in (first, second)

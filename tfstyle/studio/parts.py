@@ -1,4 +1,4 @@
-"""Parts of the page that show a run, and files that are made for them."""
+"""HTML fragments that show a run, and converted copies of its picture."""
 
 import html
 import os
@@ -17,21 +17,25 @@ from tfstyle.studio import runs
 from tfstyle.studio.jobs import Job
 
 DIRECT: dict[str, Any] = {"show_progress": "hidden", "queue": False}
-"""How the page asks: of two events in its queue Gradio may lose the answer of
-the second, if it comes while the stream of the first is being closed."""
+"""Arguments of every event: bypass Gradio's queue, which may lose the answer
+of an event that arrives while the stream of the one before is closing."""
 EMPTY = "<p>Choose a picture and a style, then press Paint.</p>"
 FORMS = {
     "PNG, 16 bits": None,
     "PNG, 8 bits": ".png",
     "JPEG": ".jpg",
 }
-"""Formats of a download, and the endings that they are converted to."""
+"""Formats of downloads with their endings; None needs no conversion."""
 THUMBNAIL_SIZE = 256
 _COMPLETE = ("steps", "converged", "max_evaluations")
 
 
 def convert_picture(picture: str, form: str) -> str:
-    """Returns the path of a picture in a format of FORMS, with its text."""
+    """Converts a picture to a format of FORMS, with its metadata.
+
+    Returns:
+        The path of the converted copy, or of the picture itself.
+    """
     ending = FORMS[form]
     if ending is None:
         return picture
@@ -45,7 +49,7 @@ def convert_picture(picture: str, form: str) -> str:
 
 
 def make_thumbnail(picture: str) -> str:
-    """Returns the path of a small JPEG of a picture."""
+    """Makes a small JPEG of a picture and returns its path."""
     path = _path_of_copy(picture, "thumbnail.jpg")
     if not os.path.exists(path):
         file = read_image(picture)
@@ -56,27 +60,27 @@ def make_thumbnail(picture: str) -> str:
 
 
 def _path_of_copy(picture: str, name: str) -> str:
-    """Returns where a picture's copy is kept while the picture is the same."""
+    """Returns the path of a picture's copy, which depends on its time."""
     root, run = os.path.split(os.path.dirname(picture))
     place = f"{run}-{os.stat(picture).st_mtime_ns}"
     return os.path.join(root, inputs.UPLOADS, place, name)
 
 
 def escape_error(error: Exception | str) -> str:
-    """Returns an error as a part of the page."""
+    """Renders an error as HTML."""
     return f'<p role="alert">{html.escape(one_line(str(error), 1000))}</p>'
 
 
 def describe_state(
     run: runs.Run, job: Job | None, is_busy: bool, num_before: int
 ) -> str:
-    """Says in a few words how a run stands.
+    """Describes the state of a run in a few words.
 
     Args:
-        run: that is shown.
-        job: of this studio, if it is one.
-        is_busy: whether it waits or is painted.
-        num_before: how many jobs are painted before it.
+        run: the displayed run.
+        job: job of the run, or None if this studio has none.
+        is_busy: True if the run is waiting or painting.
+        num_before: number of jobs ahead of it in the queue.
     """
     if job is not None and job.state == "waiting":
         number = "1 picture" if num_before == 1 else f"{num_before} pictures"
@@ -89,13 +93,13 @@ def describe_state(
         return "Failed"
     if run.ended is not None:
         return "Done" if run.ended in _COMPLETE else "Stopped"
-    if run.picture:  # of an older release
+    if run.picture:  # made by an older release
         return "Done"
     return "Interrupted" if run.metrics else "Stopped before the first step"
 
 
 def describe_progress(run: runs.Run, is_busy: bool) -> str:
-    """Returns a bar and the numbers of a run, as a part of the page."""
+    """Renders a progress bar and the numbers of a run as HTML."""
     metrics = run.metrics
     if not metrics:
         return ""
@@ -118,7 +122,7 @@ def describe_progress(run: runs.Run, is_busy: bool) -> str:
 
 
 def image_of(run: runs.Run, text: str) -> str | None:
-    """Returns the picture as it is, as a part of the page, if there is one."""
+    """Renders the latest picture of a run as HTML; None if there is none."""
     path = run.preview or run.picture
     if path is None:
         return None
@@ -130,7 +134,7 @@ def image_of(run: runs.Run, text: str) -> str | None:
 
 
 def charts_of(run: runs.Run) -> str:
-    """Returns the curves of a run's losses, as a part of the page."""
+    """Renders the loss curves of a run as HTML."""
     metrics = run.metrics
     if len(metrics) < 2:
         return ""

@@ -1,4 +1,4 @@
-"""The part of the form where pictures are chosen."""
+"""The part of the form with the pictures: content, styles, regions, start."""
 
 import gradio as gr
 import numpy as np
@@ -14,13 +14,14 @@ from tfstyle.studio.parts import escape_error
 
 NUM_STYLES = 4
 REGION_COLORS = [(255, 120, 0), (0, 170, 60), (0, 90, 255)]
-"""RGB, of the regions of the second, third and fourth style."""
+"""RGB colours of the regions of the second, third and fourth style."""
 SAMPLES = ("scene.jpg", "strokes.jpg")
 REGIONS_SIZE = 768
-"""Long edge of the content image that regions are painted on, pixels."""
+"""Long edge of the content image in the regions editor, pixels."""
 
-# Gradio would open uploads by Pillow; only our own reader does. It makes new
-# components for every visitor, and writes a file beside a subclass' source.
+# Gradio would decode uploads with Pillow; only our own reader should. Patched,
+# as Gradio makes new components for every visitor, and writes a file beside
+# the source of a subclass.
 gr.Image.preprocess = lambda self, payload: payload and payload.path
 gr.ImageEditor.preprocess = lambda self, payload: [
     layer.path for layer in (payload.layers if payload else ())
@@ -28,19 +29,19 @@ gr.ImageEditor.preprocess = lambda self, payload: [
 
 
 class Pictures:
-    """The part of the form where pictures are chosen.
+    """The part of the form with the pictures.
 
     Args:
         root: the folder of runs.
 
     Attributes:
-        content: the component of the content image.
-        styles: those of the style images.
-        weights: those of the styles' shares.
-        regions: that of the regions; its value are paths of layers.
-        start: that of the picture to start from.
-        start_part: the part of the page that `start` is in.
-        components: all of them that have a value.
+        content: component of the content image.
+        styles: components of the style images.
+        weights: components of the blend weights, one per style.
+        regions: component of the regions; its value is a list of layer paths.
+        start: component of the initial image.
+        start_part: part of the page that contains `start`.
+        components: all components that have a value.
     """
 
     def __init__(self, root: str):
@@ -54,14 +55,17 @@ class Pictures:
         self._connect()
 
     def make_masks(self, layers, number: int) -> list[str]:
-        """Returns the path of a mask of the content for every style.
+        """Makes content masks from the painted regions; returns their paths.
 
         Args:
-            layers: paths of what was painted, or None.
-            number: of styles.
+            layers: paths of the painted layers, or None.
+            number: number of styles.
+
+        Returns:
+            One path per style, or an empty list if nothing was painted.
 
         Raises:
-            ConfigError: if there are not as many regions as styles.
+            ConfigError: if the number of regions differs from `number`.
             ImageError: if a layer cannot be read.
         """
         regions = inputs.find_regions(layers or (), REGION_COLORS)
@@ -82,11 +86,11 @@ class Pictures:
         ]
 
     def show_regions(self, content: str, masks: list[str]) -> dict:
-        """Returns the value of the regions' editor.
+        """Returns the value of the regions editor.
 
         Args:
             content: path of the content image.
-            masks: paths, of the first style and on.
+            masks: paths of the content masks, one per style, or empty.
         """
         pixels = read_image(content, inputs.MAX_PIXELS).pixels
         height, width = fit_size(*pixels.shape[:2], REGIONS_SIZE)
@@ -165,7 +169,7 @@ class Pictures:
         )
 
     def _check_picture(self, path: str | None):
-        """Returns the picture as it can be shown, and what is wrong with it."""
+        """Returns a picture in a format for browsers, and its error if any."""
         if not path:
             return gr.skip(), ""
         try:
@@ -175,17 +179,17 @@ class Pictures:
         return gr.skip() if shown == path else shown, ""
 
     def _begin_regions(self, content: str | None):
-        """Returns the content image, to be painted on."""
+        """Loads the content image into the regions editor."""
         if not content:
             return gr.skip()
         try:
             return self.show_regions(content, [])
         except TfstyleError:
-            return gr.skip()  # said below the content image
+            return gr.skip()  # the error is shown below the content image
 
 
 def _make_picture(label: str, height: int, elem_id: str):
-    """Returns an image, and what shows its fault."""
+    """Makes an image component, and a component that shows its error."""
     image = gr.Image(
         type="filepath",
         sources=["upload", "clipboard"],

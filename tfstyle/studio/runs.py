@@ -1,4 +1,4 @@
-"""The runs of a folder, as their workdirs tell of them."""
+"""Reads the runs of a folder: their flags, metrics, pictures and states."""
 
 import contextlib
 import dataclasses
@@ -26,32 +26,32 @@ from tfstyle.system import atomic_file
 from tfstyle.system import file_lock
 
 SILENCE = 120.0
-"""Seconds without a record after which a run is taken for ended, on a disk
-without locks."""
+"""Time without a record after which a run counts as ended, on a disk without
+locks, seconds."""
 TABLE = "table.json"
-"""Of the folder of runs: the pictures of the last table."""
+"""File in the folder of runs with the pictures of the last table."""
 LONGEST = 20_000_000
-"""Bytes of a file that are read."""
+"""Maximum number of bytes to read from a file."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """A run, made by the studio or by the command line, as it stands now.
+    """A view of a workdir, of a run by the studio or by the command line.
 
     Attributes:
-        workdir: its folder.
+        workdir: path of the workdir.
     """
 
     workdir: str
 
     @property
     def name(self) -> str:
-        """Of the folder."""
+        """Name of the workdir, without its path."""
         return os.path.basename(self.workdir)
 
     @property
     def title(self) -> str:
-        """What it paints, and its name."""
+        """Names of the content and styles, followed by the name of the run."""
         flags = self._asked
         styles: tuple[str, ...] = ()
         with contextlib.suppress(ConfigError):
@@ -60,17 +60,17 @@ class Run:
 
     @property
     def picture(self) -> str | None:
-        """The path of the finished picture, if it is in the workdir."""
+        """Path of the finished picture in the workdir, or None."""
         return self._find(OUTPUT)
 
     @property
     def preview(self) -> str | None:
-        """The path of the picture as it is, if one was written."""
+        """Path of the preview of the latest picture, or None."""
         return self._find(PREVIEW)
 
     @property
     def is_at_work(self) -> bool:
-        """Whether a process is painting it."""
+        """True if a process is painting this run."""
         if self.ended is not None:
             return False
         with contextlib.suppress(OSError):
@@ -82,47 +82,47 @@ class Run:
 
     @property
     def ended(self) -> str | None:
-        """Why it ended, as `Result.reason`; None if it has not, by itself."""
+        """Stop reason, see `Result.reason`; None if running or killed."""
         return self._texts[1].get("ended")
 
     @property
     def changed(self) -> list[float]:
-        """When each of the files that are shown was written."""
+        """Modification times of the displayed files; 0 if missing."""
         names = (METRICS, PREVIEW, OUTPUT, FLAGS)
         return [_time_of(os.path.join(self.workdir, n)) for n in names]
 
     @property
     def flags(self) -> dict[str, str]:
-        """The flags of `flags.cfg`, by name."""
+        """Flags of `flags.cfg`, as text by name."""
         return self._texts[0]
 
     @property
     def flagfile(self) -> str | None:
-        """The path of `asked.cfg` or else of `flags.cfg`, if one is there."""
+        """Path of `asked.cfg`, or else of `flags.cfg`, or None."""
         paths = (os.path.join(self.workdir, name) for name in (ASKED, FLAGS))
         return next(filter(os.path.exists, paths), None)
 
     @property
     def arguments(self) -> list[str]:
-        """The command line that asked for it, or that of `flags.cfg`."""
+        """Requested command line, or else the flags of `flags.cfg`."""
         return [f"--{name}={value}" for name, value in self._asked.items()]
 
     def read_arguments(self) -> RunConfig:
-        """Returns the config of its command line.
+        """Parses the command line of the run.
 
         Raises:
-            ConfigError: if this release does not read it.
+            ConfigError: if this release does not support it.
         """
         return read_config(self.arguments)
 
     @property
     def _asked(self) -> dict[str, str]:
-        """The flags that it was asked for with, by name."""
+        """Requested flags, or else those of `flags.cfg`, as text by name."""
         return self._read_flagfile(ASKED)[0] or self.flags
 
     @functools.cached_property
     def _texts(self) -> tuple[dict[str, str], dict[str, str]]:
-        """Flags and facts of `flags.cfg`, when they are first asked for."""
+        """Flags and facts of `flags.cfg`, read on first access."""
         return self._read_flagfile(FLAGS)
 
     def _read_flagfile(self, name: str) -> tuple[dict, dict]:
@@ -135,7 +135,7 @@ class Run:
 
     @functools.cached_property
     def config(self) -> RunConfig | None:
-        """The config of `flags.cfg`, if this release reads it."""
+        """Config of `flags.cfg`, or None if it cannot be parsed."""
         flags = [f"--{name}={value}" for name, value in self.flags.items()]
         with contextlib.suppress(ConfigError):
             return read_config(flags)
@@ -143,7 +143,7 @@ class Run:
 
     @functools.cached_property
     def metrics(self) -> list[dict]:
-        """The records of `metrics.jsonl` when it is first asked for."""
+        """Records of `metrics.jsonl`, read on first access."""
         path = os.path.join(self.workdir, METRICS)
         found = []
         with (
@@ -163,7 +163,12 @@ class Run:
 
 
 def list_runs(root: str, most: int = 60) -> list[Run]:
-    """Returns the runs of a folder that have begun, the newest first."""
+    """Lists the runs of a folder that have metrics, newest first.
+
+    Args:
+        root: the folder of runs.
+        most: maximum number of runs.
+    """
     found = []
     with contextlib.suppress(OSError):
         for entry in os.scandir(root):
@@ -175,7 +180,7 @@ def list_runs(root: str, most: int = 60) -> list[Run]:
 
 
 def find_run(root: str, name: str | None) -> Run | None:
-    """Returns the run of a name in a folder; a path is no name."""
+    """Finds a run by name in the folder `root`; refuses paths as names."""
     name = name or ""
     workdir = os.path.join(root, name)
     is_name = name not in ("", ".", "..") and os.path.basename(name) == name
@@ -186,7 +191,7 @@ def find_run(root: str, name: str | None) -> Run | None:
 
 
 def title_of(name: str, content: str | None, styles: Sequence[str]) -> str:
-    """Returns how a run is called: what it paints, and its name."""
+    """Returns a title: names of content and styles, and name of the run."""
     painted = " in ".join(
         part
         for part in (
@@ -199,10 +204,14 @@ def title_of(name: str, content: str | None, styles: Sequence[str]) -> str:
 
 
 def read_table(root: str) -> list[list[str]]:
-    """Returns content, style and run's name of each picture of the last table.
+    """Reads the pictures of the last table.
 
     Args:
         root: the folder of runs.
+
+    Returns:
+        One row per picture: path of the content, path of the style, and name
+        of the run.
     """
     try:
         with open(os.path.join(root, TABLE), encoding="utf-8") as file:
@@ -217,7 +226,7 @@ def read_table(root: str) -> list[list[str]]:
 
 
 def check_table(root: str) -> None:
-    """Checks that no file but a table would be replaced by one.
+    """Checks that writing the table would not replace another kind of file.
 
     Raises:
         WriteError: if it would.
@@ -228,10 +237,10 @@ def check_table(root: str) -> None:
 
 
 def write_table(root: str, pairs: list[list[str]]) -> None:
-    """Writes what `read_table` reads.
+    """Writes the pictures of a table; see `read_table` for the rows.
 
     Raises:
-        WriteError: if it cannot be written.
+        WriteError: if the file cannot be written.
     """
     path = os.path.join(root, TABLE)
     with raising_write_errors(path):
@@ -239,7 +248,7 @@ def write_table(root: str, pairs: list[list[str]]) -> None:
 
 
 def differences(first: Run, second: Run) -> list[tuple[str, str, str]]:
-    """Returns the flags in which two runs differ: name and both values.
+    """Returns the name and both values of every flag that differs.
 
     Paths are relative to the folder of runs.
     """
@@ -257,7 +266,7 @@ def differences(first: Run, second: Run) -> list[tuple[str, str, str]]:
 
 
 def is_at_finest_level(run: Run) -> bool:
-    """Returns whether a run has reached its output's size."""
+    """True if a run has reached the size of its output."""
     metrics, config = run.metrics, run.config
     if not metrics or config is None or config.num_levels == "auto":
         return False
@@ -265,9 +274,10 @@ def is_at_finest_level(run: Run) -> bool:
 
 
 def progress_of(run: Run) -> tuple[float, float | None]:
-    """Returns the share of the work that is done, and the seconds left.
+    """Estimates the completed share of a run, 0 to 1, and the seconds left.
 
-    A step of a level takes four times as long as one of the level before.
+    A step is assumed to take four times as long as at the level before. The
+    time is None if it cannot be estimated yet.
     """
     metrics, config = run.metrics, run.config
     if not metrics or config is None or config.num_levels == "auto":
@@ -279,7 +289,7 @@ def progress_of(run: Run) -> tuple[float, float | None]:
     made = last["step"] - sum(config.steps_by_level[:level])
     done = sum(costs[:level]) + made * 4**level
     left = sum(costs) - done
-    # The first record of a level comes after its graphs were made.
+    # The first record of a level is written after its graphs were traced.
     steps = last["step"] - of_level[0]["step"]
     if not steps:
         return done / max(1, sum(costs)), None
@@ -288,7 +298,7 @@ def progress_of(run: Run) -> tuple[float, float | None]:
 
 
 def _time_of(path: str) -> float:
-    """Returns when a file was written, 0 if it is not there."""
+    """Returns the modification time of a file, or 0 if it is missing."""
     try:
         return os.stat(path).st_mtime
     except OSError:

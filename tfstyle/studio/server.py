@@ -1,4 +1,4 @@
-"""The server: what it answers, and to whom."""
+"""The web server of the studio, and its protection against other sites."""
 
 import base64
 import hmac
@@ -20,7 +20,7 @@ from tfstyle.studio import runs
 
 MAX_UPLOAD = "100mb"
 MAX_VALUES = 10_000_000
-"""Bytes of the values of a request."""
+"""Maximum size of the component values in a request, bytes."""
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 POLICY = (
     "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline'"
@@ -28,9 +28,9 @@ POLICY = (
     " blob:; connect-src 'self' data: blob:; frame-ancestors 'none';"
     " form-action 'self'"
 )
-"""What a browser may load: nothing of other hosts."""
+"""Content security policy of the page; blocks content of other hosts."""
 POLICY_OF_FILES = "default-src 'none'; sandbox"
-"""For files, whose scripts must not run."""
+"""Content security policy of served files; blocks their scripts."""
 
 
 class ServerError(TfstyleError):
@@ -40,10 +40,10 @@ class ServerError(TfstyleError):
 
 
 def check_address(host: str, password: str | None) -> None:
-    """Refuses to listen to others without a password.
+    """Checks that a password is set if other machines can connect.
 
     Raises:
-        ServerError: if there is none.
+        ServerError: if it is missing.
     """
     if not is_local(host) and not password:
         raise ServerError(
@@ -53,7 +53,7 @@ def check_address(host: str, password: str | None) -> None:
 
 
 def is_local(host: str) -> bool:
-    """Returns whether only this machine reaches an address."""
+    """True if only this machine can reach an address."""
     if host == "localhost":
         return True
     try:
@@ -63,16 +63,17 @@ def is_local(host: str) -> bool:
 
 
 class Guard:
-    """Refuses what is not from the page itself, before it is looked at.
+    """ASGI middleware that refuses requests from other pages.
 
-    The Host must be this server's: a page of another name that is made to lead
-    here (DNS rebinding) has its own. So must the Origin of whatever may change
-    something: a page of another origin has its own.
+    The Host must be this server's, against DNS rebinding. The Origin of every
+    request that may change something must match the Host, against cross-site
+    requests.
 
     Args:
-        app: of ASGI.
-        host: that the server listens on.
-        password: that the browser must know, of any user; None: none.
+        app: the ASGI application.
+        host: address that the server listens on.
+        password: password for HTTP basic authentication, with any user name;
+            None disables it.
     """
 
     def __init__(self, app, host: str, password: str | None):
@@ -81,7 +82,7 @@ class Guard:
         self._password = password
 
     async def __call__(self, scope, receive, send):
-        """Passes a request on, or answers with a refusal."""
+        """Passes a request to the application, or refuses it."""
         if scope["type"] == "websocket":  # the page needs none
             await send({"type": "websocket.close", "code": 1008})
             return
@@ -140,19 +141,20 @@ class Guard:
 
 
 def _has_values(scope) -> bool:
-    """Returns whether a request brings values of components."""
+    """True if a request carries values of components."""
     kind = dict(scope["headers"]).get(b"content-type", b"")
     is_upload = kind.startswith(b"multipart/")
     return scope["method"] not in ("GET", "HEAD") and not is_upload
 
 
 async def _check_values(receive):
-    """Reads a request's values; refuses those that name another host's file.
+    """Checks that the values in a request do not name files of other hosts.
 
-    Gradio would fetch it, whatever the component.
+    Gradio would download them, for any component.
 
     Returns:
-        The refusal or None, and what to receive the request from.
+        A response that refuses the request, or None; and the ASGI `receive`
+        function to read the request from.
     """
     messages = []
     body = b""
@@ -180,7 +182,7 @@ async def _check_values(receive):
 
 
 def _has_address(value) -> bool:
-    """Returns whether a file in some values is an address, not a path."""
+    """True if the path of any file in the values is a URL."""
     if isinstance(value, list):
         return any(map(_has_address, value))
     if not isinstance(value, dict):
@@ -193,14 +195,14 @@ def _has_address(value) -> bool:
 def make_app(
     page: gradio.Blocks, root: str, look: dict, host: str, password: str | None
 ):
-    """Returns the application: the page, and the pictures of runs.
+    """Makes the web application, which serves the page and pictures of runs.
 
     Args:
-        page: to be shown at `/`.
-        root: the folder of runs, of which it may show pictures.
-        look: what the page is launched with: its theme and styles.
-        host: that the server listens on.
-        password: that is asked for, or None.
+        page: the page, served at `/`.
+        root: the folder of runs, whose pictures are served.
+        look: theme and styles of the page.
+        host: address that the server listens on.
+        password: password for HTTP basic authentication, or None.
     """
     app = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -234,17 +236,17 @@ def make_app(
         enable_monitoring=False,
         **look,
     )
-    # Only then Gradio checks that files in a request were uploaded, and serves
-    # an SVG as a download.
+    # Required for Gradio to check that files in a request were uploaded, and
+    # to serve SVG as a download.
     page.has_launched = page.is_running = True
     return Guard(app, host, password)
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Returns the socket of the server, of a free port if it is 0.
+    """Opens the listening socket of the server; port 0 picks a free port.
 
     Raises:
-        ServerError: if it cannot be had.
+        ServerError: if the address or port cannot be used.
     """
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -257,7 +259,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def serve(app, listener: socket.socket) -> None:
-    """Serves until a signal ends it."""
+    """Runs the server until a signal stops it."""
     config = uvicorn.Config(
         app, log_level="error", timeout_graceful_shutdown=2, lifespan="on"
     )

@@ -1,13 +1,13 @@
-"""Paints one run after another, in a process that keeps TensorFlow started.
+"""The worker process of the studio: paints jobs one after another.
 
     python -m tfstyle.studio.worker RUNS [--FLAG=VALUE ...]
 
-The flags are those that hold for all runs of a process. A line of standard
-input is a job, a JSON object: the `workdir` and the `arguments` of the command
-line. For each one a line of standard output says that it has begun, and another
-how it ended: its `status`, as the program's, and the `error`, if there was one.
-In between SIGINT ends the run at its next step, with its picture. At the end of
-standard input the process ends, once its run has.
+TensorFlow is started once; the flags apply to all jobs. Each line of standard
+input is a job, a JSON object with `workdir` and `arguments`, the flags of the
+run. For each job two lines are written to standard output: `has_begun`, and at
+its end the exit `status` and, if it failed, the `error`. In between SIGINT
+stops the run at its next step and keeps its picture. The process ends at the
+end of standard input, after the current run.
 """
 
 import contextlib
@@ -27,17 +27,17 @@ from tfstyle.system.memory import check_program_fits
 from tfstyle.system.out_of_memory import raising_out_of_memory_errors
 
 LOCK = ".studio.lock"
-"""Of the folder of runs: held while one is painted, as one is at a time."""
+"""Lock file in the folder of runs; lets only one run paint at a time."""
 
 
 def main(root: str, options: list[str]) -> None:
-    """Paints what standard input asks for."""
+    """Paints all jobs that are read from standard input."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever a library prints is no answer
+    os.dup2(2, 1)  # output of libraries must not mix with answers
     session = Session()
-    with contextlib.suppress(TfstyleError):  # the first run says it again
+    with contextlib.suppress(TfstyleError):  # the first run reports it
         session.start(read_config(options))
     for line in sys.stdin:
         job = json.loads(line)
@@ -51,7 +51,7 @@ def main(root: str, options: list[str]) -> None:
 def _paint(
     root: str, workdir: str, arguments: list[str], session, tell
 ) -> dict:
-    """Paints a run, and returns how it ended."""
+    """Paints a run; returns its exit status and error."""
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         tell({"has_begun": True})
@@ -60,7 +60,7 @@ def _paint(
             file_lock.locked(os.path.join(root, LOCK), wait=True),
         ):
             if not os.path.exists(os.path.join(workdir, JOB)):
-                return {"status": 0}  # an earlier studio's worker was at it
+                return {"status": 0}  # painted by an earlier studio's worker
             check_program_fits()
             config = read_config([*arguments, f"--workdir={workdir}"])
             number = run_picture(config, session)
@@ -70,7 +70,7 @@ def _paint(
         return {"status": 128 + signal.SIGINT}
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        # Here, as the studio may have ended meanwhile.
+        # Removed here, as the studio may have ended meanwhile.
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(workdir, JOB))
     return {"status": 128 + number if number else 0}
