@@ -75,7 +75,8 @@ def load_weights(
         rescale_filters: True to give every filter a mean activation of 1.
 
     Raises:
-        WeightsError: if the weights cannot be loaded.
+        WeightsError: if the weights cannot be loaded; the message gives the
+            remedy.
     """
     sha256 = None
     if choice == "random":

@@ -19,7 +19,7 @@ def make_extractor(config: Config) -> Extractor:
             precision.
 
     Raises:
-        SetupError: if the machine cannot run it.
+        SetupError: if the machine cannot run these options.
         WeightsError: if the weights cannot be loaded.
     """
     return load_extractor(choose_network(config, Machine.find()))

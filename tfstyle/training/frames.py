@@ -22,9 +22,9 @@ def frame_of(height: int, width: int, config: Config) -> Frame:
 def style_size(height: int, width: int, config: Config) -> tuple[int, int]:
     """Returns the size at which a scaled style image is read.
 
-    With replicated padding, style and output are multiples of the deepest
-    layer's stride, so that the zeros beyond the edges have the same effect on
-    both Gram matrices.
+    With replicated padding the sides of style and output are multiples of the
+    deepest layer's stride, so that the zeros beyond the edges have the same
+    effect on both Gram matrices.
 
     Args:
         height: height of the scaled style image, pixels, at least one position.

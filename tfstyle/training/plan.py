@@ -88,7 +88,7 @@ def make_plan(
         is_whole: True if some losses need the whole frame.
 
     Raises:
-        ConfigError: if images and options contradict.
+        ConfigError: if images and options contradict each other.
         SetupError: if the machine cannot run the plan.
     """
     validation.check_images(

@@ -65,7 +65,7 @@ def stylize(
         **options: further arguments of `iterate`.
 
     Raises:
-        ConfigError: if images, extractor and config contradict.
+        ConfigError: if images, extractor and config contradict each other.
         NotFiniteError: if the loss or gradient stops being finite; the message
             names the step.
         WeightsError: if the weights cannot be loaded.
