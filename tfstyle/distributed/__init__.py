@@ -1,5 +1,5 @@
-"""One picture over several devices and processes.
+"""Distribution of one picture over several devices and processes.
 
-How processes find each other, `tf.distribute` strategies, and the objective
-function evaluated by all replicas together.
+Cluster discovery, `tf.distribute` strategies, and the objective function
+evaluated by all replicas together.
 """

@@ -1,9 +1,8 @@
-"""Connections between process 0 and the others: commands, signals, losses.
+"""Sockets between process 0 and its workers: commands, signals, lost processes.
 
-Process 0 tells the others what to compute, and they tell it which signals they
-got, without an operation of TensorFlow. A connection also closes at once with
-its process, while TensorFlow may wait for a dead one without end: for it to
-fetch what was computed for it.
+Process 0 sends commands to the workers and they forward signals to it, without
+TensorFlow operations. A connection closes as soon as its process ends, while
+TensorFlow may wait forever for a dead process to fetch its results.
 """
 
 import contextlib
@@ -26,30 +25,30 @@ from tfstyle.system import private_tensorflow
 
 _WORD = struct.Struct("!ii")
 PAUSE = 0.2
-"""Seconds between looks at deadlines and signals."""
+"""Interval between checks of deadlines and signals, seconds."""
 GRACE = 5.0
-"""Seconds for TensorFlow to speak first.
+"""Extra seconds in which TensorFlow can report an error first.
 
-Its heartbeat, of the same timeout, can tell which process is silent; that we
-waited in vain does not.
+The error of its heartbeat, which has the same timeout, names the silent
+process; our own timeout cannot.
 """
 MOMENT = 1.0
-"""Seconds in which what a process sent before its end is made use of."""
+"""Seconds to process the last messages of a process that has ended."""
 
 
 class Connections:
-    """What process 0 holds to every other process, and each of them to it.
+    """Connections of process 0 to all workers, or of a worker to process 0.
 
-    A thread watches them; TensorFlow must have formed its cluster before.
+    A thread watches them; TensorFlow must already have formed its cluster.
 
     Args:
-        sockets: connected, by the number of the process at the other end.
+        sockets: connected sockets by the number of the remote process.
         size: number of processes.
         timeout: seconds to wait for another process.
 
     Attributes:
-        lost: numbers of the processes that ended, but for those let go.
-        signals: numbers of the signals that other processes got.
+        lost: numbers of the processes that ended before `end` was called.
+        signals: numbers of the signals that other processes received.
     """
 
     def __init__(
@@ -73,23 +72,23 @@ class Connections:
             threading.Thread(target=self._watch, daemon=True).start()
 
     def send(self, command: int, value: int) -> None:
-        """Sends a command to the others; process 0 does.
+        """Sends a command from process 0 to the workers.
 
-        One that is gone is found by the thread that watches.
+        The watching thread detects lost workers.
         """
         for connection in self._sockets.values():
             with contextlib.suppress(OSError):
                 connection.sendall(_WORD.pack(command, value))
 
     def receive(self, find_signal: Callable[[], int | None]) -> tuple[int, int]:
-        """Waits for the next command of process 0; the others do.
+        """Waits in a worker for the next command of process 0.
 
         Args:
-            find_signal: returns the number of a signal that this process got,
-                which process 0 is told.
+            find_signal: function that returns the number of a signal that this
+                process received; it is forwarded to process 0.
 
         Raises:
-            ClusterError: if none comes.
+            ClusterError: if no command arrives.
         """
         deadline = time.monotonic() + self._timeout
         while time.monotonic() < deadline:
@@ -107,22 +106,22 @@ class Connections:
         )
 
     def end(self) -> None:
-        """Lets the others go: that they end is no loss any more."""
+        """Closes the sending side; from now on processes may end."""
         self._has_ended = True
         for connection in self._sockets.values():
-            with contextlib.suppress(OSError):  # it may be gone already
+            with contextlib.suppress(OSError):  # it may have ended
                 connection.shutdown(socket.SHUT_WR)
 
     @contextlib.contextmanager
     def waiting(self, is_bounded: bool = True) -> Iterator[None]:
-        """Watches over a block in which TensorFlow waits for the others.
+        """Guards a block in which TensorFlow waits for other processes.
 
-        While it does no exception can be raised: it is made to give up if one
-        is lost, and if it does not, or the timeout passes, the process ends
-        with a line.
+        No exception can be raised meanwhile: if a process is lost, TensorFlow
+        is made to abort; if that fails, or the timeout passes, this process
+        ends with a one-line error.
 
         Args:
-            is_bounded: by the timeout. What is computed meanwhile is not.
+            is_bounded: True to apply the timeout; False if the block computes.
         """
         seconds = self._timeout + GRACE if is_bounded else math.inf
         self._deadline = time.monotonic() + seconds
@@ -151,7 +150,7 @@ class Connections:
                     self._end_process(describe_absence(self._timeout))
 
     def _read(self, connection: socket.socket, number: int) -> bool:
-        """Reads a word; returns False at the end of the connection."""
+        """Reads a message; returns False at the end of the connection."""
         try:
             word = connection.recv(_WORD.size, socket.MSG_WAITALL)
         except OSError:
@@ -166,7 +165,7 @@ class Connections:
         return True
 
     def _lose(self, number: int) -> None:
-        """Makes TensorFlow give up, and ends the process if it does not."""
+        """Makes TensorFlow abort, and ends this process if that fails."""
         if self._has_ended:
             return
         self.lost.add(number)
@@ -182,6 +181,6 @@ class Connections:
 
     @staticmethod
     def _end_process(message: str) -> None:
-        with contextlib.suppress(OSError):  # nobody reads it any more
+        with contextlib.suppress(OSError):  # stderr may be closed
             os.write(2, message.encode())
         os._exit(1)

@@ -1,4 +1,4 @@
-"""Deadlines: a process that waits for others in vain ends with a line."""
+"""Deadlines: end a process that waits too long for others, with an error."""
 
 import contextlib
 import faulthandler
@@ -12,7 +12,7 @@ REMEDY = "Start all again with the same command: it goes on from a checkpoint."
 
 
 def describe_absence(seconds: float) -> str:
-    """Returns the line of error of a process that waited in vain."""
+    """Returns the error message of a process whose wait timed out."""
     return (
         f"error: Other processes of the cluster were absent or silent for"
         f" {seconds:g} s. Check that they are running, or wait longer with"
@@ -29,14 +29,14 @@ if not select.select([0], [], [], float(sys.argv[1]))[0]:
 
 @contextlib.contextmanager
 def deadline_of_start(seconds: float) -> Iterator[None]:
-    """Ends the process, with a line, if a block takes too long.
+    """Ends the process with a one-line error if a block takes too long.
 
-    It works while TensorFlow holds Python's lock, as it does when it waits for
-    a cluster to form: a child process writes the line, and faulthandler's
-    thread ends the process.
+    This works while TensorFlow holds the GIL, as when it waits for a cluster to
+    form: a child process writes the error, and faulthandler's thread ends the
+    process.
 
     Raises:
-        SetupError: if that child cannot be started.
+        SetupError: if the child process cannot be started.
     """
     words = [str(seconds), describe_absence(seconds)]
     child = start_python(

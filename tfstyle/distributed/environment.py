@@ -1,7 +1,7 @@
-"""The processes of one command: how many, and which of them this one is.
+"""Cluster size and process index, read from the environment.
 
-They are known from the environment alone, before TensorFlow is loaded:
-`TF_CONFIG` or Slurm's variables of a job step.
+Uses only `TF_CONFIG` or Slurm's variables of a job step, before TensorFlow is
+loaded.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from tfstyle.errors import ClusterError
 
 TASK_TYPES = ("chief", "master", "worker")
-"""Jobs of TF_CONFIG that share a picture, the first ones first."""
+"""Jobs of TF_CONFIG that share a picture, in the order of their processes."""
 SHARD_FLAG = "--shard"
 SLURM_ARRAY = "SLURM_ARRAY_TASK_ID"
 OTHER_ARRAYS = (
@@ -21,17 +21,20 @@ OTHER_ARRAYS = (
     *("CLOUD_RUN_TASK_INDEX", "BATCH_TASK_INDEX"),
     *("OAR_ARRAY_INDEX", "PJM_BULKNUM"),
 )
-"""Numbers of tasks that other schedulers than Slurm tell, from 0 or 1."""
+"""Variables for the index of an array task in other schedulers than Slurm.
+
+The index starts at 0 or 1.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
 class Cluster:
-    """The place of this process among those of its command.
+    """Size of a cluster of processes and index of this process.
 
     Attributes:
         size: number of processes.
-        index: of this one; process 0 writes the results.
-        source: `TF_CONFIG`, `Slurm` or empty for a process by itself.
+        index: index of this process; process 0 writes the results.
+        source: `TF_CONFIG`, `Slurm` or empty for a single process.
         addresses: HOST:PORT of every process, if TF_CONFIG names them.
     """
 
@@ -47,13 +50,15 @@ ALONE = Cluster()
 def find_cluster(
     strategy: str = "auto", environment: Mapping[str, str] = os.environ
 ) -> Cluster:
-    """Reads from the environment which process of how many this is.
+    """Reads the cluster of this process from the environment.
 
-    `TF_CONFIG` wins over Slurm's variables. One process is no cluster.
+    `TF_CONFIG` takes precedence over Slurm's variables. A single process is not
+    a cluster.
 
     Args:
-        strategy: a config's; none for one process looks at others.
-        environment: variables.
+        strategy: option `strategy`; the environment is used only for `auto`
+            and `multi_worker`.
+        environment: environment variables.
 
     Raises:
         ClusterError: if the variables contradict each other, or mpirun started
@@ -73,12 +78,12 @@ def find_cluster(
 
 
 def _find_sharing(environment: Mapping[str, str]) -> Cluster:
-    """Returns the place among processes that can share a picture."""
+    """Returns the cluster of processes that can share a picture."""
     if environment.get("TF_CONFIG"):
         cluster = _read_tf_config(environment["TF_CONFIG"])
     elif "SLURM_STEP_NUM_TASKS" in environment:
         ranks = _read_ranks(environment)
-        # Within a job step mpirun's processes inherit what Slurm told mpirun.
+        # Within a job step mpirun's processes inherit mpirun's Slurm variables.
         if ranks.source and not _is_of_slurm(ranks, environment):
             return ALONE
         cluster = _read_slurm(environment)
@@ -129,7 +134,7 @@ def _read_slurm(environment: Mapping[str, str]) -> Cluster:
 
 
 def _is_of_slurm(ranks: Cluster, environment: Mapping[str, str]) -> bool:
-    """Returns whether srun itself set the ranks of MPI."""
+    """True if srun itself set the MPI ranks."""
     names = ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID")
     return [ranks.size, ranks.index] == _read_numbers(environment, *names)
 
@@ -139,13 +144,13 @@ def find_shard(
     strategy: str = "auto",
     environment: Mapping[str, str] = os.environ,
 ) -> Cluster:
-    """Returns which part of a manifest's lines is this process'.
+    """Returns the shard of a manifest's lines that this process handles.
 
     Args:
-        shard: a config's; such as `3/10`, or `auto`: by the cluster, by MPI's
-            ranks, and by Slurm's job array, whose tasks may be clusters.
-        strategy: a config's; one_device needs no cluster.
-        environment: variables.
+        shard: option `shard`, such as `3/10`, or `auto`: from the cluster, MPI
+            ranks and Slurm's job array, whose tasks may be clusters.
+        strategy: option `strategy`; one_device needs no cluster.
+        environment: environment variables.
 
     Raises:
         ClusterError: if the variables contradict each other.
@@ -172,7 +177,7 @@ def find_shard(
 
 
 def _read_ranks(environment: Mapping[str, str]) -> Cluster:
-    """Reads the ranks that mpirun sets, of one process as well."""
+    """Reads the ranks that mpirun sets, even for a single process."""
     for rank, size in (
         ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
         ("PMI_RANK", "PMI_SIZE"),
@@ -186,10 +191,10 @@ def _read_ranks(environment: Mapping[str, str]) -> Cluster:
 
 
 def _read_array(environment: Mapping[str, str]) -> Cluster:
-    """Reads the place of a task in Slurm's job array.
+    """Reads the index of a task in Slurm's job array.
 
-    An array with gaps, such as `--array=1,5,7`, does not tell it. Then every
-    task takes all lines, and leaves those to others that they are at.
+    For an array with gaps, such as `--array=1,5,7`, the index is unknown. Then
+    every task goes through all lines and skips those in progress elsewhere.
     """
     parts = ("ID", "MIN", "MAX", "COUNT", "STEP")
     names = [f"SLURM_ARRAY_TASK_{part}" for part in parts]
@@ -206,7 +211,7 @@ def _read_array(environment: Mapping[str, str]) -> Cluster:
 def _read_numbers(
     environment: Mapping[str, str], *names: str
 ) -> list[int] | None:
-    """Returns the values of variables; None if one is no number."""
+    """Returns the values of variables, or None if one is not a number."""
     texts = [environment.get(name, "") for name in names]
     return (
         [int(t) for t in texts] if all(t.isdecimal() for t in texts) else None
@@ -214,11 +219,13 @@ def _read_numbers(
 
 
 def find_other_array(environment: Mapping[str, str] = os.environ) -> str | None:
-    """Returns the variable of an array whose tasks share no lines by it.
+    """Returns the variable of a job array that cannot be used for sharding.
+
+    Returns None outside such an array. Grid Engine sets `undefined`, and LSF 0,
+    for a job that is not an array; an array of Slurm may have gaps.
 
     Args:
-        environment: variables. Grid Engine says `undefined`, and LSF 0, of a
-            job that is no array; one of Slurm's may have gaps.
+        environment: environment variables.
     """
     count = _read_numbers(environment, "SLURM_ARRAY_TASK_COUNT")
     if count and count[0] > 1 and _read_array(environment) is ALONE:

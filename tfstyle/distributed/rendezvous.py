@@ -1,9 +1,9 @@
-"""Waiting for the processes of a cluster, before TensorFlow does.
+"""Rendezvous of the processes of a cluster, before TensorFlow's own.
 
-TensorFlow waits without end, cannot be interrupted while it does, and does not
-say for whom. So the processes first meet here, on the port that TensorFlow's
-server takes afterwards: they come to process 0, which lets all go at once. The
-connections stay open.
+TensorFlow waits forever, cannot be interrupted meanwhile, and does not name the
+missing processes. So all processes first connect to process 0, on the port that
+TensorFlow's server uses afterwards, and are released together. The connections
+stay open.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ import time
 from tfstyle.errors import ClusterError
 
 PAUSE = 0.2
-"""Seconds between tries."""
+"""Seconds between attempts."""
 LONGEST_WORD = 16
 GO = b"go"
 
@@ -21,22 +21,22 @@ GO = b"go"
 def meet(
     addresses: list[str], index: int, timeout: float
 ) -> dict[int, socket.socket]:
-    """Waits until all processes are there.
+    """Waits until all processes are connected.
 
     Args:
-        addresses: HOST:PORT of every process, in their order.
-        index: of this one.
-        timeout: seconds.
+        addresses: HOST:PORT of every process, in order.
+        index: index of this process.
+        timeout: maximum time to wait, seconds.
 
     Returns:
-        The connections, by number: those of process 0 to all others, or that
-        of another process to it.
+        Connected sockets by the index of the remote process: to all workers in
+        process 0, to process 0 in a worker.
 
     Raises:
-        ClusterError: names the processes that did not connect.
+        ClusterError: if processes do not connect; the message names them.
     """
     host, _, port = addresses[0].rpartition(":")
-    host = host.strip("[]")  # of an address of IPv6
+    host = host.strip("[]")  # of an IPv6 address
     deadline = time.monotonic() + timeout
     if index:
         found, wanted = _come(host, int(port), index, deadline), {0}
@@ -58,10 +58,10 @@ def meet(
 def _come(
     host: str, port: int, index: int, deadline: float
 ) -> dict[int, socket.socket]:
-    """Tells process 0 that this one is there, until it lets go."""
+    """Connects a worker to process 0 and waits until it is released."""
     while (left := deadline - time.monotonic()) > 0:
         with (
-            contextlib.suppress(OSError),  # it may not be there yet
+            contextlib.suppress(OSError),  # it may not have started
             contextlib.ExitStack() as stack,
         ):
             connection = stack.enter_context(
@@ -79,7 +79,7 @@ def _come(
 def _receive(
     host: str, port: int, number: int, deadline: float
 ) -> dict[int, socket.socket]:
-    """Waits for the other processes, and lets all go if all came."""
+    """Accepts all workers in process 0, then releases them together."""
     is_local = host.startswith("127.") or host in ("::1", "localhost")
     is_dual = not is_local and socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if is_dual or ":" in host else socket.AF_INET
@@ -107,19 +107,19 @@ def _receive(
                 if who not in range(1, number):
                     connection.close()
                     continue
-                if who in waiting:  # it was started anew
+                if who in waiting:  # it was restarted
                     waiting[who].close()
                 waiting[who] = stack.enter_context(connection)
         if len(waiting) == number - 1:
             stack.pop_all()
             for connection in waiting.values():
-                with contextlib.suppress(OSError):  # its loss shows soon enough
+                with contextlib.suppress(OSError):  # found by `Connections`
                     connection.sendall(GO)
     return waiting
 
 
 def _read_index(connection: socket.socket) -> int | None:
-    """Reads who has come; None if it is none of ours."""
+    """Reads the index of a connected process, or None if it is invalid."""
     try:
         word = connection.recv(LONGEST_WORD).strip()
     except OSError:

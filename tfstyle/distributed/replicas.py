@@ -1,9 +1,10 @@
-"""The devices and processes that share one picture, by `tf.distribute`.
+"""Replicas: devices and processes that share one picture by `tf.distribute`.
 
-Process 0 leads: it alone holds the optimizer, decides and writes. The others
-follow its commands, so that no two can decide differently, and a checkpoint is
-there once. Arrays are added up over the processes, where all but one may give
-zeros: TensorFlow's one operation between processes that takes any array.
+Process 0 leads: only it holds the optimizer, makes decisions and writes. The
+workers follow its commands, so processes cannot diverge and there is a single
+checkpoint. Arrays are summed over the processes, where all but one may
+contribute zeros: all-reduce is TensorFlow's only operation between processes
+that takes any array.
 """
 
 import contextlib
@@ -27,7 +28,7 @@ from tfstyle.errors import ClusterError
 from tfstyle.errors import one_line
 
 END, FAIL, LEVEL, EVALUATE = range(1, 5)
-"""Commands of process 0, sent with a signal or a level."""
+"""Commands of process 0, sent with a signal number or a level."""
 LOST = (
     tf.errors.AbortedError,
     tf.errors.CancelledError,
@@ -36,25 +37,26 @@ LOST = (
     tf.errors.InternalError,
     tf.errors.UnavailableError,
 )
-"""What TensorFlow may raise when another process is gone."""
+"""Errors that TensorFlow may raise if another process is lost."""
 _OF_A_GPU = re.compile(r"cudnn|cublas|cuda|xla|ptxas|libdevice", re.IGNORECASE)
-"""What a GPU's own libraries call themselves in their errors."""
+"""Names of GPU libraries in their error messages."""
 
 
 class Replicas:
-    """What shares the work on one picture.
+    """Devices and processes that share the work on one picture.
 
     Args:
-        strategy: of `tf.distribute`.
-        cluster: the processes.
+        strategy: strategy of `tf.distribute`.
+        cluster: processes of the cluster.
         timeout: seconds to wait for the other processes.
-        sockets: connected to other processes, by their numbers.
+        sockets: connected sockets by the number of the remote process.
 
     Attributes:
-        strategy: the same.
+        strategy: strategy of `tf.distribute`.
         size: number of processes.
-        index: of this one; 0 leads.
-        find_signal: returns the number of the signal that this process got.
+        index: index of this process; process 0 leads.
+        find_signal: function that returns the number of the signal that this
+            process received, or None.
     """
 
     def __init__(
@@ -73,30 +75,30 @@ class Replicas:
 
     @property
     def num_replicas(self) -> int:
-        """Devices of all processes."""
+        """Number of devices of all processes."""
         return self.strategy.num_replicas_in_sync
 
     def scope(self) -> contextlib.AbstractContextManager:
         """Returns the context in which each device gets its own weights.
 
-        Over processes every one makes its own outside of any.
+        With several processes it is empty: each makes its own weights.
         """
         is_alone = self.size == 1
         return self.strategy.scope() if is_alone else contextlib.nullcontext()
 
     def describe(self) -> str:
-        """Returns a line about how many share the picture."""
+        """Returns the number of replicas and processes, as a line of text."""
         number = self.num_replicas
         text = f"{number} replica{'s' if number > 1 else ''}"
         return text + (f" in {self.size} processes" if self.size > 1 else "")
 
     @property
     def stop_number(self) -> int:
-        """Number of the signal that another process got, or 0."""
+        """Number of the signal that another process received, or 0."""
         return next(iter(self._connections.signals), 0)
 
     def name_signal(self) -> str | None:
-        """Returns the reason to end if another process got a signal."""
+        """Returns the stop reason if another process received a signal."""
         if not self.stop_number:
             return None
         return f"{signal.Signals(self.stop_number).name} in another process"
@@ -111,7 +113,7 @@ class Replicas:
         """Waits for a command of process 0 and returns it and its value.
 
         Raises:
-            ClusterError: if none comes.
+            ClusterError: if no command arrives.
         """
         command, value = self._connections.receive(self.find_signal)
         if command in (END, FAIL):
@@ -119,13 +121,13 @@ class Replicas:
         return command, value
 
     def add_up(self, values: Any) -> Any:
-        """Adds arrays up over the processes.
+        """Sums arrays over the processes.
 
         Args:
-            values: nested float32 arrays, of the same shapes in all.
+            values: nested float32 arrays, with equal shapes in all processes.
 
         Raises:
-            ClusterError: if another process is gone.
+            ClusterError: if another process is lost.
         """
         if self.size == 1:
             return values
@@ -148,13 +150,13 @@ class Replicas:
         return self.first(strategy.run(run, args=(values,)))
 
     def first(self, values: Any) -> Any:
-        """Returns a value that is the same in all replicas, from the first."""
+        """Returns the first replica's copy of a value that is equal in all."""
         return tf.nest.map_structure(
             lambda v: self.strategy.experimental_local_results(v)[0], values
         )
 
     def gather_texts(self, text: str) -> list[str]:
-        """Returns the text of every process, in their order."""
+        """Returns the texts of all processes, in order."""
         data = np.frombuffer(text.encode(), np.uint8)
         lengths = np.zeros(self.size, np.float32)
         lengths[self.index] = len(data)
@@ -169,15 +171,15 @@ class Replicas:
 
     @contextlib.contextmanager
     def waiting_for_others(self, *, is_bounded: bool = False) -> Iterator[None]:
-        """Turns TensorFlow's error over a lost process into one for people.
+        """Converts TensorFlow's errors about a lost process to ClusterError.
 
-        Those of a GPU's libraries are left as they are.
+        Errors of GPU libraries are passed on.
 
         Args:
-            is_bounded: whether the timeout holds for the block: it only waits.
+            is_bounded: True to apply the timeout, for a block that only waits.
 
         Raises:
-            ClusterError: if another process is gone.
+            ClusterError: if another process is lost.
         """
         try:
             with self._connections.waiting(is_bounded):
@@ -188,11 +190,15 @@ class Replicas:
             raise ClusterError(self._describe_loss(str(error))) from error
 
     def _describe_loss(self, text: str) -> str:
-        """Returns a message that names the lost process, from TensorFlow's."""
+        """Returns an error message that names the lost process.
+
+        Args:
+            text: message of TensorFlow's error.
+        """
         tasks = re.findall(r"/job:worker/replica:0/task:(\d+)", text)
         lost = set(self._connections.lost) or {int(number) for number in tasks}
         if "CoordinationService/Heartbeat" in text:
-            lost.add(0)  # which hears the heartbeats
+            lost.add(0)  # which receives the heartbeats
         names = [f"Process {number}" for number in lost - {self.index}]
         what = "has ended"
         if "heartbeat" in text.lower():

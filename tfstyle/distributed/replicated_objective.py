@@ -1,10 +1,10 @@
 """The objective function over replicas: exact, each with its own tiles.
 
-Every replica takes its tile, with a halo, through the network. The sums over
-positions are added up over all replicas outside of any tape: a gradient that
-went through that sum would be summed again, as many times too large. Each
-replica then takes the gradient by the total sums back to the pixels that it
-sees, and these gradients are added up where they lie in the frame.
+Every replica runs its tile, with a halo, through the network. The sums over
+positions are all-reduced outside of any tape: a gradient through the all-reduce
+would be summed again and too large by the number of replicas. Each replica then
+backpropagates dL/dsums to the pixels of its tile and halo, and these gradients
+are added up at their positions in the frame.
 """
 
 import dataclasses
@@ -40,9 +40,9 @@ class Round:
     """One tile for every replica.
 
     Attributes:
-        tile: by replica, int32 `[2, 4]`.
-        weight: by replica, float32 scalar; 0 if its tile is only there so that
-            it has one.
+        tile: per-replica int32 `[2, 4]`, spans of rows and columns.
+        weight: per-replica float32 scalar; 0 for a filler tile of a replica
+            without work.
     """
 
     tile: Any
@@ -50,15 +50,16 @@ class Round:
 
 
 class ReplicatedEvaluator:
-    """Takes images through the network over replicas, each its tiles.
+    """Evaluator that distributes the tiles of images over replicas.
 
     All processes must call the same methods in the same order, with the same
     images.
 
     Args:
-        extractor: of at least the layers that are asked for.
-        replicas: that share the work.
-        tile_size: pixels; 0: one tile a replica, as large as need be.
+        extractor: feature extractor with at least the requested layers.
+        replicas: replicas that share the work.
+        tile_size: maximum edge of a tile without its halo, pixels; 0: one tile
+            per replica, of any size.
     """
 
     def __init__(
@@ -70,10 +71,10 @@ class ReplicatedEvaluator:
         self._names = tuple(extractor.model.output_names)
 
     def assign_tiles(self, size: tuple[int, int]) -> list[Round]:
-        """Cuts a frame into tiles and deals them out to the replicas.
+        """Cuts a frame into tiles and assigns them to the replicas.
 
         Args:
-            size: height and width, pixels.
+            size: height and width of the frame, pixels.
         """
         number = self.replicas.num_replicas
         pooling = self.extractor.options.pooling
@@ -100,7 +101,7 @@ class ReplicatedEvaluator:
     def features(
         self, image: tf.Tensor, names: Sequence[str]
     ) -> dict[str, list[Any]]:
-        """Returns some layers' features: a list by round, each by replica."""
+        """Returns layers' features as a list of per-replica values by round."""
         found = {name: [] for name in names}
         for assigned in self.assign_tiles(image.shape[1:3]):
             parts = self._read(image, assigned.tile, tuple(names))
@@ -114,7 +115,7 @@ class ReplicatedEvaluator:
         names: Sequence[str],
         masks: dict[str, list[tf.Tensor]],
     ) -> dict[str, list[GramSum]]:
-        """Returns some layers' Gram sums of a whole image, one per mask."""
+        """Returns layers' Gram sums of a whole image, one per mask."""
         targets = Targets({}, dict.fromkeys(names, ()), masks, {})
         rounds = self.assign_tiles(image.shape[1:3])
         return self.sum_rounds(image, rounds, self.part(targets, rounds)).style
@@ -127,8 +128,8 @@ class ReplicatedEvaluator:
     ) -> ValueAndGradient:
         """Makes the objective function that evaluates over replicas.
 
-        In process 0 it tells the others that there is an image to evaluate.
-        The image is added up over the processes: the others give zeros.
+        In process 0 it first sends EVALUATE to the workers. The image is summed
+        over the processes, where workers contribute zeros.
         """
         replicas = self.replicas
         rounds = self.assign_tiles(size)
@@ -163,7 +164,7 @@ class ReplicatedEvaluator:
                     self.extractor, reading, tile, part, by_own
                 )
                 gradient = add_up_over_replicas(_place(own, tile, image))
-                if grad_image is not None:  # the image's own losses'
+                if grad_image is not None:  # of pixel losses
                     gradient += grad_image
                 return terms.checked(gradient), gradient
 
@@ -182,7 +183,7 @@ class ReplicatedEvaluator:
         return evaluate
 
     def part(self, targets: Targets, rounds: Sequence[Round]) -> list[Targets]:
-        """Returns the targets of each round's own positions, by replica."""
+        """Returns the per-replica targets of each round's own positions."""
         return [
             targets._replace(
                 content={n: parts[i] for n, parts in targets.content.items()},
@@ -197,7 +198,7 @@ class ReplicatedEvaluator:
         rounds: Sequence[Round],
         parts: Sequence[Targets],
     ) -> LayerSums:
-        """Adds up Gram sums and content losses over all replicas."""
+        """Adds up Gram sums and content losses over rounds and replicas."""
         total = None
         for assigned, part in zip(rounds, parts, strict=True):
             with self.replicas.waiting_for_others():
@@ -214,7 +215,7 @@ class ReplicatedEvaluator:
         parts: Sequence[Targets],
         grad_sums: LayerSums,
     ) -> tf.Tensor:
-        """Takes the gradient by the sums to the pixels of the whole image."""
+        """Backpropagates dL/dsums to the pixels of the whole image."""
         total = self._distribute(
             [tf.zeros_like(image)] * self.replicas.num_replicas
         )
@@ -226,7 +227,7 @@ class ReplicatedEvaluator:
             return self._add_up_replicas(total)
 
     def _distribute(self, values: Sequence[tf.Tensor]) -> Any:
-        """Gives every replica its value."""
+        """Distributes one value to each replica."""
         strategy = self.replicas.strategy
         return strategy.experimental_distribute_values_from_function(
             lambda context: values[context.replica_id_in_sync_group]
@@ -279,20 +280,20 @@ class ReplicatedEvaluator:
 
 
 def add_up_over_replicas(values: Any) -> Any:
-    """Adds up over the replicas; to be called in one."""
+    """Sums values over the replicas; call it in a replica context."""
     context = tf.distribute.get_replica_context()
     return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
 
 
 def weigh_sums(sums: LayerSums, weight: tf.Tensor) -> LayerSums:
-    """Multiplies sums by a replica's weight. A missing one stays so."""
+    """Multiplies sums by a replica's weight; None stays None."""
     return tf.nest.map_structure(
         lambda s: None if s is None else s * weight, sums
     )
 
 
 def _place(own: tf.Tensor, tile: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
-    """Returns a view's pixels at their place in a frame of zeros."""
+    """Pads a view's pixels with zeros to their place in the frame."""
     height, width = image.shape[1:3]
     padding = [
         [0, 0],

@@ -1,4 +1,4 @@
-"""Slurm's job step as a list of addresses, in the order of its ranks."""
+"""Addresses of the tasks of a Slurm job step, in rank order."""
 
 import itertools
 import os
@@ -8,17 +8,20 @@ from collections.abc import Mapping
 from tfstyle.errors import ClusterError
 
 FIRST_PORT, STRIDE, NUM_STRIDES = 20000, 32, 312
-"""Of a job step: the port of its first task on each node, by job and step."""
+"""First port, ports per job step, and number of such ranges.
+
+The first task of a job step on each node gets the first port of its range.
+"""
 
 
 def find_addresses(environment: Mapping[str, str] = os.environ) -> list[str]:
     """Returns HOST:PORT of every task of the job step, by rank.
 
-    Ranks go node by node, as `srun --distribution=block` gives them. Job steps
-    that share a node have different ports.
+    Ranks are consecutive on each node, as with `srun --distribution=block`. Job
+    steps that share a node have different ports.
 
     Raises:
-        ClusterError: if srun's variables are missing or contradict.
+        ClusterError: if srun's variables are missing or contradict each other.
     """
     names = ("SLURM_STEP_NODELIST", "SLURM_STEP_TASKS_PER_NODE")
     nodes, tasks = (environment.get(name, "") for name in names)
@@ -44,13 +47,13 @@ def find_addresses(environment: Mapping[str, str] = os.environ) -> list[str]:
 
 
 def expand_hosts(text: str) -> list[str]:
-    """Returns the names in a node list such as `r[1-2]n[01,03-04]-ib,gpu1`.
+    """Expands a node list such as `r[1-2]n[01,03-04]-ib,gpu1` to host names.
 
     Raises:
-        ValueError: if it is none.
+        ValueError: if the text is not a node list.
     """
     hosts = []
-    # Commas within brackets part numbers, those outside part names.
+    # Commas within brackets separate numbers, other commas separate names.
     names = re.findall(r"(?:[^\s,\[\]]|\[[\d,-]+\])+", text)
     if not names or ",".join(names) != text:
         raise ValueError(text)
@@ -65,7 +68,7 @@ def expand_hosts(text: str) -> list[str]:
 
 
 def _expand_numbers(text: str) -> list[str]:
-    """Returns the numbers in `01,03-04`, with their zeros."""
+    """Expands `01,03-04` to numbers with their leading zeros."""
     numbers = []
     for part in text.split(","):
         found = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
@@ -80,10 +83,10 @@ def _expand_numbers(text: str) -> list[str]:
 
 
 def expand_counts(text: str) -> list[int]:
-    """Returns the numbers in a list such as `2(x2),1`.
+    """Expands a list such as `2(x2),1` to numbers.
 
     Raises:
-        ValueError: if it is none.
+        ValueError: if the text is not such a list.
     """
     counts = []
     for part in text.split(","):

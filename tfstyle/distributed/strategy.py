@@ -1,4 +1,4 @@
-"""Which devices and processes share a picture, and how processes meet."""
+"""Chooses the `tf.distribute` strategy and forms the cluster."""
 
 import os
 import signal
@@ -19,22 +19,22 @@ from tfstyle.errors import one_line
 from tfstyle.system import private_tensorflow
 
 LEAST_SHARED = 1024
-"""Long edge of a picture that several GPUs share, pixels.
+"""Minimum long edge of a picture that is shared by several GPUs, pixels.
 
-Two processes of one thread each, an Intel Xeon, direct convolutions: seconds an
-evaluation with one and with both were 0.74 and 0.77 at 256 px, 2.5 and 1.8 at
-512, 6.0 and 3.8 at 768, 10.8 and 7.4 at 1024. A GPU computes faster and sends
-as slowly, so the limit lies where the gain was clear; no GPU was measured.
+Notes: with one process and with two, of one thread each, on an Intel Xeon with
+direct convolutions, seconds per evaluation were 0.74 and 0.77 at 256 px, 2.5
+and 1.8 at 512, 6.0 and 3.8 at 768, 10.8 and 7.4 at 1024. A GPU computes faster
+but communicates no faster, so the limit is a size with a clear gain; no GPU was
+measured.
 """
 _NO_PROXY = "no_grpc_proxy"
 
 
 def choose_strategy(config: Config, cluster: Cluster) -> str:
-    """Chooses the strategy by the config, the GPUs and the cluster.
+    """Chooses the strategy for the config, the GPUs and the cluster.
 
     Raises:
-        ClusterError: if there is no cluster where one is asked for.
-        ConfigError: if another flag does not go with several replicas.
+        ClusterError: if the config requires a cluster and there is none.
     """
     if config.strategy == "multi_worker" and cluster.size == 1:
         raise ClusterError(
@@ -44,7 +44,7 @@ def choose_strategy(config: Config, cluster: Cluster) -> str:
         )
     if config.strategy != "auto":
         return config.strategy
-    # A default must not contradict what is asked for.
+    # A default must not contradict an explicit option.
     can_share = config.precision != "mixed_float16" and (
         config.image_size >= LEAST_SHARED or config.image_size == 0
     )
@@ -60,12 +60,12 @@ def make_replicas(
 ) -> Replicas | None:
     """Makes the replicas of a strategy; None for one device.
 
-    Must come before TensorFlow's first use of a device.
+    Call it before TensorFlow first uses a device.
 
     Args:
         strategy: `one_device`, `mirrored` or `multi_worker`.
-        config: a RunConfig if there are several processes.
-        cluster: gives the other processes.
+        config: options; a RunConfig if there are several processes.
+        cluster: processes of the cluster.
 
     Raises:
         ClusterError: if other processes cannot be reached.
@@ -76,10 +76,10 @@ def make_replicas(
 
 
 def connect(cluster: Cluster, timeout: float) -> Replicas:
-    """Waits for the other processes of the cluster.
+    """Connects to the other processes and forms TensorFlow's cluster.
 
     Raises:
-        ClusterError: if they cannot be reached.
+        ClusterError: if other processes cannot be reached.
     """
     logging.info(
         "Process %d of %d, waiting for the others; --strategy=one_device goes"
@@ -105,20 +105,20 @@ def connect(cluster: Cluster, timeout: float) -> Replicas:
             raise ClusterError(
                 f"The cluster cannot be formed: {one_line(str(error))}."
             ) from error
-    # TensorFlow took SIGTERM for itself, and nothing would follow from it.
+    # Reinstalls our handler: TensorFlow replaces that of SIGTERM.
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
     return Replicas(strategy, cluster, timeout, sockets)
 
 
 def mirror(devices: Sequence[str] | None = None) -> Replicas:
-    """Makes replicas of the devices of this process; by default all GPUs."""
+    """Makes replicas on devices of this process; by default all GPUs."""
     return Replicas(private_tensorflow.make_mirrored_strategy(devices))
 
 
 def _pass_proxies(addresses: Sequence[str]) -> None:
-    """Lets TensorFlow reach the processes directly, not through a proxy.
+    """Makes TensorFlow connect to the processes without a proxy.
 
-    The variable is one that only gRPC reads: downloads keep their proxy.
+    Only gRPC reads this variable, so downloads keep their proxy.
     """
     hosts = {address.rpartition(":")[0].strip("[]") for address in addresses}
     others = os.environ.get(_NO_PROXY) or os.environ.get("no_proxy")

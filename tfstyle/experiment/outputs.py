@@ -78,6 +78,12 @@ class Outputs:
         self.actions: list[Action] = []
 
     def __enter__(self) -> "Outputs":
+        with self._stack:  # closes what is open if opening the rest fails
+            self._open()
+            self._stack = self._stack.pop_all()
+        return self
+
+    def _open(self) -> None:
         config = self._config
         self._write_flags(provenance.make_text(config, self._facts))
         state = self._state
@@ -99,7 +105,6 @@ class Outputs:
         if config.image_every_steps or config.film:
             self._add_pictures()
         self._add_events()
-        return self
 
     def __exit__(self, *error) -> None:
         self._stack.close()

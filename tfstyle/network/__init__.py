@@ -1,5 +1,4 @@
-"""VGG19: a table of its layers, its weights, and Keras models made of them.
+"""VGG19: table of its layers, weights, and Keras models.
 
-It knows nothing about losses or configurations: functions take plain
-arguments.
+Independent of losses and configurations: functions take plain arguments.
 """

@@ -1,9 +1,9 @@
-"""Gradients in bfloat16, for processors that multiply it faster.
+"""Gradients in bfloat16, for processors with faster bfloat16 products.
 
-The losses are made of small differences between features and their targets, in
-which the rounding of a forward pass in bfloat16 stands out: near the end of a
-run half of the gradient was noise. So the forward pass stays in float32, and
-only the gradient goes back through the network in bfloat16.
+The losses are small differences between features and targets, so rounding the
+forward pass to bfloat16 matters: near the end of a run half of the gradient was
+noise. The forward pass therefore stays in float32, and only the backward pass
+uses bfloat16.
 """
 
 import tensorflow as tf
@@ -16,23 +16,24 @@ FEWEST_POSITIONS = {
     (256, 512): 32**2,
     (512, 512): 16**2,
 }
-"""By input and output channels, from where Winograd's algorithm is faster.
+"""Minimum positions at which Winograd is faster, by input and output channels.
 
-Below, and with fewer channels, direct convolutions are. With both in bfloat16,
-forward and gradient, 2 cores of an AMD EPYC with AVX-512 and bfloat16 took for
-256 channels at 128x128 77 and 93 ms, from 256 to 512 at 64x64 32 and 47, for
-512 at 32x32 18 and 25. What is smaller was not measured: the table has it from
-a quarter of these positions on.
+With fewer positions or channels direct convolutions are faster.
+
+Notes: Winograd and direct, with forward and gradient both in bfloat16, took 77
+and 93 ms for 256 channels at 128x128, 32 and 47 ms from 256 to 512 at 64x64, 18
+and 25 ms for 512 at 32x32, on 2 cores of an AMD EPYC with AVX-512 and bfloat16.
+Smaller sizes were not measured: the limits are a quarter of these positions.
 """
 CHANNELS = 64
-"""Fewest input channels; the first layer stays in float32."""
+"""Minimum input channels for bfloat16; the first layer stays in float32."""
 
 
 class Bfloat16Conv2D(winograd.WinogradConv2D):
-    """A `WinogradConv2D` with a gradient that is computed in bfloat16.
+    """`WinogradConv2D` whose gradient is computed in bfloat16.
 
-    The gradient is float32, and differs from that of float32 by 3e-3, by
-    Winograd's algorithm by 1.2e-2 (L2).
+    The gradient's dtype is float32. Its relative difference (L2) to a gradient
+    computed in float32 is 3e-3, with Winograd's algorithm 1.2e-2.
     """
 
     _kernel_of_gradient = None
@@ -59,11 +60,11 @@ class Bfloat16Conv2D(winograd.WinogradConv2D):
 def _with_direct_gradient(
     image: tf.Tensor, outputs: tf.Tensor, kernel: tf.Tensor
 ):
-    """Returns a layer's outputs, with a gradient by a direct convolution.
+    """Returns a layer's outputs, with a gradient by direct convolution.
 
     Args:
-        image: float32 `[B, H, W, C]`.
-        outputs: float32 `[B, H, W, K]`, rectified.
+        image: input of the layer, float32 `[B, H, W, C]`.
+        outputs: output of the layer, float32 `[B, H, W, K]`, rectified.
         kernel: bfloat16 `[3, 3, C, K]`.
     """
 
@@ -88,11 +89,11 @@ def _with_gradient_by_winograd(
     """Returns a layer's outputs, with a gradient by Winograd's algorithm.
 
     Args:
-        image: float32 `[1, H, W, C]`, of a known size.
-        outputs: float32 `[1, H, W, K]`, rectified.
+        image: input of the layer, float32 `[1, H, W, C]`, of static shape.
+        outputs: output of the layer, float32 `[1, H, W, K]`, rectified.
         transformed_kernel: bfloat16 `[36, C, K]`.
     """
-    del image  # only its gradient is asked for
+    del image  # an argument only so that it gets the gradient
 
     def gradient(upstream):
         grad_image = winograd.compute_gradient(

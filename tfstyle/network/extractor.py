@@ -1,4 +1,4 @@
-"""Multi-output models: an image in, the features of several layers out."""
+"""Feature extractors: models from an image to the features of layers."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -13,9 +13,9 @@ from tfstyle.system.lru_cache import LRUCache
 from tfstyle.system.tensorflow_setup import return_freed_memory
 
 MAX_GRAPHS = 12
-"""Functions compiled for one network that are kept, each for one shape."""
+"""Maximum number of cached graphs per network, each for one shape."""
 MAX_RESULTS = 64
-"""Results that are kept, such as a style's Gram sums of 2.4 MB."""
+"""Maximum number of cached results, such as a style's Gram sums of 2.4 MB."""
 
 
 class Caches:
@@ -35,15 +35,15 @@ class Caches:
 
 @dataclasses.dataclass(frozen=True)
 class Extractor:
-    """A feature model with the origin of its weights.
+    """Feature model with the origin of its weights.
 
     Attributes:
-        model: a Keras model from float32 `[B, H, W, 3]`, BGR without the mean,
-            to `{layer name: [B, H_l, W_l, N_l]}`, rectified.
-        origin: where the weights came from, for people.
-        sha256: of the weights' values.
-        options: of the network.
-        caches: of this network.
+        model: Keras model from float32 `[B, H, W, 3]`, BGR without the mean, to
+            `{layer name: [B, H_l, W_l, N_l]}`, rectified.
+        origin: human-readable source of the weights.
+        sha256: SHA-256 of the weights' values.
+        options: options of the network.
+        caches: cached functions and results of the network.
     """
 
     model: keras.Model
@@ -61,14 +61,14 @@ class Extractor:
             image: float32 `[B, H, W, 3]`, BGR without the mean.
 
         Returns:
-            float32 `[B, H_l, W_l, N_l]`, whatever the precision.
+            float32 `[B, H_l, W_l, N_l]` by layer, for every precision.
         """
         return self.scale_features(self.run_model(image))
 
     def run_model(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         """Returns the model's outputs for an image, not yet scaled."""
         if tf.inside_function():
-            # TensorFlow never frees a function that is differentiated within
+            # TensorFlow never frees a function that is differentiated inside
             # another.
             return self._compute(image)
         run = self.caches.graphs.get(
@@ -78,11 +78,11 @@ class Extractor:
         return run(image)
 
     def _compute(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Computes the outputs; in a graph, as eager Keras keeps them all."""
+        """Computes the outputs; in a graph, as eager Keras keeps all layers."""
         return self.model(self.scale_image(image), training=False)
 
     def scale_image(self, image: tf.Tensor) -> tf.Tensor:
-        """Returns the image as the model takes it."""
+        """Scales the image to the range of the model's inputs."""
         if self.options.precision == "mixed_float16":
             return image / vgg19.FLOAT16_DIVISOR
         return image
@@ -99,13 +99,13 @@ class Extractor:
 
 
 def load_extractor(options: NetworkOptions) -> Extractor:
-    """Loads VGG19's weights and makes an extractor of its features.
+    """Loads VGG19's weights and makes a feature extractor.
 
     Args:
-        options: of the network.
+        options: options of the network.
 
     Raises:
-        WeightsError: if the weights cannot be had.
+        WeightsError: if the weights cannot be loaded.
     """
     loaded = load_weights(
         options.weights,
@@ -129,11 +129,11 @@ def load_extractor(options: NetworkOptions) -> Extractor:
 def make_feature_model(
     network: keras.Model, layers: Iterable[str]
 ) -> keras.Model:
-    """Cuts a network after the deepest of some layers and returns them all.
+    """Makes a model of the given layers, cut after the deepest.
 
     Args:
-        network: made by `vgg19.make_vgg19`.
-        layers: Keras layer names; a name may come twice.
+        network: network made by `vgg19.make_vgg19`.
+        layers: Keras layer names; duplicates are allowed.
     """
     outputs = {name: network.get_layer(name).output for name in layers}
     return keras.Model(network.inputs[0], outputs, name="features")

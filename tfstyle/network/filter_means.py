@@ -1,11 +1,10 @@
-"""The paper's network: VGG19 with every filter's mean activation made 1.
+"""The paper's network: VGG19 rescaled so that every filter's mean is 1.
 
 Gatys et al. rescaled VGG19 so that each filter's mean activation over images
-and positions is one; in the network as it was trained they differ by orders of
-magnitude, so that Gram matrices are decided by a few filters. A filter scaled
-by a positive number passes the rectifier and either pooling unchanged, so that
-the next layer only has to undo it: the features are those of the network as it
-was trained, each divided by its filter's mean.
+and positions is 1; in the original network the means differ by orders of
+magnitude, so a few filters dominate the Gram matrices. ReLU and pooling commute
+with positive scaling and the next layer undoes it, so the features are the
+original ones divided by each filter's mean.
 
 References:
     Gatys, Ecker, Bethge, Texture Synthesis Using Convolutional Neural
@@ -20,21 +19,21 @@ from tfstyle.network.layers import CONVOLUTIONS
 from tfstyle.network.weight_files import LayerWeights
 
 TABLE = "filter_means.npz"
-"""Made by `tools/measure_filter_means.py`."""
+"""File of the filter means, made by `tools/measure_filter_means.py`."""
 
 
 def read_filter_means() -> dict[str, np.ndarray]:
-    """Returns each filter's mean activation, float32 `[N_l]`, by layer name."""
+    """Reads each filter's mean activation, float32 `[N_l]`, by layer name."""
     path = importlib.resources.files("tfstyle.network") / TABLE
     with path.open("rb") as file, np.load(file, allow_pickle=False) as table:
         return {layer.name: table[layer.name] for layer in CONVOLUTIONS}
 
 
 def rescale(layers: dict[str, LayerWeights]) -> dict[str, LayerWeights]:
-    """Returns weights whose filters have a mean activation of 1.
+    """Rescales weights so that every filter has a mean activation of 1.
 
     `w' = w m_in / m_out`, `b' = b / m_out`, where m_in are the means of the
-    filters of the layer before.
+    previous layer's filters.
 
     Args:
         layers: kernel `[3, 3, C, N]` and bias `[N]` by Keras layer name.

@@ -1,8 +1,8 @@
 """The layers of VGG19: names, aliases, channels, strides and reaches.
 
-The table is made from the five blocks of Simonyan and Zisserman (2015,
-configuration E), needs the standard library only and is the one place where
-the network's layers are described.
+The table follows the five blocks of Simonyan and Zisserman (2015, configuration
+E). It needs only the standard library and is the single source of the network's
+structure.
 """
 
 import dataclasses
@@ -12,22 +12,25 @@ from collections.abc import Iterable
 CONVOLUTIONS_PER_BLOCK = (2, 2, 4, 4, 4)
 CHANNELS_PER_BLOCK = (64, 128, 256, 512, 512)
 POOLING_WINDOWS = {"average": (0, 1), "max": (0, 1), "rms": (-1, 2)}
-"""First and last position of a pooling window, relative to the first of the two
-positions, along each axis, that are pooled into one."""
+"""First and last position of a pooling window along each axis.
+
+Relative to the first of the two positions that are pooled into one.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """One layer whose output can be asked for.
+    """A layer of VGG19.
 
     Attributes:
-        name: the Keras name, such as `block4_conv2`.
-        alias: the paper's name, such as `conv4_2`.
+        name: Keras name, such as `block4_conv2`.
+        alias: name in the paper, such as `conv4_2`.
         channels: N_l, the number of feature maps.
         stride: pixels of the image between neighbouring positions.
-        reach_left: pixels that a position sees to the left of, and above, the
-            first pixel of its own `stride` pixels.
-        reach_right: pixels that it sees to the right of, and below, that pixel.
+        reach_left: extent of a position's receptive field to the left of, and
+            above, the first of its own `stride` pixels, in pixels.
+        reach_right: extent of the receptive field to the right of, and below,
+            that first pixel, in pixels.
     """
 
     name: str
@@ -39,21 +42,21 @@ class Layer:
 
     @property
     def field(self) -> int:
-        """Pixels that a position sees, along each axis."""
+        """Size of the receptive field along each axis, pixels."""
         return self.reach_left + 1 + self.reach_right
 
     @property
     def is_convolution(self) -> bool:
-        """Whether the layer has a kernel and a bias."""
+        """True if the layer has a kernel and a bias."""
         return "conv" in self.name
 
 
 @functools.cache
 def make_layers(pooling: str) -> tuple[Layer, ...]:
-    """Returns all layers, in order, with their reaches for a pooling.
+    """Returns all layers in order, with their reaches for a pooling.
 
     Args:
-        pooling: a key of POOLING_WINDOWS.
+        pooling: key of POOLING_WINDOWS.
     """
     first, last = POOLING_WINDOWS[pooling]
     layers = []
@@ -88,7 +91,7 @@ def make_layers(pooling: str) -> tuple[Layer, ...]:
 
 
 LAYERS = make_layers("average")
-"""The layers; their reaches are those of windows of two by two positions."""
+"""All layers in order, with reaches for 2x2 pooling windows."""
 CONVOLUTIONS = tuple(layer for layer in LAYERS if layer.is_convolution)
 BY_NAME = {layer.name: layer for layer in LAYERS}
 
@@ -100,13 +103,13 @@ _NAMES.update(
 
 
 def keras_name(name: str) -> str:
-    """Returns the Keras name of a layer given in Keras or paper form.
+    """Returns the Keras name of a layer given by its Keras or paper name.
 
     `conv4_2`, `relu4_2` and `block4_conv2` are one layer: VGG19's convolutions
-    are rectified, and the paper's activations are the rectified ones.
+    include the ReLU, and the paper uses activations after it.
 
     Raises:
-        ValueError: if VGG19 has no such layer; the message lists those near it.
+        ValueError: if VGG19 has no such layer; the message lists similar names.
     """
     if name in _NAMES:
         return _NAMES[name]
@@ -121,12 +124,12 @@ def keras_name(name: str) -> str:
 
 
 def deepest(names: Iterable[str]) -> Layer:
-    """Returns the last of the named layers, in the order of the network."""
+    """Returns the deepest of the named layers."""
     order = [layer.name for layer in LAYERS]
     return LAYERS[max(order.index(name) for name in names)]
 
 
 def num_positions(name: str, size: tuple[int, int]) -> int:
-    """Returns M_l, the positions of a layer in an image of `[H, W]`."""
+    """Returns M_l, the number of positions of a layer for an image size."""
     stride = BY_NAME[name].stride
     return (size[0] // stride) * (size[1] // stride)

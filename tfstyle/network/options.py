@@ -1,4 +1,4 @@
-"""The options of a network."""
+"""Options of a network."""
 
 import dataclasses
 from typing import Any
@@ -6,22 +6,21 @@ from typing import Any
 
 @dataclasses.dataclass(frozen=True)
 class NetworkOptions:
-    """Everything that decides the outputs of a network.
+    """Options that determine the outputs of a network.
 
-    Equal options make the same network, so they are the key under which
-    networks are cached. The fields but `layers` are those of the same names of
-    a resolved `Config`.
+    Equal options give the same network, so they serve as its cache key. All
+    fields but `layers` are copied from the Config fields of the same names.
 
     Attributes:
-        layers: Keras names of the outputs, in the order of the network's
-            first use, each once.
+        layers: Keras names of the outputs without duplicates, in order of first
+            use.
         weights: `auto`, `imagenet`, `random` or the path of a file.
-        seed: of random weights; 0 for others.
-        rescale_filters: whether every filter has a mean activation of 1.
+        seed: seed of random weights; 0 for other weights.
+        rescale_filters: True if every filter has a mean activation of 1.
         pooling: `average`, `max` or `rms`.
-        padding: of the first convolution, `zero` or `replicate`.
+        padding: padding of the first convolution, `zero` or `replicate`.
         convolution: `direct` or `winograd`.
-        precision: a Keras dtype policy.
+        precision: Keras dtype policy.
     """
 
     layers: tuple[str, ...]
@@ -35,7 +34,7 @@ class NetworkOptions:
 
     @classmethod
     def of(cls, config: Any) -> "NetworkOptions":
-        """Takes the options out of a resolved `Config`."""
+        """Copies the options from a resolved `Config`."""
         names = {field.name for field in dataclasses.fields(cls)} - {"layers"}
         chosen = {name: getattr(config, name) for name in names}
         if config.weights != "random":

@@ -1,4 +1,4 @@
-"""Pooling by root mean square, which does not alias."""
+"""Root-mean-square pooling without aliasing."""
 
 import keras
 import numpy as np
@@ -7,33 +7,36 @@ import tensorflow as tf
 from tfstyle.system.gradients import custom_gradient
 
 WINDOW = np.array([1, 3, 3, 1], np.float32) / 8
-"""Weights of a window along one axis: of [1, 1] / 2 convolved three times."""
+"""Weights of a window along one axis: three factors [1, 1] / 2, convolved."""
 EPSILON = 1e-4
-"""Added to the mean of squares, in (activation)**2, as the root is infinitely
-steep at 0."""
-EDGE = 2 / 3
-"""How much the outermost squares count, along each axis; beyond are zeros.
+"""Offset of the mean of squares, in (activation)**2.
 
-Textures of gravel from noise, 79 px, deviation of the outermost eight pixels
-relative to the inside, by side: with 1 1.09, 1.16, 1.08, 1.13; with 4/3, as if
-the outermost were repeated, 1.17, 1.20, 1.14, 1.21; with 0.6 0.95, 1.03, 0.97,
-1.00.
+It avoids the infinite slope of the square root at 0.
+"""
+EDGE = 2 / 3
+"""Weight of the outermost squares along each axis, padded by zeros.
+
+Notes: textures of gravel from noise, 79 px, standard deviation of the outermost
+eight pixels relative to the inside, by side: 1.09, 1.16, 1.08, 1.13 with 1;
+1.17, 1.20, 1.14, 1.21 with 4/3, equivalent to repeating the outermost squares;
+0.95, 1.03, 0.97, 1.00 with 0.6.
 """
 
 
 @keras.saving.register_keras_serializable("tfstyle")
 class RootMeanSquarePooling2D(keras.layers.AveragePooling2D):
-    """Halves a frame by `sqrt(sum w x**2 + epsilon)`, w = [1 3 3 1]/8 each way.
+    """Root-mean-square pooling with overlapping windows, stride 2.
 
-    Windows of four by four positions overlap by two; squares at the edges count
-    by EDGE. Windows of two by two positions pass frequencies that half as many
-    positions cannot hold; the gradient returns them as a grid of 2 to 5 pixels,
-    seen as hatching in skies and walls.
+    `sqrt(sum w x**2 + epsilon)`, w = [1 3 3 1]/8 along each axis. Windows of
+    4x4 positions overlap by two; squares at the edges are weighted by EDGE.
+    Windows of 2x2 positions alias: they pass frequencies above the Nyquist
+    limit of their outputs, and the gradient turns these into a grid of 2 to 5
+    pixels, visible as hatching in skies and walls.
 
     Args:
-        epsilon: of inputs that are divided by a number, EPSILON divided by the
-            square of that number.
-        **settings: of an AveragePooling2D of 2x2 windows.
+        epsilon: offset of the mean of squares; if inputs are divided by a
+            number, EPSILON divided by its square.
+        **settings: settings of an AveragePooling2D of 2x2 windows.
 
     References:
         Henaff and Simoncelli, Geodesics of learned representations, 2016.
@@ -48,15 +51,15 @@ class RootMeanSquarePooling2D(keras.layers.AveragePooling2D):
         self.epsilon = epsilon
 
     def get_config(self):
-        """Returns the settings as a dictionary."""
+        """Returns the settings of the layer as a dictionary."""
         return super().get_config() | {"epsilon": self.epsilon}
 
     def call(self, inputs):
-        """Returns `[B, H//2, W//2, C]` of `[B, H, W, C]`, in the same dtype.
+        """Pools `[B, H, W, C]` to `[B, H//2, W//2, C]`, in the same dtype.
 
-        An odd last row or column is dropped, as by other poolings.
+        An odd last row or column is dropped, as in Keras' pooling layers.
         """
-        features = tf.cast(inputs, tf.float32)  # float16's squares overflow
+        features = tf.cast(inputs, tf.float32)  # squares overflow float16
         if any(size is None or size % 2 for size in inputs.shape[1:3]):
             height, width = tf.unstack(tf.shape(inputs)[1:3] // 2 * 2)
             features = features[:, :height, :width]
@@ -67,9 +70,9 @@ class RootMeanSquarePooling2D(keras.layers.AveragePooling2D):
 def pool(features: tf.Tensor, epsilon: tf.Tensor) -> tf.Tensor:
     """Computes the root mean square of overlapping windows.
 
-    The gradient is written out: within a frame, a window has the weights of
-    bilinear interpolation to twice the size, which takes a third of the time of
-    the convolution's own gradient.
+    The gradient is explicit: inside the frame, the window has the weights of
+    bilinear upsampling by 2, which takes a third of the time of the
+    convolution's gradient.
 
     Args:
         features: float32 `[B, H, W, C]`, H and W even.
@@ -93,7 +96,7 @@ def pool(features: tf.Tensor, epsilon: tf.Tensor) -> tf.Tensor:
             size=tf.shape(features)[1:3],
             half_pixel_centers=True,
         )
-        # Interpolation gives the outermost 4/3 of a window's 3/8.
+        # Upsampling gives the edges 4/3 of the window's weight of 3/8.
         return features * _scale_edges(by_squares, EDGE * 3 / 4), None
 
     return root, gradient
@@ -102,10 +105,10 @@ def pool(features: tf.Tensor, epsilon: tf.Tensor) -> tf.Tensor:
 def _scale_edges(image: tf.Tensor, factor: float) -> tf.Tensor:
     """Multiplies the outermost rows and columns of `[B, H, W, C]`.
 
-    In place if TensorFlow can, as the rest need not be touched.
+    In place if TensorFlow allows it, as only the edges change.
     """
     for axis in (1, 2):
-        others = 0b1111 ^ 1 << axis  # bits of axes that are taken whole
+        others = 0b1111 ^ 1 << axis  # bits of the axes without a slice
         for begin, end_mask in ((0, others), (-1, 0b1111)):
             place = {
                 "begin": [begin if i == axis else 0 for i in range(4)],

@@ -1,4 +1,4 @@
-"""VGG19 with its pooling rebuilt, edited from Keras' own application."""
+"""VGG19 with other pooling and convolutions, cloned from Keras Applications."""
 
 import contextlib
 import functools
@@ -14,10 +14,11 @@ from tfstyle.network.weight_files import LayerWeights
 from tfstyle.network.winograd import WinogradConv2D
 
 FLOAT16_DIVISOR = 16.0
-"""What keeps activations far below float16's 65504; a power of two is exact.
+"""Divisor of inputs and biases that keeps activations below float16's 65504.
 
-Convolution, rectifier and pooling scale along with their input, if the biases
-do. Photographs and paintings reach 6300, blocks of random colours 19000.
+A power of two is exact. Convolution, ReLU and pooling are homogeneous if the
+biases are scaled, too. Photographs and paintings reach activations of 6300,
+blocks of random colours 19000.
 """
 
 
@@ -26,23 +27,25 @@ FIRST = vgg19_layers.CONVOLUTIONS[0].name
 
 @keras.saving.register_keras_serializable("tfstyle")
 class EdgePaddedConv2D(keras.layers.Conv2D):
-    """A 3x3 `Conv2D` that repeats the outermost pixels instead of zeros.
+    """3x3 `Conv2D` with edge padding: repeats the outermost pixels.
 
-    Zero is grey in VGG19's input space: with zeros the first layer sees an
-    edge all around the image, and the optimisation answers with a fringe of
-    other contrast. Textures of gravel from noise, 120 px, mean of five seeds:
-    deviation of the outermost two pixels relative to the inside, by side, with
-    zeros 0.88, 0.84, 0.94, 0.89, with this 1.02, 1.05, 1.01, 1.01. In all
-    convolutions it errs to the other side: 1.15, 1.22, 1.19, 1.13.
+    Zero is grey in VGG19's input space: with zero padding the first layer
+    detects an edge around the image, and the optimisation produces a fringe of
+    different contrast.
+
+    Notes: textures of gravel from noise, 120 px, mean of five seeds: standard
+    deviation of the outermost two pixels relative to the inside, by side, 0.88,
+    0.84, 0.94, 0.89 with zeros, 1.02, 1.05, 1.01, 1.01 with edge padding. With
+    edge padding in all convolutions it is too high: 1.15, 1.22, 1.19, 1.13.
     """
 
     def call(self, inputs):
-        """Returns the convolution of `[B, H, W, C]`, of the same size."""
+        """Convolves `[B, H, W, C]`, keeping height and width."""
         around = [[0, 0], [1, 1], [1, 1], [0, 0]]
         return super().call(tf.pad(inputs, around, "SYMMETRIC"))
 
     def compute_output_shape(self, input_shape):
-        """Returns the shape of the input with the filters as channels."""
+        """Returns the input's shape with the number of filters as channels."""
         return (*input_shape[:-1], self.filters)
 
 
@@ -58,20 +61,20 @@ def make_vgg19(
     `keras.applications.VGG19` is cloned; with `pooling="average"` every
     MaxPooling2D becomes an AveragePooling2D of the same name, with `rms` a
     `RootMeanSquarePooling2D`. With `max` the outputs equal those of the
-    untouched application, bit for bit. With
-    `convolution="winograd"` every Conv2D becomes a `WinogradConv2D`, or with
-    `precision="mixed_bfloat16"` a `Bfloat16Conv2D`: then the outputs are those
-    of float32, and only gradients are in bfloat16.
+    original application, bit for bit. With `convolution="winograd"` every
+    Conv2D becomes a `WinogradConv2D`, or with `precision="mixed_bfloat16"` a
+    `Bfloat16Conv2D`, whose outputs are computed in float32 and only gradients
+    in bfloat16.
 
     Args:
         layer_weights: kernel and bias of the sixteen convolutions by name.
         pooling: `average`, as in the paper; `max`, as VGG19 was trained; or
             `rms`, which does not alias.
         convolution: `direct`, or `winograd`, for single images on the CPU.
-        precision: a Keras dtype policy. With `mixed_float16` the biases are
-            divided by FLOAT16_DIVISOR, and so the image must be.
-        padding: of the first convolution, `zero`, as VGG19 was trained, or
-            `replicate`. The others always pad with zeros.
+        precision: Keras dtype policy. With `mixed_float16` the biases are
+            divided by FLOAT16_DIVISOR, and the image must be divided by it too.
+        padding: padding of the first convolution, `zero`, as VGG19 was trained,
+            or `replicate`. All other convolutions pad with zeros.
 
     Returns:
         A model from float32 `[B, H, W, 3]`, BGR without the mean, to the
@@ -123,7 +126,7 @@ def make_vgg19(
 def _make_rms_pooling(
     precision: str, settings: dict[str, Any]
 ) -> keras.layers.Layer:
-    """Makes a pooling layer for the scale of a precision's activations."""
+    """Makes a pooling layer with epsilon scaled for the precision."""
     epsilon = rms_pooling.EPSILON
     if precision == "mixed_float16":
         epsilon /= FLOAT16_DIVISOR**2
@@ -132,7 +135,7 @@ def _make_rms_pooling(
 
 @contextlib.contextmanager
 def _plain_defaults():
-    """Shields the network from a keras.json of another layout or precision."""
+    """Overrides the layout and precision of the user's keras.json."""
     layout, policy = (
         keras.config.image_data_format(),
         keras.config.dtype_policy(),

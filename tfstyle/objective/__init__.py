@@ -1,5 +1,5 @@
-"""The number that is minimised, and its gradient.
+"""The objective function and its gradient.
 
-Gram matrices, losses, targets, and the objective function: of a whole frame or
-tile by tile. It knows nothing about devices, optimizers or files.
+Gram matrices, losses, targets, and the objective function, evaluated on the
+whole frame or tile by tile. Independent of devices, optimizers and files.
 """

@@ -1,8 +1,7 @@
-"""Evaluators: how images are taken through the network.
+"""Evaluators: run images through the network.
 
-At once, as here, tile by tile (`tiled_objective`) or over replicas
-(`distributed.replicated_objective`). Whoever computes targets or optimises an
-image does not see which.
+In one pass (this module), tile by tile (`tiled_objective`) or over replicas
+(`distributed.replicated_objective`), all with the same interface.
 """
 
 import hashlib
@@ -23,16 +22,16 @@ from tfstyle.objective.targets import Targets
 
 
 class Evaluator(Protocol):
-    """Reads targets from images and makes the objective function."""
+    """Interface that computes targets and makes the objective function."""
 
     def features(
         self, image: tf.Tensor, names: Sequence[str]
     ) -> dict[str, Any]:
-        """Returns layers' features, as this evaluator's objective takes them.
+        """Returns layers' features in the format of this evaluator's objective.
 
         Args:
             image: float32 `[1, H, W, 3]`, BGR without the mean.
-            names: of layers.
+            names: layer names.
         """
 
     def gram_sums(
@@ -45,8 +44,9 @@ class Evaluator(Protocol):
 
         Args:
             image: float32 `[1, H, W, 3]`, BGR without the mean.
-            names: of layers.
-            masks: float32 `[1, H_l, W_l, 1]` by layer; none: one sum of all.
+            names: layer names.
+            masks: float32 `[1, H_l, W_l, 1]` by layer; without masks, one sum
+                over all positions.
         """
 
     def make_objective(
@@ -58,21 +58,21 @@ class Evaluator(Protocol):
         """Makes the objective function.
 
         Args:
-            targets: made by `compute_targets` with this evaluator.
+            targets: result of `compute_targets` with this evaluator.
             options: weights and scale of the losses.
             size: height and width of the image, pixels.
 
         Returns:
-            A function from float32 `[1, H, W, 3]` to the image's `LossTerms`
-            and the gradient of the total, float32 `[1, H, W, 3]`.
+            A function from the image, float32 `[1, H, W, 3]`, to its
+            `LossTerms` and the gradient of the total, float32 `[1, H, W, 3]`.
         """
 
 
 class WholeFrameEvaluator:
-    """Takes whole images through the network at once.
+    """Evaluator that runs whole images through the network in one pass.
 
     Args:
-        extractor: of at least the layers that are asked for.
+        extractor: feature extractor with at least the requested layers.
     """
 
     def __init__(self, extractor: Extractor):
@@ -93,7 +93,7 @@ class WholeFrameEvaluator:
     ) -> dict[str, list[GramSum]]:
         """Returns layers' Gram sums of a whole image, one per mask.
 
-        They are kept with the extractor: many pictures may share a style.
+        They are cached in the extractor: many pictures may share a style.
         """
 
         def read():
@@ -109,7 +109,7 @@ class WholeFrameEvaluator:
         options: ObjectiveOptions,
         size: tuple[int, int],
     ) -> ValueAndGradient:
-        """Makes the objective function of whole images."""
+        """Makes the objective function of the whole image."""
         return make_value_and_gradient(self._extractor, targets, options)
 
 
@@ -118,7 +118,7 @@ def _digest(
     names: Iterable[str],
     masks: dict[str, list[tf.Tensor]],
 ) -> bytes:
-    """Returns a cache key of an image, its layers and masks."""
+    """Returns a cache key for an image, its layers and masks."""
     asked = {name: len(masks.get(name, ())) for name in names}
     digest = hashlib.sha256(repr(asked).encode())
     for tensor in [image, *(mask for n in asked for mask in masks.get(n, ()))]:

@@ -1,6 +1,6 @@
-"""Gram sums: the style statistics, unnormalised so that they add up.
+"""Gram sums: style statistics, unnormalised so that they can be added up.
 
-A Gram sum and its count may be added over tiles and over replicas; only
+A Gram sum and its count can be added over tiles and replicas; only
 `GramSum.normalized` divides, once, by the total count.
 """
 
@@ -30,7 +30,7 @@ class GramSum(NamedTuple):
 
 
 Part = tuple[tf.Tensor, tf.Tensor]
-"""Begin and size of a part of a layer's positions, as `tf.slice` takes them."""
+"""Slice of a layer's positions: `begin` and `size` of `tf.slice`."""
 
 
 def gram_sum(
@@ -42,8 +42,8 @@ def gram_sum(
 
     Args:
         features: float32 `[1, H, W, C]`, rectified activations.
-        mask: float32 `[1, h, w, 1]`, T of a region, 0..1, or None for all.
-        part: the h*w positions to take; None: all, H*W.
+        mask: float32 `[1, h, w, 1]`, T of a region, 0..1, or None for no mask.
+        part: slice of h*w positions, or None for all H*W.
 
     Returns:
         A `GramSum` over the h*w positions.
@@ -66,7 +66,7 @@ def region_sums(
     masks: list[tf.Tensor] | None,
     part: Part | None = None,
 ) -> list[GramSum]:
-    """Computes one Gram sum a mask; without masks, one of all positions."""
+    """Computes one Gram sum per mask; without masks, one of all positions."""
     return [gram_sum(features, mask, part) for mask in masks or [None]]
 
 
@@ -89,10 +89,10 @@ def gram_matrices(features: tf.Tensor) -> tf.Tensor:
 def _gram_matrix(
     features: tf.Tensor, mask: tf.Tensor | None, part: Part | None
 ) -> tf.Tensor:
-    """Returns `F^T F`, with a gradient of one product that keeps no copy of F.
+    """Returns `F^T F`, with a one-product gradient that keeps no copy of F.
 
-    The matrix is symmetric in its two factors, so d/dF = F (D + D^T), where
-    automatic differentiation would multiply F with D and with D^T apart.
+    The matrix is symmetric in its two factors, so d/dF = F (D + D^T);
+    automatic differentiation would multiply F by D and by D^T separately.
     """
     channels = features.shape[-1]
 
@@ -106,7 +106,7 @@ def _gram_matrix(
     @custom_gradient
     def compute(features):
         def gradient(upstream):
-            # Cut once more, and only now: the rows are as large as features.
+            # Recomputed here to save memory: rows are as large as features.
             with tf.control_dependencies([upstream]):
                 rows = cut(features)
             by_rows = tf.matmul(rows, upstream + tf.transpose(upstream))
@@ -120,7 +120,7 @@ def _gram_matrix(
             return tf.pad(by_part, tf.stack([begin, whole - begin - size], 1))
 
         rows = cut(features)
-        columns = tf.transpose(rows)  # [C, h*w]: a plain product is the fastest
+        columns = tf.transpose(rows)  # [C, h*w]: a plain product is fastest
         return tf.matmul(columns, rows), gradient
 
     return compute(features)

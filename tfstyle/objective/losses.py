@@ -1,7 +1,7 @@
-"""The losses: pure functions of features, Gram matrices and pixels.
+"""Losses: pure functions of features, Gram matrices and pixels.
 
 The paper writes the gradients of its losses as zero where the activation is
-negative. That is the rectifier's own gradient: nothing is masked here.
+negative. That is the gradient of the ReLU, so nothing is masked here.
 """
 
 import numpy as np
@@ -11,18 +11,18 @@ from tfstyle.images.color_transfer import RGB_TO_YIQ
 from tfstyle.images.preprocessing import IMAGENET_MEAN_BGR
 
 GREY_LEVELS = 255.0
-"""From black to white: the unit of the relative losses of pixels."""
+"""Difference of white and black: the unit of the relative pixel losses."""
 LUMINANCE_BGR = RGB_TO_YIQ[0, ::-1].astype("float32")
-"""Weights of blue, green and red in Y of Rec. 601."""
+"""Weights of blue, green and red in luminance, Y of Rec. 601."""
 _axes, _lengths, _ = np.linalg.svd(np.eye(3) - LUMINANCE_BGR[:, np.newaxis])
 CHROMA_BGR = (_axes * _lengths)[:, :2].astype("float32")
-"""From blue, green and red to two coordinates of chroma.
+"""Matrix from blue, green and red to two chroma coordinates, `[3, 2]`.
 
-`[3, 2]`. The chroma is the image without its luminance; turned so that its
-third coordinate is zero, it has the same squares.
+The chroma is the image without its luminance; rotating it so that its third
+coordinate is zero preserves its squared norm.
 """
 SMALL_GRADIENT = 2.5
-"""Grey levels a pixel, below which the relative total variation is rounded."""
+"""Smoothing of the relative total variation at 0, grey levels per pixel."""
 
 
 def content_loss(
@@ -41,7 +41,7 @@ def content_loss(
     References:
         Gatys, Ecker, Bethge, 2015, eq. 1.
 
-    Note: the paper sums; `mean` is ours and does not depend on resolution.
+    Note: the paper sums; `mean`, our addition, is independent of resolution.
     """
     loss = tf.nn.l2_loss(features - target)
     if reduction == "mean":
@@ -54,7 +54,8 @@ def style_loss(gram: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
 
     Args:
         gram: float32 `[C, C]`, Gram matrix of the image divided by its own M.
-        target: float32 `[C, C]`, Gram matrix of the style image, likewise.
+        target: float32 `[C, C]`, Gram matrix of the style image divided by its
+            own M.
 
     Returns:
         float32 scalar, in (squared activation)**2, not yet weighted.
@@ -63,7 +64,7 @@ def style_loss(gram: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     References:
         Gatys, Ecker, Bethge, 2015, eq. 4.
 
-    Note: the paper divides both by the image's M; we let the sizes differ.
+    Note: the paper divides both by the image's M; here the sizes may differ.
     """
     channels = gram.shape[-1]
     return tf.reduce_sum(tf.square(gram - target)) / (4.0 * channels**2)
@@ -76,13 +77,14 @@ def relative_style_loss(gram: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
 
     Args:
         gram: float32 `[C, C]`, Gram matrix of the image divided by its own M.
-        target: float32 `[C, C]`, Gram matrix of the style image, likewise.
+        target: float32 `[C, C]`, Gram matrix of the style image divided by its
+            own M.
 
     Returns:
-        float32 scalar, a share without unit, not yet weighted.
+        float32 scalar, dimensionless, not yet weighted.
 
     Note: not in the paper, whose losses differ by orders of magnitude between
-    layers: one layer decides, the others are hardly seen.
+    layers, so that one layer dominates.
     """
     difference = tf.reduce_sum(tf.square(gram - target))
     return difference / tf.reduce_sum(tf.square(target))
@@ -106,42 +108,42 @@ def total_variation_loss(image: tf.Tensor) -> tf.Tensor:
 
 
 def relative_total_variation_loss(image: tf.Tensor) -> tf.Tensor:
-    """Computes the mean length of the image's gradient, from black to white.
+    """Computes the mean norm of the image's gradient; 1 is black to white.
 
     L_tv = mean (sqrt(v**2 + h**2 + s**2) - s) / 255. v**2 is the mean over
     channels of the squared difference to a vertical neighbour of a pixel, h**2
     to a horizontal one, s is SMALL_GRADIENT; the mean is over all pixels and
     their four pairs of such neighbours.
 
-    Of two pictures whose gradients have the same energy it prefers the one with
-    few, strong edges: strokes. The squared total variation finds them equal.
-    Where content and style disagree, the network is otherwise content with
-    dense ripples, three to four pixels wide.
+    Of two images whose gradients have the same energy it prefers the one with
+    few, strong edges: strokes. The squared total variation is the same for
+    both. Without this loss, dense ripples three to four pixels wide appear
+    where content and style conflict.
 
     Args:
         image: float32 `[1, H, W, 3]`.
 
     Returns:
-        float32 scalar, a share without unit, not yet weighted. Pixels at the
-        edge have fewer neighbours; a missing one counts as equal.
+        float32 scalar, dimensionless, not yet weighted. Pixels at the edge
+        have fewer neighbours; a missing one counts as equal.
 
     References:
         Rudin, Osher, Fatemi, Nonlinear total variation based noise removal
         algorithms, 1992.
 
-    Note: not in the paper. A townscape in The Starry Night at 512 px, average
-    pooling: at a weight of 0.25 hardly any ripples were left on walls and sky,
-    at relative errors of .002 .001 .005 .029 .031 from conv1_1 to conv5_1. With
-    a mean of squares in its place, at 0.3, they were everywhere, at .001 .001
-    .004 .028 .029. Pooled by `rms`, 0.08 is enough, but for fine cracks in the
-    paint (Turner's Shipwreck in The Scream), which 0.15 closes; 0.25 cuts what
-    is between strokes into facets.
+    Note: not in the paper. A townscape in the style of The Starry Night at
+    512 px, average pooling: at a weight of 0.25 hardly any ripples were left on
+    walls and sky, at relative errors of .002 .001 .005 .029 .031 from conv1_1
+    to conv5_1. With a mean of squares instead, at 0.3, they were everywhere, at
+    .001 .001 .004 .028 .029. With `rms` pooling 0.08 is enough, except for fine
+    cracks in the paint (Turner's Shipwreck in the style of The Scream), which
+    0.15 removes; 0.25 cuts the areas between strokes into facets.
     """
     down, right = (
         tf.reduce_mean(tf.square(differences), axis=-1)
         for differences in _differences(image)
     )
-    sides = [(0, 1), (1, 0)]  # where there is no neighbour
+    sides = [(0, 1), (1, 0)]  # side of the missing neighbour
     lengths = [
         tf.sqrt(
             tf.pad(down, [(0, 0), vertical, (0, 0)])
@@ -156,13 +158,13 @@ def relative_total_variation_loss(image: tf.Tensor) -> tf.Tensor:
 
 
 def chroma_loss(image: tf.Tensor) -> tf.Tensor:
-    """Computes the sum of squared differences of neighbours' chroma.
+    """Computes the sum of squared chroma differences of neighbouring pixels.
 
     L_c = sum (c[i+1,j] - c[i,j])**2 + sum (c[i,j+1] - c[i,j])**2, where the
     chroma c is the image without its luminance, Y of Rec. 601.
 
     Args:
-        image: float32 `[1, H, W, 3]`, BGR; a mean does not matter.
+        image: float32 `[1, H, W, 3]`, BGR, with or without the mean.
 
     Returns:
         float32 scalar, in (grey level)**2, a sum over pixels and channels.
@@ -173,19 +175,18 @@ def chroma_loss(image: tf.Tensor) -> tf.Tensor:
 
 
 def relative_chroma_loss(image: tf.Tensor) -> tf.Tensor:
-    """Computes the mean squared difference of neighbours' chroma.
+    """Computes the mean squared chroma difference of neighbouring pixels.
 
     `chroma_loss` with means over pixels and channels, one for each direction,
-    in units of the squared distance from black to white. A painter's colours
-    differ in the paint, not from pixel to pixel; where content and style
-    disagree, the network is otherwise content with dots in complementary
-    colours.
+    in units of the squared distance from black to white. In a painting colours
+    vary between strokes, not between pixels; without this loss, dots in
+    complementary colours appear where content and style conflict.
 
     Args:
-        image: float32 `[1, H, W, 3]`, BGR; a mean does not matter.
+        image: float32 `[1, H, W, 3]`, BGR, with or without the mean.
 
     Returns:
-        float32 scalar, a share without unit, not yet weighted.
+        float32 scalar, dimensionless, not yet weighted.
 
     Note: not in the paper.
     """
@@ -197,9 +198,9 @@ def relative_chroma_loss(image: tf.Tensor) -> tf.Tensor:
 
 
 def _sum_chroma_differences(image: tf.Tensor) -> list[tf.Tensor]:
-    """Returns sums of squared differences of neighbours' chroma, down, right.
+    """Returns vertical and horizontal sums of squared chroma differences.
 
-    By convolutions: differences of slices need several times as long.
+    Uses convolutions: differences of slices take several times as long.
     """
     pair = np.stack([-CHROMA_BGR, CHROMA_BGR])
     return [
@@ -214,7 +215,7 @@ def _sum_chroma_differences(image: tf.Tensor) -> list[tf.Tensor]:
 
 
 def _differences(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns differences of neighbours, `[1, H-1, W, 3]`, `[1, H, W-1, 3]`."""
+    """Returns neighbour differences, `[1, H-1, W, 3]` and `[1, H, W-1, 3]`."""
     down = image[:, 1:] - image[:, :-1]
     right = image[:, :, 1:] - image[:, :, :-1]
     return down, right
@@ -223,9 +224,8 @@ def _differences(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 def range_loss(image: tf.Tensor) -> tf.Tensor:
     """Computes the sum of squares of the excess below black and above white.
 
-    The image is clipped when it is written. Without this loss the Gram matrices
-    are matched by colours that no file can hold, and are not any more behind
-    the clipping.
+    The image is clipped when it is written. Without this loss, out-of-range
+    colours match the Gram matrices, and clipping destroys the match.
 
     Args:
         image: float32 `[1, H, W, 3]`, BGR without the mean.
@@ -247,7 +247,7 @@ def relative_range_loss(image: tf.Tensor) -> tf.Tensor:
         image: float32 `[1, H, W, 3]`, BGR without the mean.
 
     Returns:
-        float32 scalar, a share without unit: `range_loss` over pixels and
+        float32 scalar, dimensionless: the mean of `range_loss` over pixels and
         channels, in units of the squared distance from black to white.
     """
     return range_loss(image) / (image.shape.num_elements() * GREY_LEVELS**2)

@@ -1,7 +1,7 @@
 """The objective function: the weighted sum of all losses, and its gradient.
 
-`value_and_gradient(image) -> (LossTerms, gradient)` is one signature. The
-whole frame at once, as here, is one way to implement it.
+The signature is `value_and_gradient(image) -> (LossTerms, gradient)`. This
+module implements it for the whole frame in one pass.
 """
 
 import dataclasses
@@ -22,30 +22,33 @@ from tfstyle.objective.xla_trial import XlaTrial
 from tfstyle.system import gpus
 
 SCALED_GRADIENT = 1.0
-"""Largest gradient by a feature, as scaled; in float16 4000 below overflow."""
+"""Largest scaled gradient with respect to a feature.
+
+About 4000 times below the overflow of float16.
+"""
 
 ValueAndGradient = Callable[[tf.Tensor], tuple[LossTerms, tf.Tensor]]
 
 ExtraLoss = Callable[[tf.Tensor, dict[str, tf.Tensor]], tf.Tensor]
-"""A loss of one's own, already weighted.
+"""User-defined loss, already weighted.
 
-From the picture, float32 `[1, H, W, 3]`, and its features by Keras layer name
-to a float32 scalar, by TensorFlow's differentiable operations. Features are of
-the whole frame: they see its border, too.
+A function from the picture, float32 `[1, H, W, 3]`, and its features by Keras
+layer name to a float32 scalar, made of differentiable TensorFlow operations.
+The features cover the whole frame, including its border.
 """
 ExtraLosses = Mapping[str, ExtraLoss]
-"""By name, under which they are recorded as `extra/<name>`."""
+"""User-defined losses by name; they are recorded as `extra/<name>`."""
 
 
 @dataclasses.dataclass(frozen=True)
 class PictureLoss:
-    """A loss of one's own that gets the picture without its border.
+    """User-defined loss of the picture without its border.
 
-    Equal ones share a graph.
+    Equal instances share a graph.
 
     Attributes:
-        loss: of the picture.
-        frame: where it lies within the image.
+        loss: function of the picture and its features.
+        frame: position of the picture within the image.
     """
 
     loss: ExtraLoss
@@ -54,7 +57,7 @@ class PictureLoss:
     def __call__(
         self, image: tf.Tensor, features: dict[str, tf.Tensor]
     ) -> tf.Tensor:
-        """Returns the loss of an image."""
+        """Returns the loss of an image, float32 scalar."""
         return self.loss(self.frame.crop(image), features)
 
 
@@ -67,15 +70,15 @@ def make_value_and_gradient(
     """Makes the objective function of the whole frame, in one graph.
 
     Args:
-        extractor: of at least the layers in `targets`.
-        targets: made by `compute_targets`.
+        extractor: feature extractor with at least the layers in `targets`.
+        targets: result of `compute_targets`.
         options: weights and scale of the losses.
-        extra_losses: added to the total.
+        extra_losses: user-defined losses, added to the total.
 
     Returns:
-        A function from float32 `[1, H, W, 3]` to the image's `LossTerms` and
-        the gradient of the total, float32 `[1, H, W, 3]`. Its graph is shared
-        with all that is made for the extractor, the same weights and shapes.
+        A function from the image, float32 `[1, H, W, 3]`, to its `LossTerms`
+        and the gradient of the total, float32 `[1, H, W, 3]`. Functions made
+        for one extractor with equal options and shapes share their graph.
     """
     shapes = tuple(target.shape for target in tf.nest.flatten(targets))
     extra = tuple((extra_losses or {}).items())
@@ -95,7 +98,10 @@ def _compile(
     options: ObjectiveOptions,
     extra: tuple[tuple[str, ExtraLoss], ...],
 ):
-    """Returns the function of image and targets that is compiled by shape."""
+    """Returns a graph of image and targets, using XLA as the options request.
+
+    With `jit_compile` auto, a GPU tries XLA while the graph runs.
+    """
     make = functools.partial(_make_graph, extractor, options, extra)
     if options.jit_compile == "auto" and gpus.has_gpu():
         return extractor.caches.trials.get(extra, XlaTrial).choose(make)
@@ -108,7 +114,7 @@ def _make_graph(
     extra: tuple[tuple[str, ExtraLoss], ...],
     with_xla: bool,
 ):
-    """Returns the function of image and targets that is compiled by shape."""
+    """Returns a `tf.function` of image and targets."""
 
     def compute(image, features, targets):
         terms = compute_terms(image, features, targets, options)
@@ -136,10 +142,10 @@ def _evaluate_scaled(
     targets: Targets,
     compute: Callable[..., LossTerms],
 ) -> tuple[LossTerms, tf.Tensor]:
-    """Evaluates with a gradient that neither overflows nor vanishes.
+    """Evaluates with gradient scaling, so that float16 stays within range.
 
-    The gradient by the features is taken in float32 and brought to about
-    SCALED_GRADIENT by a power of two before it goes through the network.
+    The gradient with respect to the features is computed in float32 and scaled
+    by a power of two to about SCALED_GRADIENT before the backward pass.
     """
     with tf.GradientTape() as through_network:
         through_network.watch(image)
@@ -172,7 +178,7 @@ def _add_extra(
     features: dict[str, tf.Tensor],
     extra: tuple[tuple[str, ExtraLoss], ...],
 ) -> LossTerms:
-    """Adds losses of one's own to the terms and their total."""
+    """Adds user-defined losses to the terms and their total."""
     total, raw = terms.total, dict(terms.raw)
     for name, function in extra:
         raw[f"extra/{name}"] = loss = function(image, features)

@@ -7,10 +7,10 @@ from tfstyle.config.config import Config
 
 @dataclasses.dataclass(frozen=True)
 class ObjectiveOptions:
-    """What an objective function is made of, besides network and targets.
+    """Options of an objective function, besides network and targets.
 
-    The fields are those of the same names of a resolved Config; `jit_compile`
-    auto is XLA on a GPU, if it compiles.
+    The fields are copied from the Config fields of the same names;
+    `jit_compile` auto means XLA on a GPU, if it compiles and is faster.
     """
 
     loss_scale: str
@@ -28,6 +28,6 @@ class ObjectiveOptions:
 
     @classmethod
     def of(cls, config: Config) -> "ObjectiveOptions":
-        """Takes the options out of a resolved Config."""
+        """Copies the options from a resolved Config."""
         names = [field.name for field in dataclasses.fields(cls)]
         return cls(**{name: getattr(config, name) for name in names})

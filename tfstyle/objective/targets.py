@@ -1,4 +1,4 @@
-"""Targets: the content features and Gram matrices to be matched."""
+"""Targets: the content features and Gram matrices to match."""
 
 from collections.abc import Iterable
 from collections.abc import Sequence
@@ -15,32 +15,35 @@ from tfstyle.network.layers import BY_NAME
 from tfstyle.network.layers import make_layers
 
 FIGURES = {"few": 1 / 2, "none": 1 / 4}
-"""By `style_figures`, the share of a style's long edge: layers that see more at
-once see it turned.
+"""Receptive-field limit by `style_figures`, as a fraction of the long edge.
 
-Large forms and faces come from the same layer, conv5_1. With a portrait as
-style a whole face stood on a bridge at 512 px, with few a faint one. Without
-that layer there was no face at 256 px, but no swirl of The Starry Night either,
-at 384 px. Turned at the output's size too, as none is, the layer's error to the
-upright style was 28 percent higher (256 px), and the swirls stayed.
+Layers whose receptive field exceeds this fraction of the style image read it
+rotated by 180 degrees.
+
+Notes: large forms and faces come from the same layer, conv5_1. With a portrait
+as style a whole face appeared on a bridge at 512 px; with `few`, a faint one.
+Without that layer there was no face at 256 px, but no swirl of The Starry Night
+either, at 384 px. If the layer is also rotated at the output's size, as with
+`none`, its error to the upright style was 28 percent higher (256 px), and the
+swirls stayed.
 """
 
 
 class Targets(NamedTuple):
-    """The features and Gram matrices that the image should match.
+    """Features and Gram matrices that the image should match.
 
-    An empty dict leaves its term out of the loss.
+    An empty dict removes its term from the loss.
 
     Attributes:
-        content: `{layer: float32 [1, H_l, W_l, N_l]}`, the content's features;
-            a `ReplicatedEvaluator` keeps them in pieces, where they are used.
-        style: `{layer: [float32 [N_l, N_l], ...]}`, for each region the
-            style's Gram matrix, divided by its own count; without masks the
-            whole frame is the one region.
+        content: `{layer: float32 [1, H_l, W_l, N_l]}`, features of the content
+            image; a `ReplicatedEvaluator` keeps them in parts on its replicas.
+        style: `{layer: [float32 [N_l, N_l], ...]}`, one Gram matrix of the
+            style per region, divided by its own count; without masks the whole
+            frame is the only region.
         masks: `{layer: [float32 [1, H_l, W_l, 1], ...]}`, T of each region of
             the image, or an empty dict.
-        content_energy: `{layer: float32 scalar}`, the sum of the content's
-            squared features, by which relative losses are divided.
+        content_energy: `{layer: float32 scalar}`, sum of the squared content
+            features, the divisor of relative content losses.
     """
 
     content: dict[str, tf.Tensor]
@@ -50,11 +53,11 @@ class Targets(NamedTuple):
 
 
 class Style(NamedTuple):
-    """A style image as the network takes it.
+    """A preprocessed style image and its mask.
 
     Attributes:
         image: float32 `[1, H, W, 3]`, BGR without the mean.
-        mask: uint8 `[H, W]` of any size, 255 where the style is taken from,
+        mask: uint8 `[H, W]` of any size, 255 for the part whose style is used,
             or None for the whole image.
     """
 
@@ -74,21 +77,21 @@ def compute_targets(
 ) -> Targets:
     """Computes the targets of an image.
 
-    With one content mask or none several styles blend: `A_l = sum_s b_s A_ls /
+    With at most one content mask, several styles blend: `A_l = sum_s b_s A_ls /
     M_ls`. With more, region r of the image is matched to region r of style r.
 
     Args:
-        evaluator: of at least the content and style layers.
+        evaluator: evaluator with at least the content and style layers.
         content: float32 `[1, H, W, 3]`, BGR without the mean, or None.
-        styles: of any sizes; may be empty.
-        config: gives layers and blend weights.
+        styles: style images of any sizes; may be empty.
+        config: options, including layers and blend weights.
         num_styles: number of styles.
         content_masks: uint8 `[H, W]`, one per region, of any sizes.
-        image_size: height and width of the image; needed with masks.
+        image_size: height and width of the image, pixels; needed with masks.
 
     Raises:
-        ConfigError: if a mask is empty, or a target that relative losses
-            are divided by is zero everywhere.
+        ConfigError: if a mask is empty, or if a target that is the divisor of
+            relative losses is zero everywhere.
     """
     content_targets, content_energy = {}, {}
     if content is not None and config.content_weight:
@@ -107,7 +110,7 @@ def compute_targets(
             config.pooling,
         )
     if len(content_masks) == 1 and (content_masks[0] == 255).all():
-        masks = {}  # one region that is the whole frame needs none
+        masks = {}  # a single region that covers the frame needs no mask
     grams = (_style_grams(evaluator, style, config) for style in styles)
     if len(content_masks) > 1:
         style_targets = _list_by_layer(grams)
@@ -151,9 +154,9 @@ def _style_grams(
 ) -> dict[str, tf.Tensor]:
     """Computes the normalised Gram matrices of one style by layer.
 
-    With few or no `style_figures` the layers that see most of the style at once
-    see it turned by 180 degrees: strokes and swirls are what they were, but the
-    network, which was trained on upright pictures, knows no face.
+    With `style_figures` few or none, layers whose receptive field covers most
+    of the style read it rotated by 180 degrees: strokes and swirls stay, but
+    the network, trained on upright photographs, recognises no faces.
     """
     image, mask = style
     size = tuple(image.shape[1:3])
@@ -185,9 +188,9 @@ def _style_grams(
 def _measure_energy(
     evaluator, content: tf.Tensor, config: Config
 ) -> dict[str, tf.Tensor]:
-    """Returns the sum of the content's squared features, by layer.
+    """Returns the sum of the squared content features by layer.
 
-    It is the trace of the Gram sum, which evaluators add up over tiles.
+    It is the trace of the Gram sum, which evaluators can add up over tiles.
     """
     sums = evaluator.gram_sums(content, config.content_layers, {})
     energy = {n: tf.linalg.trace(gram.matrix) for n, (gram,) in sums.items()}
@@ -197,7 +200,7 @@ def _measure_energy(
 
 
 def _check_energy(field: str, name: str, what: str, energy: tf.Tensor) -> None:
-    """Checks that a target has energy, which relative losses divide by.
+    """Checks that a target's energy, the divisor of relative losses, is not 0.
 
     Raises:
         ConfigError: if a target is zero everywhere.
@@ -217,7 +220,7 @@ def _average_masks(
     names: Sequence[str],
     pooling: str,
 ) -> dict[str, list[tf.Tensor]]:
-    """Brings every mask to the size of every layer.
+    """Averages every mask to the resolution of every layer.
 
     Raises:
         ConfigError: if a mask is empty.
@@ -238,16 +241,16 @@ def _average_masks(
 def average_by_layer(
     mask: np.ndarray, size: tuple[int, int], names: Iterable[str], pooling: str
 ) -> dict[str, np.ndarray]:
-    """Averages a mask over the windows of each position of some layers.
+    """Averages a mask over the pooling window of each position of the layers.
 
     Args:
         mask: uint8 `[H, W]` of any size, 0 outside and 255 inside the region.
         size: height and width of the image, pixels.
-        names: of layers.
-        pooling: of the network.
+        names: layer names.
+        pooling: pooling of the network.
 
     Returns:
-        By layer, float32 `[1, H_l, W_l, 1]`, T of the region, 0..1.
+        `{layer: float32 [1, H_l, W_l, 1]}`, T of the region, 0..1.
     """
     strides = {name: BY_NAME[name].stride for name in names}
     if pooling != "rms":

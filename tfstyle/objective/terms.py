@@ -1,4 +1,4 @@
-"""The losses of an image: by layer, weighted, and their total."""
+"""Loss terms of an image: by layer, weighted, and their total."""
 
 import types
 from collections.abc import Callable
@@ -28,15 +28,15 @@ PIXEL_LOSSES = {
         "range": losses.range_loss,
     },
 }
-"""Losses of the image itself, by `loss_scale`."""
+"""Losses of the image's pixels, by `loss_scale`."""
 
 
 class LossTerms(NamedTuple):
     """The losses of one image, float32 scalars.
 
     Attributes:
-        total: the weighted sum, which is minimised; of an evaluation NaN if
-            the gradient is not finite.
+        total: weighted sum, which is minimised; NaN if the gradient of the
+            evaluation is not finite.
         raw: `content/<layer>`, `style/<layer>`, `total_variation`, `chroma`
             and `range`, before any weight.
         weighted: `weighted/content`, `weighted/style`,
@@ -49,29 +49,29 @@ class LossTerms(NamedTuple):
     weighted: dict[str, tf.Tensor]
 
     def to_floats(self) -> dict[str, float]:
-        """Returns the losses by name, `total` first; waits for them."""
+        """Returns the losses by name, `total` first; waits for the device."""
         terms = {"total": self.total, **self.raw, **self.weighted}
         values = tf.stack(list(terms.values())).numpy()  # read once
         return dict(zip(terms, map(float, values), strict=True))
 
     def checked(self, gradient: tf.Tensor) -> "LossTerms":
-        """Returns them with a total of NaN where the gradient is not finite.
+        """Returns the terms with a total of NaN if the gradient is not finite.
 
-        So whoever reads the total knows of both.
+        A finite total then implies a finite gradient.
         """
         is_right = tf.reduce_all(tf.math.is_finite(gradient))
         is_right |= ~tf.math.is_finite(self.total)
-        # No constant NaN, which `tf.debugging.enable_check_numerics` refuses.
+        # A constant NaN would fail `tf.debugging.enable_check_numerics`.
         nothing = tf.sqrt(tf.cast(is_right, self.total.dtype) - 1)
         return self._replace(total=self.total + nothing)
 
 
 class LayerSums(NamedTuple):
-    """What adds up over the positions of an image, over tiles and replicas.
+    """Sums over the positions of an image, additive over tiles and replicas.
 
     Attributes:
-        content: by layer, half the sum of squared differences to the target.
-        style: by layer, one Gram sum a region.
+        content: half the sum of squared differences to the target, by layer.
+        style: one Gram sum per region, by layer.
     """
 
     content: dict[str, tf.Tensor]
@@ -91,8 +91,8 @@ def compute_terms(
 
     Args:
         image: float32 `[1, H, W, 3]`.
-        features: of the image, `{layer: float32 [1, H_l, W_l, N_l]}`.
-        targets: to be matched.
+        features: `{layer: float32 [1, H_l, W_l, N_l]}` of the image.
+        targets: features and Gram matrices to match.
         options: weights and scale of the losses.
 
     References:
@@ -106,12 +106,12 @@ def sum_layers(
     targets: Targets,
     parts: Mapping[str, Part] = types.MappingProxyType({}),
 ) -> LayerSums:
-    """Computes Gram sums and content losses of the layers that are given.
+    """Computes Gram sums and content losses of the layers in `features`.
 
     Args:
         features: `{layer: float32 [1, H_l, W_l, N_l]}`.
-        targets: of the same positions, or of the parts that are taken.
-        parts: the positions to take, of layers where these are not all.
+        targets: targets of the positions in use.
+        parts: slices of the positions to use, by layer; other layers use all.
     """
     content = {}
     for name, target in targets.content.items():
@@ -139,9 +139,9 @@ def terms_of_sums(
     """Computes every loss and their weighted sum from sums over the frame.
 
     Args:
-        image: float32 `[1, H, W, 3]`, whole.
-        sums: over all positions.
-        targets: their Gram matrices are used.
+        image: float32 `[1, H, W, 3]`, the whole image.
+        sums: sums over all positions of the image.
+        targets: targets; only Gram matrices and content energies are used.
         options: weights and scale of the losses.
     """
     raw = _layer_losses(sums, targets, image.shape[1:3], options)
@@ -154,7 +154,7 @@ def _layer_losses(
     size: tuple[int, int],
     options: ObjectiveOptions,
 ) -> dict[str, tf.Tensor]:
-    """Computes the losses, before any weight, of the layers that are given."""
+    """Computes the unweighted losses of the layers in `sums`."""
     raw, is_relative = {}, options.loss_scale == "relative"
     for name, loss in sums.content.items():
         if is_relative:
@@ -173,7 +173,7 @@ def _layer_losses(
 def _combine_losses(
     image: tf.Tensor, raw: dict[str, tf.Tensor], options: ObjectiveOptions
 ) -> LossTerms:
-    """Adds the image's own losses and the weighted sums to the layers'."""
+    """Adds the pixel losses and the weighted sums to the layers' losses."""
     ordered, weighted = {}, {}
     for term, factor, layers, weights in (
         (
@@ -197,8 +197,8 @@ def _combine_losses(
                 parts.append(raw[key])
                 factors.append(weight)
         if parts:
-            # One sum over a vector: TensorFlow reorders scalars at will, and
-            # not always alike.
+            # One sum over a vector: TensorFlow may reorder sums of scalars
+            # differently in each graph.
             weighted[f"weighted/{term}"] = factor * tf.reduce_sum(
                 tf.stack(parts) * tf.constant(factors, tf.float32)
             )
@@ -224,7 +224,7 @@ def _style_loss(
     """Sums the style loss of one layer over its regions.
 
     `E_l = sum_r s_r E(G_r / count_r, A_r / count_Ar)`, where s_r is the share
-    of the region, the mean of T_r^2; of the whole frame it is 1.
+    of the region, the mean of T_r^2; 1 for the whole frame.
     """
     parts = []
     for region, target in zip(regions, grams, strict=True):

@@ -1,14 +1,14 @@
 """The objective function tile by tile: exact, in bounded memory.
 
-A Gram matrix is a sum over positions, and so is the content loss. A first pass
-over the tiles adds up these sums; the gradient of the total by the sums, which
-are small, follows from them at once; a second pass takes it through the network
-to each tile's pixels. A tile is computed with a halo as wide as its positions
-see, so that it sees what the whole frame would show it; what it says of the
-halo's pixels is added to its neighbours' own.
+Gram matrices and content losses are sums over positions. A first pass over the
+tiles adds up these sums; the gradient of the total with respect to the sums is
+small and computed at once; a second pass backpropagates it to the pixels of
+each tile. A tile is evaluated with a halo as wide as its receptive fields, so
+its features equal those of the whole frame; its gradient with respect to halo
+pixels is added to that of the neighbouring tiles.
 
 The first pass keeps the activations of as many tiles as memory allows; the
-second computes the others again. The result is the same, bit for bit.
+second recomputes the rest. The result is the same, bit for bit.
 """
 
 from collections.abc import Sequence
@@ -36,12 +36,12 @@ from tfstyle.objective.tiles import view_of
 
 
 class Reading(NamedTuple):
-    """A view of a tile that went through the network, with its activations.
+    """Forward pass of a tile with its halo, including the activations.
 
     Attributes:
         view: float32 `[1, h, w, 3]`, the tile with its halo.
-        outputs: of the extractor's model.
-        tape: from the view to the outputs; holds the activations.
+        outputs: outputs of the extractor's model by layer.
+        tape: gradient tape from the view to the outputs; holds the activations.
     """
 
     view: tf.Tensor
@@ -50,14 +50,14 @@ class Reading(NamedTuple):
 
 
 def read_view(extractor: Extractor, view: tf.Tensor) -> Reading:
-    """Takes a view through the network, and keeps its activations.
+    """Runs a view through the network and keeps its activations.
 
     Args:
-        extractor: of any layers.
-        view: float32 `[1, h, w, 3]`.
+        extractor: feature extractor with any layers.
+        view: float32 `[1, h, w, 3]`, a tile with its halo.
     """
-    # A graph that a persistent tape watches keeps what second derivatives need,
-    # too. Within a graph the tape serves one gradient a layer.
+    # Called eagerly, a persistent tape would also keep the values that second
+    # derivatives need. Inside a graph the tape is used once per layer.
     with tf.GradientTape(persistent=tf.inside_function()) as tape:
         tape.watch(view)
         outputs = extractor.run_model(view)
@@ -65,12 +65,12 @@ def read_view(extractor: Extractor, view: tf.Tensor) -> Reading:
 
 
 class TiledEvaluator:
-    """Takes images of any size through the network tile by tile.
+    """Evaluator that runs images of any size through the network in tiles.
 
     Args:
-        extractor: of at least the layers that are asked for.
-        tile_size: pixels.
-        num_kept: tiles whose activations the first pass keeps for the second.
+        extractor: feature extractor with at least the requested layers.
+        tile_size: edge of a tile without its halo, pixels.
+        num_kept: number of tiles whose activations are kept between passes.
     """
 
     def __init__(self, extractor: Extractor, tile_size: int, num_kept: int = 0):
@@ -82,7 +82,7 @@ class TiledEvaluator:
     def features(
         self, image: tf.Tensor, names: Sequence[str]
     ) -> dict[str, tf.Tensor]:
-        """Returns some layers' features of the whole image, put together."""
+        """Returns layers' features of the whole image, joined from tiles."""
         height, width = image.shape[1:3]
         found = {}
         for name in names:
@@ -101,7 +101,7 @@ class TiledEvaluator:
         names: Sequence[str],
         masks: dict[str, list[tf.Tensor]],
     ) -> dict[str, list[GramSum]]:
-        """Returns some layers' Gram sums of a whole image, one per mask."""
+        """Returns layers' Gram sums of a whole image, one per mask."""
         targets = Targets({}, dict.fromkeys(names, ()), masks, {})
         total = None
         for tile in self._cut(image.shape[1:3]):
@@ -117,7 +117,7 @@ class TiledEvaluator:
     ) -> ValueAndGradient:
         """Makes the objective function that evaluates tile by tile.
 
-        An image that is one tile is evaluated as a whole frame.
+        An image that fits in one tile is evaluated as a whole frame.
         """
         tiles = self._cut(size)
         if len(tiles) == 1:
@@ -136,7 +136,7 @@ class TiledEvaluator:
                     sums = self._sum_tile(view, targets, tile)
                 total = _add(total, sums)
             terms, grad_image, grad_sums = combine_losses(image, total, targets)
-            # The image's own losses have their own gradient.
+            # Pixel losses depend on the image directly.
             gradient.assign(
                 tf.zeros_like(image) if grad_image is None else grad_image
             )
@@ -165,7 +165,7 @@ class TiledEvaluator:
     def _sum_tile(
         self, view: tf.Tensor, targets: Targets, tile: np.ndarray
     ) -> LayerSums:
-        """Runs `sum_tile` by the graph of all tiles with views of this size."""
+        """Runs `sum_tile` in the graph shared by all views of this size."""
 
         def run(view, tile, parts):
             return sum_tile(self._extractor, view, tile, parts)
@@ -181,9 +181,9 @@ class TiledEvaluator:
         tile: np.ndarray,
         grad_sums: LayerSums,
     ) -> tf.Tensor:
-        """Takes the gradient by the sums to the pixels of a tile's view.
+        """Backpropagates dL/dsums to the pixels of a tile and its halo.
 
-        In one graph, which frees activations as it goes back.
+        Runs in one graph, which frees activations during the backward pass.
         """
 
         def find(view, tile, parts, grad_sums):
@@ -204,7 +204,7 @@ class TiledEvaluator:
     def _sum_outputs(
         self, reading: Reading, targets: Targets, tile: np.ndarray
     ) -> LayerSums:
-        """Runs `sum_outputs` by its graph."""
+        """Runs `sum_outputs` in its graph."""
 
         def add_up(outputs, tile, parts):
             return sum_outputs(self._extractor, outputs, tile, parts)
@@ -224,7 +224,7 @@ class TiledEvaluator:
         tile: np.ndarray,
         grad_sums: LayerSums,
     ) -> tf.Tensor:
-        """Takes the gradient by the sums to a view whose tape was kept."""
+        """Backpropagates dL/dsums to a view whose tape was kept."""
 
         def differentiate(outputs, tile, parts, grad_sums):
             return {
@@ -257,15 +257,15 @@ class TiledEvaluator:
         parts: Targets,
         *sums,
     ):
-        """Runs a function by its graph for images of this size, made once.
+        """Runs a function in a graph that is cached by the image's size.
 
         Args:
             name: names the function in the cache of graphs.
-            function: takes the other arguments.
-            image: a view of the tile, or the model's outputs for it.
-            tile: int32 `[2, 4]`.
+            function: function of image, tile, parts and sums.
+            image: view of the tile, or the model's outputs for it.
+            tile: int32 `[2, 4]`, spans of rows and columns.
             parts: targets of the tile's own positions.
-            *sums: none, or the gradient by the sums.
+            *sums: dL/dsums, if the function needs it.
         """
         specs = [
             tf.nest.map_structure(tf.TensorSpec.from_tensor, image),
@@ -288,13 +288,13 @@ def read_tile(
     tile: tf.Tensor,
     names: Sequence[str],
 ) -> dict[str, tf.Tensor]:
-    """Returns some layers' features of a tile's own positions."""
+    """Returns layers' features at a tile's own positions."""
     features = extractor(view_of(image, tile))
     return {n: tf.slice(features[n], *core_of_view(n, tile)) for n in names}
 
 
 def core_of_view(name: str, tile: tf.Tensor) -> Part:
-    """Returns where a tile's own positions are in a layer's of its view."""
+    """Returns the slice of a layer of a tile's view without the halo."""
     layer = BY_NAME[name]
     first = tile[:, 0] // layer.stride
     size = tile[:, 1] // layer.stride - first
@@ -306,7 +306,7 @@ def core_of_view(name: str, tile: tf.Tensor) -> Part:
 
 
 def parts_of(targets: Targets, tile: tf.Tensor) -> Targets:
-    """Returns the targets of a tile's own positions."""
+    """Returns the targets at a tile's own positions."""
     return targets._replace(
         content={
             n: core_of_frame(t, n, tile) for n, t in targets.content.items()
@@ -324,9 +324,9 @@ def sum_tile(
     """Computes Gram sums and content losses of a tile's own positions.
 
     Args:
-        extractor: of at least the layers in `parts`.
+        extractor: feature extractor with at least the layers in `parts`.
         view: float32 `[1, h, w, 3]`, the tile with its halo.
-        tile: int32 `[2, 4]`.
+        tile: int32 `[2, 4]`, spans of rows and columns.
         parts: targets of the tile's own positions.
     """
     return sum_outputs(extractor, extractor.run_model(view), tile, parts)
@@ -350,10 +350,10 @@ def gradient_of_sums(
     parts: Targets,
     grad_sums: LayerSums,
 ) -> tf.Tensor:
-    """Takes the gradient by the sums to the pixels of a view.
+    """Backpropagates dL/dsums to the pixels of a view.
 
-    Layer by layer, the deepest first: what a layer's own sums add is as large
-    as its features, and is computed when it is needed.
+    Layer by layer, deepest first: the gradient from a layer's own sums is as
+    large as its features, so it is computed only when it is needed.
     """
     found = None
     names = layers_of(grad_sums)
@@ -371,7 +371,7 @@ def gradient_of_sums(
 
 
 def layers_of(sums: LayerSums) -> list[str]:
-    """Returns the layers that sums are of, the deepest first."""
+    """Returns the layers that occur in the sums, deepest first."""
     names = {*sums.content, *sums.style}
     return [layer.name for layer in LAYERS[::-1] if layer.name in names]
 
@@ -384,9 +384,9 @@ def gradient_by_output(
     parts: Targets,
     grad_sums: LayerSums,
 ) -> tf.Tensor:
-    """Takes the gradient by a layer's sums to its output.
+    """Backpropagates dL/dsums of one layer to its output.
 
-    The counts do not depend on the pixels and are left out.
+    The counts are left out: they do not depend on the pixels.
     """
     output = outputs[name]
     with tf.GradientTape() as tape:
@@ -409,9 +409,8 @@ def make_terms_and_gradients(options: ObjectiveOptions):
         options: weights and scale of the losses.
 
     Returns:
-        A function from an image, its sums over the whole frame and targets to
-        the `LossTerms` and the gradients of the total by image, None if none
-        of them is the image's own, and by the sums.
+        A function from an image, its sums over the whole frame and the targets
+        to the `LossTerms`, dL/dimage (None without pixel losses) and dL/dsums.
     """
 
     @tf.function(autograph=False)
@@ -431,7 +430,7 @@ def _add(total: LayerSums | None, sums: LayerSums) -> LayerSums:
 
 
 def _positions_of(targets: Targets, tile: np.ndarray) -> Targets:
-    """Returns what the sums over a tile's own positions are made with."""
+    """Returns the targets needed for the sums over a tile's own positions."""
     return parts_of(targets, tile)._replace(
         style=dict.fromkeys(targets.style, ()), content_energy={}
     )

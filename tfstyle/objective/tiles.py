@@ -1,4 +1,4 @@
-"""Tiles: where to cut an image so that its layers can be put together again."""
+"""Tiles: cuts an image so that its layers can be joined exactly."""
 
 import dataclasses
 import itertools
@@ -16,10 +16,11 @@ class Span:
     """A tile along one axis, in pixels of the image.
 
     Attributes:
-        start: first pixel of its own; a multiple of the deepest stride.
-        end: behind its last own pixel; likewise, or the image's end.
-        left: first pixel that it sees.
-        right: behind the last pixel that it sees.
+        start: first pixel of the tile; a multiple of the deepest stride.
+        end: end of the tile, exclusive; a multiple of the deepest stride, or
+            the image's end.
+        left: first pixel of the view, which includes the halo.
+        right: end of the view, exclusive.
     """
 
     start: int
@@ -29,10 +30,10 @@ class Span:
 
 
 def halo_of(names: Sequence[str], pooling: str) -> int:
-    """Returns how far the layers' positions see beyond a tile, in pixels.
+    """Returns the reach of the layers' positions beyond a tile, in pixels.
 
-    It is a multiple of the deepest stride, so that poolings meet the same
-    pixels as in the whole frame.
+    It is a multiple of the deepest stride, so that pooling windows cover the
+    same pixels as in the whole frame.
     """
     stride = deepest(names).stride
     layers = [layer for layer in make_layers(pooling) if layer.name in names]
@@ -46,16 +47,17 @@ def halo_of(names: Sequence[str], pooling: str) -> int:
 def cut(
     extent: int, tile_size: int, names: Sequence[str], pooling: str
 ) -> list[Span]:
-    """Cuts an axis into spans of about a size, as few as possible.
+    """Cuts an axis into as few spans of about `tile_size` as possible.
 
-    No span sees more than `tile_size` and a halo on either side; outer spans,
-    which have one on one side only, own that much more.
+    No view is larger than `tile_size` with a halo on either side; outer spans
+    have a halo on one side only and are larger by the other.
 
     Args:
-        extent: of the axis, pixels.
-        tile_size: pixels, rounded up to a multiple of the deepest stride.
-        names: of the layers that the tiles are to give.
-        pooling: of the network.
+        extent: length of the axis, pixels.
+        tile_size: size of a span, pixels, rounded up to a multiple of the
+            deepest stride.
+        names: names of the layers to compute.
+        pooling: pooling of the network.
     """
     stride = deepest(names).stride
     positions, of_tile = extent // stride, -(-tile_size // stride)
@@ -66,10 +68,11 @@ def cut(
 def cut_frame(
     size: tuple[int, int], tile_size: int, names: Sequence[str], pooling: str
 ) -> list[np.ndarray]:
-    """Cuts a frame into tiles of about a size.
+    """Cuts a frame into tiles of about `tile_size`.
 
     Returns:
-        int32 `[2, 4]` each: of its rows and its columns, the fields of a span.
+        One int32 `[2, 4]` per tile: the fields of the `Span` of its rows, then
+        of its columns.
     """
     rows, columns = (cut(extent, tile_size, names, pooling) for extent in size)
     return _cross(rows, columns)
@@ -78,13 +81,14 @@ def cut_frame(
 def share_frame(
     size: tuple[int, int], number: int, names: Sequence[str], pooling: str
 ) -> list[np.ndarray]:
-    """Cuts a frame into a number of tiles, so that the largest view is small.
+    """Cuts a frame into a number of tiles, minimising the largest view.
 
     Args:
-        size: height and width, pixels.
-        number: of tiles; there are fewer if the frame has not enough positions.
-        names: of the layers that the tiles are to give.
-        pooling: of the network.
+        size: height and width of the frame, pixels.
+        number: number of tiles; fewer are made if the frame has too few
+            positions.
+        names: names of the layers to compute.
+        pooling: pooling of the network.
     """
     stride, halo = deepest(names).stride, halo_of(names, pooling)
     grids = []
@@ -99,10 +103,10 @@ def share_frame(
 
 
 def _cut_evenly(extent: int, number: int, stride: int, halo: int) -> list[Span]:
-    """Cuts an axis into a number of spans of about one view."""
+    """Cuts an axis into a number of spans with views of about equal size."""
     positions = max(1, extent // stride)
     number = min(number, positions)
-    # The outer spans have a halo on one side only, and get that much more.
+    # Outer spans have a halo on one side only, and are larger by the other.
     total = positions + 2 * (number - 1) * halo / stride
     ends = [
         round(total * (i + 1) / number - (2 * i + 1) * halo / stride)
@@ -119,10 +123,10 @@ def _cut_evenly(extent: int, number: int, stride: int, halo: int) -> list[Span]:
 def _widen(
     starts: list[int], extent: int, halo: int, stride: int
 ) -> list[Span]:
-    """Makes spans of their starts, whose views are alike.
+    """Makes spans with views of equal size from their starts.
 
-    All see as much as the one that must see most, so that one graph serves
-    them; those that see the end of the axis also see its rest of less than a
+    All views are as large as the largest required, so that they share a graph;
+    views at the end of the axis also include its remainder of less than a
     position.
     """
     ends = [*starts[1:], extent]
@@ -149,13 +153,13 @@ def _cross(rows: list[Span], columns: list[Span]) -> list[np.ndarray]:
 
 
 def view_of(image, tile):
-    """Cuts a tile with its halo out of an image `[1, H, W, ...]`."""
+    """Cuts a tile with its halo from an image `[1, H, W, ...]`."""
     top, bottom, left, right = tile[0, 2], tile[0, 3], tile[1, 2], tile[1, 3]
     return image[:, top:bottom, left:right]
 
 
 def core_of_frame(whole, name: str, tile):
-    """Cuts a tile's own positions out of a layer's of the whole frame."""
+    """Cuts a tile's own positions from a layer of the whole frame."""
     stride = BY_NAME[name].stride
     top, bottom = tile[0, 0] // stride, tile[0, 1] // stride
     left, right = tile[1, 0] // stride, tile[1, 1] // stride

@@ -1,7 +1,7 @@
-"""Whether XLA makes an objective function faster, found out while it runs.
+"""Benchmarks an objective function with and without XLA while it runs.
 
-To compile it takes as long as many evaluations: a small picture would be done
-before. So a graph first runs without.
+Compilation takes as long as many evaluations and a small picture may finish
+first, so a graph starts without XLA.
 """
 
 import time
@@ -13,30 +13,30 @@ from absl import logging
 from tfstyle.errors import one_line
 
 WORTH_TRYING = 20.0
-"""Seconds of evaluations without XLA, after which it is tried.
+"""Seconds of evaluations without XLA before XLA is tried.
 
-About what a GPU takes to compile the network, which was not measured; so what
-is lost is at most as long as what was spent before.
+About the time that a GPU needs to compile the network (an estimate, not
+measured), so a failed trial at most doubles the time spent so far.
 """
 FEWEST = 3
-"""Evaluations of the first graph by then; the first of them traces it."""
+"""Minimum number of evaluations without XLA; the first traces the graph."""
 
 
 class XlaTrial:
-    """Tries XLA for graphs of one network, until it fails for one.
+    """Tries XLA for the graphs of one network until a compilation fails.
 
-    A GPU's compiler may be missing, or not know an operation.
+    A GPU's compiler may be missing, or may not support an operation.
     """
 
     def __init__(self):
         self._has_failed = False
 
     def choose(self, make: Callable[[bool], Callable]) -> Callable:
-        """Returns a graph without XLA, which turns into one with if it gains.
+        """Returns a graph without XLA that switches to XLA if that is faster.
 
         Args:
-            make: makes the graph, with XLA or without; it returns `LossTerms`
-                and a gradient.
+            make: factory of the graph, with XLA if its argument is True; the
+                graph returns `LossTerms` and a gradient.
         """
         graph, is_open = make(False), True
         seconds = []
@@ -57,7 +57,7 @@ class XlaTrial:
         return evaluate
 
     def _try(self, make, seconds: float, *tensors) -> Callable | None:
-        """Returns the graph with XLA if it takes fewer seconds than those."""
+        """Returns the graph with XLA if it takes less than `seconds`."""
         graph = make(True)
         try:
             _time(graph, *tensors)  # compiles
@@ -81,7 +81,7 @@ class XlaTrial:
 
 
 def _time(graph, *tensors):
-    """Returns what a graph does, and the seconds until it is done."""
+    """Returns the outputs of a graph and the seconds it took."""
     start = time.perf_counter()
     found = graph(*tensors)
     terms, _ = found

@@ -1,4 +1,4 @@
-"""The optimisation: pixels, optimizers, pyramid levels.
+"""Optimisation of the pixels: optimizers, pyramid levels, training loop.
 
-`stylize` turns arrays into an array. It knows no files.
+`stylize` maps arrays to an array; nothing here depends on files.
 """

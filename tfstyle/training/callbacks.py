@@ -1,4 +1,4 @@
-"""Records of steps, and actions that are called with them."""
+"""Records of update steps, and callbacks that receive them."""
 
 import contextlib
 import dataclasses
@@ -16,27 +16,27 @@ from tfstyle.images.preprocessing import deprocess
 from tfstyle.images.resize import resize_floats
 
 LONGEST_SHARE = 0.05
-"""Share of the time that writing during a run may take."""
+"""Maximum share of the run time spent on writing."""
 ToPixels = Callable[..., np.ndarray]
 """Converts an image to pixels of 8 or 16 `bits`, like `deprocess`."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """The state of a run at one step. Reading `losses` waits for them.
+    """State of a run at one step. Reading `losses` waits for the device.
 
     Attributes:
         step: update steps so far; 0 is the initial image.
-        num_steps: update steps to come in all.
-        evaluations: of the losses and their gradient so far.
-        level: of the pyramid; 0 is the coarsest.
-        frame: where the picture lies within the image.
-        seconds: since the first step.
-        terms: the `LossTerms` of the image.
+        num_steps: update steps of the whole run.
+        evaluations: evaluations of the objective function so far.
+        level: pyramid level; 0 is the coarsest.
+        frame: position of the picture within the image.
+        seconds: seconds since the first step.
+        terms: `LossTerms` of the image.
         image: float32 variable of the frame's size, `[1, H, W, 3]`, BGR
             without the mean.
-        to_pixels: converts the picture's values to uint8 `[H, W, 3]`, RGB.
-        steps: update steps so far, of each level.
+        to_pixels: function that converts the picture to uint8 `[H, W, 3]`, RGB.
+        steps: update steps so far, per level.
     """
 
     step: int
@@ -52,30 +52,30 @@ class Record:
 
     @functools.cached_property
     def losses(self) -> dict[str, float]:
-        """The loss terms by name, `total` first."""
+        """Loss terms by name, `total` first."""
         return self.terms.to_floats()
 
     @property
     def total(self) -> float:
-        """The weighted sum that is minimised."""
+        """Weighted sum of the losses, which is minimised."""
         return float(self.terms.total)
 
     @property
     def height(self) -> int:
-        """Of the picture, pixels."""
+        """Height of the picture, pixels."""
         return self.frame.height
 
     @property
     def width(self) -> int:
-        """Of the picture, pixels."""
+        """Width of the picture, pixels."""
         return self.frame.width
 
     def pixels(self, size: tuple[int, int] | None = None) -> np.ndarray:
         """Returns the picture, uint8 `[H, W, 3]`, RGB.
 
         Args:
-            size: height and width, pixels. A picture of another size is
-                resized as one that the next level starts from.
+            size: height and width of the result, pixels. A picture of another
+                size is resized in the same way as between levels.
         """
         image = self.frame.crop(self.image.numpy())
         if size not in (None, image.shape[1:3]):
@@ -85,16 +85,16 @@ class Record:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """The end of a run.
+    """Result of a run.
 
     Attributes:
         pixels: uint8 `[H, W, 3]`, RGB.
-        image: float32 `[1, H, W, 3]`, BGR without the mean, as optimised:
-            neither clipped nor rounded.
-        reason: why it ended: `steps`, `converged`, `max_evaluations`,
-            `time_limit`, the name of a signal, or a text that an action
-            returned.
-        record: of the last step.
+        image: float32 `[1, H, W, 3]`, BGR without the mean, neither clipped
+            nor rounded.
+        reason: stop reason: `steps`, `converged`, `max_evaluations`,
+            `time_limit`, the name of a signal, or a string returned by an
+            action.
+        record: record of the last step.
     """
 
     pixels: np.ndarray
@@ -104,22 +104,22 @@ class Result:
 
     @property
     def losses(self) -> dict[str, float]:
-        """The loss terms of the image with its border, `total` first."""
+        """Loss terms of the image with its border, `total` first."""
         return self.record.losses
 
     @property
     def steps(self) -> tuple[int, ...]:
-        """Update steps of each level."""
+        """Update steps per level."""
         return self.record.steps
 
     @property
     def step(self) -> int:
-        """Update steps in all."""
+        """Total number of update steps."""
         return self.record.step
 
     @property
     def evaluations(self) -> int:
-        """Evaluations of the losses and their gradient."""
+        """Number of evaluations of the objective function."""
         return self.record.evaluations
 
     @property
@@ -128,39 +128,39 @@ class Result:
         return self.record.seconds
 
     def to_pixels(self, bits: int) -> np.ndarray:
-        """Returns the pixels with 8 or 16 bits, made of the image."""
+        """Returns the pixels of the image with 8 or 16 bits."""
         if bits == 8:
             return self.pixels
         return self.record.to_pixels(self.image, bits)
 
     @property
     def is_complete(self) -> bool:
-        """Whether nothing but the config and the images ended the run."""
+        """True if only the config and the images ended the run."""
         return self.reason in ("steps", "converged", "max_evaluations")
 
 
 Writer = Callable[[Record], str | None]
-"""Called with a record. A text that it returns ends the run, as the reason."""
+"""Function of a record. Returning a string ends the run with that reason."""
 
 
 class Action:
-    """Called with the record of every step, and with the result at the end."""
+    """Callback for the record of every step and the result of the run."""
 
     def __call__(self, record: Record) -> str | None:
-        """Acts; a text that it returns ends the run, as the reason."""
+        """Handles a record; a returned string ends the run as its reason."""
         raise NotImplementedError
 
     def close(self, result: Result) -> None:
-        """Acts at the end of the run; not called if the run fails."""
+        """Handles the end of the run; not called if the run fails."""
 
 
 class Throttle:
     """Rate limit: the first call passes, then at most one per interval.
 
     Args:
-        seconds: from the end of one action to the next; longer if they would
-            otherwise take more than LONGEST_SHARE of the time. 0: no limit.
-        clock: gives the time, seconds.
+        seconds: interval from the end of one action to the next; longer if
+            actions would take more than LONGEST_SHARE of the time. 0: no limit.
+        clock: function that returns the time in seconds.
     """
 
     def __init__(
@@ -172,12 +172,12 @@ class Throttle:
 
     @property
     def is_due(self) -> bool:
-        """Whether it is time to act."""
+        """True if the next action is due."""
         return self._clock() >= self._next
 
     @contextlib.contextmanager
     def acting(self) -> Iterator[None]:
-        """Measures an action, the block."""
+        """Times an action, the body of the `with` statement."""
         start = self._clock()
         yield
         end = self._clock()
@@ -186,7 +186,7 @@ class Throttle:
 
 
 class _Repeated(Action):
-    """Calls a writer with some of the records, and always with the last."""
+    """Calls a writer for some of the records, always including the last."""
 
     def __init__(self, write: Writer):
         self._write = write
@@ -197,15 +197,15 @@ class _Repeated(Action):
         return self._write(record)
 
     def close(self, result: Result) -> None:
-        """Writes the last record, unless it has been written."""
+        """Writes the last record unless it has already been written."""
         if self._written is not result.record:
             self._act(result.record)
 
 
 class EverySeconds(_Repeated):
-    """Writes at step 0, then once in so many seconds, and at the end.
+    """Writes at step 0, then once per interval of seconds, and at the end.
 
-    Less often if it would take more than LONGEST_SHARE of the time.
+    Less often if writing would take more than LONGEST_SHARE of the time.
     """
 
     def __init__(
@@ -218,7 +218,7 @@ class EverySeconds(_Repeated):
         self._throttle = Throttle(seconds, clock)
 
     def __call__(self, record: Record) -> str | None:
-        """Writes the record if it is time to."""
+        """Writes the record if it is due."""
         if not self._throttle.is_due:
             return None
         with self._throttle.acting():
@@ -233,6 +233,6 @@ class EverySteps(_Repeated):
         self._num_steps = num_steps
 
     def __call__(self, record: Record) -> str | None:
-        """Writes the record if it is time to."""
+        """Writes the record if it is due."""
         is_time = record.step % self._num_steps == 0
         return self._act(record) if is_time else None

@@ -1,4 +1,4 @@
-"""Compiled functions, one graph for images of every size."""
+"""Compiled functions with one graph for images of all sizes."""
 
 import functools
 from collections.abc import Callable
@@ -9,13 +9,13 @@ from tfstyle.system.tensorflow_setup import without_tf32
 
 
 def compiled(function: Callable) -> Callable:
-    """Compiles a function of tensors, once for all sizes of their axes.
+    """Compiles a function of tensors once for all sizes of their axes.
 
-    Sizes are never known to a graph: what it computes does not depend on which
-    came first. Graphs differ by the first tensor's dtype and number of axes,
-    and by how many tensors are given.
+    A graph never contains sizes, so results do not depend on the sizes of the
+    first call. There is one graph per dtype and rank of the first tensor and
+    number of tensors.
 
-    Matrix products are those of float32, whatever `tf32` says.
+    Matrix products use full float32, even if `tf32` is enabled.
     """
     graphs = {}
 

@@ -12,13 +12,14 @@ from tfstyle.training.plan import choose_network
 
 
 def make_extractor(config: Config) -> Extractor:
-    """Makes the extractor of a config's content and style layers.
+    """Makes the feature extractor for a config's content and style layers.
 
     Args:
-        config: gives layers, weights, pooling, padding and precision.
+        config: options, including layers, weights, pooling, padding and
+            precision.
 
     Raises:
-        SetupError: if the machine cannot run it.
+        SetupError: if the machine cannot run these options.
         WeightsError: if the weights cannot be loaded.
     """
     return load_extractor(choose_network(config, Machine.find()))
@@ -28,11 +29,11 @@ def check_extractor(extractor: Extractor, asked: NetworkOptions) -> None:
     """Checks that an extractor has the options of a plan's network.
 
     Raises:
-        ConfigError: names the first option that differs, or a missing layer.
+        ConfigError: if an option differs or a layer is missing.
     """
     made = dataclasses.asdict(extractor.options)
     for name, value in dataclasses.asdict(asked).items():
-        if name in ("layers", "seed"):  # a run may start at another's noise
+        if name in ("layers", "seed"):  # runs may differ in their seeds
             continue
         if value != made[name]:
             raise ConfigError(

@@ -1,4 +1,4 @@
-"""Where the optimisation starts."""
+"""The initial image of the optimisation."""
 
 import numpy as np
 
@@ -8,9 +8,9 @@ from tfstyle.images.resize import resize
 NOISE_DEVIATION = 20.0
 """Standard deviation of the noise, grey levels.
 
-A texture from a painting, 256 px, 100 evaluations: the loss was 1.65e6 from
-noise of deviation 1, 1.61e6 from 30 and 1.42e6 from 60; at 1 the picture was
-dull, at 60 the noise's grain was still seen in it.
+Notes: for a texture from a painting, 256 px, 100 evaluations, the loss was
+1.65e6 from noise of deviation 1, 1.61e6 from 30 and 1.42e6 from 60; at 1 the
+picture was dull, at 60 the grain of the noise was still visible.
 """
 
 
@@ -26,14 +26,14 @@ def make_initial_image(
     """Makes the image that the optimisation starts from.
 
     Args:
-        init: `noise`, Gaussian in VGG19's input space, of mean 0 and deviation
-            `NOISE_DEVIATION`; `content`; `style`; or `gray`, the
-            mean of ImageNet.
-        height: pixels.
-        width: pixels.
-        content: uint8 `[height, width, 3]`, or None.
-        style: uint8 `[H, W, 3]`, the first, or None.
-        seed: of the noise.
+        init: `noise`, Gaussian in VGG19's input space with mean 0 and standard
+            deviation `NOISE_DEVIATION`; `content`; `style`; or `gray`, the mean
+            of ImageNet.
+        height: height of the image, pixels.
+        width: width of the image, pixels.
+        content: content image, uint8 `[height, width, 3]`, or None.
+        style: first style image, uint8 `[H, W, 3]`, or None.
+        seed: seed of the noise.
 
     Returns:
         float32 `[1, height, width, 3]`, BGR without the mean.

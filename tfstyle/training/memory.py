@@ -1,8 +1,9 @@
-"""Memory estimates, and the options that follow from them.
+"""Memory estimates, and options chosen to fit the memory.
 
-The numbers were measured as peaks of resident memory on the CPU (TensorFlow
-2.21, x86-64, VGG19's layers to conv5_1) and are meant to be right to a fifth.
-On a GPU, whose own memory is meant then, they are not measured.
+Notes: the constants are peaks of resident memory measured on the CPU
+(TensorFlow 2.21, x86-64, VGG19's layers to conv5_1), meant to be accurate to
+20 percent. They have not been measured on a GPU, where they estimate the
+memory of the GPU.
 """
 
 import dataclasses
@@ -16,24 +17,24 @@ from tfstyle.system.machine import Machine
 from tfstyle.training.frames import frame_of
 
 TRANSFORMED_WEIGHTS = 0.2e9
-"""Bytes of the weights as Winograd's convolution takes them."""
+"""Bytes of the weights transformed for Winograd convolution."""
 ACTIVATIONS = {"direct": 3500, "winograd": 2600}
-"""Bytes per pixel that an evaluation needs at once, by convolution."""
+"""Peak bytes per pixel of an evaluation, by convolution."""
 ACTIVATIONS_OF_ONEDNN = 1850
-"""Bytes per pixel of direct convolutions by oneDNN."""
+"""Peak bytes per pixel of an evaluation with oneDNN's direct convolutions."""
 KEPT_ACTIVATIONS = 1800
-"""Bytes per pixel of a tile that is kept from the first pass to the second."""
+"""Bytes per pixel of a tile whose activations are kept between passes."""
 IMAGE = 12
 """Bytes per pixel of an image in float32."""
 WORK_IMAGES = 6
-"""Images at once in a step: the image, gradients, intermediate ones."""
+"""Images in memory during a step, including gradients and intermediates."""
 ADAM_IMAGES = 3
-"""Moments, and intermediate results of Adam's step."""
+"""Images in memory for Adam: moments and intermediate results."""
 SHARE = 0.8
-"""Share of the free memory that a run may take without a warning."""
+"""Share of the free memory that a run may use without a warning."""
 TILE_SIZES = (2048, 1024, 512, 256)
 CORRECTION_PAIRS = (20, 10, 5, 3)
-"""What `num_correction_pairs` auto chooses from, the default first."""
+"""Choices of `num_correction_pairs` auto, the default first."""
 
 
 def estimate_memory(
@@ -41,13 +42,13 @@ def estimate_memory(
 ) -> float:
     """Estimates the peak memory of a run in process 0, bytes.
 
-    That is the memory of the device that computes.
+    This is the memory of the device that computes.
 
     Args:
-        config: the options of a plan.
+        config: options of a plan.
         height: height of the output, pixels.
         width: width of the output, pixels.
-        machine: the devices that share the work.
+        machine: devices that share the work.
     """
     layers = (*config.content_layers, *config.style_layers)
     height, width = frame_of(height, width, config).size
@@ -87,16 +88,16 @@ def fit_to_memory(
 ) -> Config:
     """Chooses `tile_size` and `num_correction_pairs` that fit the memory.
 
-    `tile_size` auto is 0 if the whole frame fits, else the largest that does.
-    `num_correction_pairs` auto is 20 unless no tiles are small enough; then
-    the picture differs a little, as L-BFGS finds another way.
+    `tile_size` auto is 0 if the whole frame fits, else the largest that fits.
+    `num_correction_pairs` auto is 20 unless no tiles are small enough; with
+    fewer pairs the picture differs a little, as L-BFGS takes another path.
 
     Args:
-        config: the options of a plan, but for these two.
+        config: options of a plan; these two may be `auto`.
         height: height of the output, pixels.
         width: width of the output, pixels.
-        machine: that runs it.
-        can_cut: whether the frame may be cut into tiles.
+        machine: machine that runs the plan.
+        can_cut: True if the frame may be cut into tiles.
     """
     pairs = [{"num_correction_pairs": config.num_correction_pairs}]
     if config.num_correction_pairs == "auto":
@@ -122,12 +123,12 @@ def fit_to_memory(
 
 
 def can_cut_frames(config: Config) -> bool:
-    """True if the precision allows to cut frames into tiles."""
+    """True if the precision allows cutting frames into tiles."""
     return config.precision != "mixed_float16"
 
 
 def tile_changes(config: Config) -> list[dict[str, object]]:
-    """Returns changes of fields that make tiles, largest tiles first."""
+    """Returns config changes that enable tiles, largest tiles first."""
     if not can_cut_frames(config):
         return []
     return [{"tile_size": tile_size} for tile_size in TILE_SIZES]
@@ -136,16 +137,16 @@ def tile_changes(config: Config) -> list[dict[str, object]]:
 def count_kept_tiles(
     config: Config, height: int, width: int, machine: Machine
 ) -> int:
-    """Returns how many tiles' activations fit into the spare memory.
+    """Returns the number of tiles whose activations fit into spare memory.
 
-    They take at most half of what a run leaves of the free memory, as it may
-    not be alone; none if that is unknown.
+    They use at most half of the spare memory, as other processes may need it;
+    0 if the free memory is unknown.
 
     Args:
-        config: the options of a plan, with a tile size.
+        config: options of a plan, with a tile size.
         height: height of the output, pixels.
         width: width of the output, pixels.
-        machine: that runs it.
+        machine: machine that runs the plan.
     """
     need = estimate_memory(config, height, width, machine)
     spare = (SHARE * machine.free_for_run(need / SHARE) - need) / 2
@@ -159,12 +160,12 @@ def count_kept_tiles(
 def memory_of_tiles(
     config: Config, size: tuple[int, int], num_tiles: int
 ) -> float:
-    """Estimates the bytes of tiles that are kept between passes.
+    """Estimates the bytes of the activations that are kept between passes.
 
     Args:
-        config: the options of a plan, with a tile size.
+        config: options of a plan, with a tile size.
         size: height and width of the frame, pixels.
-        num_tiles: that are kept.
+        num_tiles: number of tiles whose activations are kept.
     """
     if not num_tiles:
         return 0.0
@@ -172,7 +173,7 @@ def memory_of_tiles(
 
 
 def _tile_pixels(config: Config, height: int, width: int) -> list[int]:
-    """Returns the pixels of each tile with its halo."""
+    """Returns the number of pixels of each tile with its halo."""
     layers = (*config.content_layers, *config.style_layers)
     tiles = cut_frame((height, width), config.tile_size, layers, config.pooling)
     return [math.prod((tile[:, 3] - tile[:, 2]).tolist()) for tile in tiles]

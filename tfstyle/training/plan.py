@@ -1,7 +1,7 @@
 """The plan of a run: all options decided for its images and machine.
 
-`make_plan` is the only place where options that are asked for become options
-that are decided. A `Config` is what was asked; a `Plan` is what is done.
+`make_plan` is the only place where requested options, a `Config`, become
+resolved options, a `Plan`.
 """
 
 import dataclasses
@@ -37,18 +37,18 @@ NOTHING_DECIDED: Mapping[str, str] = MappingProxyType({})
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """A run in which nothing is left open.
+    """A run with all options resolved.
 
     Attributes:
-        config: the options, without `auto` and without defaults to fill in;
-            `jit_compile` may stay `auto` on a GPU, where it is timed.
-        levels: of the pyramid, coarsest first.
-        machine: that it is made for.
-        can_cut: whether the frame may be cut into tiles.
-        num_kept_tiles: tiles whose activations are kept from the first pass
-            of an evaluation to the second.
-        smaller_tiles: tile sizes to go on with, one after the other, if
-            memory runs out; none if the tile size was asked for.
+        config: options without `auto` or unset defaults; only `jit_compile` may
+            stay `auto` on a GPU, where XLA is benchmarked during the run.
+        levels: pyramid levels, coarsest first.
+        machine: machine that runs the plan.
+        can_cut: True if the frame may be cut into tiles.
+        num_kept_tiles: number of tiles whose activations are kept between the
+            two passes of an evaluation.
+        smaller_tiles: tile sizes to fall back to, in this order, if memory runs
+            out; empty if the config sets the tile size.
     """
 
     config: Config
@@ -60,12 +60,12 @@ class Plan:
 
     @property
     def network(self) -> NetworkOptions:
-        """The options of the network."""
+        """Options of the network."""
         return NetworkOptions.of(self.config)
 
     @property
     def frame(self) -> Frame:
-        """The frame of the finest level, which holds the output."""
+        """Frame of the finest level, which holds the output."""
         return self.levels[-1].frame
 
 
@@ -77,19 +77,19 @@ def make_plan(
     *,
     is_whole: bool = False,
 ) -> Plan:
-    """Decides everything that a run's options leave open.
+    """Resolves all options of a run for its images and machine.
 
     Args:
-        config: the options that are asked for.
-        images: of the run.
-        machine: that runs it.
-        decided: values of DECIDED_BY_MACHINE that hold in place of `auto`:
-            those of a run that goes on, or of another process of this run.
-        is_whole: whether there are losses that must see the whole frame.
+        config: requested options.
+        images: images of the run.
+        machine: machine that runs the plan.
+        decided: values of DECIDED_BY_MACHINE that replace `auto`, from the run
+            that is resumed or from another process of this run.
+        is_whole: True if some losses need the whole frame.
 
     Raises:
-        ConfigError: if images and options contradict.
-        SetupError: if the machine cannot run it.
+        ConfigError: if images and options contradict each other.
+        SetupError: if the machine cannot run the plan.
     """
     validation.check_images(
         config,
@@ -118,15 +118,15 @@ def make_plan(
 def complete_options(config: Config, images: ImageSet) -> Config:
     """Fills in the defaults that do not depend on the machine.
 
-    With content and style the optimisation starts at the content, else at
-    noise.
+    With content and style the optimisation starts from the content, otherwise
+    from noise.
 
     Args:
-        config: the options that are asked for.
-        images: of the run.
+        config: requested options.
+        images: images of the run.
 
     Raises:
-        ConfigError: if the output is too small for so many levels.
+        ConfigError: if the output is too small for the number of levels.
     """
     config = config.resolved()
     changes = {}
@@ -144,12 +144,12 @@ def complete_options(config: Config, images: ImageSet) -> Config:
 
 
 def choose_network(config: Config, machine: Machine) -> NetworkOptions:
-    """Returns the options of the network that a plan would have."""
+    """Returns the network options that a plan would have."""
     return NetworkOptions.of(_choose_operations(config.resolved(), machine))
 
 
 def _adopt(config: Config, decided: Mapping[str, str]) -> Config:
-    """Replaces `auto` by values that were decided before."""
+    """Replaces `auto` by previously decided values."""
     changes = {
         name: decided[name]
         for name in DECIDED_BY_MACHINE
@@ -159,13 +159,13 @@ def _adopt(config: Config, decided: Mapping[str, str]) -> Config:
 
 
 def _choose_operations(config: Config, machine: Machine) -> Config:
-    """Chooses strategy, precision, convolution and compiler by the machine.
+    """Chooses strategy, precision, convolution and compiler for the machine.
 
-    On a GPU `jit_compile` stays `auto`: whether XLA gains is found out while
-    it evaluates; a deterministic run does without.
+    On a GPU `jit_compile` stays `auto`, as XLA is benchmarked during the run; a
+    deterministic run does not use it.
 
     Raises:
-        SetupError: if the machine cannot run it.
+        SetupError: if the machine cannot run these options.
     """
     if machine.has_gpu and config.convolution == "winograd":
         raise SetupError(

@@ -1,9 +1,9 @@
-"""The pyramid: the levels of a run from coarse to fine.
+"""The image pyramid: levels of a run from coarse to fine.
 
-A photograph in a painting's style at 768 px, 212 seconds on 2 cores from noise:
-three levels of 120, 70 and 30 steps ended at a total of 1.43e7 (style 1.68e6),
-one level of 53 steps at 1.72e7 (style 3.44e6) and in strokes of one small
-scale. `tools/compare_levels.py` measures it.
+Notes: a photograph in a painting's style at 768 px, from noise, 212 seconds on
+2 cores: three levels of 120, 70 and 30 steps reached a total of 1.43e7 (style
+1.68e6), one level of 53 steps 1.72e7 (style 3.44e6), with strokes of one small
+scale only. Measured by `tools/compare_levels.py`.
 """
 
 import dataclasses
@@ -19,33 +19,37 @@ from tfstyle.training.frames import deepest_layer
 from tfstyle.training.frames import frame_of
 
 FACTOR = 2
-"""Each level's sides are those of the next finer one divided by it."""
+"""Ratio of the sides of each level to those of the next coarser one."""
 COARSEST = 128
-"""Least long edge of the coarsest level, pixels.
+"""Minimum long edge of the coarsest level, pixels.
 
-The deepest style layer has a position every 16 pixels and sees more than 128
-px: there it sees the whole picture, and the largest forms are laid out.
+The deepest style layer has a position every 16 pixels and a receptive field of
+more than 128 px, so at this size it covers the whole picture and shapes the
+largest forms.
 """
 STEPS = 90
 """Update steps of the finest level of up to MAIN_SIZE pixels, and finer ones.
 
-With 130 the total was 2 percent lower (a townscape in The Scream, 384 px), and
-what it gained was finer ripples: in the quiet quarter of the picture 1 dB more
-at periods of 2 to 2.5 px, half a dB at 2.5 to 3.2 px. With 50 at 1024 px (the
-townscape in The Starry Night) colours are pale and the total is 16 percent
-higher.
+Notes: with 130 the total was 2 percent lower (a townscape in the style of The
+Scream, 384 px), but the gain was finer ripples: in the quiet quarter of the
+picture 1 dB more at periods of 2 to 2.5 px, half a dB at 2.5 to 3.2 px. With 50
+at 1024 px (the townscape in the style of The Starry Night) colours are pale and
+the total is 16 percent higher.
 """
 STEPS_RATIO = 2
-"""Each coarser level gets so many times fewer."""
+"""Ratio of the update steps of a level to those of the next coarser one."""
 MAIN_SIZE = 724
-"""Largest long edge of that level, pixels: 512 times the root of 2."""
+"""Maximum long edge of the main level, pixels: 512 times the root of 2.
+
+The main level and finer ones get STEPS update steps.
+"""
 FEWEST_STEPS = 30
 """Minimum number of update steps per level.
 
-A townscape in The Starry Night at 512 px, 204 evaluations in all, total
-variation as a mean of squares: the total was 0.0808 with 60, 60 and 80 steps;
-with 500 evaluations it was 0.0761. How the steps of the coarser levels are
-spent hardly matters for the total.
+Notes: for a townscape in the style of The Starry Night at 512 px, 204
+evaluations, total variation as a mean of squares, the total was 0.0808 with 60,
+60 and 80 steps; with 500 evaluations it was 0.0761. The distribution of steps
+over the coarser levels hardly affects the total.
 """
 
 
@@ -54,9 +58,9 @@ class Level:
     """One level of the pyramid.
 
     Attributes:
-        frame: where the picture lies within the image that is optimised.
-        num_steps: update steps.
-        options: of the objective function, with the level's loss weights.
+        frame: position of the picture within the optimised image.
+        num_steps: number of update steps.
+        options: options of the objective function, with the level's weights.
     """
 
     frame: Frame
@@ -69,19 +73,19 @@ def choose_levels(
 ) -> tuple[int, tuple[int, ...]]:
     """Chooses the number of levels and their update steps.
 
-    Levels are added while the coarsest has COARSEST pixels and is no thinner
-    than one position of the deepest layer; several `num_steps` are of as many
-    levels.
+    Levels are added while the coarsest has at least COARSEST pixels and is no
+    thinner than one position of the deepest layer. A `num_steps` with several
+    entries sets the number of levels.
 
     Args:
         size: height and width of the output, pixels.
-        config: gives `num_levels`, `num_steps` and the layers.
+        config: options, including `num_levels`, `num_steps` and the layers.
 
     Returns:
         The number of levels, and `num_steps`.
 
     Raises:
-        ConfigError: if the output is too small for so many levels.
+        ConfigError: if the output is too small for the number of levels.
     """
     num_levels = config.num_levels
     if num_levels == "auto":
@@ -102,7 +106,7 @@ def make_levels(size: tuple[int, int], config: Config) -> tuple[Level, ...]:
 
     Args:
         size: height and width of the output, pixels.
-        config: the options of a plan.
+        config: options of a plan.
     """
     options = ObjectiveOptions.of(config)
     frames = [
@@ -120,8 +124,8 @@ def level_sizes(
 ) -> list[tuple[int, int]]:
     """Returns the height and width of every level in pixels, coarsest first.
 
-    The last is the output's; the others are it divided by powers of `FACTOR`,
-    rounded half to even, and have a pixel at least.
+    The last is the size of the output; coarser sizes are divided by powers of
+    `FACTOR`, rounded half to even, and at least 1.
     """
     scales = [FACTOR**level for level in reversed(range(num_levels))]
     return [
@@ -130,7 +134,7 @@ def level_sizes(
 
 
 def _default_steps(sizes: Sequence[tuple[int, int]]) -> tuple[int, ...]:
-    """Returns the update steps of levels of some sizes, coarsest first."""
+    """Returns the update steps of levels of these sizes, coarsest first."""
     main = sum(max(size) <= MAIN_SIZE for size in sizes[1:])
     return tuple(
         max(FEWEST_STEPS, STEPS // STEPS_RATIO ** max(0, main - level))
@@ -146,12 +150,12 @@ def _check_levels(
     One level is allowed at any size.
 
     Args:
-        num_levels: asked for, or one for each of `num_steps`.
-        size: of the output, pixels.
-        config: gives the deepest layer.
+        num_levels: number of levels.
+        size: height and width of the output, pixels.
+        config: options, including the layers.
 
     Raises:
-        ConfigError: says how many levels this size allows.
+        ConfigError: if this size does not allow the number of levels.
     """
     layer, most = deepest_layer(config), 1
     while round(min(size) / FACTOR**most) >= layer.stride:
@@ -174,10 +178,10 @@ def weigh_level(
     size: tuple[int, int],
     final_size: tuple[int, int],
 ) -> ObjectiveOptions:
-    """Returns options whose losses weigh at a level as at the final size.
+    """Returns options whose losses have the same weight at a level's size.
 
-    The content loss sums over positions, the image's own losses over pixels,
-    so a level with a quarter of them gets four times their weight.
+    The content loss is a sum over positions, pixel losses are sums over pixels,
+    so a level with a quarter of them gets four times the weight.
     """
     if options.loss_scale != "absolute":
         return options

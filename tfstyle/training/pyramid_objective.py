@@ -1,4 +1,4 @@
-"""Objective functions of the levels, from images, masks and a plan."""
+"""Objective functions of the pyramid levels, from images, masks and a plan."""
 
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -44,20 +44,20 @@ from tfstyle.training.plan import Plan
 
 
 class PyramidObjective:
-    """The objective function of each level of a run.
+    """Makes the objective function of each level of a run.
 
     Args:
-        images: of the run.
-        plan: made for them.
-        extractor: of the plan's layers.
-        extra_losses: terms of one's own, by name.
-        replicas: that share the work, or None.
+        images: images of the run.
+        plan: plan made for these images.
+        extractor: feature extractor with the plan's layers.
+        extra_losses: user-defined losses by name.
+        replicas: replicas that share the work, or None.
 
     Raises:
-        ConfigError: if there are extra losses of an image in parts.
+        ConfigError: if there are extra losses with tiles or replicas.
 
     Attributes:
-        frames: where the picture of each level lies within its image.
+        frames: position of the picture within the image, per level.
     """
 
     def __init__(
@@ -94,9 +94,9 @@ class PyramidObjective:
         self._smaller_tiles = list(plan.smaller_tiles)
 
     def content(self, level: int) -> np.ndarray | None:
-        """Returns a level's content, uint8 `[H, W, 3]`, RGB, or None.
+        """Returns a level's content image, or None.
 
-        It fills the level's frame.
+        uint8 `[H, W, 3]`, RGB, extended to the level's frame.
         """
         if self._content is None:
             return None
@@ -104,7 +104,7 @@ class PyramidObjective:
         return frame.extend(resize(self._content, frame.height, frame.width))
 
     def styles(self, level: int) -> Iterator[Picture]:
-        """Yields a level's styles, resized."""
+        """Yields the style images, resized for a level."""
         long_edge = _long_edge(self.frames[level])
         share = long_edge / _long_edge(self.frames[-1])
         for style in self._styles:
@@ -112,24 +112,24 @@ class PyramidObjective:
             yield style._replace(pixels=pixels)
 
     def zeros(self, level: int) -> tf.Tensor:
-        """Returns an image of a level's frame, float32 `[1, H, W, 3]`."""
+        """Returns zeros of a level's frame size, float32 `[1, H, W, 3]`."""
         return tf.zeros((1, *self.frames[level].size, 3))
 
     def make_objective(self, level: int) -> ValueAndGradient:
         """Computes a level's targets and makes its objective function.
 
-        If memory runs out, now or later, it continues with the plan's smaller
-        tiles.
+        If memory runs out, now or later, the function continues with the plan's
+        smaller tiles.
         """
         return _RecoveringObjective(self, level)
 
     @property
     def can_cut_smaller(self) -> bool:
-        """Whether there are smaller tiles to continue with."""
+        """True if there are smaller tiles to continue with."""
         return bool(self._smaller_tiles)
 
     def cut_smaller(self) -> None:
-        """Continues in the next smaller tiles."""
+        """Switches to the next smaller tile size."""
         return_freed_memory()
         tile_size = self._smaller_tiles.pop(0)
         logging.warning(
@@ -174,11 +174,11 @@ class PyramidObjective:
 
 
 class _RecoveringObjective:
-    """A level's objective function, made anew in smaller tiles if memory ends.
+    """Objective function that retries with smaller tiles if memory runs out.
 
     Args:
-        pyramid: makes it.
-        level: of the pyramid.
+        pyramid: factory of the objective function.
+        level: pyramid level.
     """
 
     def __init__(self, pyramid: PyramidObjective, level: int):
@@ -188,7 +188,7 @@ class _RecoveringObjective:
         self._run(lambda: None)
 
     def __call__(self, image: tf.Tensor) -> tuple[LossTerms, tf.Tensor]:
-        """Returns the loss terms of an image and the gradient."""
+        """Returns the loss terms of an image and their gradient."""
         with without_memory_optimizer():
             return self._run(lambda: self._objective(image))
 
@@ -204,7 +204,7 @@ class _RecoveringObjective:
                 can_go_on = self._pyramid.can_cut_smaller
                 if not can_go_on or not is_out_of_memory(error):
                     raise
-            # The error is gone, and with it what its frames held.
+            # Outside `except`, so that the error's frames free their tensors.
             self._objective = None
             self._pyramid.cut_smaller()
 
@@ -212,12 +212,12 @@ class _RecoveringObjective:
 def make_evaluator(
     extractor: Extractor, plan: Plan, replicas: Replicas | None = None
 ) -> Evaluator:
-    """Makes what evaluates a run: the whole frame, tiles or replicas.
+    """Makes the evaluator of a run: whole frame, tiles or replicas.
 
     Args:
-        extractor: of the plan's layers.
-        plan: of the run.
-        replicas: that share the work, or None.
+        extractor: feature extractor with the plan's layers.
+        plan: plan of the run.
+        replicas: replicas that share the work, or None.
     """
     tile_size = plan.config.tile_size
     if replicas is not None:
@@ -232,7 +232,7 @@ def _long_edge(frame: Frame) -> int:
 
 
 def _extend(mask: np.ndarray, frame: Frame) -> np.ndarray:
-    """Brings a mask of the output to a frame with a border."""
+    """Resizes a mask of the output and extends it to a frame with a border."""
     if not frame.has_border:
         return mask
     return frame.extend(resize_mask(mask, frame.height, frame.width))
@@ -245,7 +245,7 @@ def _join_masks(
 
     Args:
         mask: uint8 `[H, W]`, or None for the whole picture.
-        seen: uint8 `[H, W]` of another size, or None for the whole picture.
+        seen: uint8 `[H, W]` of any size, or None for the whole picture.
     """
     if mask is None or seen is None:
         return seen if mask is None else mask
@@ -254,7 +254,7 @@ def _join_masks(
 
 
 def _match_styles(images: ImageSet, config: Config) -> Sequence[Picture]:
-    """Returns styles in the colours that `preserve_colors` gives them."""
+    """Returns style images recoloured as `preserve_colors` requests."""
     match = {
         "match": color_transfer.match_colors,
         "luminance": color_transfer.match_luminance,
@@ -276,14 +276,14 @@ def _resize_style(
 ) -> np.ndarray:
     """Resizes a style image by `style_scale` to a level's size.
 
-    One that would be thinner than a position of the deepest layer is made
-    larger, until it has one.
+    The result is enlarged if it would be thinner than a position of the deepest
+    layer.
 
     Args:
-        style: uint8 `[H, W, 3]`.
-        long_edge: of the level's picture, pixels.
-        share: that is of the output's.
-        config: gives the scale.
+        style: style image, uint8 `[H, W, 3]`.
+        long_edge: long edge of the level's picture, pixels.
+        share: ratio of `long_edge` to the output's long edge.
+        config: options, including `style_scale`.
     """
     size = style.shape[:2]
     long_edge = long_edge * config.style_scale or max(size) * share

@@ -1,4 +1,4 @@
-"""Warnings about images that are too small for what is asked of them."""
+"""Warnings about images that are too small."""
 
 import math
 
@@ -10,15 +10,15 @@ from tfstyle.images.resize import fit_size
 from tfstyle.training.frames import deepest_layer
 
 ENLARGED = 1.1
-"""Factor from which on an enlarged image is warned of."""
+"""Enlargement factor above which a warning is logged."""
 
 
 def warn_if_thin(images: ImageSet, config: Config) -> None:
     """Warns if the output is thinner than a position of the deepest layer.
 
     Args:
-        images: of the run.
-        config: of its plan.
+        images: images of the run.
+        config: options of the run's plan.
     """
     size = images.layout_size
     height, width = fit_size(*size, config.image_size)
@@ -36,11 +36,11 @@ def warn_if_thin(images: ImageSet, config: Config) -> None:
 
 
 def warn_if_enlarged(images: ImageSet, config: Config) -> None:
-    """Warns of images that are much smaller than the size they are resized to.
+    """Warns about images that are much smaller than their size in the run.
 
     Args:
-        images: of the run.
-        config: of its plan.
+        images: images of the run.
+        config: options of the run's plan.
     """
     output = max(fit_size(*images.layout_size, config.image_size))
     if images.content is not None:

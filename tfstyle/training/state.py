@@ -1,4 +1,4 @@
-"""The state of a run between two steps, and how its parts take it back."""
+"""State of a run between two steps, and checks for restoring it."""
 
 import dataclasses
 import reprlib
@@ -14,29 +14,29 @@ from tfstyle.errors import CheckpointError
 
 @dataclasses.dataclass(frozen=True)
 class State:
-    """A run between two steps.
+    """State of a run between two steps.
 
     Attributes:
-        numbers: by name, whatever JSON holds.
-        arrays: by name, arrays or variables; read from a file, each is loaded
-            when it is asked for.
+        numbers: values that JSON can hold, by name.
+        arrays: arrays or variables by name; those in a file are loaded on
+            access.
     """
 
     numbers: Mapping[str, Any]
     arrays: Mapping[str, Any]
 
     def part(self, name: str) -> "State":
-        """Returns the state of one part of the run, such as its optimizer."""
+        """Returns the state of one part of the run, such as the optimizer."""
         numbers = self.numbers.get(name)
         if not isinstance(numbers, dict):
             raise CheckpointError(f"The checkpoint lacks its {name}.")
         return State(numbers, _Part(self.arrays, f"{name}/"))
 
     def integer(self, name: str, low: int, high: int) -> int:
-        """Returns a number from `low` to `high`.
+        """Returns an integer from `low` to `high`.
 
         Raises:
-            CheckpointError: if it is another.
+            CheckpointError: if the value is not an integer in this range.
         """
         value = self.numbers.get(name)
         if type(value) is not int or not low <= value <= high:
@@ -47,10 +47,10 @@ class State:
         return value
 
     def reals(self, name: str, count: int) -> list[float]:
-        """Returns a list of finite numbers.
+        """Returns a list of `count` finite numbers.
 
         Raises:
-            CheckpointError: if it is something else.
+            CheckpointError: if the value is not such a list.
         """
         values = self.numbers.get(name)
         if not isinstance(values, list) or len(values) != count:
@@ -60,7 +60,7 @@ class State:
             )
         for value in values:
             is_number = type(value) in (int, float)
-            # So written, too large an integer and nan are found as well.
+            # This form also rejects NaN and integers beyond the float range.
             if not is_number or not abs(value) <= sys.float_info.max:
                 raise CheckpointError(
                     f"The checkpoint's {name} must be finite numbers."
@@ -69,20 +69,21 @@ class State:
         return [float(value) for value in values]
 
     def restore(self, name: str, variable) -> None:
-        """Assigns an array to a variable of its shape.
+        """Assigns an array to a variable of the same shape.
 
         Raises:
-            CheckpointError: if there is none, or one of another shape.
+            CheckpointError: if the array is missing or invalid, as in `array`.
         """
         variable.assign(self.array(name, tuple(variable.shape)))
 
     def array(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
-        """Returns an array of finite numbers, of a shape.
+        """Returns an array of finite numbers with the given shape.
 
-        All but single numbers are float32.
+        Arrays must be float32; scalars may have any dtype.
 
         Raises:
-            CheckpointError: if there is none, or one of another shape.
+            CheckpointError: if the array is missing, not finite, or has another
+                shape or dtype.
         """
         array = self.arrays.get(name)
         if array is None or array.shape != shape:
@@ -102,7 +103,7 @@ class State:
 
 
 class _Part(Mapping):
-    """The arrays whose names begin with a prefix, without it."""
+    """View of the arrays whose names begin with a prefix, which is removed."""
 
     def __init__(self, arrays: Mapping[str, Any], prefix: str):
         self._arrays = arrays

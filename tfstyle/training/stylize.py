@@ -1,4 +1,4 @@
-"""Style transfer: images and a plan in, records and a result out."""
+"""Style transfer from images and a plan to records and a result."""
 
 import contextlib
 import functools
@@ -39,7 +39,7 @@ from tfstyle.training.state import State
 from tfstyle.training.trainer import Trainer
 
 MOST_CHROMA = 2
-"""Largest difference of the channels of a grey picture, grey levels."""
+"""Largest difference between the channels of a grey picture, grey levels."""
 
 
 def stylize(
@@ -55,18 +55,19 @@ def stylize(
     """Renders the content image in the style of the style images.
 
     Args:
-        images: of the run.
+        images: images of the run.
         config: options; of its paths only `weights` is used.
-        actions: called with the record of every step.
-        extractor: made for the config if None; give one to use it for several
-            runs.
-        extra_losses: terms of one's own, by name.
-        replicas: that share the work; this process leads the others.
+        actions: callbacks for the record of every step.
+        extractor: feature extractor to reuse over several runs; None makes one
+            for the config.
+        extra_losses: user-defined losses by name.
+        replicas: replicas that share the work, led by this process.
         **options: further arguments of `iterate`.
 
     Raises:
-        ConfigError: if images, extractor and config contradict.
-        NotFiniteError: if loss or gradient stop being finite; names the step.
+        ConfigError: if images, extractor and config contradict each other.
+        NotFiniteError: if the loss or gradient stops being finite; the message
+            names the step.
         WeightsError: if the weights cannot be loaded.
     """
     num_replicas = replicas.num_replicas if replicas else 1
@@ -87,12 +88,12 @@ def stylize(
 def run_to_end(
     records: Generator[Record, str | None, Result], actions: Sequence[Action]
 ) -> Result:
-    """Makes all steps of a run and returns its result.
+    """Runs all steps and returns the result.
 
     Args:
-        records: made by `iterate`; closed if an action raises.
-        actions: called with every record, then closed with the result. A text
-            that one returns ends the run, as the reason.
+        records: generator made by `iterate`; closed if an action raises.
+        actions: callbacks for every record, then closed with the result. A
+            returned string ends the run as its reason.
     """
     with contextlib.closing(records):
         reason = None
@@ -124,29 +125,33 @@ def iterate(
 ) -> Generator[Record, str | None, Result]:
     """Yields a record of every step of a run, and returns the result.
 
-    Leaving out an image removes its term from the loss: without content it
-    synthesises a texture, without styles it reconstructs the content. A text
-    that is sent to the generator ends the run, as the reason.
+    Leaving out an image removes its term from the loss: without content the run
+    synthesises a texture, without styles it reconstructs the content. A string
+    sent to the generator ends the run as its reason.
 
     Args:
-        images: of the run; transparent pixels have no weight in Gram matrices.
-        plan: made for these images by `make_plan`.
-        extractor: of the plan's layers.
-        extra_losses: terms of one's own, by name; the plan is whole.
-        state: of a run with the same arguments, which is continued.
-        save_state: called with the state every `save_every_seconds` and at
-            the end, such as a `checkpoint.Checkpoints`.
-        save_every_seconds: between calls of it; longer if saving would take
-            more than a small share of the time. 0: after every step.
-        should_stop: asked before every evaluation; a text ends the run at the
-            last complete step, as the reason.
-        replicas: that share the work; this process leads the others.
+        images: images of the run; transparent pixels have no weight in Gram
+            matrices.
+        plan: plan made for these images by `make_plan`.
+        extractor: feature extractor with the plan's layers.
+        extra_losses: user-defined losses by name; they need a plan made with
+            `is_whole`.
+        state: state of a run with the same arguments to continue, or None.
+        save_state: function called with the state every `save_every_seconds`
+            and at the end, such as a `checkpoint.Checkpoints`.
+        save_every_seconds: interval between calls of `save_state`; longer if
+            saving would take more than LONGEST_SHARE of the time. 0: after
+            every step.
+        should_stop: function called before every evaluation; a returned string
+            ends the run at the last complete step as its reason.
+        replicas: replicas that share the work, led by this process.
 
     Raises:
-        ClusterError: if another process is gone.
-        CheckpointError: if the state is not of a run of these arguments.
-        ConfigError: if the extractor is not the plan's.
-        NotFiniteError: if loss or gradient stop being finite; names the step.
+        ClusterError: if another process is lost.
+        CheckpointError: if the state does not fit these arguments.
+        ConfigError: if the extractor does not fit the plan.
+        NotFiniteError: if the loss or gradient stops being finite; the message
+            names the step.
     """
     warn_if_thin(images, plan.config)
     warn_if_enlarged(images, plan.config)
@@ -179,7 +184,7 @@ def iterate(
             replicas.lead(LEVEL, level)
         objective = pyramid.make_objective(level)
         variable = tf.Variable(image)
-        image = None  # so that a large one is there once
+        image = None  # frees a large array
         yield from trainer.run_level(level, frame, variable, objective)
         image = variable.numpy()
     return trainer.result(pyramid.frames[-1].crop(image))
@@ -191,13 +196,13 @@ def make_first_image(
     """Makes the image that the optimisation of a level starts from.
 
     Args:
-        images: of the run.
-        pyramid: gives the level's frame, content and style.
-        config: of the plan; gives `init` if there is no initial image.
-        level: of the pyramid.
+        images: images of the run.
+        pyramid: source of the level's frame, content and style.
+        config: options of the plan; `init` is used without an initial image.
+        level: pyramid level.
 
     Returns:
-        float32 `[1, H, W, 3]`, of the level's frame.
+        float32 `[1, H, W, 3]`, of the level's frame size.
     """
     frame = pyramid.frames[level]
     if images.initial_image is not None:
@@ -218,8 +223,8 @@ def make_first_image(
 def make_to_pixels(images: ImageSet, config: Config) -> ToPixels:
     """Returns the function that converts an image of any level to pixels.
 
-    A grey content has no colours, but the network tints what it paints: to
-    match its colours is to have none.
+    The network tints its output even if the content is grey: matching a grey
+    content therefore removes all colour.
     """
     content = images.content and images.content.pixels
     is_kept = config.preserve_colors == "luminance" or (
@@ -234,9 +239,9 @@ def make_to_pixels(images: ImageSet, config: Config) -> ToPixels:
 def _to_pixels_in_colors_of(
     original: np.ndarray, image: np.ndarray, bits: int = 8
 ) -> np.ndarray:
-    """Returns an image's luminance in the original's colours.
+    """Combines an image's luminance with the original's colours.
 
-    Nothing is rounded to 8 bits on the way to 16.
+    For 16 bits no intermediate result is rounded to 8 bits.
     """
     height, width = image.shape[1:3]
     if bits == 8:

@@ -1,10 +1,12 @@
 """The optimisation loop over the levels of a run.
 
-Every level starts an optimizer anew. To carry its state up with the image
-measured worse: a photograph in a painting's style, 128 to 256 px, the total 10,
-20 and 60 evaluations into the finer level was, for L-BFGS, 9.4e6, 5.7e6 and
-3.55e6 anew, 2.1e7, 7.2e6 and 3.61e6 carried; for Adam 3.9e7, 2.0e7 and 9.1e6
-anew, 4.8e7, 2.4e7 and 1.0e7 carried.
+Every level starts with a new optimizer.
+
+Notes: carrying the optimizer's state to the finer level was worse: for a
+photograph in a painting's style, 128 to 256 px, the total after 10, 20 and 60
+evaluations at the finer level was, for L-BFGS, 9.4e6, 5.7e6 and 3.55e6 with a
+new optimizer, 2.1e7, 7.2e6 and 3.61e6 with a carried one; for Adam 3.9e7, 2.0e7
+and 9.1e6 with a new one, 4.8e7, 2.4e7 and 1.0e7 with a carried one.
 """
 
 import math
@@ -29,7 +31,7 @@ from tfstyle.training.plan import Plan
 from tfstyle.training.state import State
 
 SAME_TOTAL_ON_GPU = 1e-3
-"""Relative tolerance; a GPU adds up in another order each time."""
+"""Relative tolerance on a GPU, where the order of sums varies."""
 
 Records = Generator[Record, str | None, None]
 
@@ -38,18 +40,20 @@ class Trainer:
     """Optimises the image of each level; counts steps, evaluations and time.
 
     Args:
-        plan: of the run.
-        to_pixels: converts an image to pixels.
-        state: of a run to go on with, or None.
-        save_state: called with the state at the start, at the end of a level
-            and every `save_every_seconds`; the state is valid until it returns.
-        save_every_seconds: between calls of it; longer if it would otherwise
-            take more than LONGEST_SHARE of the time. 0: after every step.
-        should_stop: asked before every evaluation; a text ends the run, as
-            the reason.
+        plan: plan of the run.
+        to_pixels: function that converts an image to pixels.
+        state: state of a run to continue, or None.
+        save_state: function called with the state at the start, at the end of a
+            level and every `save_every_seconds`; the state is valid until it
+            returns.
+        save_every_seconds: interval between calls of `save_state`; longer if
+            saving would take more than LONGEST_SHARE of the time. 0: after
+            every step.
+        should_stop: function called before every evaluation; a returned string
+            ends the run as its reason.
 
     Raises:
-        CheckpointError: if the state is not of a run of this config.
+        CheckpointError: if the state does not fit the plan.
     """
 
     def __init__(
@@ -77,13 +81,13 @@ class Trainer:
         self._record: Record | None = None
         self._reason = ""
         steps = config.steps_by_level
-        # Levels without steps are only carried up; a picture is evaluated.
+        # Levels without steps only resize; if all do, the last is evaluated.
         self._levels = {i for i, n in enumerate(steps) if n} or {len(steps) - 1}
         if state is not None:
             self._load_counts(state)
 
     def has_work(self, level: int) -> bool:
-        """Returns whether a level is to be evaluated at all."""
+        """True if a level must be evaluated."""
         return (
             level in self._levels
             and level >= self._first_level
@@ -91,10 +95,10 @@ class Trainer:
         )
 
     def stored_image(self, level: int, frame: Frame) -> np.ndarray | None:
-        """Returns the state's image at its level, else None.
+        """Returns the stored image if the state is at this level, else None.
 
         Raises:
-            CheckpointError: if it is of another size.
+            CheckpointError: if the size differs.
         """
         if self._state is None or level != self._first_level:
             return None
@@ -103,15 +107,15 @@ class Trainer:
     def run_level(
         self, level: int, frame: Frame, image: tf.Variable, value_and_gradient
     ) -> Records:
-        """Moves an image until there is a reason to end.
+        """Optimises an image until there is a reason to stop.
 
-        Yields a record of every image; a text that is sent ends the run.
+        Yields a record of every image; a string that is sent ends the run.
 
         Args:
-            level: its number; the coarsest is 0.
-            frame: where the picture lies within the image.
+            level: pyramid level; the coarsest is 0.
+            frame: position of the picture within the image.
             image: float32 `[1, H, W, 3]`, changed in place.
-            value_and_gradient: the level's objective function.
+            value_and_gradient: objective function of the level.
         """
         config = self._config
         optimizer = make_optimizer(
@@ -127,7 +131,7 @@ class Trainer:
             terms = optimizer.start()
         if self._state is not None:
             self._restore(terms, optimizer)
-            before -= 1  # the stored image's own is counted already
+            before -= 1  # the stored image is already counted
         while True:
             self._evaluations = before + optimizer.evaluations
             self._check_finite(level, terms)
@@ -144,7 +148,7 @@ class Trainer:
                     self._should_stop,
                 )
             if new_terms is None:
-                continue  # the reason is asked for once more
+                continue  # stopped: the next iteration sets the reason
             terms = new_terms
             self._steps[level] += 1
         is_early = self._reason not in ("steps", "converged")
@@ -152,11 +156,11 @@ class Trainer:
             self._reason = ""
 
     def result(self, image: np.ndarray) -> Result:
-        """Returns the result for the last image, which has no border."""
+        """Returns the result for the last image, cropped to the picture."""
         return Result(self._to_pixels(image), image, self._reason, self._record)
 
     def _record_step(self, level, frame, terms, image) -> Records:
-        """Yields the record of the image as it is; takes a reason to end."""
+        """Yields the record of the current image; receives a stop reason."""
         self._record = record = Record(
             step=sum(self._steps),
             num_steps=sum(self._config.steps_by_level),
@@ -175,7 +179,7 @@ class Trainer:
         config = self._config
         if reason := self._should_stop():
             return reason
-        # The limits first: a finer level would begin with an evaluation.
+        # Limits come first: a finer level would begin with an evaluation.
         if self._evaluations >= self._max_evaluations:
             return "max_evaluations"
         if self._record.seconds >= (config.time_limit or math.inf):
@@ -214,7 +218,7 @@ class Trainer:
         self._save_state(State(numbers, arrays))
 
     def _load_counts(self, state: State) -> None:
-        """Takes the counts of a state."""
+        """Restores the counts of a state."""
         config = self._config
         self._first_level = state.integer("level", 0, config.num_levels - 1)
         steps = state.reals("steps", config.num_levels)
@@ -230,7 +234,7 @@ class Trainer:
         self._start -= seconds
 
     def _restore(self, terms, optimizer) -> None:
-        """Takes the rest of a state, once its image was evaluated."""
+        """Restores the rest of a state after evaluating its image."""
         state, self._state = self._state, None
         optimizer.restore(state.part("optimizer"))
         (total,) = state.reals("total", 1)

@@ -1,4 +1,4 @@
-"""Adam over the pixels: Keras' own."""
+"""Adam over the pixels, using the Keras implementation."""
 
 import math
 
@@ -10,20 +10,21 @@ from tfstyle.training.state import State
 
 
 class Adam:
-    """Moves an image by Adam (Kingma and Ba, 2015).
+    """Optimises an image by Adam (Kingma and Ba, 2015).
 
-    Gradients are taken in units of the first one's root mean square, so that
-    epsilon, and with it the path, does not depend on how large the loss is.
+    Gradients are divided by the root mean square of the first gradient, so that
+    the effect of epsilon does not depend on the magnitude of the loss.
 
     Args:
         image: float32 variable, changed in place.
-        value_and_gradient: from the image to (terms, gradient).
-        learning_rate: the longest step of a value, in the image's unit.
+        value_and_gradient: function from the image to (terms, gradient).
+        learning_rate: approximate largest change of a value per step, in the
+            image's unit.
 
     Attributes:
-        evaluations: of `value_and_gradient` so far.
-        gradient: at the image as it is.
-        is_converged: always False; Adam does not know.
+        evaluations: evaluations of `value_and_gradient` so far.
+        gradient: gradient at the current image.
+        is_converged: always False; Adam does not detect convergence.
     """
 
     is_converged = False
@@ -40,7 +41,7 @@ class Adam:
         self._unit = 0.0
 
     def start(self):
-        """Evaluates the image as it is and returns its loss terms."""
+        """Evaluates the current image and returns its loss terms."""
         terms = self._evaluate()
         self._unit = self._unit or float(_root_mean_square(self.gradient))
         return terms
@@ -48,11 +49,11 @@ class Adam:
     def update_step(
         self, max_evaluations: float = math.inf, should_stop=lambda: None
     ):
-        """Moves the image once and returns the loss terms of the new image.
+        """Updates the image once and returns the loss terms of the new image.
 
         Args:
-            max_evaluations: at least 1; a step is one evaluation.
-            should_stop: never asked, as a step is a single evaluation.
+            max_evaluations: at least 1; unused, as a step is one evaluation.
+            should_stop: unused, as a step is one evaluation.
         """
         del max_evaluations, should_stop
         self._move(self.gradient, tf.constant(self._unit or 1.0))
@@ -63,20 +64,20 @@ class Adam:
         return State({"unit": [self._unit]}, self._variables())
 
     def restore(self, state: State) -> None:
-        """Takes a state; the image must be the one it was taken with.
+        """Restores a state; the image must be the one it was saved with.
 
         Raises:
-            CheckpointError: if it is not of this optimizer and image.
+            CheckpointError: if the state does not fit this optimizer and image.
         """
         variables = self._variables()
-        if "0" in state.arrays:  # as an earlier release named them
+        if "0" in state.arrays:  # names used by an earlier release
             variables = dict(zip("023", variables.values(), strict=True))
         for name, variable in variables.items():
             state.restore(name, variable)
         (self._unit,) = state.reals("unit", 1)
 
     def _variables(self) -> dict[str, tf.Variable]:
-        """Returns Adam's variables: the count of steps and both moments."""
+        """Returns Adam's variables: the number of steps and both moments."""
         found = {}
         for name in ("iteration", "momentum", "velocity"):
             (found[name],) = (
@@ -87,7 +88,7 @@ class Adam:
         return found
 
     def _evaluate(self):
-        # The objective may be a loop on the host: no graph is made around it.
+        # Not in a graph: the objective may be a loop on the host.
         self.evaluations += 1
         image = self._image.read_value()
         terms, self.gradient = self._value_and_gradient(image)
@@ -95,7 +96,7 @@ class Adam:
 
     @tf.function(autograph=False)
     def _move(self, gradient, unit):
-        # Not `apply`, whose graph TensorFlow would never free.
+        # TensorFlow would never free the graph of `apply`.
         adam = self._adam
         adam.update_step(gradient / unit, self._image, adam.learning_rate)
         adam.iterations.assign_add(1)

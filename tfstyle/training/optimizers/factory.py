@@ -1,4 +1,4 @@
-"""Makes an optimizer by its name."""
+"""Factory of optimizers by name."""
 
 import tensorflow as tf
 
@@ -16,7 +16,7 @@ def make_optimizer(
     num_correction_pairs: int,
     preconditioner: str,
 ) -> Adam | LBFGS:
-    """Makes the optimizer of that name, `adam` or `lbfgs`."""
+    """Makes the optimizer named `adam` or `lbfgs`."""
     if name == "adam":
         return Adam(image, value_and_gradient, learning_rate)
     has_gains = preconditioner == "frequency"

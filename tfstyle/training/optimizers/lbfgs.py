@@ -1,4 +1,4 @@
-"""Limited-memory BFGS: its decisions, which are made on the host."""
+"""Limited-memory BFGS: the control flow, which runs on the host."""
 
 import enum
 import math
@@ -16,12 +16,12 @@ from tfstyle.training.optimizers.line_search import LineSearch
 from tfstyle.training.state import State
 
 FIRST_STEP = 5.0
-"""Root mean square of the very first step over the pixels, grey levels.
+"""Root mean square of the first step over the pixels, grey levels.
 
-A photograph in a painting's style, 256 px, from noise: the total after 10 and
-20 evaluations was 3.3e8 and 1.2e8 with steps of 0.001 grey levels, 2.5e8 and
-7.5e7 with 1, 1.4e8 and 5.5e7 with 5, 1.7e8 and 6.0e7 with 20. After 100
-evaluations all were within 3 percent.
+Notes: for a photograph in a painting's style, 256 px, from noise, the total
+after 10 and 20 evaluations was 3.3e8 and 1.2e8 with steps of 0.001 grey levels,
+2.5e8 and 7.5e7 with 1, 1.4e8 and 5.5e7 with 5, 1.7e8 and 6.0e7 with 20. After
+100 evaluations all were within 3 percent.
 """
 MAX_SEARCH_EVALUATIONS = 20
 
@@ -58,29 +58,29 @@ class Trial(NamedTuple):
 
 
 class LBFGS:
-    """Moves an image by L-BFGS with a strong Wolfe line search.
+    """Optimises an image by L-BFGS with a strong Wolfe line search.
 
-    The inverse Hessian is made of a ring of correction pairs and a multiple of
-    the preconditioner. To apply it needs only products of vectors: the host
-    has these, reads one small vector an evaluation, and finds what each
-    vector's part in the direction is.
-    All that has the image's size stays on the device.
+    The inverse Hessian consists of a ring buffer of correction pairs and a
+    multiple of the preconditioner. Applying it requires only inner products of
+    vectors: the host keeps them, reads one small vector per evaluation and
+    computes the coefficients of the direction in terms of the stored vectors.
+    All arrays of the image's size stay on the device.
 
     Args:
         image: floating-point variable of any shape, changed in place.
-        value_and_gradient: from the image to (terms, gradient), where
+        value_and_gradient: function from the image to (terms, gradient), where
             `terms.total` is the value.
-        num_correction_pairs: pairs remembered.
+        num_correction_pairs: number of correction pairs to keep.
         learning_rate: first trial step along a quasi-Newton direction.
-        first_step: root mean square of the very first step, along steepest
-            descent, in the image's unit.
-        gains: of frequencies, made by `make_gains`: the first guess of the
-            inverse Hessian, but for its scale. None: the identity.
+        first_step: root mean square of the first step, along steepest descent,
+            in the image's unit.
+        gains: frequency gains made by `make_gains`: the initial inverse
+            Hessian up to its scale. None: the identity.
 
     Attributes:
-        evaluations: of `value_and_gradient` so far.
-        gradient: at the image as it is.
-        is_converged: no lower value was found twice running.
+        evaluations: evaluations of `value_and_gradient` so far.
+        gradient: gradient at the current image.
+        is_converged: True if two searches in a row found no lower value.
 
     References:
         Nocedal and Wright, Numerical Optimization, 2006, algorithm 7.4.
@@ -111,10 +111,10 @@ class LBFGS:
         self._products = Products(rows)
         self._num_pairs = 0
         self._next_row = 0
-        self._scale = 0.0  # of the inverse Hessian; 0: not known yet
+        self._scale = 0.0  # of the initial inverse Hessian; 0: unset
 
     def start(self):
-        """Evaluates the image as it is and returns its loss terms."""
+        """Evaluates the current image and returns its loss terms."""
         self._terms, self.gradient = self._evaluate(self._image.read_value())
         self._preconditioned_gradient = lbfgs_steps.precondition(
             self.gradient, *self._gains
@@ -124,19 +124,20 @@ class LBFGS:
     def update_step(
         self, max_evaluations: float = math.inf, should_stop=lambda: None
     ):
-        """Moves the image once and returns the loss terms of the new image.
+        """Updates the image once and returns the loss terms of the new image.
 
-        The image stays where it is if no lower value is found. Then the pairs
-        are forgotten and steepest descent is tried; if that finds none
-        either, `is_converged` is set.
+        If no lower value is found, the image is unchanged, the pairs are
+        discarded and steepest descent is tried; if that fails too,
+        `is_converged` is set.
 
         Args:
-            max_evaluations: at least 1; the search ends with the best so far.
-            should_stop: asked before every evaluation. If it returns
-                something true, all is left as before the step.
+            max_evaluations: maximum number of evaluations, at least 1; the
+                search then ends with the best image so far.
+            should_stop: called before every evaluation. A true value cancels
+                the step and leaves everything as before.
 
         Returns:
-            None if it was stopped.
+            The loss terms, or None if the step was cancelled.
         """
         before = self.evaluations, self._num_pairs
         budget = self.evaluations + max_evaluations
@@ -160,7 +161,7 @@ class LBFGS:
             "scale": [self._scale],
             **self._products.to_numbers(),
         }
-        ring = np.asarray(self._ring)  # on the CPU no copy
+        ring = np.asarray(self._ring)  # no copy on the CPU
         arrays = {
             f"{name}_{row}": ring[place]
             for row in self._rows()
@@ -170,10 +171,10 @@ class LBFGS:
         return State(numbers, arrays)
 
     def restore(self, state: State) -> None:
-        """Takes a state; the image must be the one it was taken with.
+        """Restores a state; the image must be the one it was saved with.
 
         Raises:
-            CheckpointError: if it is not of this optimizer and image.
+            CheckpointError: if the state does not fit this optimizer and image.
         """
         self._num_pairs = state.integer("num_pairs", 0, self._num_rows)
         self._next_row = state.integer("next_row", 0, self._num_rows - 1)
@@ -198,14 +199,14 @@ class LBFGS:
                 lbfgs_steps.write_rows(self._ring, [place], delta[np.newaxis])
 
     def _places(self, row: int) -> dict[str, int]:
-        """Returns where the halves of a pair are in the ring, by name."""
+        """Returns the ring rows of the two halves of a pair, by name."""
         return {
             "position_delta": row,
             "preconditioned_gradient_delta": self._num_rows + row,
         }
 
     def _rows(self) -> list[int]:
-        """Returns the rows of the ring that hold pairs, the oldest first."""
+        """Returns the rows of the ring that hold pairs, oldest first."""
         first = self._next_row - self._num_pairs
         return [
             (first + age) % self._num_rows for age in range(self._num_pairs)
@@ -218,7 +219,7 @@ class LBFGS:
     def _search(self, budget: float, should_stop) -> Search:
         """Searches along one direction, and moves the image to the best trial.
 
-        If it is stopped, everything stays as it was.
+        A search that is stopped changes nothing but counts.
         """
         step = self._learning_rate if self._scale else self._first_step
         search, best, direction = None, None, None
@@ -244,7 +245,7 @@ class LBFGS:
                 self._ring,
                 *self._gains,
             )
-            # The one host read: everything is decided from these.
+            # The only read on the host: all decisions use these numbers.
             measured = Measured.of(numbers.numpy())
             if search is None:
                 if not measured.start_slope < 0:
@@ -270,7 +271,8 @@ class LBFGS:
         self._terms, self.gradient = best.terms, best.gradient
         self._preconditioned_gradient = best.preconditioned_gradient
         self._products.move(measured)
-        # Below the rounding of the slope, y d is noise and may break d's sign.
+        # Below the slope's rounding error, y d is noise: the pair could turn
+        # the next direction uphill.
         epsilon = np.finfo(self._image.dtype.as_numpy_dtype).eps
         if measured.slope_rise > -measured.start_slope * epsilon:
             length = tf.constant(best.step, self._image.dtype)
@@ -281,7 +283,7 @@ class LBFGS:
         return Search.MOVED
 
     def _step_along(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the direction and the image a step along it."""
+        """Returns the direction and the image after a step along it."""
         image, gradient = (
             self._image.read_value(),
             self._preconditioned_gradient,

@@ -1,4 +1,4 @@
-"""L-BFGS' correction pairs as the products of their vectors, on the host."""
+"""Inner products of the correction pairs of L-BFGS, on the host."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,21 +9,21 @@ from tfstyle.training.state import State
 
 
 class Measured(NamedTuple):
-    """What the host reads of a trial image.
+    """Numbers of a trial image that the host reads from the device.
 
     g0 and g are the gradients at the old image and the trial, y is g - g0, d
     the direction and P the preconditioner.
 
     Attributes:
-        start: the value at the old image.
-        value: at the trial.
+        start: value at the old image.
+        value: value at the trial.
         start_slope: g0 d.
         slope: g d.
         slope_rise: y d.
         rise: y P y.
         slope_of_change: g P y.
         by_gradient: products of g with the ring's rows: every s, every P y.
-        by_change: those of y.
+        by_change: products of y with the ring's rows: every s, every P y.
     """
 
     start: float
@@ -38,7 +38,7 @@ class Measured(NamedTuple):
 
     @classmethod
     def of(cls, numbers: np.ndarray) -> "Measured":
-        """Takes what `lbfgs_steps.measure` returns."""
+        """Unpacks the vector returned by `lbfgs_steps.measure`."""
         numbers = numbers.astype(np.float64)
         first, products = np.split(numbers, [len(cls._fields) - 2])
         return cls(*first.tolist(), *np.split(products, 2))
@@ -48,13 +48,13 @@ class Products:
     """Products of correction pairs with each other and with the gradient.
 
     Args:
-        num_rows: of the ring.
+        num_rows: number of correction pairs in the ring.
 
     Attributes:
-        curvatures: s_i y_j, float64 `[rows, rows]`, where i is not newer.
-        gradient_energies: y_i P y_j, the same.
+        curvatures: s_i y_j, float64 `[rows, rows]`, valid if i is not newer.
+        gradient_energies: y_i P y_j, float64 `[rows, rows]`.
         slopes: s_i g, float64 `[rows]`.
-        preconditioned_slopes: y_i P g, the same.
+        preconditioned_slopes: y_i P g, float64 `[rows]`.
     """
 
     def __init__(self, num_rows: int):
@@ -64,18 +64,18 @@ class Products:
         self.slopes, self.preconditioned_slopes = np.zeros([2, num_rows])
 
     def move(self, measured: Measured) -> None:
-        """Takes the products with the gradient at a new image."""
+        """Stores the products with the gradient at a new image."""
         self.slopes, self.preconditioned_slopes = np.split(
             measured.by_gradient, 2
         )
 
     def add_pair(self, row: int, step: float, measured: Measured) -> None:
-        """Takes the products of a new pair, s = step d and y.
+        """Stores the products of a new pair, s = step d and y.
 
         Args:
-            row: of the ring, into which it is written.
-            step: along the direction.
-            measured: of the new image; `move` has taken it.
+            row: row of the ring that receives the pair.
+            step: step along the direction.
+            measured: numbers of the new image, already passed to `move`.
         """
         self.curvatures[:, row], gradient_energies = np.split(
             measured.by_change, 2
@@ -91,18 +91,18 @@ class Products:
     def direction_coefficients(
         self, rows: Sequence[int], scale: float
     ) -> np.ndarray:
-        """Finds each vector's part in H g - scale P g.
+        """Computes the coefficients of H g - scale P g in the stored vectors.
 
-        With S and Y of the pairs as columns, R the upper triangle of S^T Y and
-        D its diagonal: `p = R^-1 S^T g` are the factors of -scale P Y, and
-        `R^-T ((D + scale Y^T P Y) p - scale Y^T P g)` those of S.
+        With the pairs as columns of S and Y, R the upper triangle of S^T Y and
+        D its diagonal: `p = R^-1 S^T g` are the coefficients of -scale P Y, and
+        `R^-T ((D + scale Y^T P Y) p - scale Y^T P g)` the coefficients of S.
 
         Args:
-            rows: that hold pairs, oldest first.
-            scale: of the preconditioner, the first guess of H.
+            rows: rows that hold pairs, oldest first.
+            scale: scale of the preconditioner in the initial inverse Hessian.
 
         Returns:
-            float64 `[2 num_rows]`: the factors of every s and every P y.
+            float64 `[2 num_rows]`: coefficients of every s and every P y.
 
         References:
             Byrd, Nocedal and Schnabel, Representations of quasi-Newton
@@ -119,14 +119,14 @@ class Products:
         return factors.ravel()
 
     def to_numbers(self) -> dict[str, list[float]]:
-        """Returns all of them by name, as a state has them."""
+        """Returns all products by name, in the format of a `State`."""
         return {name: array.ravel().tolist() for name, array in self._arrays()}
 
     def restore(self, state: State) -> None:
-        """Takes them from a state.
+        """Restores the products from a state.
 
         Raises:
-            CheckpointError: if they are not of as many rows.
+            CheckpointError: if the number of rows differs.
         """
         for name, array in self._arrays():
             array.flat = state.reals(name, array.size)

@@ -1,4 +1,4 @@
-"""The compiled steps of L-BFGS, on the device: all that has an image's size."""
+"""Compiled steps of L-BFGS on the device, for arrays of the image's size."""
 
 import tensorflow as tf
 
@@ -7,35 +7,35 @@ from tfstyle.training.optimizers.preconditioner import filter_frequencies
 
 
 def make_ring(image: tf.Variable, num_pairs: int) -> tf.Tensor:
-    """Returns room for correction pairs, `[2 num_pairs, size]`.
+    """Allocates the ring buffer of correction pairs, `[2 num_pairs, size]`.
 
-    Its first half is for position deltas s, the second for preconditioned
-    gradient deltas P y.
+    The first half holds position deltas s, the second preconditioned gradient
+    deltas P y.
     """
     return tf.zeros([2 * num_pairs, tf.size(image)], image.dtype)
 
 
 def write_rows(ring: tf.Tensor, rows: list[int], values) -> None:
-    """Writes `[len(rows), size]` into rows of the ring, in place.
+    """Writes `values`, `[len(rows), size]`, to rows of the ring in place.
 
-    The ring is no variable: TensorFlow copies one at every read, once a part
-    of it was assigned.
+    The ring is not a variable: after a partial assignment TensorFlow copies a
+    variable at every read.
     """
     tf.raw_ops.InplaceUpdate(x=ring, i=rows, v=values)
 
 
 @compiled
 def precondition(gradient, gains=None):
-    """Returns P g; without gains of frequencies, P is the identity."""
+    """Returns P g; without frequency gains, P is the identity."""
     return gradient if gains is None else filter_frequencies(gradient, gains)
 
 
 @compiled
 def descend(image, preconditioned_gradient, step):
-    """Goes a step down P g, of a root mean square of 1.
+    """Takes a step along -P g, normalised to a root mean square of 1.
 
     Returns:
-        The direction and the image.
+        The direction and the new image.
     """
     mean_square = tf.reduce_mean(tf.square(preconditioned_gradient))
     direction = tf.math.divide_no_nan(
@@ -48,10 +48,10 @@ def descend(image, preconditioned_gradient, step):
 def descend_by_pairs(
     image, preconditioned_gradient, scale, factors, ring, step
 ):
-    """Goes a step along -H g = -(scale P g + factors ring).
+    """Takes a step along -H g = -(scale P g + factors ring).
 
     Returns:
-        The direction and the image.
+        The direction and the new image.
     """
     pairs = tf.reshape(tf.matmul(factors[tf.newaxis], ring), tf.shape(image))
     direction = -(scale * preconditioned_gradient + pairs)
@@ -60,7 +60,7 @@ def descend_by_pairs(
 
 @compiled
 def move(image, direction, step):
-    """Returns the image a step further along a direction."""
+    """Returns the image after a step along a direction."""
     return image + step * direction
 
 
@@ -75,12 +75,12 @@ def measure(
     ring,
     gains=None,
 ):
-    """Computes the numbers that the host needs.
+    """Computes the numbers that the host needs, and P y and P g.
 
     Returns:
-        The numbers, a vector: f0, f, g0 d, g d, y d, y P y, g P y, then the
-        products of g with the rows of the ring, then those of y; then P y and,
-        as P is linear, at no cost P g.
+        A vector of f0, f, g0 d, g d, y d, y P y, g P y, the products of g with
+        the rows of the ring and the products of y with these rows; then P y
+        and, at no extra cost as P is linear, P g.
     """
     change = gradient - old_gradient
     preconditioned_change = change
@@ -104,7 +104,7 @@ def measure(
 
 @compiled
 def make_pair(direction, step, preconditioned_change):
-    """Returns s = step d and P y, `[2, size]`."""
+    """Returns the pair s = step d and P y, `[2, size]`."""
     return tf.stack(
         [
             tf.reshape(step * direction, [-1]),

@@ -1,4 +1,4 @@
-"""A line search for the strong Wolfe conditions, in plain numbers."""
+"""Line search for the strong Wolfe conditions, on Python floats."""
 
 import math
 from typing import NamedTuple
@@ -6,11 +6,11 @@ from typing import NamedTuple
 SUFFICIENT_DECREASE = 1e-4
 CURVATURE = 0.9
 RESOLUTION = 1e-14
-"""Width of a bracket, relative to its steps, that cannot shrink further."""
+"""Minimum width of a bracket, relative to its steps."""
 
 
 class _Point(NamedTuple):
-    """A step along the direction, the value there and the slope there."""
+    """A step along the direction, with the value and slope at that step."""
 
     step: float
     value: float
@@ -18,19 +18,19 @@ class _Point(NamedTuple):
 
 
 class LineSearch:
-    """Brackets a minimum along a direction and closes in on it.
+    """Brackets a minimum along a direction and shrinks the bracket.
 
-    It does not evaluate: the caller evaluates at `step` and adds the result.
-    A value or slope that is not finite is never accepted.
+    The caller evaluates at `step` and adds the result. A value or slope that is
+    not finite is never accepted.
 
     Args:
-        value: at step 0.
-        slope: at step 0, negative.
-        step: the first step to try.
+        value: value at step 0.
+        slope: slope at step 0, negative.
+        step: first step to try.
 
     Attributes:
-        step: the step to try next.
-        is_done: whether the strong Wolfe conditions hold at the best step, or
+        step: next step to try.
+        is_done: True if the strong Wolfe conditions hold at the best step, or
             the bracket cannot shrink further.
 
     References:
@@ -47,7 +47,7 @@ class LineSearch:
         self._end: _Point | None = None  # the bracket is best..end
 
     def add_trial(self, value: float, slope: float) -> bool:
-        """Adds value and slope at `step`; returns whether it is the best."""
+        """Adds the value and slope at `step`; returns True if it is best."""
         trial = _Point(self.step, value, slope)
         is_best = self._is_decrease(trial) and value < self._best.value
         if is_best:
@@ -67,7 +67,7 @@ class LineSearch:
         return is_best
 
     def _is_decrease(self, trial: _Point) -> bool:
-        """Armijo's condition; False where anything is not finite."""
+        """True if Armijo's condition holds and all numbers are finite."""
         bound = SUFFICIENT_DECREASE * trial.step * self._start.slope
         return (
             math.isfinite(trial.slope)
@@ -94,9 +94,9 @@ class LineSearch:
 
 
 def _minimize_cubic(a: _Point, b: _Point) -> float:
-    """Returns where the cubic through two points and slopes is least.
+    """Returns the minimiser of the cubic through two points and slopes.
 
-    Returns infinity where it has no minimum.
+    Returns infinity if the cubic has no minimum.
 
     References:
         Nocedal and Wright, 2006, eq. 3.59.

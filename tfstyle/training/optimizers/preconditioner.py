@@ -1,24 +1,24 @@
-"""A preconditioner for pictures: large forms move first, fine grain last.
+"""Frequency preconditioner for images: longer steps along low frequencies.
 
-L-BFGS begins with a multiple of the identity as its inverse Hessian. For
-pixels a better guess is at hand: in natural pictures amplitudes fall as one
-over the frequency, so that steps along low frequencies should be longer.
+L-BFGS usually starts from a multiple of the identity as inverse Hessian. For
+pixels there is a better initial guess: amplitudes in natural images are
+inversely proportional to frequency, so low frequencies need longer steps.
 
-A townscape in The Starry Night at 320 px, content and style losses alone, 175
-evaluations: the total was 0.0654 without and 0.0650 with it; without it the
-river got a sun, too. With the square of the frequency, 50 evaluations at 256
-px, the total was 9 percent higher.
+Notes: a townscape in the style of The Starry Night at 320 px, content and style
+losses only, 175 evaluations: the total was 0.0654 without and 0.0650 with it;
+without it a sun appeared in the river, too. With the square of the frequency,
+50 evaluations at 256 px, the total was 9 percent higher.
 """
 
 import numpy as np
 import tensorflow as tf
 
 LOWEST = 0.01
-"""Frequency, cycles a pixel, below which all weigh alike."""
+"""Frequency, cycles per pixel, below which the gain is constant."""
 
 
 def filter_frequencies(image: tf.Tensor, gains: tf.Tensor) -> tf.Tensor:
-    """Divides an image's spectrum by its frequencies: symmetric, positive.
+    """Multiplies an image's spectrum by gains: symmetric, positive definite.
 
     Args:
         image: float32 `[1, H, W, C]`.
@@ -34,7 +34,7 @@ def filter_frequencies(image: tf.Tensor, gains: tf.Tensor) -> tf.Tensor:
 
 
 def make_gains(height: int, width: int) -> tf.Tensor:
-    """Returns the factor of each frequency, 1 on average.
+    """Computes the gain of each frequency, 1 on average.
 
     Returns:
         float32 `[H, W // 2 + 1]`.
