@@ -52,8 +52,8 @@ MUTATIONS = {
     ),
     "content_half": Mutation(
         "objective/losses.py",
-        "loss = tf.nn.l2_loss(features - target)",
-        "loss = 2 * tf.nn.l2_loss(features - target)",
+        "return tf.nn.l2_loss(features - target)",
+        "return 2 * tf.nn.l2_loss(features - target)",
         "objective/test_losses.py",
     ),
     "mask_square": Mutation(

@@ -25,28 +25,20 @@ SMALL_GRADIENT = 2.5
 """Smoothing of the relative total variation at 0, grey levels per pixel."""
 
 
-def content_loss(
-    features: tf.Tensor, target: tf.Tensor, reduction: str = "sum"
-) -> tf.Tensor:
+def content_loss(features: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     """Computes the content loss of one layer, L_c = 1/2 sum((F - P)**2).
 
     Args:
         features: float32 `[1, H, W, C]`, activations of the image.
         target: float32 `[1, H, W, C]`, activations of the content image.
-        reduction: `sum`, or `mean`, which divides by H*W*C.
 
     Returns:
         float32 scalar, in (activation)**2, not yet weighted. dL/dF = F - P.
 
     References:
         Gatys, Ecker, Bethge, 2015, eq. 1.
-
-    Note: the paper sums; `mean`, our addition, is independent of resolution.
     """
-    loss = tf.nn.l2_loss(features - target)
-    if reduction == "mean":
-        loss /= tf.cast(tf.size(features), loss.dtype)
-    return loss
+    return tf.nn.l2_loss(features - target)
 
 
 def style_loss(gram: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
