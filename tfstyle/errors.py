@@ -25,6 +25,12 @@ class TfstyleError(Exception):
     status = 1
     hint = ""
 
+    @property
+    def field(self) -> str:
+        """The option or argument that the message begins with, or ""."""
+        found = re.match(r"`(\w+)`", str(self))
+        return found[1] if found else ""
+
     def __str__(self) -> str:
         return " ".join(filter(None, [super().__str__(), self.hint]))
 
