@@ -107,8 +107,8 @@ def prepare(
         OutOfMemoryError: if there is clearly not enough memory.
         WeightsError: if the weights cannot be loaded.
     """
+    asked = RunIdentity.of_request(config, images)
     with run_directory.open_workdir(config) as folder:
-        asked = RunIdentity.of_request(config, images)
         checkpoint, decided = resume.find_checkpoint(
             config.resume, asked, folder
         )

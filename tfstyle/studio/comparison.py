@@ -6,9 +6,9 @@ import os
 import gradio as gr
 
 from tfstyle.studio import runs
-from tfstyle.studio.parts import DIRECT
-from tfstyle.studio.parts import make_thumbnail
 from tfstyle.studio.runs import Run
+from tfstyle.studio.widgets import DIRECT
+from tfstyle.studio.widgets import make_thumbnail
 
 ZOOMS = {"whole": 0, "1:1": 1, "2:1": 2, "4:1": 4, "8:1": 8, "16:1": 16}
 """Screen pixels per pixel of a picture; 0 fits it to the available space."""

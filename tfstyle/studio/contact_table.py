@@ -12,9 +12,9 @@ from tfstyle.studio import inputs
 from tfstyle.studio import runs
 from tfstyle.studio.jobs import Jobs
 from tfstyle.studio.painting import Painting
-from tfstyle.studio.parts import DIRECT
-from tfstyle.studio.parts import escape_error
-from tfstyle.studio.parts import image_of
+from tfstyle.studio.widgets import DIRECT
+from tfstyle.studio.widgets import escape_error
+from tfstyle.studio.widgets import image_of
 
 MOST_PAIRS = 36
 SMALL = ["--image_size=192", "--num_steps=40"]

@@ -9,11 +9,11 @@ from tfstyle.studio import inputs
 from tfstyle.studio.dials import Dials
 from tfstyle.studio.options import Options
 from tfstyle.studio.options import Values
-from tfstyle.studio.parts import escape_error
 from tfstyle.studio.pictures import NUM_STYLES
 from tfstyle.studio.pictures import Pictures
 from tfstyle.studio.runs import Run
 from tfstyle.studio.runs import find_run
+from tfstyle.studio.widgets import escape_error
 
 
 class Form:

@@ -23,7 +23,7 @@ from tfstyle.system import atomic_file
 from tfstyle.system.interpreter import describe_end
 from tfstyle.system.interpreter import start_python
 
-WORKER = "tfstyle.studio.worker"
+WORKER = "tfstyle.studio.painter"
 
 
 def options_of_process(arguments: list[str]) -> list[str]:

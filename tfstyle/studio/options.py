@@ -12,7 +12,7 @@ from tfstyle.config.validation import INITS
 from tfstyle.errors import ConfigError
 from tfstyle.studio import dials
 from tfstyle.studio.dials import Dials
-from tfstyle.studio.parts import DIRECT
+from tfstyle.studio.widgets import DIRECT
 
 Values = Mapping[Any, Any]
 """Values by component, as Gradio passes them."""

@@ -6,7 +6,7 @@ from tfstyle.studio.comparison import Comparison
 from tfstyle.studio.contact_table import ContactTable
 from tfstyle.studio.jobs import Jobs
 from tfstyle.studio.painting import Painting
-from tfstyle.studio.parts import DIRECT
+from tfstyle.studio.widgets import DIRECT
 
 FONTS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif"]
 FIXED_WIDTH = ["ui-monospace", "Menlo", "Consolas", "monospace"]

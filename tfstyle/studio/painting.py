@@ -5,14 +5,14 @@ import os
 import gradio as gr
 
 from tfstyle.errors import TfstyleError
-from tfstyle.studio import parts
 from tfstyle.studio import runs
+from tfstyle.studio import widgets
+from tfstyle.studio.downloads import Keeping
 from tfstyle.studio.form import Form
 from tfstyle.studio.jobs import Job
 from tfstyle.studio.jobs import Jobs
-from tfstyle.studio.keeping import Keeping
-from tfstyle.studio.parts import DIRECT
-from tfstyle.studio.parts import escape_error
+from tfstyle.studio.widgets import DIRECT
+from tfstyle.studio.widgets import escape_error
 
 STOPPING = 60.0
 """Timeout for a run to stop at its next step, seconds."""
@@ -65,7 +65,7 @@ class Painting:
             "", elem_classes="progress-of-run", elem_id="progress"
         )
         self._preview = gr.HTML(
-            parts.EMPTY, elem_classes="preview", elem_id="preview"
+            widgets.EMPTY, elem_classes="preview", elem_id="preview"
         )
         self.shown = gr.Dropdown(
             [],
@@ -241,14 +241,14 @@ class Painting:
             return {self._seen: seen}
         updates = {
             self._seen: seen | {"run": now},
-            self._state: parts.describe_state(run, job, is_busy, before),
-            self._progress: parts.describe_progress(run, is_busy),
-            self._charts: parts.charts_of(run),
+            self._state: widgets.describe_state(run, job, is_busy, before),
+            self._progress: widgets.describe_progress(run, is_busy),
+            self._charts: widgets.charts_of(run),
             self._go_on: gr.Button(visible=bool(is_busy and job)),
             self._stop: gr.Button(interactive=bool(is_busy and job)),
         }
         # The previous picture stays visible until there is a new one.
-        if image := parts.image_of(run, "The picture as it is"):
+        if image := widgets.image_of(run, "The picture as it is"):
             updates[self._preview] = image
         if job is not None and job.state == "failed":
             updates[self._fault] = escape_error(job.error)

@@ -9,8 +9,8 @@ from tfstyle.image_files.reading import read_image
 from tfstyle.images.resize import fit_size
 from tfstyle.images.resize import resize
 from tfstyle.studio import inputs
-from tfstyle.studio.parts import DIRECT
-from tfstyle.studio.parts import escape_error
+from tfstyle.studio.widgets import DIRECT
+from tfstyle.studio.widgets import escape_error
 
 NUM_STYLES = 4
 REGION_COLORS = [(255, 120, 0), (0, 170, 60), (0, 90, 255)]

@@ -1,6 +1,6 @@
 """The worker process of the studio: paints jobs one after another.
 
-    python -m tfstyle.studio.worker RUNS [--FLAG=VALUE ...]
+    python -m tfstyle.studio.painter RUNS [--FLAG=VALUE ...]
 
 TensorFlow is started once; the flags apply to all jobs. Each line of standard
 input is a job, a JSON object with `workdir` and `arguments`, the flags of the

@@ -3,14 +3,14 @@
 import gradio as gr
 
 from tfstyle.errors import TfstyleError
-from tfstyle.studio import large
+from tfstyle.studio import repaint
 from tfstyle.studio import runs
 from tfstyle.studio.form import Form
-from tfstyle.studio.parts import DIRECT
-from tfstyle.studio.parts import FORMS
-from tfstyle.studio.parts import convert_picture
-from tfstyle.studio.parts import escape_error
 from tfstyle.studio.runs import Run
+from tfstyle.studio.widgets import DIRECT
+from tfstyle.studio.widgets import FORMS
+from tfstyle.studio.widgets import convert_picture
+from tfstyle.studio.widgets import escape_error
 
 LARGE_SIZES = ("2048", "4096", "8192")
 """Suggested long edges, pixels; any other can be typed."""
@@ -121,7 +121,7 @@ class Keeping:
             self._flags: gr.DownloadButton(
                 value=flagfile, interactive=flagfile is not None
             ),
-            self._command: large.command_of(run, size) if flagfile else "",
+            self._command: repaint.command_of(run, size) if flagfile else "",
         }
 
     def _find_picture(self, name: str | None) -> str | None:
@@ -130,14 +130,14 @@ class Keeping:
 
     def _show_command(self, name: str | None, size: str) -> str:
         run = runs.find_run(self._root, name)
-        return large.command_of(run, size) if run and run.flagfile else ""
+        return repaint.command_of(run, size) if run and run.flagfile else ""
 
     def _add_to_manifest(self, name: str | None, size: str):
         run = runs.find_run(self._root, name)
         if run is None:
             return "", ""
         try:
-            return large.add_to_manifest(self._root, run, size), ""
+            return repaint.add_to_manifest(self._root, run, size), ""
         except (TfstyleError, OSError) as error:
             return "", escape_error(error)
 
