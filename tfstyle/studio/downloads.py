@@ -16,7 +16,7 @@ LARGE_SIZES = ("2048", "4096", "8192")
 """Suggested long edges, pixels; any other can be typed."""
 
 
-class Keeping:
+class Downloads:
     """Downloads of a picture, and buttons to reuse it or to paint it large.
 
     Args:

@@ -7,7 +7,7 @@ import gradio as gr
 from tfstyle.errors import TfstyleError
 from tfstyle.studio import runs
 from tfstyle.studio import widgets
-from tfstyle.studio.downloads import Keeping
+from tfstyle.studio.downloads import Downloads
 from tfstyle.studio.form import Form
 from tfstyle.studio.jobs import Job
 from tfstyle.studio.jobs import Jobs
@@ -41,7 +41,7 @@ class Painting:
                 self.form = Form(root)
             with gr.Column(scale=3, min_width=320):
                 self._make_view()
-                self._keeping = Keeping(
+                self._keeping = Downloads(
                     root, self.form, self.shown, self._fault
                 )
         self._connect(page)

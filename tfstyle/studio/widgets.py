@@ -1,6 +1,7 @@
 """HTML fragments that show a run, and converted copies of its picture."""
 
 import html
+import importlib.resources
 import os
 from typing import Any
 
@@ -28,6 +29,11 @@ FORMS = {
 """Formats of downloads with their endings; None needs no conversion."""
 THUMBNAIL_SIZE = 256
 _COMPLETE = ("steps", "converged", "max_evaluations")
+
+
+def read_asset(name: str) -> str:
+    """Reads a style sheet, script or template of this package."""
+    return importlib.resources.files(__package__).joinpath(name).read_text()
 
 
 def convert_picture(picture: str, form: str) -> str:
