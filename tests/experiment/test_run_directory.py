@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,9 +25,8 @@ WRITE = os.W_OK | os.X_OK
 
 @pytest.fixture(autouse=True)
 def current_folder(tmp_path, monkeypatch):
-    """Makes an empty folder the current one, and returns it."""
+    """Makes an empty folder the current one."""
     monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.fixture
@@ -50,8 +50,8 @@ def write_picture(path, text=""):
 
 def make_run(folder, text=MADE):
     """Makes a workdir as a run leaves it, without its output."""
-    folder.mkdir()
-    (folder / "flags.cfg").write_text(text, encoding="utf-8")
+    os.mkdir(folder)
+    Path(folder, "flags.cfg").write_text(text, encoding="utf-8")
 
 
 def check(**fields):
@@ -81,9 +81,9 @@ def blocks(path, *remedies):
         ),
     ],
 )
-def test_check_output_takes_what_can_be_written(current_folder, fields):
+def test_check_output_takes_what_can_be_written(fields):
     check(**fields)
-    assert os.listdir(current_folder) == []
+    assert os.listdir() == []
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "b.JPEG", "c.webp"])
@@ -118,10 +118,8 @@ def test_check_output_refuses_other_endings(field, endings, names):
         ("runs", {}),
     ],
 )
-def test_check_output_refuses_a_file_in_place_of_a_folder(
-    current_folder, name, fields
-):
-    (current_folder / name).write_text("")
+def test_check_output_refuses_a_file_in_place_of_a_folder(name, fields):
+    Path(name).write_text("")
     with blocks(name):
         check(**fields)
 
@@ -139,9 +137,9 @@ def test_check_output_refuses_a_file_in_place_of_a_folder(
     ],
 )
 def test_check_output_refuses_a_folder_that_is_not_writable(
-    current_folder, refuse_writing, folder, fields
+    refuse_writing, folder, fields
 ):
-    (current_folder / "out").mkdir()
+    os.mkdir("out")
     check(**fields)
     refuse_writing(folder)
     with blocks(folder):
@@ -155,18 +153,14 @@ def test_check_output_refuses_a_folder_that_is_not_writable(
         (".", {"output_image": "out/a.png", "workdir": "out/workdir"}),
     ],
 )
-def test_check_output_looks_at_no_other_folder(
-    current_folder, refuse_writing, folder, fields
-):
-    (current_folder / "out").mkdir()
+def test_check_output_looks_at_no_other_folder(refuse_writing, folder, fields):
+    os.mkdir("out")
     refuse_writing(folder)
     check(**fields)
 
 
-def test_check_output_looks_at_runs_when_it_is_there(
-    current_folder, refuse_writing
-):
-    (current_folder / "runs").mkdir()
+def test_check_output_looks_at_runs_when_it_is_there(refuse_writing):
+    os.mkdir("runs")
     refuse_writing(".")
     check()
     refuse_writing("runs")
@@ -176,73 +170,69 @@ def test_check_output_looks_at_runs_when_it_is_there(
 
 @pytest.mark.parametrize("below", ["a", "a/b", "a//b/", "./a/b/c"])
 def test_check_output_looks_at_the_deepest_folder_above_the_workdir(
-    current_folder, refuse_writing, below
+    refuse_writing, below
 ):
-    (current_folder / "w").mkdir()
+    os.mkdir("w")
     check(workdir=f"w/{below}")
     refuse_writing("w")
     with refuses("", "'w", kind=WorkdirError):
         check(workdir=f"w/{below}")
     check(workdir=below)
-    assert os.listdir(current_folder / "w") == []
+    assert os.listdir("w") == []
 
 
 # check_output: what may be replaced.
 
 
-def exists(path):
-    return blocks(path, "--output_image", "--overwrite")
+def exists(path, flag="--output_image"):
+    return blocks(path, flag, "--overwrite")
 
 
-def test_check_output_refuses_an_output_of_another_run(current_folder):
-    write_picture(current_folder / "a.png", MADE)
-    (current_folder / "flags.cfg").write_text(MADE, encoding="utf-8")
+def test_check_output_refuses_an_output_of_another_run():
+    write_picture("a.png", MADE)
+    Path("flags.cfg").write_text(MADE, encoding="utf-8")
     with exists("a.png"):
         check(output_image="a.png")  # a fresh workdir has made nothing
-    make_run(current_folder / "w", OTHER)
+    make_run("w", OTHER)
     with exists("a.png"):
         check(output_image="a.png", workdir="w")
 
 
 @pytest.mark.parametrize("ending", WRITE_ENDINGS)
-def test_check_output_takes_an_output_of_the_same_workdir(
-    current_folder, ending
-):
-    make_run(current_folder / "w")
-    write_picture(current_folder / f"a{ending}", MADE)
+def test_check_output_takes_an_output_of_the_same_workdir(ending):
+    make_run("w")
+    write_picture(f"a{ending}", MADE)
     check(output_image=f"a{ending}", workdir="w")
 
 
-def test_check_output_takes_an_output_of_a_run_that_the_workdir_had(
-    current_folder,
-):
+def test_check_output_takes_an_output_of_a_run_that_the_workdir_had():
     """A run begun anew is killed before its picture is there."""
-    make_run(current_folder / "w", OTHER)
-    make_run(current_folder / "w.1", OTHER)
-    make_run(current_folder / "w.2")
-    write_picture(current_folder / "a.png", MADE)
+    make_run("w", OTHER)
+    make_run("w.1", OTHER)
+    make_run("w.2")
+    write_picture("a.png", MADE)
     check(output_image="a.png", workdir="w/")
-    (current_folder / "w.2" / "flags.cfg").write_text(OTHER, encoding="utf-8")
+    Path("w.2/flags.cfg").write_text(OTHER, encoding="utf-8")
     with exists("a.png"):
         check(output_image="a.png", workdir="w")
 
 
-def test_check_output_takes_an_output_that_lies_in_its_workdir(current_folder):
+def test_check_output_takes_an_output_that_lies_in_its_workdir():
     # What ended an earlier run may differ from what flags.cfg says now.
-    make_run(current_folder / "w", OTHER)
-    write_picture(current_folder / "w" / "output.png", MADE)
+    make_run("w", OTHER)
+    write_picture("w/output.png", MADE)
     check(workdir="w")
     check(workdir="w/", output_image="w/output.png")
-    (current_folder / "link").symlink_to("w")
+    Path("link").symlink_to("w")
     check(workdir="link", output_image="w/output.png")
 
 
-def test_check_output_refuses_a_foreign_picture(current_folder):
-    (current_folder / "w").mkdir()
+def test_check_output_refuses_a_foreign_picture():
+    os.mkdir("w")
     write_picture("w/output.png", MADE)
     with exists("w/output.png"):
         check(workdir="w")  # which no run used
-    (current_folder / "w" / "flags.cfg").write_text(MADE, encoding="utf-8")
+    Path("w/flags.cfg").write_text(MADE, encoding="utf-8")
     check(workdir="w")
     write_picture("w/output.png")
     with exists("w/output.png"):
@@ -253,78 +243,71 @@ def test_check_output_refuses_a_foreign_picture(current_folder):
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture"])
-def test_check_output_refuses_a_file_that_is_no_picture(
-    current_folder, content
-):
-    make_run(current_folder / "w")
-    (current_folder / "a.png").write_bytes(content)
+def test_check_output_refuses_a_file_that_is_no_picture(content):
+    make_run("w")
+    Path("a.png").write_bytes(content)
     with exists("a.png"):
         check(output_image="a.png", workdir="w")
-    assert (current_folder / "a.png").read_bytes() == content
+    assert Path("a.png").read_bytes() == content
 
 
-def test_check_output_refuses_another_file_as_the_record(current_folder):
-    (current_folder / "a.png.cfg").write_text("mine")
+def test_check_output_refuses_another_file_as_the_record():
+    Path("a.png.cfg").write_text("mine")
     check(output_image="a.png")
     with blocks("a.png.cfg", "'a.png'", "--output_image"):
         check(output_image="a.png", metadata="none", overwrite=True)
 
 
-def test_check_output_takes_a_link_to_what_will_be_made(current_folder):
-    (current_folder / "a.png").symlink_to("missing/b.png")
+def test_check_output_takes_a_link_to_what_will_be_made():
+    Path("a.png").symlink_to("missing/b.png")
     check(output_image="a.png")
 
 
-def test_check_output_takes_any_file_when_overwrite_is_given(current_folder):
-    (current_folder / "a.png").write_bytes(b"no picture")
+def test_check_output_takes_any_file_when_overwrite_is_given():
+    Path("a.png").write_bytes(b"no picture")
     check(output_image="a.png", overwrite=True)
-    (current_folder / "w").mkdir()
-    write_picture(current_folder / "w" / "output.png", OTHER)
+    os.mkdir("w")
+    write_picture("w/output.png", OTHER)
     check(workdir="w", overwrite=True)
-    assert (current_folder / "a.png").read_bytes() == b"no picture"
+    assert Path("a.png").read_bytes() == b"no picture"
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_check_output_refuses_a_folder_as_the_output(current_folder, overwrite):
-    (current_folder / "a.png").mkdir()
-    with blocks("a.png"):
-        check(output_image="a.png", overwrite=overwrite)
-    (current_folder / "w" / "output.png").mkdir(parents=True)
-    with blocks("w/output.png"):
-        check(workdir="w", overwrite=overwrite)
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("a.png", {"output_image": "a.png"}),
+        ("w/output.png", {"workdir": "w"}),
+        ("a.gif", {"film": "a.gif"}),
+    ],
+)
+def test_check_output_refuses_a_folder_as_the_output(name, fields, overwrite):
+    os.makedirs(name)
+    with blocks(name):
+        check(**fields, overwrite=overwrite)
 
 
 # check_output: films.
 
 
-def exists_film(path):
-    return blocks(path, "--film", "--overwrite")
-
-
-def test_check_output_refuses_a_film_in_place_of_the_output(current_folder):
-    (current_folder / "link").symlink_to(".")
+def test_check_output_refuses_a_film_in_place_of_the_output():
+    Path("link").symlink_to(".")
     with refuses("film", "`output_image`", "a.webp"):
         check(output_image="a.webp", film="link/a.webp")
 
 
-def test_check_output_refuses_a_folder_in_place_of_a_film(current_folder):
-    (current_folder / "a.gif").mkdir()
-    with blocks("a.gif"):
-        check(film="a.gif", overwrite=True)
-
-
-def test_check_output_takes_only_a_film_of_the_workdirs_runs(current_folder):
-    make_run(current_folder / "w")
+def test_check_output_takes_only_a_film_of_the_workdirs_runs():
+    make_run("w")
     write_picture("1.png")
     film.write_film("a.gif", ["1.png"], "w")
     check(film="a.gif", workdir="w")
-    with exists_film("a.gif"):
+    with exists("a.gif", "--film"):
         check(film="a.gif")
-    (current_folder / "w").rename("w.1")
-    make_run(current_folder / "w", OTHER)
+    Path("w").rename("w.1")
+    make_run("w", OTHER)
     check(film="a.gif", workdir="w")  # of a former run
-    (current_folder / "a.gif").write_bytes(b"mine")
-    with exists_film("a.gif"):
+    Path("a.gif").write_bytes(b"mine")
+    with exists("a.gif", "--film"):
         check(film="a.gif", workdir="w")
     check(film="a.gif", workdir="w", overwrite=True)
 
@@ -332,22 +315,22 @@ def test_check_output_takes_only_a_film_of_the_workdirs_runs(current_folder):
 # make_workdir.
 
 
-def test_make_workdir_makes_or_keeps_the_named_folder(current_folder):
+def test_make_workdir_makes_or_keeps_the_named_folder():
     assert run_directory.make_workdir(RunConfig(workdir="a/b")) == "a/b"
-    assert os.listdir(current_folder) == ["a"]
+    assert os.listdir() == ["a"]
     assert os.listdir("a") == ["b"]
-    make_run(current_folder / "w")
+    make_run("w")
     assert run_directory.make_workdir(RunConfig(workdir="w")) == "w"
-    assert (current_folder / "w" / "flags.cfg").read_text() == MADE
+    assert Path("w/flags.cfg").read_text() == MADE
 
 
-def test_make_workdir_names_a_fresh_folder_by_the_time(current_folder):
+def test_make_workdir_names_a_fresh_folder_by_the_time():
     before = time.strftime("%Y-%m-%d-%H%M%S")
     path = run_directory.make_workdir(RunConfig())
     after = time.strftime("%Y-%m-%d-%H%M%S")
     assert os.path.dirname(path) == "runs"
     assert before <= os.path.basename(path) <= after
-    assert os.listdir(current_folder / "runs") == [os.path.basename(path)]
+    assert os.listdir("runs") == [os.path.basename(path)]
     assert os.listdir(path) == []
 
 
@@ -370,10 +353,8 @@ def test_make_workdir_numbers_the_folders_of_one_second(monkeypatch):
         ("runs", {}),
     ],
 )
-def test_make_workdir_refuses_when_a_file_is_in_the_way(
-    current_folder, name, fields
-):
-    (current_folder / name).write_text("")
+def test_make_workdir_refuses_when_a_file_is_in_the_way(name, fields):
+    Path(name).write_text("")
     with refuses("", f"'{name}", "`workdir`", kind=WorkdirError):
         run_directory.make_workdir(RunConfig(**fields))
 
@@ -389,15 +370,13 @@ def test_make_workdir_makes_what_check_output_let_pass(fields):
 @pytest.mark.parametrize(
     "number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP]
 )
-def test_disk_without_locks_costs_a_warning(
-    current_folder, monkeypatch, caplog, number
-):
+def test_disk_without_locks_costs_a_warning(monkeypatch, caplog, number):
     def refuse(*_):
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(fcntl, "flock", refuse)
     config = RunConfig(style_images=["s.png"], workdir="w")
     with run_directory.open_workdir(config) as folder:
-        (current_folder / folder / "a").write_text("")
+        Path(folder, "a").write_text("")
     assert "knows no locks" in caplog.text
-    assert (current_folder / "w" / "a").exists()
+    assert Path("w/a").exists()

@@ -422,15 +422,9 @@ def test_flags_are_read_before_anything_heavy_is_loaded(code, status):
 def test_picture_flags_are_data(tmp_path):
     """Only fields that decide pixels are taken from a picture."""
     lines = [
-        "--seed=7",
-        "--output_image=/elsewhere.png",
-        "--workdir=/elsewhere",
-        "--overwrite=true",
-        "--flagfile=/elsewhere.cfg",
-        "--flags_from=other.png",
-        "--verbosity=3",
-        "seed=8",
-        "--image_size",
+        *("--seed=7", "--output_image=/elsewhere.png", "--workdir=/elsewhere"),
+        *("--overwrite=true", "--flagfile=/elsewhere.cfg", "--verbosity=3"),
+        *("--flags_from=other.png", "seed=8", "--image_size"),
         "--style_images=a b.jpg",
     ]
     text = flagfile.make_text(lines, {"fact": "--seed=9"})
@@ -439,12 +433,8 @@ def test_picture_flags_are_data(tmp_path):
     *older, seed, styles = read_picture_flags(path)
     assert (seed, styles) == ("--seed=7", "--style_images=a b.jpg")
     assert older == [
-        "--chroma_weight=0.0",
-        "--loss_scale=absolute",
-        "--padding=zero",
-        "--pooling=average",
-        "--precision=float32",
-        "--preconditioner=none",
+        *("--chroma_weight=0.0", "--loss_scale=absolute", "--padding=zero"),
+        *("--pooling=average", "--precision=float32", "--preconditioner=none"),
         "--style_figures=all",
     ]
 
