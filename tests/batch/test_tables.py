@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from tests.refusals import refuses
 from tfstyle.batch.manifest import Job
-from tfstyle.errors import ConfigError
 
 X = {"output_image": "x.png", "style_images": ("a.jpg", "b.jpg"), "seed": 5}
 
@@ -23,7 +23,6 @@ X = {"output_image": "x.png", "style_images": ("a.jpg", "b.jpg"), "seed": 5}
         ('Output_Image,Style Images,SEED\nx.png,"a.jpg,b.jpg",5\n', 2),
         ('--output-image,styleImages,“seed”\nx.png,"a.jpg,b.jpg",5\n', 2),
         ('output_image,style_images,seed\nx.png,"a.jpg\nb.jpg,\n",5\n', 2),
-        ('output_image,style_images,seed\nx.png,"a.jpg,b.jpg",5.0\n', 2),
         ('output_image,style_images,seed\nx.png,"a.jpg,b.jpg",5.00\n', 2),
         (
             '# jobs, "mine\noutput_image,style_images,seed\n\n  # the first\n'
@@ -66,7 +65,6 @@ def test_json_of_every_layout_is_read(read, layout, lines, indent):
     [
         ("0,06", 0.06),
         ("-1,5E-05", -1.5e-5),
-        ("1,25", 1.25),
         ("0,125", 0.125),
         ("1,000", None),
         ("1.000,5", None),
@@ -86,24 +84,19 @@ def test_rows_may_lack_cells_at_their_end_but_have_no_more(read):
         {"output_image": "y.png"},
         {},
     ]
-    assert jobs[2].error == (
-        "The line must have 3 cells, as the first has. Received: 4. The items"
-        " of a list have commas between them."
-    )
+    assert "3 cells" in jobs[2].error
+    assert "Received: 4." in jobs[2].error
 
 
 def test_curly_quotes_are_an_error_unless_they_are_of_a_name(read, tmp_path):
     text = "output_image,style_images\nx.png,“a.jpg,b.jpg”\ny.png,“c”.jpg\n"
     jobs = read(text)
     for job, cell in zip(jobs, ("“a.jpg", "“c”.jpg"), strict=True):
-        assert job.error == (
-            "“ is a curly quote, which would be part of the value. Received:"
-            f" {cell}. Type straight quotes."
-        )
+        assert f"Received: {cell}." in job.error
     (tmp_path / "“c”.jpg").touch()
     assert read(text)[1].values["style_images"] == ("“c”.jpg",)
     (job, _) = read('{“seed”: 1}\n{"output_image": "x.png"}', "jobs.jsonl")
-    assert "“ is a curly quote; type a straight one" in job.error
+    assert "“ is a curly quote" in job.error
 
 
 def test_comments_are_counted_in_the_log(read, caplog):
@@ -116,36 +109,32 @@ def test_last_quote_that_is_missing_takes_no_other_line(read):
     (first, second, third) = read(
         'output_image,style_images\nx.png,"a.jpg\ny.png,"b.jpg,c.jpg"\nz.png,\n'
     )
-    assert (first.line, first.values, third.values["output_image"]) == (
-        2,
-        {},
-        "z.png",
-    )
-    assert first.error.startswith("The line is no CSV (unexpected end of data)")
+    assert (first.line, first.values) == (2, {})
+    assert "CSV (unexpected end of data)" in first.error
     assert second.values["style_images"] == ("b.jpg", "c.jpg")
+    assert third.values["output_image"] == "z.png"
 
 
 def test_column_without_a_name_must_be_empty(read):
     (job,) = read("seed,,output_image,\n,,x.png,\n")
     assert job.values == {"output_image": "x.png"}
-    with pytest.raises(ConfigError, match=r"Received: '7' in column 2\."):
+    with refuses("manifest", "line 2:", "'7' in column 2"):
         read("seed,,output_image\n,7,x.png\n")
 
 
 @pytest.mark.parametrize(
-    ("content", "text"),
+    ("content", "line", "datum"),
     [
-        ('[{"seed": 1},\n{"seed": 2}', "line 1: the array that begins here"),
-        ('\n[\n{"seed": 1},', "line 2: the array that begins here"),
-        ('{\n"seed": 1\n"report": true}', "line 3: The line is no JSON ("),
-        ('["a.jpg"]\n["b.jpg"]', "line 1: Each must be a JSON object"),
-        ("output_image\nx.png\n", "line 1: The line is no JSON ("),
+        ('[{"seed": 1},\n{"seed": 2}', 1, "array"),
+        ('\n[\n{"seed": 1},', 2, "array"),
+        ('{\n"seed": 1\n"report": true}', 3, "JSON ("),
+        ('["a.jpg"]\n["b.jpg"]', 1, "JSON object"),
+        ("output_image\nx.png\n", 1, "JSON ("),
     ],
 )
-def test_json_that_is_not_whole_is_refused(read, content, text):
-    with pytest.raises(ConfigError) as caught:
+def test_json_that_is_not_whole_is_refused(read, content, line, datum):
+    with refuses("manifest", f"'jobs.json', line {line}:", datum):
         read(content, "jobs.json")
-    assert str(caught.value).startswith(f"`manifest` 'jobs.json', {text}")
 
 
 def test_wrong_object_of_an_array_takes_no_other(read):
@@ -155,10 +144,7 @@ def test_wrong_object_of_an_array_takes_no_other(read):
     )
     assert [job.output for job in jobs] == ["x.png", "", "y.png"]
     assert jobs[1].line == 2
-    assert jobs[1].error == (
-        "The line is no JSON (Expecting ':' delimiter, column 9). Correct it"
-        " there."
-    )
+    assert "JSON (Expecting ':' delimiter, column 9)" in jobs[1].error
 
 
 def test_sign_of_comments_within_a_quoted_cell_is_of_its_value(read):

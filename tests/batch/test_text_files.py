@@ -5,8 +5,8 @@ import zipfile
 
 import pytest
 
+from tests.refusals import refuses
 from tfstyle.batch import text_files
-from tfstyle.errors import ConfigError
 
 TEXT = "output_image\nMünchen.png\n"
 
@@ -35,11 +35,7 @@ def test_unicode_is_read_without_a_word(read, caplog, encoding, end):
 
 @pytest.mark.parametrize(
     ("encoding", "end", "name"),
-    [
-        ("cp1252", "\n", "Windows-1252"),
-        ("cp1252", "\r\n", "Windows-1252"),
-        ("mac_roman", "\r", "Mac Roman"),
-    ],
+    [("cp1252", "\r\n", "Windows-1252"), ("mac_roman", "\r", "Mac Roman")],
 )
 def test_older_encodings_are_read_with_a_warning(
     read, caplog, encoding, end, name
@@ -47,10 +43,8 @@ def test_older_encodings_are_read_with_a_warning(
     assert read(TEXT.replace("\n", end).encode(encoding)) == TEXT
     (record,) = caplog.records
     assert record.levelname == "WARNING"
-    assert record.getMessage() == (
-        f"warning: 'a.csv' is not UTF-8 and is read as {name} (line 2:"
-        " München.png). If that is wrong, save it as CSV in UTF-8."
-    )
+    for datum in ("'a.csv'", name, "line 2:", "München.png"):
+        assert datum in record.getMessage()
 
 
 def make_xlsx():
@@ -64,29 +58,26 @@ def make_xlsx():
 @pytest.mark.parametrize(
     ("data", "text"),
     [
-        (make_xlsx(), "is a spreadsheet (such as .xlsx or .ods)"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "is a spreadsheet (.xls)"),
-        (b"{\\rtf1\\ansi output_image}", "is a formatted text (RTF)"),
-        (b"\xef\xbb\xbf\n<!DOCTYPE html>", "is a page (HTML or XML)"),
-        (b"\x89PNG\r\n\x1a\n", "is no text but binary. Save it as CSV in"),
-        (bytes(1000), "is no text but binary."),
-        (b"a\xe4\0", "is no text but binary."),
-        ("a\n\0".encode("utf-16"), "is no text but binary."),
-        (b"a\n\xe4\n\x81", ", line 3: must be text in UTF-8 (character maps"),
-        ("a\r\nb".encode("utf-16")[:-1], ", line 2: must be text in UTF-8"),
-        (b"\xef\xbb\xbfa\n\xff", ", line 2: must be text in UTF-8 (invalid"),
+        (make_xlsx(), ".xlsx"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", ".xls"),
+        (b"{\\rtf1\\ansi output_image}", "RTF"),
+        (b"\xef\xbb\xbf\n<!DOCTYPE html>", "HTML"),
+        (b"\x89PNG\r\n\x1a\n", "binary"),
+        (bytes(1000), "binary"),
+        (b"a\xe4\0", "binary"),
+        ("a\n\0".encode("utf-16"), "binary"),
+        (b"a\n\xe4\n\x81", "line 3:"),
+        ("a\r\nb".encode("utf-16")[:-1], "line 2:"),
+        (b"\xef\xbb\xbfa\n\xff", "line 2:"),
     ],
 )
 def test_files_that_are_no_text_are_refused_by_their_kind(read, data, text):
-    with pytest.raises(ConfigError) as caught:
+    with refuses("manifest", "'a.csv'", text):
         read(data)
-    assert str(caught.value).startswith("`manifest` 'a.csv'")
-    assert text in str(caught.value)
-    assert "ave it as CSV" in str(caught.value)
 
 
 def test_files_beyond_all_lists_are_refused(read, monkeypatch):
     monkeypatch.setattr(text_files, "MAX_FILE", 5)
     assert read(b"12345") == "12345"
-    with pytest.raises(ConfigError, match="must have at most 5 bytes"):
+    with refuses("manifest", "'a.csv'", "5 bytes"):
         read(b"123456")

@@ -11,9 +11,11 @@ from absl import flags
 
 import tfstyle
 from tests import ROOT
+from tests.refusals import refuses
 from tfstyle.config.run_config import RunConfig
-from tfstyle.errors import ConfigError
 from tfstyle.flags import command_line as config_flags
+from tfstyle.flags import flagfile
+from tfstyle.flags.arguments import read_picture_flags
 
 FIELDS = dataclasses.fields(RunConfig)
 TIMEOUT = 60  # seconds, for processes that need less than one
@@ -39,9 +41,7 @@ def refusal(capsys):
         assert end.value.code == 2
         out, err = capsys.readouterr()
         assert out == ""
-        assert err.startswith("error: ")
-        assert err.endswith("\n")
-        assert err.count("\n") == 1
+        assert re.fullmatch(r"error: [^\n]+\n", err)
         return err.removeprefix("error: ").removesuffix("\n")
 
     return refusal
@@ -113,23 +113,18 @@ def test_parse_takes_empty_list_for_none():
 def test_to_config_raises_config_error():
     flag_values = make_flag_values()
     flag_values(["tfstyle", "--seed=-1"])
-    with pytest.raises(ConfigError, match="`seed` must be at least 0"):
+    with refuses("seed", "seed=-1"):
         config_flags.to_config(flag_values)
 
 
 # Flagfiles.
 
 
-def test_parse_lets_later_flag_win_over_flagfile(tmp_path):
+def test_parse_lets_later_flag_or_flagfile_win(tmp_path):
     path = tmp_path / "run.cfg"
     path.write_text("# 500 in the paper\n\n--num_steps=5\n--seed=6\n")
     config = parse(f"--flagfile={path}", "--num_steps=7")
     assert (config.num_steps, config.seed) == ((7,), 6)
-
-
-def test_parse_lets_later_flagfile_win_over_flag(tmp_path):
-    path = tmp_path / "run.cfg"
-    path.write_text("--num_steps=5\n")
     assert parse("--num_steps=7", f"--flagfile={path}").num_steps == (5,)
 
 
@@ -164,116 +159,58 @@ def test_parse_reads_every_config(path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "text"),
+    ("name", "value"),
     [
-        (
-            ["--num_stepz=5"],
-            "Unknown command line flag 'num_stepz'. Did you mean: num_steps ?",
-        ),
-        (
-            ["--num_steps=5", "left", "over"],
-            "Flags begin with --. Received: 'left over'.",
-        ),
-        (
-            ["--num_steps=5.5"],
-            "`num_steps` must be a list of integers."
-            " Received: num_steps='5.5'.",
-        ),
-        (["--seed="], "`seed` must be an integer. Received: seed=''."),
-        (
-            ["--content_weight=heavy"],
-            "`content_weight` must be a number. Received:"
-            " content_weight='heavy'.",
-        ),
-        (
-            ["--content_weight=1: 2"],
-            "`content_weight` must be a number. Received:"
-            " content_weight='1: 2'.",
-        ),
-        (
-            ['--style_images="a.jpg'],
-            "`style_images` must be a comma separated list. Received:"
-            " style_images='\"a.jpg'.",
-        ),
-        (
-            ["--style_layer_weights=1,,2"],
-            "`style_layer_weights` must be a list of numbers. Received:"
-            " style_layer_weights='1,,2'.",
-        ),
-        (
-            ["--style_blend_weights=1,half"],
-            "`style_blend_weights` must be a list of numbers. Received:"
-            " style_blend_weights='1,half'.",
-        ),
-        (
-            ["--pooling=min"],
-            "`pooling` must be one of auto, average, max, rms. Received:"
-            " pooling='min'.",
-        ),
-        (
-            ["--style_layers=conv3_9"],
-            "`style_layers` must name layers of VGG19, such as conv3_1 or"
-            " block3_conv1. Received: style_layers=['conv3_9']. VGG19 has no"
-            " layer 'conv3_9'. Block 3 has conv3_1 to conv3_4.",
-        ),
-        (
-            ["--style_weight=nan"],
-            "`style_weight` must be at least 0. Received: style_weight=nan.",
-        ),
-        (
-            ["--num_steps=1,000"],
-            "`num_steps` must be a list of integers. Received:"
-            " num_steps='1,000'.",
-        ),
-        (
-            ["--style_images=a.jpg,"],
-            "`style_images` must name a file, and has an empty name. Leave it"
-            " out, or take a comma out.",
-        ),
-        (["--num_steps"], "`num_steps` has no value. Give --num_steps=..."),
-        (["--flagfile"], "`flagfile` has no value. Give --flagfile=..."),
+        ("num_steps", "5.5"),
+        ("num_steps", "1,000"),
+        ("seed", ""),
+        ("content_weight", "1: 2"),
+        ("style_images", '"a.jpg'),
+        ("style_layer_weights", "1,,2"),
+        ("pooling", "min"),
+        ("overwrite", "maybe"),
     ],
 )
-def test_parse_ends_with_one_line(arguments, text, refusal):
-    assert refusal(*arguments) == text
+def test_parse_ends_with_one_line_that_names_the_value(name, value, refusal):
+    line = refusal(f"--{name}={value}")
+    assert line.startswith(f"`{name}` must be ")
+    assert line.endswith(f". Received: {name}={value!r}.")
 
 
-def test_parse_ends_with_one_line_when_bool_is_wrong(refusal):
-    text = refusal("--overwrite=maybe")
-    assert re.fullmatch(
-        r"`overwrite` must be \w.*\. Received: overwrite='maybe'\.", text
-    )
+@pytest.mark.parametrize(
+    ("arguments", "start", "datum"),
+    [
+        (["--num_stepz=5"], "Unknown ", "num_steps"),
+        (["--num_steps=5", "left", "over"], "Flags ", "'left over'"),
+        (["--style_images=a.jpg,"], "`style_images` ", "empty"),
+        (["--num_steps"], "`num_steps` ", "--num_steps=..."),
+        (["--flagfile"], "`flagfile` ", "--flagfile=..."),
+        ([f"--max_evaluations={10**400}"], "`max_evaluations` ", ""),
+    ],
+)
+def test_parse_ends_with_one_line(arguments, start, datum, refusal):
+    line = refusal(*arguments)
+    assert line.startswith(start)
+    assert datum in line
 
 
-def test_parse_ends_with_one_line_when_integer_is_beyond_counting(refusal):
-    assert "`max_evaluations`" in refusal(f"--max_evaluations={10**400}")
-
-
-def test_parse_names_missing_flagfile(refusal, tmp_path):
-    path = str(tmp_path / "nowhere.cfg")
-    text = refusal(f"--flagfile={path}")
-    assert text.startswith(f"The flagfile {path!r} cannot be read (No such")
-
-
-def test_parse_names_flagfile_that_no_file_can_be_named(refusal):
-    text = refusal("--flagfile=file:///a%00b")
-    assert text.startswith(
-        r"The flagfile '/a\x00b' cannot be read (embedded null"
-    )
-
-
-def test_parse_names_missing_nested_flagfile(refusal, tmp_path):
-    path = tmp_path / "run.cfg"
-    path.write_text("--flagfile=nowhere.cfg\n")
-    text = refusal(f"--flagfile={path}")
-    assert text.startswith("The flagfile 'nowhere.cfg' cannot be read (No such")
-
-
-def test_parse_names_flagfile_that_is_a_folder(refusal, tmp_path):
-    text = refusal(f"--flagfile={tmp_path}")
-    assert text.startswith(
-        f"The flagfile {str(tmp_path)!r} cannot be read (not"
-    )
+@pytest.mark.parametrize(
+    ("name", "path", "reason"),
+    [
+        ("nowhere.cfg", "nowhere.cfg", "No such"),
+        ("file:///a%00b", r"/a\x00b", "embedded null"),
+        ("nested.cfg", "nowhere.cfg", "No such"),
+        (".", ".", "not a regular file"),
+    ],
+)
+def test_parse_names_flagfile_that_cannot_be_read(
+    name, path, reason, refusal, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "nested.cfg").write_text("--flagfile=nowhere.cfg\n")
+    line = refusal(f"--flagfile={name}")
+    assert f"'{path}'" in line
+    assert reason in line
 
 
 @pytest.mark.parametrize(
@@ -284,30 +221,31 @@ def test_parse_refuses_binary_flagfile(content, refusal, tmp_path):
     path = tmp_path / "flags.cfg"
     path.write_bytes(content)
     line = refusal(f"--flagfile={path}")
-    assert line.startswith(f"The flagfile {str(path)!r} is not a text file")
+    assert f"{str(path)!r} is not a text file" in line
     assert line.isprintable()
 
 
 @pytest.mark.parametrize(
-    ("line", "text"),
+    ("line", "datum"),
     [
-        ("num_steps=5", "flags begin with --. Received: 'num_steps=5'."),
-        ("\u2013seed=5", "Flags begin with two hyphens."),
-        ("--seed=5 --num_steps=3", "A line may have one flag."),
-        ("--content_image=\u201ca.jpg\u201d", "A value needs no quotes"),
-        ("--report --overwrite", "A line may have one flag."),
-        ("--image_size=512px", "`image_size` must be an integer. Received:"),
-        ('--style_images=["a.jpg","b.jpg"]', "`style_images` must be a"),
-        ("--num-steps=3", "'num-steps' is no flag. Did you mean: num_steps ?"),
+        ("num_steps=5", "'num_steps=5'"),
+        ("\u2013seed=5", "Type --seed=5."),
+        ("--seed=5 --num_steps=3", "'--seed=5 --num_steps=3'"),
+        ("--content_image=\u201ca.jpg\u201d", "quotes"),
+        ("--report --overwrite", "'--report --overwrite'"),
+        ("--image_size=512px", "`image_size`"),
+        ('--style_images=["a.jpg","b.jpg"]', "`style_images`"),
+        ("--num-steps=3", "num_steps ?"),
     ],
 )
 def test_parse_refuses_line_of_flagfile_that_is_no_flag(
-    line, text, refusal, tmp_path
+    line, datum, refusal, tmp_path
 ):
     path = tmp_path / "run.cfg"
     path.write_text(f"--seed=1\n{line}\n", encoding="utf-8")
-    start = f"The flagfile {str(path)!r}, line 2: {text}"
-    assert refusal(f"--flagfile={path}").startswith(start)
+    said = refusal(f"--flagfile={path}")
+    assert f"{str(path)!r}, line 2: " in said
+    assert datum in said
 
 
 @pytest.mark.parametrize(
@@ -327,15 +265,8 @@ def test_parse_refuses_line_of_flagfile_that_is_no_flag(
             '--style_images="a, b.jpg",c.jpg # two',
             {"style_images": ("a, b.jpg", "c.jpg")},
         ),
-        (
-            '--style_images="a #1.jpg",c.jpg',
-            {"style_images": ("a #1.jpg", "c.jpg")},
-        ),
         ("--style_images='a.jpg,b.jpg'", {"style_images": ("a.jpg", "b.jpg")}),
-        ("--style_images a.jpg,b.jpg", {"style_images": ("a.jpg", "b.jpg")}),
-        ("--overwrite", {"overwrite": True}),
         ("--overwrite true  # always", {"overwrite": True}),
-        ("--nooverwrite", {}),
         ("--overwrite \\", {"overwrite": True}),
         ("--overwrite  # always", {"overwrite": True}),
         ("--nooverwrite  # never", {}),
@@ -364,12 +295,10 @@ def test_parse_reads_flagfiles_of_every_editor(encoding, end, tmp_path):
 
 def test_list_given_twice_is_refused_but_may_override_a_file(refusal, tmp_path):
     twice = ["--style_images=a.jpg", "--style_images", "b.jpg"]
-    assert refusal(*twice).startswith("`style_images` is given 2 times. Give")
+    assert refusal(*twice).startswith("`style_images` ")
     path = tmp_path / "run.cfg"
     path.write_text("--style_images=a.jpg\n--style_images=b.jpg\n")
-    assert f"2 times in the flagfile {str(path)!r}" in refusal(
-        f"--flagfile={path}"
-    )
+    assert repr(str(path)) in refusal(f"--flagfile={path}")
     path.write_text("--style_images=a.jpg\n")
     config = parse(f"--flagfile={path}", "--style_images=b.jpg")
     assert config.style_images == ("b.jpg",)
@@ -379,7 +308,7 @@ def test_list_given_twice_is_refused_but_may_override_a_file(refusal, tmp_path):
 def test_flagfile_that_names_itself_is_refused(refusal, tmp_path):
     path = tmp_path / "run.cfg"
     path.write_text(f"--flagfile={path}\n")
-    assert "names itself" in refusal(f"--flagfile={path}")
+    assert repr(str(path)) in refusal(f"--flagfile={path}")
 
 
 def test_pattern_that_the_shell_expanded_is_explained(refusal):
@@ -389,9 +318,7 @@ def test_pattern_that_the_shell_expanded_is_explained(refusal):
 
 def test_dashes_and_quotes_of_print_are_explained(refusal):
     assert "Type --seed=1" in refusal("\u2014seed=1")
-    assert "no quotes as in print" in refusal(
-        "--content_image=\u201ca.jpg\u201d"
-    )
+    assert "quotes" in refusal("--content_image=\u201ca.jpg\u201d")
 
 
 def test_home_folder_and_addresses_of_this_machine_are_paths(
@@ -410,42 +337,36 @@ def test_home_folder_and_addresses_of_this_machine_are_paths(
 
 
 @pytest.mark.parametrize(
-    ("argument", "text"),
+    ("arguments", "datum"),
     [
-        ("--image_size=big", "`image_size` must be an integer."),
-        ("--image_size=3", "`image_size` must be 0, which keeps"),
-        ("--overwrite=maybe", r"`overwrite` must be \w.* overwrite='maybe'."),
-        ("--verbosity=loud", "`verbosity` must be an integer."),
-        ("--no_such_flag", "Unknown command line flag 'no_such_flag'"),
+        (["--image_size=big"], "`image_size`"),
+        (["--image_size=3"], "`image_size`"),
+        (["--verbosity=loud"], "`verbosity`"),
+        (["--no_such_flag"], "'no_such_flag'"),
+        ([], "`content_image` and `style_images`"),
     ],
 )
-def test_main_ends_with_status_2_and_one_line_when_a_flag_is_wrong(
-    argument, text
-):
-    ended = run_main(argument)
+def test_main_ends_with_status_2_and_one_line(arguments, datum):
+    ended = run_main(*arguments)
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert re.match(f"error: {text}", ended.stderr)
-    assert ended.stderr.count("\n") == 1
-
-
-def test_main_ends_with_status_2_and_one_line_without_images():
-    ended = run_main()
-    assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr == (
-        "error: `content_image` and `style_images` are both missing: there is"
-        " nothing to paint. Give one of them, or both.\n"
-    )
+    assert re.fullmatch(rf"error: [^\n]*{datum}[^\n]*\n", ended.stderr)
 
 
 # Help and version.
 
 
-@pytest.mark.parametrize("flag", ["-h", "-help", "--help", "-?", "--helpshort"])
-def test_parse_shows_help(flag, capsys):
+VERSION = f"tfstyle {tfstyle.__version__}\n"
+SHOWN = dict.fromkeys(
+    ["-h", "-help", "--help", "-?", "--helpshort"], config_flags.make_help()
+) | dict.fromkeys(["-version", "--version"], VERSION)
+
+
+@pytest.mark.parametrize("flag", SHOWN)
+def test_parse_shows_help_and_version(flag, capsys):
     with pytest.raises(SystemExit) as end:
         parse("--num_steps=wrong", flag)
     assert end.value.code == 0
-    assert capsys.readouterr() == (config_flags.make_help(), "")
+    assert capsys.readouterr() == (SHOWN[flag], "")
 
 
 def test_make_help_shows_every_field_with_its_default():
@@ -465,76 +386,45 @@ def test_make_help_shows_every_field_with_its_default():
     assert max(len(line) for line in text.splitlines()) <= 80
 
 
-@pytest.mark.parametrize("flag", ["-version", "--version"])
-def test_parse_shows_version(flag, capsys):
-    with pytest.raises(SystemExit) as end:
-        parse(flag)
-    assert end.value.code == 0
-    assert capsys.readouterr() == (f"tfstyle {tfstyle.__version__}\n", "")
-
-
 # What must not be loaded before the flags are right.
 
 HEAVY = """
-import sys
+import atexit, sys
 
-{code}
-
-heavy = {{"tensorflow", "keras", "numpy", "PIL", "h5py"}}
-print("loaded:", *sorted(heavy & set(sys.modules)))
+HEAVY = {"tensorflow", "keras", "numpy", "PIL", "h5py"}
+atexit.register(lambda: print("loaded:", *sorted(HEAVY & set(sys.modules))))
 """
+RUN = "import tfstyle.main; sys.argv += ['{}']; tfstyle.main.run()"
 
 
 @pytest.mark.parametrize(
-    "code",
+    ("code", "status"),
     [
-        "import tfstyle; tfstyle.Config(); dir(tfstyle)",
-        "import tfstyle.flags.command_line",
-        "import tfstyle.main",
-        "sys.argv += ['--help']; main()",
-        "sys.argv += ['--version']; main()",
-        "sys.argv += ['--optimizer=sgd']; main()",
+        ("import tfstyle; tfstyle.Config(); dir(tfstyle)", 0),
+        ("import tfstyle.flags.command_line", 0),
+        ("import tfstyle.main", 0),
+        (RUN.format("--help"), 0),
+        (RUN.format("--version"), 0),
+        (RUN.format("--optimizer=sgd"), 2),
     ],
 )
-def test_flags_are_read_before_anything_heavy_is_loaded(code):
-    if "main()" in code:
-        run = (
-            "import tfstyle.main\n"
-            "def main():\n"
-            "    try:\n"
-            "        tfstyle.main.run()\n"
-            "    except SystemExit as end:\n"
-            "        print('status:', end.code)\n"
-        )
-        code = run + code
+def test_flags_are_read_before_anything_heavy_is_loaded(code, status):
     ended = subprocess.run(
-        [sys.executable, "-c", HEAVY.format(code=code)],
+        [sys.executable, "-c", HEAVY + code],
         capture_output=True,
         text=True,
         timeout=TIMEOUT,
-        check=True,
     )
+    assert ended.returncode == status, ended.stderr
     assert ended.stdout.endswith("loaded:\n")
-    if "--" in code:
-        status = 2 if "sgd" in code else 0
-        assert f"status: {status}\n" in ended.stdout
 
 
 def test_picture_flags_are_data(tmp_path):
     """Only fields that decide pixels are taken from a picture."""
-    from tfstyle.flags import flagfile
-    from tfstyle.flags.arguments import read_picture_flags
-
     lines = [
-        "--seed=7",
-        "--output_image=/elsewhere.png",
-        "--workdir=/elsewhere",
-        "--overwrite=true",
-        "--flagfile=/elsewhere.cfg",
-        "--flags_from=other.png",
-        "--verbosity=3",
-        "seed=8",
-        "--image_size",
+        *("--seed=7", "--output_image=/elsewhere.png", "--workdir=/elsewhere"),
+        *("--overwrite=true", "--flagfile=/elsewhere.cfg", "--verbosity=3"),
+        *("--flags_from=other.png", "seed=8", "--image_size"),
         "--style_images=a b.jpg",
     ]
     text = flagfile.make_text(lines, {"fact": "--seed=9"})
@@ -543,20 +433,13 @@ def test_picture_flags_are_data(tmp_path):
     *older, seed, styles = read_picture_flags(path)
     assert (seed, styles) == ("--seed=7", "--style_images=a b.jpg")
     assert older == [
-        "--chroma_weight=0.0",
-        "--loss_scale=absolute",
-        "--padding=zero",
-        "--pooling=average",
-        "--precision=float32",
-        "--preconditioner=none",
+        *("--chroma_weight=0.0", "--loss_scale=absolute", "--padding=zero"),
+        *("--pooling=average", "--precision=float32", "--preconditioner=none"),
         "--style_figures=all",
     ]
 
 
 def test_a_picture_that_says_its_flags_gets_none_of_older_ones(tmp_path):
-    from tfstyle.flags import flagfile
-    from tfstyle.flags.arguments import read_picture_flags
-
     lines = RunConfig().resolved().to_flags(only_pixels=True)
     path = str(tmp_path / "picture.png")
     write_picture(path, flagfile.make_text(lines, {}))
@@ -564,20 +447,14 @@ def test_a_picture_that_says_its_flags_gets_none_of_older_ones(tmp_path):
 
 
 def test_later_flags_win_over_a_picture_s(tmp_path):
-    from tfstyle.flags import flagfile
-
     path = str(tmp_path / "picture.png")
     write_picture(path, flagfile.make_text(["--seed=7", "--image_size=99"], {}))
     for given in ([f"--flags_from={path}"], ["--flags_from", path]):
-        values = flags.FlagValues()
-        config_flags.define_flags(values)
-        config = config_flags.parse(["tfstyle", "--seed=8", *given], values)
+        config = parse("--seed=8", *given)
         assert (config.seed, config.image_size) == (8, 99)
 
 
 def test_flags_from_is_heeded_inside_a_flagfile(tmp_path):
-    from tfstyle.flags import flagfile
-
     path = tmp_path / "picture.png"
     write_picture(str(path), flagfile.make_text(["--image_size=99"], {}))
     (tmp_path / "a.cfg").write_text(f"--flags_from={path}\n--seed=8\n")
@@ -607,7 +484,7 @@ def test_preset_is_the_flagfile_of_its_name(path, monkeypatch, tmp_path):
 def test_preset_stands_where_it_is_named_and_later_flags_win(refusal):
     assert parse("--preset=smoke", "--num_steps=7").num_steps == (7,)
     assert parse("--num_steps=7", "--preset", "smoke").num_steps == (5,)
-    assert "`preset` must be one of export, figure1," in refusal("--preset=x")
+    assert refusal("--preset=x").startswith("`preset` must be one of export,")
 
 
 def test_flags_of_a_former_release_may_say_that_they_do_nothing(
@@ -617,17 +494,19 @@ def test_flags_of_a_former_release_may_say_that_they_do_nothing(
     (tmp_path / "a.cfg").write_text("--averaging=0.0\n--seed=8\n")
     config = parse(f"--flagfile={tmp_path / 'a.cfg'}", "--recompute=false")
     assert config == RunConfig(seed=8)
-    assert "`averaging` is no longer a flag" in refusal("--averaging=0.5")
-    assert "`recompute` is no longer a flag" in refusal("--recompute")
+    assert refusal("--averaging=0.5").startswith("`averaging` ")
+    assert refusal("--recompute").startswith("`recompute` ")
     said = refusal("--checkpoint_every_steps=20")
-    assert "give `checkpoint_every_seconds`" in said
+    assert "`checkpoint_every_seconds`" in said
 
 
 @pytest.mark.parametrize("text", ["", "--seed=7\n"])
 def test_picture_of_another_program_is_refused(tmp_path, text, refusal):
     path = str(tmp_path / "picture.png")
     write_picture(path, text)
-    assert "does not say how it was made" in refusal(f"--flags_from={path}")
+    line = refusal(f"--flags_from={path}")
+    assert line.startswith("`flags_from` ")
+    assert repr(path) in line
 
 
 def write_picture(path, text):

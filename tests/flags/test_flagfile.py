@@ -1,9 +1,9 @@
 """How a picture was made, as text that is a flagfile."""
 
-from importlib import metadata
-
+import keras
 import numpy as np
 import PIL
+import tensorflow as tf
 from absl import flags
 
 import tfstyle
@@ -29,9 +29,10 @@ def parse(path):
 
 
 def test_make_text_has_comments_above_and_flags_below():
-    versions = ", ".join(
-        f"{name} {metadata.version(name)}"
-        for name in ("tfstyle", "tensorflow", "keras", "numpy", "pillow")
+    versions = (
+        f"tfstyle {tfstyle.__version__}, tensorflow {tf.__version__},"
+        f" keras {keras.__version__}, numpy {np.__version__},"
+        f" pillow {PIL.__version__}"
     )
     assert flagfile.make_text(FLAG_LINES, FACTS) == (
         "# Made by tfstyle; as a --flagfile it makes the picture again.\n"
@@ -50,16 +51,6 @@ def test_text_is_parsed_into_flags_and_facts():
     assert [f"--{name}={value}" for name, value in flags.items()] == FLAG_LINES
     assert facts.pop("versions").startswith("tfstyle ")
     assert facts == FACTS
-
-
-def test_make_text_names_the_versions_that_are_imported():
-    line = flagfile.make_text([], {}).splitlines()[1]
-    for name, version in (
-        ("tfstyle", tfstyle.__version__),
-        ("numpy", np.__version__),
-        ("pillow", PIL.__version__),
-    ):
-        assert f" {name} {version}" in line
 
 
 def test_make_text_is_a_flagfile(tmp_path):
@@ -81,12 +72,8 @@ def test_make_text_is_a_flagfile_still_when_a_picture_gives_it_back(tmp_path):
         assert parse(path).seed == 7
 
 
-def test_make_text_is_the_same_again():
-    first = flagfile.make_text(FLAG_LINES, FACTS)
-    assert flagfile.make_text(FLAG_LINES, FACTS) == first
-
-
-def test_make_text_leaves_its_arguments_as_they_were():
+def test_make_text_is_the_same_again_and_keeps_its_arguments():
     flag_lines, facts = list(FLAG_LINES), dict(FACTS)
-    flagfile.make_text(flag_lines, facts)
+    first = flagfile.make_text(flag_lines, facts)
+    assert flagfile.make_text(flag_lines, facts) == first
     assert (flag_lines, facts) == (FLAG_LINES, FACTS)

