@@ -225,8 +225,8 @@ def png_chunk(kind, content):
     return sized + struct.pack(">I", zlib.crc32(kind + content))
 
 
-def make_png(width, height, *chunks):
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+def make_png(width, height, *chunks, depth=8, color=2):
+    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
     parts = [png_chunk(b"IHDR", header), *chunks, png_chunk(b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
