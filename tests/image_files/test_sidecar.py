@@ -48,7 +48,7 @@ def test_file_that_is_no_record_of_the_picture_stays_as_it_is(tmp_path):
     write_image(path, PIXELS, record=TEXT)
     of_first = record.read_text()
     write_image(path, 255 - PIXELS)
-    for text in (of_first, "mine", of_first + "my notes\n"):
+    for text in (of_first, of_first + "my notes\n", "mine"):
         record.write_text(text)
         write_image(path, PIXELS // 2, text="inside")
         assert record.read_text() == text
