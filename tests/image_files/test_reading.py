@@ -426,7 +426,7 @@ def test_read_image_converts_lab_back_to_the_same_color(tmp_path, color):
     [
         ("missing.png", "No such file or directory"),
         ("a.png/b.png", "Not a directory"),
-        ("empty.png", "empty"),
+        ("b.png", "empty"),
         (".", "folder"),
         (os.devnull, "not a regular file"),
     ],
@@ -435,7 +435,7 @@ def test_reading_names_the_file_and_why_it_cannot_be_read(
     tmp_path, read, name, reason
 ):
     save_bytes(tmp_path / "a.png", make_bytes("PNG"))
-    save_bytes(tmp_path / "empty.png", b"")
+    save_bytes(tmp_path / "b.png", b"")
     path = os.path.join(tmp_path, name)
     with refuses("", repr(path), reason, kind=ImageError):
         read(path)
