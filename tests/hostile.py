@@ -2,6 +2,7 @@
 
 import io
 import pathlib
+import random
 import struct
 import zipfile
 import zlib
@@ -74,6 +75,20 @@ def mutate(data, other, rng):
     return bytes(data)
 
 
+def mutants(seed, contents, count):
+    """Returns that many mutated files, the same at every run."""
+    rng = random.Random(seed)
+    for number in range(count):
+        content = contents[number % len(contents)]
+        yield mutate(content, rng.choice(contents), rng)
+
+
+def save(image, kind, **options):
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
 def make_pictures():
     """Returns real files by name, small ones, of every format and mode."""
     with Image.open(ROOT / "tfstyle" / "samples" / "scene.jpg") as image:
@@ -116,12 +131,8 @@ def make_pictures():
         (photo, "PPM", {}),
         (photo, "AVIF", meta),
     ]
-    contents = []
-    for image, kind, options in choices:
-        file = io.BytesIO()
-        image.save(file, kind, **options)
-        contents.append((kind, file.getvalue()))
-    return contents + [("TIFF", content) for content in make_deep_tiffs()]
+    contents = [save(image, kind, **more) for image, kind, more in choices]
+    return contents + make_deep_tiffs()
 
 
 def make_deep_tiffs():
@@ -149,9 +160,7 @@ def repair_png(data):
         end = place + 8 + int.from_bytes(data[place : place + 4], "big")
         if end + 4 > len(data):
             break
-        data[end : end + 4] = zlib.crc32(data[place + 4 : end]).to_bytes(
-            4, "big"
-        )
+        struct.pack_into(">I", data, end, zlib.crc32(data[place + 4 : end]))
         place = end + 4
     return bytes(data)
 
@@ -225,8 +234,8 @@ def png_chunk(kind, content):
     return sized + struct.pack(">I", zlib.crc32(kind + content))
 
 
-def make_png(width, height, *chunks):
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+def make_png(width, height, *chunks, depth=8, color=2):
+    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
     parts = [png_chunk(b"IHDR", header), *chunks, png_chunk(b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
@@ -245,39 +254,35 @@ def make_tiff_bomb(packed):
     """Returns a deflated TIFF of floats whose one strip is another."""
     file = io.BytesIO()
     floats = np.random.default_rng(0).random((520, 520, 3), np.float32)
-    tifffile.imwrite(
-        file, floats, photometric="rgb", compression="zlib", rowsperstrip=520
-    )
+    options = {"compression": "zlib", "rowsperstrip": 520}
+    tifffile.imwrite(file, floats, photometric="rgb", **options)
     file.seek(0)
     with tifffile.TiffFile(file) as tiff:
         page = tiff.pages.first
         place = page.dataoffsets[0]
         assert len(packed) <= page.databytecounts[0]
-    return put(file.getvalue(), place, *packed, form="<B")
+    data = file.getvalue()
+    return data[:place] + packed + data[place + len(packed) :]
 
 
 def make_image_bombs():
     zeros = zlib.compress(bytes(SIZE), 1)
     pixels = png_chunk(b"IDAT", zeros)
-    made = {}
-    for kind in ("GIF", "BMP", "JPEG", "TIFF", "JPEG2000"):
-        file = io.BytesIO()
-        Image.new("L", (32, 32)).save(file, kind)
-        made[kind] = file.getvalue()
-    jpeg, tiff, jp2 = made["JPEG"], made["TIFF"], made["JPEG2000"]
+
+    def png_with(kind, start):
+        return make_png(32, 32, png_chunk(kind, start + zeros), pixels)
+
+    gif, bmp, jpeg, tiff, jp2 = (
+        save(Image.new("L", (32, 32)), kind)
+        for kind in ("GIF", "BMP", "JPEG", "TIFF", "JPEG2000")
+    )
     width = tiff.index(struct.pack("<HHI", 256, 4, 1))
     box = jp2.index(b"jp2h") - 4
     return {
         "png size": make_png(60000, 60000, pixels),
-        "png profile": make_png(
-            32, 32, png_chunk(b"iCCP", b"a\0\0" + zeros), pixels
-        ),
-        "png text": make_png(
-            32, 32, png_chunk(b"iTXt", b"tfstyle\0\1\0\0\0" + zeros), pixels
-        ),
-        "png comment": make_png(
-            32, 32, png_chunk(b"zTXt", b"a\0\0" + zeros), pixels
-        ),
+        "png profile": png_with(b"iCCP", b"a\0\0"),
+        "png text": png_with(b"iTXt", b"tfstyle\0\1\0\0\0"),
+        "png comment": png_with(b"zTXt", b"a\0\0"),
         "tiff floats": make_tiff_bomb(zeros),
         "jp2 size": put(
             jp2, jp2.index(b"\xff\x4f\xff\x51") + 8, 65000, 65000, form=">I"
@@ -287,8 +292,8 @@ def make_image_bombs():
         + jp2[box + 8 :],
         "ppm size": b"P6 65000 65000 255\n" + bytes(999),
         "plain ppm size": b"P3 65000 65000 255\n" + b"1 " * 999,
-        "gif size": put(made["GIF"], 6, 65000, 65000),
-        "bmp size": put(made["BMP"], 18, 65000, 65000, form="<I"),
+        "gif size": put(gif, 6, 65000, 65000),
+        "bmp size": put(bmp, 18, 65000, 65000, form="<I"),
         "jpeg size": put(
             jpeg, jpeg.index(b"\xff\xc0") + 5, 65000, 65000, form=">H"
         ),
@@ -304,9 +309,8 @@ def make_wheel(content, kind=zipfile.ZIP_STORED, size=None):
     with zipfile.ZipFile(file, "w", kind) as wheel:
         wheel.writestr(MEMBER, content)
     data = file.getvalue()
-    return put(
-        data, data.index(b"PK\1\2") + 24, size or len(content), form="<I"
-    )
+    place = data.index(b"PK\1\2") + 24
+    return put(data, place, size or len(content), form="<I")
 
 
 def make_weight_bombs():
@@ -326,15 +330,9 @@ def make_weight_bombs():
 
 
 def make_npy(shape, dtype="<f4", content=b""):
-    head = (
-        f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}\n"
-    )
-    return (
-        b"\x93NUMPY\1\0"
-        + struct.pack("<H", len(head))
-        + head.encode()
-        + content
-    )
+    head = str({"descr": dtype, "fortran_order": False, "shape": shape}) + "\n"
+    size = struct.pack("<H", len(head))
+    return b"\x93NUMPY\1\0" + size + head.encode() + content
 
 
 def make_checkpoint_bombs():
@@ -365,7 +363,6 @@ def make_checkpoint_bombs():
     place = data.rindex(b"PK\1\2")
     bombs["lying size"] = put(data, place + 20, SIZE, SIZE, form="<I")
     bombs["far away"] = put(data, place + 42, 2**32 - 2, form="<I")
-    bombs["before its beginning"] = (
-        b"PK\6\7" + bytes(16) + b"PK\5\6" + bytes(18)
-    )
+    end = b"PK\6\7" + bytes(16) + b"PK\5\6" + bytes(18)
+    bombs["before its beginning"] = end
     return bombs

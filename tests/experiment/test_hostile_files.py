@@ -12,6 +12,7 @@ import json
 import math
 import pickle
 import random
+import reprlib
 import subprocess
 import sys
 import time
@@ -28,6 +29,7 @@ from hypothesis import strategies as st
 
 from tests import ROOT
 from tests import hostile
+from tests.refusals import refuses
 from tfstyle.batch.manifest import read_manifest
 from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import CheckpointError
@@ -79,25 +81,28 @@ def outcome(error, function, *arguments):
     return value
 
 
+def read(error, function, path, *limits):
+    """Returns what a reader returns, or its error, which names the file."""
+    found = outcome(error, function, path, *limits)
+    assert not isinstance(found, error) or repr(path) in str(found)
+    return found
+
+
 # Pictures.
 
 
 @pytest.mark.slow
 @often
-def test_read_image_raises_image_errors_only(tmp_path, capfd, factor):
-    rng = random.Random("pictures")
+def test_read_image_raises_image_errors_only(tmp_path, factor):
     pictures = hostile.make_pictures()
     path, num_read = tmp_path / "a.png", 0
-    for number in range(4000 * factor):
-        kind, content = pictures[number % len(pictures)]
-        content = hostile.mutate(content, rng.choice(pictures)[1], rng)
-        if kind == "PNG" and rng.random() < 0.9:
+    mutants = hostile.mutants("pictures", pictures, 4000 * factor)
+    for number, content in enumerate(mutants):
+        if content.startswith(b"\x89PNG") and number % 10:
             content = hostile.repair_png(content)
         name = save_bytes(path, content)
-        found = outcome(ImageError, image_files.read_image, name, MAX_PIXELS)
-        if isinstance(found, ImageError):
-            assert repr(name) in str(found)
-        else:
+        found = read(ImageError, image_files.read_image, name, MAX_PIXELS)
+        if not isinstance(found, ImageError):
             num_read += 1
             height, width, channels = found.pixels.shape
             assert found.pixels.dtype == np.uint8
@@ -106,12 +111,10 @@ def test_read_image_raises_image_errors_only(tmp_path, capfd, factor):
             if found.alpha is not None:
                 assert found.alpha.dtype == np.uint8
                 assert found.alpha.shape == (height, width)
-        mask = outcome(ImageError, read_mask, name, MAX_PIXELS)
-        if isinstance(mask, ImageError):  # also of what has many colours
-            assert repr(name) in str(mask)
-        else:
+        mask = read(ImageError, read_mask, name, MAX_PIXELS)
+        if not isinstance(mask, ImageError):
             assert mask.shape == found.pixels.shape[:2]
-        text = outcome(ImageError, image_files.read_text, name)
+        text = read(ImageError, image_files.read_text, name)
         assert text is None or isinstance(text, (str, ImageError))
     assert 0.1 < num_read / (4000 * factor) < 0.9
 
@@ -120,23 +123,20 @@ def test_read_image_raises_image_errors_only(tmp_path, capfd, factor):
 
 
 def parse_file(path):
-    """Returns a flagfile's RunConfig, or the line and status that ended it."""
+    """Returns a flagfile's RunConfig, or the status and text that ended it."""
     flag_values = flags.FlagValues()
     config_flags.define_flags(flag_values)
     out, err = io.StringIO(), io.StringIO()
+    arguments = ["tfstyle", f"--flagfile={path}"]
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            return config_flags.parse(
-                ["tfstyle", f"--flagfile={path}"], flag_values
-            )
+            return config_flags.parse(arguments, flag_values)
     except SystemExit as ended:
         return ended.code, err.getvalue()
 
 
 def check_flagfile(path):
-    start = time.process_time()
-    found = parse_file(path)
-    assert time.process_time() - start < PROMPT
+    found = outcome((), parse_file, path)
     if isinstance(found, RunConfig):
         assert found == RunConfig(**vars(found))
         return True
@@ -155,13 +155,12 @@ def test_parse_takes_or_refuses_every_mutated_config(
     tmp_path, monkeypatch, factor
 ):
     monkeypatch.chdir(ROOT)  # configs name each other from there
-    rng = random.Random("configs")
     contents = [path.read_bytes() for path in ROOT.glob("configs/*.cfg")]
-    num_taken = 0
-    for number in range(1000 * factor):
-        content = contents[number % len(contents)]
-        content = hostile.mutate(content, rng.choice(contents), rng)
-        num_taken += check_flagfile(save_bytes(tmp_path / "a.cfg", content))
+    mutants = hostile.mutants("configs", contents, 1000 * factor)
+    num_taken = sum(
+        check_flagfile(save_bytes(tmp_path / "a.cfg", content))
+        for content in mutants
+    )
     assert 0.1 < num_taken / (1000 * factor) < 0.9
 
 
@@ -200,9 +199,10 @@ def test_parse_takes_or_refuses_every_text(tmp_path, factor):
 def test_parse_refuses_name_of_flag_that_is_too_long(tmp_path):
     path = save_bytes(tmp_path / "a.cfg", b"--" + b"seed" * 1000)
     assert not check_flagfile(path)
-    message = parse_file(path)[1]
-    assert "line 1: 'seedseed" in message
-    assert message.strip().endswith("...' is no flag. See --help.")
+    line = parse_file(path)[1].splitlines()[-1]
+    assert "line 1" in line
+    assert "seedseed" in line
+    assert len(line) < 500
 
 
 # Manifests.
@@ -210,9 +210,8 @@ def test_parse_refuses_name_of_flag_that_is_too_long(tmp_path):
 
 def check_manifest(path):
     """Returns how many of the first pictures of a manifest can be painted."""
-    found = outcome(ConfigError, read_manifest, path)
+    found = read(ConfigError, read_manifest, path)
     if isinstance(found, ConfigError):
-        assert repr(path) in str(found)
         return 0
     base = RunConfig(manifest=path)
     configs = [
@@ -235,19 +234,19 @@ OBJECTS = """[{"output_image": "x.png", "style_images": ["a.jpg"], "seed": 5},
 
 @often
 def test_read_manifest_raises_config_errors_only(tmp_path, factor):
-    rng = random.Random("manifests")
-    lines = OBJECTS.strip("[]\n")
     contents = [
         text.encode(encoding)
-        for text in (TABLE, TABLE.replace(";", "\t"), OBJECTS, lines)
+        for text in (
+            *(TABLE, TABLE.replace(";", "\t")),
+            *(OBJECTS, OBJECTS.strip("[]\n")),
+        )
         for encoding in ("utf-8", "utf-16", "cp1252")
     ]
     num_taken = 0
-    for number in range(600 * factor):
-        content = contents[number % len(contents)]
-        content = hostile.mutate(content, rng.choice(contents), rng)
-        path = save_bytes(tmp_path / rng.choice(["a.csv", "a.jsonl"]), content)
-        num_taken += check_manifest(path) > 0
+    mutants = hostile.mutants("manifests", contents, 600 * factor)
+    for number, content in enumerate(mutants):
+        name = "a.csv" if number // len(contents) % 2 else "a.jsonl"
+        num_taken += check_manifest(save_bytes(tmp_path / name, content)) > 0
     assert 0.1 < num_taken / (600 * factor) < 0.9
 
 
@@ -273,8 +272,7 @@ def test_time_of_read_manifest_grows_no_faster_than_file(
 ):
     def seconds(count):
         content = (start + piece * count + end).encode()
-        path = save_bytes(tmp_path / "a.csv", content)
-        times = []
+        path, times = save_bytes(tmp_path / "a.csv", content), []
         for _ in range(3):
             begun = time.process_time()
             with contextlib.suppress(ConfigError):
@@ -290,15 +288,7 @@ def test_time_of_read_manifest_grows_no_faster_than_file(
 
 
 @pytest.mark.parametrize(
-    "name",
-    [
-        "a b.png",
-        "a, b.png",
-        'the "a".png',
-        "ä猫\U0001f600.png",
-        "-a=#'.png",
-        "a #1.png",
-    ],
+    "name", ['the "a", b.png', "ä猫\U0001f600.png", "-a=#'.png", "a #1.png"]
 )
 def test_pictures_of_any_name_are_read_as_a_flagfile_says(
     tmp_path, monkeypatch, name
@@ -317,11 +307,8 @@ def test_pictures_of_any_name_are_read_as_a_flagfile_says(
 
 @pytest.mark.parametrize("field", ["content_masks", "style_masks"])
 def test_name_of_two_lines_is_refused_by_its_field(field):
-    name = "a\n--seed=1"
-    with pytest.raises(
-        ConfigError, match=f"`{field}` must be a name in UTF-8, without"
-    ):
-        RunConfig(**{field: [name]})
+    with refuses(field, r"a\n--seed=1"):
+        RunConfig(**{field: ["a\n--seed=1"]})
 
 
 # Weight files.
@@ -336,28 +323,19 @@ def two_layers(monkeypatch):
 
 @often
 def test_read_weights_raises_weights_errors_only(two_layers, tmp_path, factor):
-    rng = random.Random("weights")
+    packed = {"chunks": (3, 3, 3, 8), "compression": "gzip"}
     contents = [
         hostile.make_h5(),
         hostile.make_h5(of_file={"libver": "latest"}),
-        hostile.make_h5(
-            chunks=(3, 3, 3, 8), compression="gzip", fletcher32=True
-        ),
+        hostile.make_h5(**packed, fletcher32=True),
     ]
-    path, num_read = str(tmp_path / "a.h5"), 0
-    for number in range(2000 * factor):
-        content = contents[number % len(contents)]
-        content = hostile.mutate(content, rng.choice(contents), rng)
-        save_bytes(tmp_path / "a.h5", content)
-        found = outcome(WeightsError, weight_files.read_weights, path)
-        if isinstance(found, WeightsError):
-            assert repr(path) in str(found)
-        else:
+    num_read, shapes = 0, [(3, 3, 64, 64), (64,)]
+    for content in hostile.mutants("weights", contents, 2000 * factor):
+        path = save_bytes(tmp_path / "a.h5", content)
+        found = read(WeightsError, weight_files.read_weights, path)
+        if not isinstance(found, WeightsError):
             num_read += 1
-            assert [a.shape for a in found["block1_conv2"]] == [
-                (3, 3, 64, 64),
-                (64,),
-            ]
+            assert [a.shape for a in found["block1_conv2"]] == shapes
     assert 0.05 < num_read / (2000 * factor) < 0.9
 
 
@@ -366,9 +344,8 @@ def test_read_weights_raises_weights_errors_only(two_layers, tmp_path, factor):
 
 def probe(path):
     """Reads all of a checkpoint like a run; returns whether it is intact."""
-    found = outcome(CheckpointError, checkpoint.read_checkpoint, path)
+    found = read(CheckpointError, checkpoint.read_checkpoint, path)
     if isinstance(found, CheckpointError):
-        assert repr(path) in str(found)
         return False
     is_whole, variable = True, types.SimpleNamespace(assign=np.asarray)
     for name, variable.shape in hostile.SHAPES.items():
@@ -464,18 +441,15 @@ def test_numbers_of_wrong_types_are_errors_of_ours(tmp_path, factor):
     given = drawn(JOB["flags"], names, texts).map(lambda f: JOB | {"flags": f})
     job = st.just(JOB) | drawn(JOB, sorted(JOB)) | given
     state = drawn(hostile.NUMBERS, sorted(hostile.NUMBERS))
-    header = st.fixed_dictionaries(
-        {"format": st.just(1), "job": job, "state": state}
-    )
-    repeat(check, header | anything, 300 * factor)
-    # A ConfigError is for an `auto` that was resolved to an impossible value.
-    assert ends - {ConfigError} == {CheckpointError, OtherRunError, RunConfig}
+    header = {"format": st.just(1), "job": job, "state": state}
+    repeat(check, st.fixed_dictionaries(header) | anything, 300 * factor)
+    assert ends == {CheckpointError, OtherRunError, tuple}
 
 
 @pytest.mark.parametrize("value", [10**400, -(10**400), float("nan"), [[]]])
 def test_number_beyond_counting_is_refused(value):
     state = State({"total": [value]}, {})
-    with pytest.raises(CheckpointError, match="must be finite numbers"):
+    with refuses("", "total", reprlib.repr(value), kind=CheckpointError):
         state.reals("total", 1)
 
 
@@ -483,29 +457,27 @@ def test_number_nested_as_deep_as_can_be_is_refused():
     value = 0
     for _ in range(sys.getrecursionlimit() + 100):
         value = [value]
-    with pytest.raises(CheckpointError, match=r"Received: \[\[\[\[\[\["):
+    with refuses("", "level", "[[[[[[", kind=CheckpointError):
         State({"level": value}, {}).integer("level", 0, 9)
 
 
 @pytest.mark.parametrize("dtype", ["<f8", ">f4", "<i8", "<f2", "|b1"])
 def test_array_of_another_type_is_refused(tmp_path, dtype):
     path = hostile.make_checkpoint(tmp_path, {})
-    file = io.BytesIO()
-    np.save(file, np.ones(hostile.SHAPES["image"], dtype))
+    shape = hostile.SHAPES["image"]
+    array = hostile.make_npy(shape, dtype, np.ones(shape, dtype).tobytes())
     header = json.dumps({"format": 1, "job": {}, "state": {}})
-    hostile.rewrite(
-        {"checkpoint.json": header, "image.npy": file.getvalue()}, path
-    )
+    hostile.rewrite({"checkpoint.json": header, "image.npy": array}, path)
     state = checkpoint.read_checkpoint(str(path)).state
-    with pytest.raises(CheckpointError, match=r"float32|damaged: image: array"):
-        state.array("image", hostile.SHAPES["image"])
+    with refuses("", "image", kind=CheckpointError):
+        state.array("image", shape)
 
 
 def test_other_flags_cannot_steer_the_terminal(tmp_path):
     job = JOB | {"flags": JOB["flags"] | {"seed\x1b[2J": "\x1b]0;"}}
     hostile.make_checkpoint(tmp_path / "checkpoints", job)
     found = outcome(ConfigError, find_checkpoint, tmp_path)
-    assert r"seed\x1b[2J was \x1b]0;, now not given" in str(found)
+    assert r"seed\x1b[2J was \x1b]0;" in str(found)
 
 
 # Bombs, each read by a process of its own memory.
@@ -515,27 +487,16 @@ def test_other_flags_cannot_steer_the_terminal(tmp_path):
 @pytest.mark.parametrize(
     ("make_bombs", "functions", "expected"),
     [
-        (
-            hostile.make_image_bombs,
-            ["read_image", "read_text"],
-            "ImageError",
-        ),
-        (hostile.make_weight_bombs, ["read_weights"], "WeightsError"),
-        (
-            hostile.make_checkpoint_bombs,
-            ["read_arrays"],
-            "CheckpointError",
-        ),
+        (hostile.make_image_bombs, ("read_image", "read_text"), "ImageError"),
+        (hostile.make_weight_bombs, ("read_weights",), "WeightsError"),
+        (hostile.make_checkpoint_bombs, ("read_arrays",), "CheckpointError"),
     ],
 )
 def test_bombs_are_refused_in_little_time_and_memory(
     make_bombs, functions, expected, tmp_path
 ):
-    bombs = make_bombs()
-    jobs = []
-    for name, content in bombs.items():
-        path = save_bytes(tmp_path / name, content)
-        jobs += [(function, path) for function in functions]
+    paths = [save_bytes(tmp_path / n, c) for n, c in make_bombs().items()]
+    jobs = [(function, path) for path in paths for function in functions]
     ended = subprocess.run(
         [sys.executable, "-c", hostile.READ],
         input=json.dumps(jobs),

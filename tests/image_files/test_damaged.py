@@ -9,6 +9,7 @@ from PIL import Image
 from PIL import ImageFile
 
 from tests import ROOT
+from tests.refusals import refuses
 from tfstyle.errors import ImageError
 from tfstyle.image_files.reading import read_image
 
@@ -37,6 +38,12 @@ def photo():
         return image.resize(SIZE)
 
 
+def save(image, kind, **options):
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
 def encode(photo, name):
     kind, mode, options = KINDS[name]
     if mode == "P":
@@ -46,9 +53,7 @@ def encode(photo, name):
         image = Image.fromarray(wide)
     else:
         image = photo.convert(mode)
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
+    return save(image, kind, **options)
 
 
 def read(path, content):
@@ -69,8 +74,8 @@ def test_read_image_shows_what_is_left(tmp_path, caplog, photo, name, share):
     assert not differs[: int(SIZE[1] * 0.9) - 17].any()
     (record,) = caplog.records
     text = record.getMessage()
-    assert text.startswith(f"Image {str(tmp_path / 'a')!r} is cut off")
-    found = re.search(r"damaged: (less than 1|\d+)% of it is missing", text)[1]
+    assert str(tmp_path / "a") in text
+    found = re.search(r"(less than 1|\d+)% of it is missing", text)[1]
     missing = 0 if found == "less than 1" else int(found)
     assert abs(missing - 100 * (1 - share)) < 5
     assert not ImageFile.LOAD_TRUNCATED_IMAGES
@@ -82,9 +87,7 @@ def test_read_image_refuses_when_more_than_a_tenth_is_missing(
     tmp_path, photo, name, share
 ):
     content = encode(photo, name)
-    with pytest.raises(
-        ImageError, match=r"a' is cut off .* more than a tenth\. Fetch it again"
-    ):
+    with refuses("", tmp_path / "a", "a tenth", kind=ImageError):
         read(tmp_path / "a", content[: int(len(content) * share)])
     assert not ImageFile.LOAD_TRUNCATED_IMAGES
 
@@ -98,45 +101,33 @@ def test_a_plain_ground_is_not_taken_for_a_missing_part(
     noise = photo.crop((0, 0, SIZE[0], 30)).resize((SIZE[0], 28))
     image.paste(color, (0, 30, *SIZE))
     image.paste(noise, (0, SIZE[1] - 28))
-    file = io.BytesIO()
-    image.save(file, kind, quality=95)
-    content = file.getvalue()[: -len(file.getvalue()) // 50]
-    rest = read(tmp_path / "a", content)
+    content = save(image, kind, quality=95)
+    rest = read(tmp_path / "a", content[: -len(content) // 50])
     np.testing.assert_allclose(
         rest.pixels[48:80], np.asarray(image)[48:80], atol=3
     )
 
 
-@pytest.mark.parametrize(
-    ("share", "is_taken"), [(0.99, True), (0.9, True), (0.5, False)]
-)
+@pytest.mark.parametrize("share", [0.99, 0.9])
 def test_a_progressive_jpeg_may_lack_the_end_of_its_last_scan(
-    tmp_path, caplog, photo, share, is_taken
+    tmp_path, caplog, photo, share
 ):
-    file = io.BytesIO()
-    photo.save(file, "JPEG", progressive=True, quality=90)
-    content = file.getvalue()
+    content = save(photo, "JPEG", progressive=True, quality=90)
     whole = read(tmp_path / "a", content)
-    cut = content[: int(len(content) * share)]
-    if is_taken:
-        rest = read(tmp_path / "a", cut)
-        assert np.abs(rest.pixels.astype(int) - whole.pixels).mean() < 2
-        (record,) = caplog.records
-        assert "some detail of it is missing. Fetch" in record.getMessage()
-    else:
-        with pytest.raises(ImageError, match="more than a tenth"):
-            read(tmp_path / "a", cut)
+    rest = read(tmp_path / "a", content[: int(len(content) * share)])
+    assert np.abs(rest.pixels.astype(int) - whole.pixels).mean() < 2
+    (record,) = caplog.records
+    assert "some detail of it is missing" in record.getMessage()
 
 
 def test_a_progressive_jpeg_may_end_within_the_header_of_a_scan(
     tmp_path, photo
 ):
-    file = io.BytesIO()
-    photo.save(file, "JPEG", progressive=True)
-    start = file.getvalue().rindex(b"\xff\xda")
-    for place in range(start, start + 10):
-        with pytest.raises(ImageError, match="more than a tenth"):
-            read(tmp_path / "a", file.getvalue()[:place])
+    content = save(photo, "JPEG", progressive=True)
+    start = content.rindex(b"\xff\xda")
+    for place in (len(content) // 2, *range(start, start + 10)):
+        with refuses("", tmp_path / "a", "a tenth", kind=ImageError):
+            read(tmp_path / "a", content[:place])
 
 
 def test_lack_of_memory_is_not_taken_for_damage(tmp_path, photo, monkeypatch):

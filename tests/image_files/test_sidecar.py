@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.refusals import refuses
 from tfstyle.errors import ImageError
 from tfstyle.image_files import reading as image_files
 from tfstyle.image_files import sidecar
@@ -24,15 +25,15 @@ def test_record_is_read_where_a_picture_says_nothing(tmp_path, ending):
 
 
 def test_record_is_believed_beside_no_other_picture(tmp_path):
-    path = str(tmp_path / "a.png")
+    path, place = str(tmp_path / "a.png"), tmp_path / "a.png.cfg"
     write_image(path, PIXELS, record=TEXT)
-    record = (tmp_path / "a.png.cfg").read_bytes()
+    record = place.read_bytes()
     write_image(path, 255 - PIXELS)
-    assert not (tmp_path / "a.png.cfg").exists()
-    (tmp_path / "a.png.cfg").write_bytes(record)
+    assert not place.exists()
+    place.write_bytes(record)
     assert sidecar.read_text(path) is None
     write_image(path, PIXELS)
-    (tmp_path / "a.png.cfg").write_bytes(record)
+    place.write_bytes(record)
     assert sidecar.read_text(path).startswith(TEXT)
 
 
@@ -42,27 +43,20 @@ def test_text_inside_a_picture_counts_before_a_record(tmp_path):
     assert sidecar.read_text(path) == "inside"
 
 
-def test_file_that_is_no_record_stays_as_it_is(tmp_path):
-    path = str(tmp_path / "a.png")
-    (tmp_path / "a.png.cfg").write_text("mine")
-    write_image(path, PIXELS, text="inside")
-    assert (tmp_path / "a.png.cfg").read_text() == "mine"
-    before = (tmp_path / "a.png").read_bytes()
-    with pytest.raises(ImageError, match="is no record"):
-        write_image(path, 255 - PIXELS, record=TEXT)
-    assert (tmp_path / "a.png.cfg").read_text() == "mine"
-    assert (tmp_path / "a.png").read_bytes() == before
-
-
-def test_record_of_another_picture_and_notes_that_quote_one_stay(tmp_path):
-    path, record = str(tmp_path / "a.png"), tmp_path / "a.png.cfg"
+def test_file_that_is_no_record_of_the_picture_stays_as_it_is(tmp_path):
+    path, record = tmp_path / "a.png", tmp_path / "a.png.cfg"
     write_image(path, PIXELS, record=TEXT)
     of_first = record.read_text()
     write_image(path, 255 - PIXELS)
-    for text in (of_first, of_first + "my notes\n"):
+    for text in (of_first, of_first + "my notes\n", "mine"):
         record.write_text(text)
-        write_image(path, PIXELS // 2)
+        write_image(path, PIXELS // 2, text="inside")
         assert record.read_text() == text
+    before = path.read_bytes()
+    with refuses("", record, kind=ImageError):
+        write_image(path, 255 - PIXELS, record=TEXT)
+    assert record.read_text() == text
+    assert path.read_bytes() == before
 
 
 def test_longer_file_is_no_record(tmp_path, monkeypatch):

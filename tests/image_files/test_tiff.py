@@ -1,14 +1,14 @@
 """TIFF files of deep colour, which Pillow alone does not read."""
 
-import io
 import itertools
 import zlib
 
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
 
+from tests import hostile
+from tests.refusals import refuses
 from tfstyle.errors import ImageError
 from tfstyle.image_files.reading import read_image
 from tfstyle.image_files.reading import read_text
@@ -32,6 +32,11 @@ def as_rgb(values):
     return values if values.ndim == 3 else np.dstack([values] * 3)
 
 
+def scaled(values, dtype):
+    """Returns levels 0..255 in the range of another type, which is exact."""
+    return (values * {"u1": 1, "u2": 257, "f4": 1 / 255}[dtype]).astype(dtype)
+
+
 @pytest.mark.parametrize("byteorder", ["<", ">"])
 @pytest.mark.parametrize("values", [GREY, COLORS], ids=["grey", "color"])
 @pytest.mark.parametrize(
@@ -52,6 +57,8 @@ LAYOUTS = (
     {"tile": (16, 32)},
     {"bigtiff": True},
     {"rowsperstrip": 7},
+    {"planarconfig": "separate"},
+    {"extratags": [(274, "H", 1, 6, True)]},  # to be turned
 )
 
 
@@ -63,70 +70,45 @@ LAYOUTS = (
     ],
 )
 def test_read_image_reads_every_layout(tmp_path, dtype, options):
-    levels = (COLORS * (257 if dtype == "u2" else 1 / 255)).astype(dtype)
+    levels = scaled(COLORS, dtype)
+    if "planarconfig" in options:
+        levels = np.moveaxis(levels, -1, 0).copy()
     picture = read_image(write(tmp_path, levels, **options))
-    np.testing.assert_array_equal(picture.pixels, COLORS)
-
-
-@pytest.mark.parametrize("dtype", ["u2", "f4"])
-def test_read_image_keeps_planes_apart(tmp_path, dtype):
-    levels = (COLORS * (257 if dtype == "u2" else 1 / 255)).astype(dtype)
-    planes = np.moveaxis(levels, -1, 0).copy()
-    path = write(tmp_path, planes, planarconfig="separate")
-    np.testing.assert_array_equal(read_image(path).pixels, COLORS)
+    expected = np.rot90(COLORS, -1) if "extratags" in options else COLORS
+    np.testing.assert_array_equal(picture.pixels, expected)
 
 
 @pytest.mark.parametrize("dtype", ["u1", "u2"])
 def test_read_image_turns_white_is_zero_round(tmp_path, dtype):
-    levels = (GREY * (1 if dtype == "u1" else 257)).astype(dtype)
-    path = write(tmp_path, levels, photometric="miniswhite")
+    path = write(tmp_path, scaled(GREY, dtype), photometric="miniswhite")
     np.testing.assert_array_equal(read_image(path).pixels, as_rgb(255 - GREY))
 
 
-@pytest.mark.parametrize("dtype", ["u2", "f4"])
+@pytest.mark.parametrize(
+    ("dtype", "kind"),
+    [("u2", "unassalpha"), ("f4", "unassalpha"), ("f4", "assocalpha")],
+)
 @pytest.mark.parametrize("num_colors", [1, 3])
-def test_read_image_keeps_the_alpha(tmp_path, dtype, num_colors):
-    levels = np.dstack([COLORS[..., :num_colors], X * 5])
-    path = write(
-        tmp_path,
-        (levels * (257 if dtype == "u2" else 1 / 255)).astype(dtype),
-        photometric="rgb" if num_colors == 3 else "minisblack",
-        planarconfig="contig",
-        extrasamples=["unassalpha"],
-    )
-    picture = read_image(path)
-    np.testing.assert_array_equal(picture.alpha, X * 5)
-    expected = COLORS if num_colors == 3 else as_rgb(GREY)
-    np.testing.assert_array_equal(picture.pixels, expected)
-
-
-@pytest.mark.parametrize("num_colors", [1, 3])
-def test_read_image_divides_by_an_alpha_that_colours_are_multiplied_with(
-    tmp_path, num_colors
+def test_read_image_keeps_the_alpha_and_divides_by_it_if_it_is_associated(
+    tmp_path, dtype, kind, num_colors
 ):
-    alpha = (X * 5 / 255)[..., np.newaxis]
-    colors = COLORS[..., :num_colors] / 255
+    colors, alpha = COLORS[..., :num_colors], X * 5
+    is_multiplied = kind == "assocalpha"
+    if is_multiplied:
+        colors = colors * (alpha / 255)[..., np.newaxis]
     path = write(
         tmp_path,
-        np.dstack([colors * alpha, alpha]).astype(np.float32),
+        scaled(np.dstack([colors, alpha]), dtype),
         photometric="rgb" if num_colors == 3 else "minisblack",
         planarconfig="contig",
-        extrasamples=["assocalpha"],
+        extrasamples=[kind],
     )
     picture = read_image(path)
-    np.testing.assert_array_equal(picture.alpha, X * 5)
-    is_seen = X > 30
+    np.testing.assert_array_equal(picture.alpha, alpha)
     expected = COLORS if num_colors == 3 else as_rgb(GREY)
-    difference = picture.pixels.astype(int) - expected
-    assert np.abs(difference[is_seen]).max() <= 2  # of 8 bits, divided
-
-
-@pytest.mark.parametrize("dtype", ["u2", "f4"])
-def test_read_image_turns_deep_colour_upright(tmp_path, dtype):
-    levels = (COLORS * (257 if dtype == "u2" else 1 / 255)).astype(dtype)
-    path = write(tmp_path, levels, extratags=[(274, "H", 1, 6, True)])
-    expected = np.rot90(COLORS, -1)
-    np.testing.assert_array_equal(read_image(path).pixels, expected)
+    difference = np.abs(picture.pixels.astype(int) - expected)
+    is_seen = 30 * is_multiplied < X
+    assert difference[is_seen].max() <= 2 * is_multiplied  # of 8 bits, divided
 
 
 def test_read_image_takes_deep_colour_by_the_bits_in_use(tmp_path, caplog):
@@ -134,15 +116,15 @@ def test_read_image_takes_deep_colour_by_the_bits_in_use(tmp_path, caplog):
     picture = read_image(path)
     assert np.abs(picture.pixels.astype(int) - COLORS).max() <= 1
     (record,) = caplog.records
-    assert "levels reach 4095 only; read as 12 bits" in record.getMessage()
+    assert "4095 only; read as 12 bits" in record.getMessage()
 
 
 def test_read_image_checks_the_pixels_of_deep_colour_first(
     tmp_path, monkeypatch
 ):
-    path = write(tmp_path, (COLORS / 255).astype(np.float32))
+    path = write(tmp_path, scaled(COLORS, "f4"))
     monkeypatch.setattr(tifffile.TiffPage, "asarray", lambda _: 1 / 0)
-    with pytest.raises(ImageError, match="at most 1999 pixels"):
+    with refuses("", path, 1999, "50x40", kind=ImageError):
         read_image(path, 1999)
 
 
@@ -154,7 +136,7 @@ def test_read_image_checks_the_pixels_of_deep_colour_first(
 @pytest.mark.parametrize("dtype", ["u1", "u2"])
 def test_read_image_refuses_a_raw_photograph(tmp_path, dtype, options):
     path = write(tmp_path, GREY.astype(dtype), **options)
-    with pytest.raises(ImageError, match=r"raw photograph\. Develop it"):
+    with refuses("", path, "raw photograph", kind=ImageError):
         read_image(path)
 
 
@@ -168,38 +150,32 @@ def test_read_image_refuses_the_preview_of_a_raw_photograph(
         tiff.write(small, subfiletype=subfile_type, subifds=1)
         tiff.write(np.zeros((80, 100), np.uint16), photometric="cfa")
     if is_raw:
-        with pytest.raises(ImageError, match="raw photograph"):
+        with refuses("", path, "raw photograph", kind=ImageError):
             read_image(path)
     else:  # a smaller copy, as Photoshop adds one
         np.testing.assert_array_equal(read_image(path).pixels, as_rgb(GREY))
 
 
 @pytest.mark.parametrize(
-    ("values", "options", "text"),
+    ("values", "options", "reason"),
     [
         (np.dstack([COLORS] * 2), {"photometric": "minisblack"}, "channels"),
-        (COLORS, {"compression": "lzma"}, "unusual compression. Save it"),
+        (COLORS, {"compression": "lzma"}, "compression"),
     ],
 )
-def test_read_image_says_what_it_cannot_read(tmp_path, values, options, text):
-    levels = (values / 255).astype(np.float32)
-    path = write(tmp_path, levels, planarconfig="contig", **options)
-    with pytest.raises(ImageError, match=text):
+def test_read_image_says_what_it_cannot_read(tmp_path, values, options, reason):
+    path = write(
+        tmp_path, scaled(values, "f4"), planarconfig="contig", **options
+    )
+    with refuses("", path, reason, kind=ImageError):
         read_image(path)
 
 
 def test_read_image_refuses_a_part_that_unpacks_to_more(tmp_path):
-    levels = (COLORS / 255).astype(np.float32)
-    path = write(tmp_path, levels, compression="zlib")
-    with tifffile.TiffFile(path, mode="r+") as tiff:
-        page = tiff.pages.first
-        size = page.databytecounts[0]
-        bomb = zlib.compress(bytes(1 << 20))
-        assert len(bomb) < size
-        tiff.filehandle.seek(page.dataoffsets[0])
-        tiff.filehandle.write(bomb)
-    with pytest.raises(ImageError, match="unpacks to more than its pixels"):
-        read_image(path)
+    path = tmp_path / "a.tif"
+    path.write_bytes(hostile.make_tiff_bomb(zlib.compress(bytes(1 << 25))))
+    with refuses("", path, "unpacks to more", kind=ImageError):
+        read_image(str(path))
 
 
 @pytest.mark.parametrize("values", [GREY, COLORS], ids=["grey", "color"])
@@ -214,7 +190,6 @@ def test_read_image_refuses_tiles_that_are_larger_than_the_picture(
     path = write(tmp_path, levels, compression="zlib", tile=(64, 64))
     tile = zlib.compress(bytes(min(side, 2064) ** 2 * levels[0, 0].nbytes), 1)
     with tifffile.TiffFile(path, mode="r+") as tiff:
-        tags = tiff.pages.first.tags
         offset = tiff.filehandle.seek(0, 2)
         tiff.filehandle.write(tile)
         for name, value in {
@@ -223,54 +198,43 @@ def test_read_image_refuses_tiles_that_are_larger_than_the_picture(
             "TileOffsets": offset,
             "TileByteCounts": len(tile),
         }.items():
-            tags[name].overwrite(value, dtype="I")
+            tiff.pages.first.tags[name].overwrite(value, dtype="I")
     if is_taken:
         assert read_image(path).pixels.shape == (40, 50, 3)
     else:
-        with pytest.raises(ImageError, match="tiles are larger than the pic"):
+        with refuses("", path, "tiles are larger", kind=ImageError):
             read_image(path)
 
 
-def test_read_image_says_that_a_file_without_its_end_is_cut_off(tmp_path):
+@pytest.mark.parametrize("dtype", ["u1", "u2"])
+@pytest.mark.parametrize("num_missing", [0, 500])
+def test_read_image_says_that_a_tiff_without_its_table_is_cut_off(
+    tmp_path, dtype, num_missing
+):
     path = tmp_path / "a.tif"
-    Image.fromarray(COLORS.astype(np.uint8)).save(path, compression="tiff_lzw")
-    path.write_bytes(path.read_bytes()[:-500])
-    with pytest.raises(ImageError, match=r"decoded \(it is cut off\)"):
+    tifffile.imwrite(path, GREY.astype(dtype))
+    content = bytearray(path.read_bytes())
+    content[4:8] = len(content).to_bytes(4, "little")  # the table's place
+    path.write_bytes(content[: len(content) - num_missing])
+    with refuses("", path, "it is cut off", kind=ImageError):
         read_image(str(path))
 
 
 def test_read_image_names_a_cut_file_of_deep_colour(tmp_path, capfd):
     path = tmp_path / "a.tif"
-    write(tmp_path, (COLORS / 255).astype(np.float32))
+    write(tmp_path, scaled(COLORS, "f4"))
     path.write_bytes(path.read_bytes()[:-4000])
-    with pytest.raises(ImageError, match=r"decoded \(.*Fetch it again"):
+    with refuses("", path, "Fetch it again", kind=ImageError):
         read_image(str(path))
     assert capfd.readouterr().err == ""
 
 
 def test_read_image_converts_deep_colour_from_its_profile(tmp_path, caplog):
-    levels = (COLORS / 255).astype(np.float32)
     tag = (34675, "B", 7, b"garbage", True)
-    path = write(tmp_path, levels, extratags=[tag])
+    path = write(tmp_path, scaled(COLORS, "f4"), extratags=[tag])
     assert read_image(path).pixels.shape == (40, 50, 3)
     assert "profile is unusable" in caplog.records[-1].getMessage()
 
 
-def test_read_text_of_deep_colour_is_an_error_or_none(tmp_path):
-    path = write(tmp_path, (COLORS * 257).astype(np.uint16))
-    assert read_text(path) is None
-    Image.open(path).close()
-
-
-@pytest.mark.parametrize("dtype", ["u1", "u2"])
-def test_read_image_says_that_a_tiff_without_its_table_is_cut_off(
-    tmp_path, dtype
-):
-    file = io.BytesIO()
-    tifffile.imwrite(file, GREY.astype(dtype))
-    content = bytearray(file.getvalue())
-    content[4:8] = len(content).to_bytes(4, "little")  # the table's place
-    path = tmp_path / "a.tif"
-    path.write_bytes(content)
-    with pytest.raises(ImageError, match=r"a\.tif' cannot.*it is cut off"):
-        read_image(str(path))
+def test_read_text_of_deep_colour_is_none(tmp_path):
+    assert read_text(write(tmp_path, scaled(COLORS, "u2"))) is None
