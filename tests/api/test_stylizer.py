@@ -502,6 +502,7 @@ def test_host_loses_no_line_and_its_forked_child_is_told():
     assert "from which this one was forked" in stdout
 
 
+@pytest.mark.slow
 def test_host_may_check_numerics():
     code = """
 import tensorflow as tf, numpy as np, tfstyle

@@ -91,6 +91,7 @@ def test_tasks_of_an_array_with_a_list_each_paint_all_of_it(tmp_path):
     assert len(os.listdir(tmp_path / "out")) == 3
 
 
+@pytest.mark.slow
 def test_output_that_another_line_reads_is_refused(tmp_path):
     (tmp_path / "styles").mkdir()
     for name in ("a.png", "b.png", "styles/c.png", "d.gif"):

@@ -189,6 +189,7 @@ def test_value_and_gradient_equals_float64_with_random_weights(
     hold_against_oracle(random_weights, config, image, content, [style])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss_scale", ["relative", "absolute"])
 def test_value_and_gradient_equals_central_differences(
     random_weights, images, generator, loss_scale

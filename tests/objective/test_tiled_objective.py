@@ -238,6 +238,7 @@ def make_tiled_objective(extractor, generator, size, **fields):
     return make, image
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [1, 4, 100])
 def test_what_is_kept_changes_no_bit(make_evaluator, generator, kept):
     extractor, size = make_evaluator("rms"), (97, 163)
@@ -250,6 +251,7 @@ def test_what_is_kept_changes_no_bit(make_evaluator, generator, kept):
         assert terms.to_floats() == expected_terms.to_floats()
 
 
+@pytest.mark.slow
 def test_tiles_take_winograd_s_convolution(
     random_weights, generator, monkeypatch
 ):
