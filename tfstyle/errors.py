@@ -32,7 +32,8 @@ class TfstyleError(Exception):
         return found[1] if found else ""
 
     def __str__(self) -> str:
-        return " ".join(filter(None, [super().__str__(), self.hint]))
+        text = super().__str__()
+        return f"{text.rstrip('.')}. {self.hint}" if self.hint else text
 
 
 class SetupError(TfstyleError, RuntimeError):
