@@ -46,7 +46,7 @@ class Source(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Picture:
+class Painting:
     """A generated picture with its losses and options; notebooks display it.
 
     Attributes:
@@ -174,7 +174,7 @@ class Picture:
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Step(Picture):
+class Step(Painting):
     """A snapshot of the picture at one step of a run.
 
     Attributes:
@@ -190,7 +190,7 @@ class Step(Picture):
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Result(Picture):
+class Result(Painting):
     """The final picture of a run, with the history of its losses.
 
     Attributes:
@@ -220,7 +220,7 @@ class Result(Picture):
         Args:
             path: a file ending in .png, .jpg, .webp or .tif. An existing file
                 is replaced atomically.
-            metadata: `full`, `names` or `none`; see `Picture.save`.
+            metadata: `full`, `names` or `none`; see `Painting.save`.
             bits: bits per channel, 8 or 16. 16 is made from `unclipped`, not
                 from `pixels`, and needs a .png or .tif.
 
