@@ -213,11 +213,11 @@ def _reproduce(config: RunConfig) -> int:
 
 def _is_whole(job, config: RunConfig, session) -> bool:
     """Returns whether a cell is there, made by its flags and to its end."""
-    from tfstyle.batch import batch
+    from tfstyle.batch.job_painter import workdir_of
     from tfstyle.experiment import inputs
     from tfstyle.experiment import resume
 
-    workdir = batch.workdir_of(config.workdir, job.output)
+    workdir = workdir_of(config.workdir, job.output)
     config = job.to_config(config, workdir)
     images = inputs.read_images(config)
     return resume.is_finished(

@@ -13,7 +13,7 @@ import pytest
 
 from tests.processes import finish
 from tests.processes import start
-from tfstyle.batch import batch
+from tfstyle.batch.job_painter import workdir_of
 from tfstyle.config.run_config import RunConfig
 from tfstyle.experiment.workdir_files import LOCK
 from tfstyle.image_files.reading import read_text
@@ -123,7 +123,7 @@ def test_output_that_another_line_reads_is_refused(tmp_path):
     before = (tmp_path / "b.png").read_bytes()
     status, lines = run(tmp_path, *SMALL, "--overwrite")
     assert status == 1
-    assert sum("is read by a line of the manifest" in x for x in lines) == 8
+    assert sum("is an input of the manifest" in x for x in lines) == 8
     assert (tmp_path / "b.png").read_bytes() == before
 
 
@@ -382,7 +382,7 @@ def test_jobs_of_a_dead_worker_are_done_by_another(straight, tmp_path):
     second.communicate()
     status, stderr = finish(first)
     assert status == 0, stderr
-    assert "2 of them are of this process, 1 of 2 by TF_CONFIG\n" in stderr
+    assert "2 of them belong to this process, 1 of 2 by TF_CONFIG\n" in stderr
     assert numbers_done(stderr) == ["0", "2", "3", "1"]
     assert stderr.endswith("\n2 done, 2 done for other processes\n")
     assert bytes_of(folder) == straight
@@ -459,12 +459,12 @@ def test_unusable_manifest_ends_with_one_line(tmp_path):
 
 
 def test_workdir_of_an_output_is_the_same_for_every_name_of_it():
-    path = batch.workdir_of("w", "out/a.png")
+    path = workdir_of("w", "out/a.png")
     assert re.fullmatch(r"w/jobs/a-[0-9a-f]{8}", path)
-    assert batch.workdir_of("w", "./out/../out/a.png") == path
-    assert batch.workdir_of("w", os.path.abspath("out/a.png")) == path
-    assert batch.workdir_of("w", "other/a.png") != path
-    long = batch.workdir_of("w", "é" * 300 + ".png")
+    assert workdir_of("w", "./out/../out/a.png") == path
+    assert workdir_of("w", os.path.abspath("out/a.png")) == path
+    assert workdir_of("w", "other/a.png") != path
+    long = workdir_of("w", "é" * 300 + ".png")
     assert len(os.path.basename(long).encode()) < 200
     RunConfig(workdir=long)
 
@@ -475,13 +475,15 @@ def test_shard_is_a_part_and_lines_of_others_are_left_to_them(
 ):
     folder = make_long(tmp_path)
     flags = (*LONG, "--shard=1/2")
-    held = batch.workdir_of(folder / "run", str(folder / "out" / "0.png"))
+    held = workdir_of(folder / "run", str(folder / "out" / "0.png"))
     os.makedirs(held)
     with filelock.FileLock(os.path.join(held, LOCK)):
         status, lines = run(folder, *flags, name="jobs.jsonl")
     assert status == 0, lines
-    assert "2 of them are of this process, 1 of 2 by --shard" in lines
-    places = [line for line in lines if "another process is at it" in line]
+    assert "2 of them belong to this process, 1 of 2 by --shard" in lines
+    places = [
+        line for line in lines if "another process is painting it" in line
+    ]
     assert [place.split()[0] for place in places] == ["[1/2]", "[1/2]"]
     assert lines[-1] == (
         "1 done, 1 left to other processes, 2 of other processes"

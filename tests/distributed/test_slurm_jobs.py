@@ -173,7 +173,7 @@ def test_two_jobs_run_on_one_node(folder):
 def test_bad_line_of_a_manifest_costs_no_other(folder, job, name):
     """Each has two lines, and process 0 the bad one, which it alone tells."""
     log = read_log(folder, job)
-    assert log.count("2 of them are of this process") == 2
+    assert log.count("2 of them belong to this process") == 2
     assert len(re.findall(r"\b1 failed\b", log)) == 1
     counts = re.findall(r"\b(\d+) done\b", log)
     assert sum(map(int, counts)) == 3

@@ -113,7 +113,7 @@ def test_processes_share_the_cells_and_the_last_draws(tmp_path):
     styles = f"--styles={STROKES},{SCENE}"
     status, said, table = reproduce(tmp_path, 2, styles, launcher=launcher)
     assert status == 0, said
-    assert said.count("1 of them are of this process") == 2
+    assert said.count("1 of them belong to this process") == 2
     check_files(tmp_path, 2, table)
 
 

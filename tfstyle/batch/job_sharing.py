@@ -54,8 +54,8 @@ class JobSharing:
         path = self._path(own.index)
         if os.path.lexists(path) and not _is_hash(path):
             raise WorkdirError(
-                f"{path!r} was not made by a run, and would be replaced. Name"
-                " another --workdir."
+                f"{path!r} was not created by a run and would be replaced."
+                " Choose another --workdir."
             )
         with raising_write_errors(path):
             os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -126,7 +126,9 @@ class JobSharing:
                 self._remove_claim(candidate)
                 if error.errno not in _IS_CLAIMED:
                     raise
-                raise BusyError(f"Another process is at {name!r}.") from None
+                raise BusyError(
+                    f"Another process is painting {name!r}."
+                ) from None
         try:
             yield
         finally:
