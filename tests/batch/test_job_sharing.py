@@ -1,7 +1,9 @@
 """Which jobs a process takes when it is done with its own."""
 
+import concurrent.futures
 import contextlib
 import errno
+import itertools
 import os
 import threading
 
@@ -123,29 +125,23 @@ def test_claims_are_removed_and_nothing_that_looks_alike(tmp_path, no_locks):
 
 def test_only_one_of_many_claims_a_job(tmp_path, no_locks):
     number = 8
-    ready = threading.Barrier(number)
-    done, claims = [], []
+    names = [str(job) for job in range(20)]
+    ready = threading.Barrier(number, timeout=60)
 
-    def run(index):
-        sharing = share(tmp_path, index, number)
-        for name in map(str, range(20)):
+    def claim(index):
+        sharing, claims = share(tmp_path, index, number), []
+        for name in names:
             ready.wait()
-            with contextlib.suppress(BusyError), sharing.claimed(name):
-                claims.append(name)
+            with contextlib.ExitStack() as stack:
+                with contextlib.suppress(BusyError):
+                    stack.enter_context(sharing.claimed(name))
+                    claims.append(name)
                 ready.wait()
-                continue
-            ready.wait()
-        done.append(index)
+        return claims
 
-    threads = [
-        threading.Thread(target=run, args=[index]) for index in range(number)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(done) == number
-    assert claims == [str(name) for name in range(20)]
+    with concurrent.futures.ThreadPoolExecutor(number) as pool:
+        claims = itertools.chain(*pool.map(claim, range(number)))
+    assert sorted(claims) == sorted(names)
 
 
 def test_somebodys_file_is_not_taken_for_a_worker(tmp_path):
