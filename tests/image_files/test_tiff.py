@@ -111,14 +111,6 @@ def test_read_image_keeps_the_alpha_and_divides_by_it_if_it_is_associated(
     assert difference[is_seen].max() <= 2 * is_multiplied  # of 8 bits, divided
 
 
-def test_read_image_takes_deep_colour_by_the_bits_in_use(tmp_path, caplog):
-    path = write(tmp_path, (COLORS * 4095 // 255).astype(np.uint16))
-    picture = read_image(path)
-    assert np.abs(picture.pixels.astype(int) - COLORS).max() <= 1
-    (record,) = caplog.records
-    assert "4095 only; read as 12 bits" in record.getMessage()
-
-
 def test_read_image_checks_the_pixels_of_deep_colour_first(
     tmp_path, monkeypatch
 ):

@@ -102,7 +102,8 @@ def read_manifest(path: str) -> list[Job]:
     jobs = [_make_job(place, given, parse) for place, given in rows]
     if not jobs:
         raise ConfigError(
-            f"`manifest` {path!r} must name a picture. Give each a line."
+            f"`manifest` {path!r} must have at least one picture. Write one"
+            " line per picture."
         )
     _check_outputs(path, jobs)
     return jobs
@@ -260,7 +261,9 @@ def _make_job(
     except ConfigError as error:
         return Job(place, values, str(error))
     if "output_image" not in values:
-        return Job(place, values, "`output_image` is missing. Give each one.")
+        return Job(
+            place, values, "`output_image` is missing. Every line needs one."
+        )
     return Job(place, values)
 
 
