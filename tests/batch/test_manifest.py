@@ -63,6 +63,9 @@ X = {"output_image": "x.png", "style_images": ("a.jpg", "b.jpg"), "seed": 5}
         ('output_image,style_images,seed,,\nx.png,"a.jpg,b.jpg",5,,\n,,,,', 2),
         ('seed,,style_images,output_image\n5,,"a.jpg,b.jpg",x.png', 2),
         ('style_images,output_image,seed,#i\n"a.jpg, b.jpg",x.png,5,7\n', 2),
+        ('Style Images,--output-image,SEED\n"a.jpg,b.jpg",x.png,5\n', 2),
+        ("sep=;\noutput_image;style_images;seed\nx.png;a.jpg,b.jpg;5\n", 3),
+        ('"sep=|"\noutput_image|style_images|seed\nx.png|a.jpg,b.jpg|5\n', 3),
         (
             '# jobs, "mine\noutput_image,style_images,seed\n\n  # the first\n'
             'x.png,"a.jpg,b.jpg",5\n#y.png,,\n',
@@ -92,6 +95,7 @@ def test_row_may_lack_cells_at_its_end(read):
     [
         ("{}\n{}", ["line 1", "line 2"]),
         ("# jobs\n\n{}\n # more\n\n{}\n", ["line 3", "line 6"]),
+        ("{}\n\n {}", ["line 1", "line 3"]),
         ("[{}, {}]", ["object 1", "object 2"]),
         ("# jobs\n[\n{},\n\n{}\n]\n", ["object 1", "object 2"]),
     ],
@@ -212,12 +216,11 @@ def check_first_fails(jobs, field, datum):
         ("output_image\n", ["picture"]),
         ("seed\n1\n", ["line 1:", "output_image", "'seed'"]),
         ("\noutput_image,sede\n", ["line 2:", "'sede'", "seed ?"]),
-        ("Output Image,seed\nx.png,5\n", ["line 1:", "'Output Image, seed'"]),
-        ("output_image seed\n", ["line 1:", "'output_image seed'"]),
+        ("output_image seed\n", ["line 1:", "'output_image_seed'"]),
         ("output_image,seed,seed\n", ["line 1:", "output_image, seed, seed"]),
         ("output_image,flagfile\n", ["line 1:", "'flagfile'"]),
         ("a.jpg,b.jpg,x.png\n", ["line 1:", "a.jpg"]),
-        ("#title,output_image\nSea,x.png\n", ["line 2:", "'Sea, x.png'", "#"]),
+        ("#title,output_image\nSea,x.png\n", ["line 2:", "'sea, x.png'", "#"]),
         ("output_image,title\n", ["line 1:", "'title'", "#"]),
         (",output_image\n0,x.png\n", ["line 2:", "'0'"]),
         ("output_image\nx.png\na,b.png\n", ["line 3:", "'b.png'"]),
@@ -231,9 +234,8 @@ def check_first_fails(jobs, field, datum):
             ["`film`", "'./a.gif'", "line 2 and line 4"],
         ),
         ("output_image\n" + "x" * 1_000_000, ["line 2:", "CSV"]),
-        ("output_image\nMünchen.png".encode("cp1252"), ["line 2:", "UTF-8"]),
-        ("output_image\nx.png".encode("utf-16")[:-1], ["line 2:", "UTF-8"]),
-        (b"PK\3\4\x14\0\6\0\x08\0\0\0!\0\xa6", ["line 1:", "UTF-8"]),
+        ("output_image\nx.png".encode("utf-16")[:-1], ["UTF-8"]),
+        (b"PK\3\4\x14\0\6\0\x08\0\0\0!\0\xa6", ["UTF-8"]),
         (bytes(1000), ["line 1:", "columns"]),
     ],
 )
@@ -259,7 +261,8 @@ def test_csv_that_cannot_be_meant_is_refused(read, content, data):
         ('{"output_image": "x", "seed": 1' + "0" * 9999, ["line 1:", "JSON"]),
         ('"x.png"', ["line 1:", "'x.png'"]),
         ("output_image\nx.png\n", ["line 1:", "JSON"]),
-        ('[{"seed": 1},\n{"seed": 2}', ["array:", "line 2 column 12"]),
+        ('[{"seed": 1},\n{"seed": 2}', ["line 1:", "line 2 column 12"]),
+        ('{"seed": 1, "seed": 2}', ["line 1:", "two values of one name"]),
         ('["a.jpg"]', ["object 1:", "'a.jpg'"]),
     ],
 )
@@ -316,3 +319,21 @@ def test_outputs_that_a_link_makes_one_are_refused(read, tmp_path):
     (tmp_path / "link").symlink_to(".")
     with refuses("manifest", "line 2 and line 3"):
         read("output_image\nx.png\nlink/x.png\n")
+
+
+def test_other_text_is_read_as_windows_1252_with_a_warning(read, caplog):
+    (job,) = read("output_image\nMünchen.png".encode("cp1252"))
+    assert job.output == "München.png"
+    assert "line 2: ünchen.png" in caplog.text
+
+
+def test_json_objects_may_have_several_lines(read):
+    text = json.dumps({"output_image": "x.png", "seed": 5}, indent=1)
+    found = read(f"{text}\n{text.replace('x.png', 'y.png')}", "jobs.jsonl")
+    assert [job.place for job in found] == ["line 1", "line 5"]
+
+
+def test_a_number_may_have_a_decimal_comma_but_no_thousands(read):
+    half, many = read("output_image;content_weight\nx.png;0,5\ny.png;1,000\n")
+    assert half.values["content_weight"] == 0.5
+    assert "1,000" in many.error

@@ -20,6 +20,7 @@ from typing import Any
 
 from absl import logging
 
+from tfstyle.config.fields import kind_of
 from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import ConfigError
 from tfstyle.errors import one_line
@@ -98,7 +99,7 @@ def read_manifest(path: str) -> list[Job]:
     if path.lower().endswith(_JSON_ENDINGS):
         rows, parse = _read_json(path, text), parse_json
     else:
-        rows, parse = _read_table(path, text), parse_text
+        rows, parse = _read_table(path, text), _parse_cell
     jobs = [_make_job(place, given, parse) for place, given in rows]
     if not jobs:
         raise ConfigError(
@@ -110,7 +111,11 @@ def read_manifest(path: str) -> list[Job]:
 
 
 def _read_text(path: str) -> str:
-    r"""Reads UTF-8, or UTF-16 with a byte order mark; line ends become \n."""
+    r"""Reads a text file; line ends become \n.
+
+    The encoding is UTF-8, or UTF-16 with a byte order mark; other text is read
+    as Windows-1252, with a warning, as this is a guess.
+    """
     data = read_bytes(path, "`manifest`", MAX_FILE)
     if len(data) > MAX_FILE:
         raise ConfigError(
@@ -120,11 +125,18 @@ def _read_text(path: str) -> str:
     try:
         text = data.decode("utf-16" if is_utf16 else "utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise ConfigError(
-            f"`manifest` {path!r}, line {line}: must be text in UTF-8"
-            f" ({error.reason}). Save it as CSV in UTF-8."
-        ) from error
+        text = data.decode("cp1252", "replace")
+        if is_utf16 or re.search("[\0-\x08\x0e-\x1f\ufffd]", text):
+            raise ConfigError(
+                f"`manifest` {path!r} must be text. Save it as CSV in UTF-8."
+            ) from error
+        logging.warning(
+            "%r is not UTF-8; it is read as Windows-1252 (line %d: %s). If that"
+            " is wrong, save it as CSV in UTF-8.",
+            path,
+            data.count(b"\n", 0, error.start) + 1,
+            one_line(text[error.start :].partition("\n")[0], 80),
+        )
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -136,6 +148,7 @@ def _read_table(path: str, text: str) -> Iterator[Row]:
     """
     rows = _read_cells(path, text)
     place, names = next(rows, ("line 1", []))
+    names = [re.sub("[- ]", "_", name.lower().lstrip("-")) for name in names]
     if "output_image" not in names:
         raise ConfigError(
             f"`manifest` {path!r}, {place}: must name the columns, including"
@@ -160,12 +173,16 @@ def _read_table(path: str, text: str) -> Iterator[Row]:
 def _read_cells(path: str, text: str) -> Iterator[tuple[str, list[str]]]:
     """Yields place and stripped cells of the rows that are not empty.
 
-    The delimiter is the most frequent one of the first row.
+    The delimiter is that of a first line such as `sep=;`, which spreadsheets
+    write, or else the most frequent one of the first row.
     """
     header = text.strip().partition("\n")[0]
+    said = re.fullmatch(r'"?sep=(\S)\W*', header, re.IGNORECASE)
+    if said:
+        text = text.replace(header, "", 1)
     reader = csv.reader(
         io.StringIO(text),
-        delimiter=max(_DELIMITERS, key=header.count),
+        delimiter=said[1] if said else max(_DELIMITERS, key=header.count),
         skipinitialspace=True,
         strict=True,
     )
@@ -202,27 +219,31 @@ def _read_json(path: str, text: str) -> Iterator[Row]:
 
 
 def _decode_values(path: str, text: str) -> Iterator[tuple[str, Any]]:
-    """Yields place and value of each item of an array, or of each line."""
-    if text.lstrip().startswith("["):
-        values = _decode(path, "array", text)
-        for number, value in enumerate(values, start=1):
-            yield f"object {number}", value
-        return
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            place = f"line {number}"
-            yield place, _decode(path, place, line)
+    """Yields place and value of each item of an array, or of each object."""
+    decoder, place = json.JSONDecoder(object_pairs_hook=_to_dict), 0
+    while found := re.compile(r"\s*(?=\S)").match(text, place):
+        line = f"line {text.count(chr(10), 0, found.end()) + 1}"
+        try:
+            value, place = decoder.raw_decode(text, found.end())
+        except (ValueError, RecursionError) as error:
+            raise ConfigError(
+                f"`manifest` {path!r}, {line}: must be JSON"
+                f" ({one_line(str(error))}). Write one object per line, or all"
+                " in one array."
+            ) from error
+        if not isinstance(value, list):
+            yield line, value
+            continue
+        for number, item in enumerate(value, start=1):
+            yield f"object {number}", item
 
 
-def _decode(path: str, place: str, text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        reason = one_line(str(error).replace("line 1 ", ""))
-        raise ConfigError(
-            f"`manifest` {path!r}, {place}: must be JSON ({reason}). Write one"
-            " object per line, or all in one array."
-        ) from error
+def _to_dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Converts a JSON object whose names must differ."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise ValueError("an object has two values of one name")
+    return values
 
 
 def _check_names(path: str, place: str, names: Collection[str]) -> None:
@@ -248,6 +269,14 @@ def _check_names(path: str, place: str, names: Collection[str]) -> None:
             f"{where} each column must be named once. Received:"
             f" {one_line(', '.join(names))}."
         )
+
+
+def _parse_cell(name: str, text: str) -> Any:
+    """Parses a cell like a flag; a single number may have a decimal comma."""
+    is_decimal = re.fullmatch(r"[+-]?\d*,(?!\d{3}$)\d+", text)
+    if is_decimal and kind_of(FIELDS[name]) is float:
+        text = text.replace(",", ".")
+    return parse_text(name, text)
 
 
 def _make_job(
