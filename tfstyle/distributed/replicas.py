@@ -144,8 +144,9 @@ class Replicas:
             replica = tf.distribute.get_replica_context()
             number = replica.replica_id_in_sync_group % num_local
             is_first = tf.cast(tf.equal(number, 0), tf.float32)
-            parts = tf.nest.map_structure(lambda v: v * is_first, values)
-            return replica.all_reduce(tf.distribute.ReduceOp.SUM, parts)
+            return add_up_over_replicas(
+                tf.nest.map_structure(lambda v: v * is_first, values)
+            )
 
         return self.first(strategy.run(run, args=(values,)))
 
@@ -202,9 +203,15 @@ class Replicas:
         names = [f"Process {number}" for number in lost - {self.index}]
         what = "has ended"
         if "heartbeat" in text.lower():
-            what = f"gave no sign for {self._timeout:g} s (`cluster_timeout`)"
+            what = f"was silent for {self._timeout:g} s (`cluster_timeout`)"
         reason = text.partition("aborted by: ")[2] or text
         return (
             f"{' and '.join(sorted(names)) or 'Another process'} of"
             f" {self.size} {what}: {one_line(reason)} {REMEDY}"
         )
+
+
+def add_up_over_replicas(values: Any) -> Any:
+    """Sums values over the replicas; call it in a replica context."""
+    context = tf.distribute.get_replica_context()
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
