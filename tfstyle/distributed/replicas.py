@@ -120,35 +120,31 @@ class Replicas:
             self._connections.end()
         return command, value
 
-    def add_up(self, values: Any) -> Any:
-        """Sums arrays over the processes.
+    def add_up(self, array: Any) -> Any:
+        """Sums an array over the processes.
 
         Args:
-            values: nested float32 arrays, with equal shapes in all processes.
+            array: float32, of equal shape in all processes.
 
         Raises:
             ClusterError: if another process is lost.
         """
         if self.size == 1:
-            return values
-        values = tf.nest.map_structure(tf.convert_to_tensor, values)
+            return array
         with self.waiting_for_others(is_bounded=True):
-            return self._add_up(values)
+            return self._add_up(tf.convert_to_tensor(array))
 
     @tf.function(autograph=False)
-    def _add_up(self, values):
-        strategy = self.strategy
-        num_local = strategy.num_replicas_in_sync // self.size
+    def _add_up(self, array):
+        num_local = self.num_replicas // self.size
 
-        def run(values):
+        def run(array):
             replica = tf.distribute.get_replica_context()
             number = replica.replica_id_in_sync_group % num_local
             is_first = tf.cast(tf.equal(number, 0), tf.float32)
-            return add_up_over_replicas(
-                tf.nest.map_structure(lambda v: v * is_first, values)
-            )
+            return add_up_over_replicas(array * is_first)
 
-        return self.first(strategy.run(run, args=(values,)))
+        return self.first(self.strategy.run(run, args=(array,)))
 
     def first(self, values: Any) -> Any:
         """Returns the first replica's copy of a value that is equal in all."""
