@@ -366,7 +366,7 @@ class Config:
         Raises:
             ConfigError: if there is no preset of that name.
         """
-        return cls._from_arguments([f"--preset={name}"])
+        return cls._read_options([f"--preset={name}"])
 
     @classmethod
     def from_flagfile(cls, path: str | os.PathLike[str]) -> "Config":
@@ -380,7 +380,7 @@ class Config:
         Raises:
             ConfigError: if it cannot be read, or an option is invalid.
         """
-        return cls._from_arguments([f"--flagfile={os.fspath(path)}"])
+        return cls._read_options([f"--flagfile={os.fspath(path)}"])
 
     @classmethod
     def from_picture(cls, path: str | os.PathLike[str]) -> "Config":
@@ -392,14 +392,10 @@ class Config:
         Raises:
             ConfigError: if it cannot be read, or contains no options.
         """
-        return cls._from_arguments([f"--flags_from={os.fspath(path)}"])
+        return cls._read_options([f"--flags_from={os.fspath(path)}"])
 
-    _read_options: ClassVar[Callable[[list[str]], dict[str, Any]]]
+    _read_options: ClassVar[Callable[[list[str]], "Config"]]
     """Argument parser; set by `flags.command_line`, which imports Config."""
-
-    @classmethod
-    def _from_arguments(cls, arguments: list[str]) -> "Config":
-        return Config(**cls._read_options(arguments))
 
     def to_flags(self, *, only_pixels: bool = False) -> list[str]:
         """Returns the fields as lines of a flagfile.
