@@ -253,7 +253,7 @@ def test_config_refuses_layer_weights_of_another_number(kind):
 @pytest.mark.parametrize(
     ("fields", "other"),
     [
-        ({"content_reduction": "mean"}, "loss_scale=absolute"),
+        ({"content_reduction": "mean"}, "loss_scale=relative"),
         ({"preconditioner": "frequency", "optimizer": "adam"}, "adam"),
         (
             {"convolution": "winograd", "precision": "mixed_float16"},
@@ -270,13 +270,16 @@ def test_config_refuses_layer_weights_of_another_number(kind):
         ),
         ({"film": "a.gif", "manifest": "a.csv"}, "`manifest`"),
         ({"film": "a.gif", "export_dir": "model"}, "`export_dir`"),
+        ({"content_image": "x.png", "export_dir": "model"}, "`export_dir`"),
+        ({"style_images": ["x.png"], "export_dir": "model"}, "`export_dir`"),
+        ({"export_dir": "model", "precision": "mixed_bfloat16"}, "bfloat16"),
         ({"shard": "1/3"}, "`manifest`"),
         ({"content_image": "x.png", "manifest": "a.csv"}, "`manifest`"),
         ({"style_images": ["x.png"], "manifest": "a.csv"}, "`manifest`"),
         ({"content_masks": ["x.png"], "manifest": "a.csv"}, "`manifest`"),
         ({"style_masks": ["x.png"], "manifest": "a.csv"}, "`manifest`"),
         ({"output_image": "x.png", "manifest": "a.csv"}, "`manifest`"),
-        ({"export_dir": "x", "manifest": "a.csv"}, "`manifest`"),
+        ({"manifest": "a.csv", "export_dir": "x"}, "`export_dir`"),
     ],
 )
 def test_config_refuses_fields_that_contradict(fields, other):

@@ -71,7 +71,7 @@ def make_flags() -> flags.FlagValues:
         check = functools.partial(check_retired, name)
         flags.DEFINE(_Parser(function=check), name, None, "", values)
     flags.DEFINE_bool(
-        "print_flags", False, "print the flags as a flagfile and end", values
+        "print_flags", False, "print the flags as a flagfile and exit", values
     )
     return values
 

@@ -33,8 +33,8 @@ def read_flagfile(path: str) -> list[str]:
         text = "\0"
     if "\0" in text or len(data) > MAX_FLAGFILE:
         raise ConfigError(
-            f"The flagfile {path!r} is not a text file in UTF-8. Save it anew,"
-            " or choose another."
+            f"The flagfile {path!r} is not a text file in UTF-8. Save it as"
+            " UTF-8, or choose another."
         )
     arguments = [
         lines.read_line(line, FIELDS) for line in re.split(r"\r\n|\r|\n", text)
