@@ -121,8 +121,8 @@ def _check_path(name: str, path: str) -> None:
     is_utf8 = path.encode(errors="replace").decode() == path
     if not is_utf8 or re.search(r"^\s|[\n\r\0]|\s$", path):
         raise ConfigError(
-            f"`{name}` must be a name in UTF-8, without line breaks or spaces at"
-            f" its ends. Received: {path!r}. Rename the file."
+            f"`{name}` must be a name in UTF-8, without line breaks or outer"
+            f" spaces. Received: {path!r}. Rename the file."
         )
 
 
