@@ -28,6 +28,17 @@ SCOPES = {
     "run": "says what a run writes, and affects no pixel",
 }
 """Scopes of options. A picture's text contains all scopes except `run`."""
+_DESCRIPTIONS: dict[Any, str] = {
+    bool: "true or false",
+    float: "a number",
+    int: "an integer",
+    str: "a text",
+    str | int: "auto or an integer",
+    Sequence[float]: "a list of numbers",
+    Sequence[int]: "a list of integers",
+    Sequence[str]: "a list of texts",
+}
+"""Descriptions of types; an optional value is described as a given one."""
 
 
 def option(
@@ -92,19 +103,7 @@ def item_kind_of(field: dataclasses.Field) -> type:
 
 def describe(field: dataclasses.Field) -> str:
     """Describes the type of a field, such as `a list of numbers`."""
-    kinds = {
-        bool: "true or false",
-        float: "a number",
-        int: "an integer",
-        str: "a text",
-        types.NoneType: "None",
-    }
-    if _kinds(field) == (str, int):
-        return "auto or an integer"
-    if kind_of(field) is tuple:
-        items = {float: "numbers", int: "integers", str: "texts"}
-        return f"a list of {items[item_kind_of(field)]}"
-    return " or ".join(kinds[kind] for kind in _kinds(field))
+    return _DESCRIPTIONS.get(field.type) or _DESCRIPTIONS[kind_of(field)]
 
 
 def convert(field: dataclasses.Field, value: Any) -> Any:

@@ -46,9 +46,9 @@ def parse_text(name: str, text: str) -> Any:
             return _parse_list(field, text)
         return _PARSERS[kind].parse(text)
     except ValueError as error:
-        described = describe(field).partition(" or None")[0]
         raise ConfigError(
-            f"`{name}` must be {described}. Received: {name}={text!r:.200}."
+            f"`{name}` must be {describe(field)}."
+            f" Received: {name}={text!r:.200}."
         ) from error
 
 
