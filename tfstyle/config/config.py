@@ -268,13 +268,10 @@ class Config:
         for field in dataclasses.fields(self):
             value = convert(field, getattr(self, field.name))
             object.__setattr__(self, field.name, value)
-        validation.check_fields(self)
-        validation.check_numbers(self)
         for name in ("content_layers", "style_layers"):
             layers = validation.keras_names(name, getattr(self, name))
             object.__setattr__(self, name, layers)
-        validation.check_lists(self)
-        validation.check_combinations(self)
+        validation.check_options(self)
 
     @property
     def steps_by_level(self) -> tuple[int, ...]:
@@ -315,7 +312,7 @@ class Config:
         Raises:
             ConfigError: if there is no preset of that name.
         """
-        return cls._read_options([f"--preset={name}"])
+        return cls._read_options(f"--preset={name}")
 
     @classmethod
     def from_flagfile(cls, path: str | os.PathLike[str]) -> "Config":
@@ -329,7 +326,7 @@ class Config:
         Raises:
             ConfigError: if it cannot be read, or an option is invalid.
         """
-        return cls._read_options([f"--flagfile={os.fspath(path)}"])
+        return cls._read_options(f"--flagfile={os.fspath(path)}")
 
     @classmethod
     def from_picture(cls, path: str | os.PathLike[str]) -> "Config":
@@ -341,9 +338,9 @@ class Config:
         Raises:
             ConfigError: if it cannot be read, or contains no options.
         """
-        return cls._read_options([f"--flags_from={os.fspath(path)}"])
+        return cls._read_options(f"--flags_from={os.fspath(path)}")
 
-    _read_options: ClassVar[Callable[[list[str]], "Config"]]
+    _read_options: ClassVar[Callable[[str], "Config"]]
     """Argument parser; set by `flags.command_line`, which imports Config."""
 
     def to_flags(self, *, only_pixels: bool = False) -> list[str]:

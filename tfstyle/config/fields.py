@@ -20,14 +20,6 @@ GROUPS = (
     "Machine",
 )
 """Headings of `--help`, in order."""
-SCOPES = {
-    "picture": "decides the pixels: with another value it is another run",
-    "file": "the same, of a file, whose contents count and not its name",
-    "end": "says when to end, so that a run may continue with another value",
-    "machine": "changes the last bits at most",
-    "run": "says what a run writes, and affects no pixel",
-}
-"""Scopes of options. A picture's text contains all scopes except `run`."""
 _DESCRIPTIONS: dict[Any, str] = {
     bool: "true or false",
     float: "a number",
@@ -60,7 +52,12 @@ def option(
         default: default value.
         text: description in `--help`.
         group: heading in `--help`, one of GROUPS.
-        scope: one of SCOPES.
+        scope: `picture`, if it affects the pixels: with another value it is
+            another run; `file`, the same, of a file whose contents count and
+            not its name; `end`, if it says when to end, so that a run may
+            continue with another value; `machine`, if it changes the last bits
+            at most; `run`, if it says what a run writes, and affects no pixel.
+            A picture's text contains all but those of `run`.
         choices: allowed values of a string or integer; empty: any.
         least: smallest allowed value of a number, or of each in a list.
         most: largest allowed value of a number, or of each in a list.

@@ -32,14 +32,14 @@ def check_images(
         num_style_masks not in (0, num_content_masks)
     ):
         raise ConfigError(
-            "`content_masks` must be as many as `style_images`, and"
+            "`content_masks` must have one mask per style image, and"
             " `style_masks` as many or none, for whole styles. Received:"
             f" {num_content_masks} and {num_style_masks} for {num_styles}."
         )
     if num_content_masks and config.style_blend_weights:
         raise ConfigError(
-            "`style_blend_weights` blends the styles of the whole frame,"
-            " but masks give each its region. Give one or the other."
+            "`style_blend_weights` blends styles over the whole frame, but"
+            " masks give each style its own region. Leave out one of them."
         )
     if not has_content and not num_styles:
         raise ConfigError(
@@ -68,11 +68,23 @@ def check_images(
     ):
         raise ConfigError(
             "`content_weight` or `style_weight` must be above 0 for an image"
-            " that is given: there is nothing to paint."
+            " that is given; otherwise there is nothing to paint."
         )
 
 
-def check_fields(config) -> None:
+def check_options(config) -> None:
+    """Checks the fields of a Config, and that they do not contradict.
+
+    Raises:
+        ConfigError: if a field is invalid, or two contradict.
+    """
+    _check_fields(config)
+    _check_numbers(config)
+    _check_lists(config)
+    _check_combinations(config)
+
+
+def _check_fields(config) -> None:
     """Checks each field against its declaration.
 
     Raises:
@@ -107,7 +119,7 @@ def check_is_local(name: str, path: str) -> None:
     if paths.is_address(path):
         raise ConfigError(
             f"`{name}` must be a path of this machine. Received: {path!r:.200}."
-            " Copy it from there, or to there afterwards, or mount it."
+            " Use a local path and copy the file, or mount the address."
         )
 
 
@@ -176,7 +188,7 @@ CONTRADICTIONS = (
 """Values of two options that exclude each other, and why."""
 
 
-def check_combinations(config) -> None:
+def _check_combinations(config) -> None:
     """Checks that no two options contradict each other.
 
     Raises:
@@ -197,7 +209,7 @@ def contradiction(config, name: str, other: str, reason: str) -> ConfigError:
     )
 
 
-def check_numbers(config) -> None:
+def _check_numbers(config) -> None:
     """Checks the numbers of steps, and the sizes of tiles and the picture."""
     if config.num_levels != "auto" and (
         len(config.num_steps) not in (0, 1, config.num_levels)
@@ -236,7 +248,7 @@ def keras_names(field: str, names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def check_lists(config) -> None:
+def _check_lists(config) -> None:
     """Checks that weights are as many as their layers, and not all 0."""
     for name in ("content_layer", "style_layer"):
         count = len(getattr(config, f"{name}s"))

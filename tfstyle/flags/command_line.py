@@ -111,9 +111,9 @@ def _check_flagfiles_stay(config: RunConfig, flagfiles: list[str]) -> None:
             )
 
 
-def _read_options(arguments: list[str]) -> Config:
+def _read_options(argument: str) -> Config:
     """Returns the options of a picture, without those for files and the run."""
-    config = read_config(arguments)
+    config = read_config([argument])
     names = [field.name for field in dataclasses.fields(Config)]
     return Config(**{name: getattr(config, name) for name in names})
 

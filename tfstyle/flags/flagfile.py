@@ -107,7 +107,7 @@ def check_retired(name: str, value: str) -> None:
     if value != RETIRED[name]:
         remedy = "Leave it out, or use the release that made the picture."
         if name in REPLACED:
-            remedy = f"Leave it out, or give `{REPLACED[name]}`."
+            remedy = f"Leave it out, or use `{REPLACED[name]}`."
         raise ConfigError(
             f"`{name}` is no longer a flag. Received: {name}={value:.40}."
             f" {remedy}"

@@ -20,6 +20,7 @@ from tfstyle.system.paths import expand_path
 
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
 _QUOTES = "\u201c\u201d\u201e\u201f\u2018\u2019"
+_SERIALIZER = flags.ArgumentSerializer()
 
 
 class _FlagValues(flags.FlagValues):
@@ -74,9 +75,6 @@ def make_flags() -> flags.FlagValues:
         "print_flags", False, "print the flags as a flagfile and exit", values
     )
     return values
-
-
-_SERIALIZER = flags.ArgumentSerializer()
 
 
 def parse_arguments(arguments: list[str], values: flags.FlagValues) -> None:
