@@ -299,6 +299,7 @@ BAD = {
         r"`output_image` must end in.*a\.doc",
     ),
     "missing": (["--content_image=none.jpg"], 1, r"none\.jpg.*No such file"),
+    "text": (["--content_image=README.md"], 1, r"README\.md.*is a text file"),
     "backend": (
         ["--content_image=tfstyle/samples/scene.jpg"],
         1,
