@@ -21,7 +21,6 @@ import zipfile
 
 import numpy as np
 import pytest
-from absl import flags
 from hypothesis import HealthCheck
 from hypothesis import given
 from hypothesis import settings
@@ -41,8 +40,9 @@ from tfstyle.experiment import inputs
 from tfstyle.experiment import resume
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.resume import OtherRunError
-from tfstyle.flags import command_line as config_flags
 from tfstyle.flags import flagfile
+from tfstyle.flags.command_line import parse
+from tfstyle.flags.parsers import make_flags
 from tfstyle.image_files import reading as image_files
 from tfstyle.image_files.masks import read_mask
 from tfstyle.image_files.writing import write_image
@@ -124,13 +124,11 @@ def test_read_image_raises_image_errors_only(tmp_path, factor):
 
 def parse_file(path):
     """Returns a flagfile's RunConfig, or the status and text that ended it."""
-    flag_values = flags.FlagValues()
-    config_flags.define_flags(flag_values)
     out, err = io.StringIO(), io.StringIO()
     arguments = ["tfstyle", f"--flagfile={path}"]
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            return config_flags.parse(arguments, flag_values)
+            return parse(arguments, make_flags())
     except SystemExit as ended:
         return ended.code, err.getvalue()
 
