@@ -1,9 +1,6 @@
-"""The folder of a run, and what may be overwritten."""
+"""What may be overwritten, and where outputs can be written."""
 
-import errno
-import fcntl
 import os
-import time
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +8,8 @@ import pytest
 
 from tests.refusals import refuses
 from tfstyle.config.run_config import RunConfig
-from tfstyle.experiment import run_directory
+from tfstyle.errors import ConfigError
+from tfstyle.experiment.output_checks import check_output
 from tfstyle.experiment.run_directory import WorkdirError
 from tfstyle.flags import flagfile
 from tfstyle.image_files.writing import WRITE_ENDINGS
@@ -23,10 +21,34 @@ OTHER = flagfile.make_text(["--seed=2"], {})
 WRITE = os.W_OK | os.X_OK
 
 
+def write_picture(path, text=""):
+    write_image(str(path), np.zeros((16, 16, 3), np.uint8), text=text)
+
+
 @pytest.fixture(autouse=True)
 def current_folder(tmp_path, monkeypatch):
-    """Makes an empty folder the current one."""
+    """Makes a folder with files of runs and of others the current one."""
     monkeypatch.chdir(tmp_path)
+    # A workdir, and what its earlier runs became when they began anew.
+    workdirs = {"made": MADE, "other": OTHER, "again": OTHER}
+    workdirs |= {"again.1": OTHER, "again.2": MADE}
+    for name, text in workdirs.items():
+        os.mkdir(name)
+        Path(name, "flags.cfg").write_text(text, encoding="utf-8")
+    for ending in WRITE_ENDINGS:
+        write_picture(f"made{ending}", MADE)
+    write_picture("other/output.png", MADE)  # flags.cfg may be of a later run
+    write_picture("made/output.png")
+    write_picture("unused/output.png", MADE)
+    write_picture("photo.png")
+    film.write_film("made.gif", ["photo.png"], "again.1")
+    for name in ("photo.gif", "text.png", "new.png.cfg"):
+        Path(name).write_text("mine")
+    for name in ("folder.png", "folder.gif", "w/output.png", "locked"):
+        os.makedirs(name)
+    os.symlink("other", "link")
+    os.symlink("missing/b.png", "dangling.png")
+    os.symlink(".", "here")
 
 
 @pytest.fixture
@@ -43,340 +65,155 @@ def refuse_writing(monkeypatch):
     return lambda path: refused.append(os.path.realpath(path))
 
 
-def write_picture(path, text=""):
-    pixels = np.zeros((16, 16, 3), np.uint8)
-    write_image(str(path), pixels, text=text)
-
-
-def make_run(folder, text=MADE):
-    """Makes a workdir as a run leaves it, without its output."""
-    os.mkdir(folder)
-    Path(folder, "flags.cfg").write_text(text, encoding="utf-8")
-
-
-def check(**fields):
-    run_directory.check_output(RunConfig(**fields))
-
-
-def blocks(path, *remedies):
-    """Expects an error that names a file or folder in the way."""
-    return refuses("", repr(path), *remedies, kind=WorkdirError)
-
-
-# check_output: what must be there.
-
-
 @pytest.mark.parametrize(
     "fields",
     [
         {},
-        *({"output_image": f"a{ending}"} for ending in WRITE_ENDINGS),
-        {"output_image": "a.PNG"},
+        *({"output_image": f"new{ending}"} for ending in WRITE_ENDINGS),
+        {"output_image": "new.PNG"},
         {"output_image": "missing/folder/a.png"},
+        {"output_image": "dangling.png"},
+        {"output_image": "new.png"},  # whose record's place is taken
         *({"film": name} for name in ("a.gif", "b/a.webp", "A.GIF")),
         {"output_bits": 16},
         *(
             {"output_image": name, "output_bits": 16}
             for name in ("a.png", "b.TIF", "c.tiff")
         ),
-    ],
-)
-def test_check_output_takes_what_can_be_written(fields):
-    check(**fields)
-    assert os.listdir() == []
-
-
-@pytest.mark.parametrize("name", ["a.jpg", "b.JPEG", "c.webp"])
-def test_check_output_refuses_16_bits_where_the_format_holds_8(name):
-    with refuses("output_bits", repr(name), ".png or .tif"):
-        check(output_image=name, output_bits=16)
-
-
-@pytest.mark.parametrize(
-    ("field", "endings", "names"),
-    [
-        (
-            "output_image",
-            ".png, .jpg, .jpeg, .webp, .tif, .tiff",
-            ["a.gif", "a.bmp", "a", "png", ".png"],
+        # Outputs of runs in the workdir.
+        *(
+            {"output_image": f"made{ending}", "workdir": "made"}
+            for ending in WRITE_ENDINGS
         ),
-        ("film", ".mp4, .gif, .webp", ["a.avi", "a.png", "a", ".gif"]),
+        {"output_image": "made.png", "workdir": "again/"},
+        {"workdir": "other"},
+        {"output_image": "other/output.png", "workdir": "other/"},
+        {"output_image": "other/output.png", "workdir": "link"},
+        {"film": "made.gif", "workdir": "again"},
+        # Anything.
+        {"output_image": "text.png", "overwrite": True},
+        {"workdir": "unused", "overwrite": True},
+        {"film": "photo.gif", "workdir": "again", "overwrite": True},
     ],
 )
-def test_check_output_refuses_other_endings(field, endings, names):
-    for name in names:
-        with refuses(field, endings, repr(name)):
-            check(**{field: name})
+def test_check_output_accepts(fields):
+    before = sorted(Path().rglob("*"))
+    check_output(RunConfig(**fields))
+    assert sorted(Path().rglob("*")) == before
 
 
 @pytest.mark.parametrize(
-    ("name", "fields"),
+    ("field", "name", "rule", "fields"),
     [
-        ("file", {"output_image": "file/a.png"}),
-        ("file", {"workdir": "file"}),
-        ("file", {"workdir": "file/below"}),
-        ("runs", {}),
+        *(
+            ("output_image", name, ".png, .tif, .tiff", {"output_bits": 16})
+            for name in ("a.jpg", "b.JPEG", "c.webp")
+        ),
+        *(
+            ("output_image", name, ".png, .jpg, .jpeg, .webp, .tif, .tiff", {})
+            for name in ("a.gif", "a.bmp", "a", "png", ".png")
+        ),
+        *(
+            ("film", name, ".mp4, .gif, .webp", {})
+            for name in ("a.avi", "a.png", "a", ".gif")
+        ),
+        ("film", "here/a.webp", "`output_image`", {"output_image": "a.webp"}),
     ],
 )
-def test_check_output_refuses_a_file_in_place_of_a_folder(name, fields):
-    Path(name).write_text("")
-    with blocks(name):
-        check(**fields)
+def test_check_output_refuses_a_format(field, name, rule, fields):
+    with refuses(field, os.path.basename(name), rule, kind=ConfigError):
+        check_output(RunConfig(**{field: name}, **fields))
+
+
+@pytest.mark.parametrize(
+    ("flag", "path", "workdir"),
+    [
+        # Outputs of other runs.
+        ("output_image", "made.png", None),
+        ("output_image", "made.png", "other"),
+        ("output_image", "made.png", "again.1"),
+        ("output_image", "unused/output.png", "unused"),
+        ("film", "made.gif", None),
+        ("film", "made.gif", "new"),
+        # Files of no run.
+        ("output_image", "made/output.png", "made"),
+        ("output_image", "photo.png", "other"),
+        ("output_image", "text.png", "other"),
+        ("film", "photo.gif", "again"),
+    ],
+)
+def test_check_output_refuses_an_output_of_others(flag, path, workdir):
+    with refuses("", repr(path), f"--{flag}", "--overwrite", kind=WorkdirError):
+        check_output(RunConfig(**{flag: path}, workdir=workdir))
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize(
+    ("named", "fields"),
+    [
+        # A file in place of a folder.
+        ("text.png", {"output_image": "text.png/a.png"}),
+        ("text.png", {"workdir": "text.png"}),
+        ("text.png", {"workdir": "text.png/below"}),
+        # A folder in place of a file.
+        ("folder.png", {"output_image": "folder.png"}),
+        ("folder.gif", {"film": "folder.gif"}),
+        ("w/output.png", {"workdir": "w"}),
+        # Another file in place of the record.
+        ("new.png.cfg", {"output_image": "new.png", "metadata": "none"}),
+    ],
+)
+def test_check_output_refuses_what_is_in_the_way(named, fields, overwrite):
+    with refuses("", repr(named), kind=WorkdirError):
+        check_output(RunConfig(**fields, overwrite=overwrite))
+
+
+def test_check_output_refuses_a_file_in_place_of_runs():
+    Path("runs").write_text("")
+    with refuses("", "'runs'", kind=WorkdirError):
+        check_output(RunConfig())
 
 
 @pytest.mark.parametrize(
     ("folder", "fields"),
     [
-        ("out", {"output_image": "out/a.png"}),
-        ("out", {"film": "out/a.gif"}),
-        ("out", {"workdir": "out"}),
-        ("out/", {"workdir": "out/"}),
-        (".", {"output_image": "a.png", "workdir": "out"}),
-        (".", {"output_image": "out/a.png"}),  # nowhere to make runs/
+        ("locked", {"output_image": "locked/a.png"}),
+        ("locked", {"film": "locked/a.gif"}),
+        ("locked", {"workdir": "locked"}),
+        *(
+            ("locked", {"workdir": f"locked/{below}"})
+            for below in ("a", "a/b", "./a/b/c")
+        ),
+        (".", {"output_image": "a.png", "workdir": "locked"}),
+        (".", {"output_image": "locked/a.png"}),  # nowhere to make runs/
         (".", {}),
     ],
 )
 def test_check_output_refuses_a_folder_that_is_not_writable(
     refuse_writing, folder, fields
 ):
-    os.mkdir("out")
-    check(**fields)
+    check_output(RunConfig(**fields))
     refuse_writing(folder)
-    with blocks(folder):
-        check(**fields)
+    with refuses("", folder, kind=WorkdirError):
+        check_output(RunConfig(**fields))
 
 
 @pytest.mark.parametrize(
     ("folder", "fields"),
     [
-        ("out", {"output_image": "a.png"}),
-        (".", {"output_image": "out/a.png", "workdir": "out/workdir"}),
+        ("locked", {"output_image": "a.png"}),
+        (".", {"output_image": "made/a.png", "workdir": "made/workdir"}),
     ],
 )
 def test_check_output_looks_at_no_other_folder(refuse_writing, folder, fields):
-    os.mkdir("out")
     refuse_writing(folder)
-    check(**fields)
+    check_output(RunConfig(**fields))
 
 
 def test_check_output_looks_at_runs_when_it_is_there(refuse_writing):
     os.mkdir("runs")
     refuse_writing(".")
-    check()
+    check_output(RunConfig())
     refuse_writing("runs")
-    with blocks("runs"):
-        check()
-
-
-@pytest.mark.parametrize("below", ["a", "a/b", "a//b/", "./a/b/c"])
-def test_check_output_looks_at_the_deepest_folder_above_the_workdir(
-    refuse_writing, below
-):
-    os.mkdir("w")
-    check(workdir=f"w/{below}")
-    refuse_writing("w")
-    with refuses("", "'w", kind=WorkdirError):
-        check(workdir=f"w/{below}")
-    check(workdir=below)
-    assert os.listdir("w") == []
-
-
-# check_output: what may be replaced.
-
-
-def exists(path, flag="--output_image"):
-    return blocks(path, flag, "--overwrite")
-
-
-def test_check_output_refuses_an_output_of_another_run():
-    write_picture("a.png", MADE)
-    Path("flags.cfg").write_text(MADE, encoding="utf-8")
-    with exists("a.png"):
-        check(output_image="a.png")  # a fresh workdir has made nothing
-    make_run("w", OTHER)
-    with exists("a.png"):
-        check(output_image="a.png", workdir="w")
-
-
-@pytest.mark.parametrize("ending", WRITE_ENDINGS)
-def test_check_output_takes_an_output_of_the_same_workdir(ending):
-    make_run("w")
-    write_picture(f"a{ending}", MADE)
-    check(output_image=f"a{ending}", workdir="w")
-
-
-def test_check_output_takes_an_output_of_a_run_that_the_workdir_had():
-    """A run begun anew is killed before its picture is there."""
-    make_run("w", OTHER)
-    make_run("w.1", OTHER)
-    make_run("w.2")
-    write_picture("a.png", MADE)
-    check(output_image="a.png", workdir="w/")
-    Path("w.2/flags.cfg").write_text(OTHER, encoding="utf-8")
-    with exists("a.png"):
-        check(output_image="a.png", workdir="w")
-
-
-def test_check_output_takes_an_output_that_lies_in_its_workdir():
-    # What ended an earlier run may differ from what flags.cfg says now.
-    make_run("w", OTHER)
-    write_picture("w/output.png", MADE)
-    check(workdir="w")
-    check(workdir="w/", output_image="w/output.png")
-    Path("link").symlink_to("w")
-    check(workdir="link", output_image="w/output.png")
-
-
-def test_check_output_refuses_a_foreign_picture():
-    os.mkdir("w")
-    write_picture("w/output.png", MADE)
-    with exists("w/output.png"):
-        check(workdir="w")  # which no run used
-    Path("w/flags.cfg").write_text(MADE, encoding="utf-8")
-    check(workdir="w")
-    write_picture("w/output.png")
-    with exists("w/output.png"):
-        check(workdir="w")
-    write_picture("photo.jpg")
-    with exists("photo.jpg"):
-        check(output_image="photo.jpg", workdir="w")
-
-
-@pytest.mark.parametrize("content", [b"", b"no picture"])
-def test_check_output_refuses_a_file_that_is_no_picture(content):
-    make_run("w")
-    Path("a.png").write_bytes(content)
-    with exists("a.png"):
-        check(output_image="a.png", workdir="w")
-    assert Path("a.png").read_bytes() == content
-
-
-def test_check_output_refuses_another_file_as_the_record():
-    Path("a.png.cfg").write_text("mine")
-    check(output_image="a.png")
-    with blocks("a.png.cfg", "'a.png'", "--output_image"):
-        check(output_image="a.png", metadata="none", overwrite=True)
-
-
-def test_check_output_takes_a_link_to_what_will_be_made():
-    Path("a.png").symlink_to("missing/b.png")
-    check(output_image="a.png")
-
-
-def test_check_output_takes_any_file_when_overwrite_is_given():
-    Path("a.png").write_bytes(b"no picture")
-    check(output_image="a.png", overwrite=True)
-    os.mkdir("w")
-    write_picture("w/output.png", OTHER)
-    check(workdir="w", overwrite=True)
-    assert Path("a.png").read_bytes() == b"no picture"
-
-
-@pytest.mark.parametrize("overwrite", [False, True])
-@pytest.mark.parametrize(
-    ("name", "fields"),
-    [
-        ("a.png", {"output_image": "a.png"}),
-        ("w/output.png", {"workdir": "w"}),
-        ("a.gif", {"film": "a.gif"}),
-    ],
-)
-def test_check_output_refuses_a_folder_as_the_output(name, fields, overwrite):
-    os.makedirs(name)
-    with blocks(name):
-        check(**fields, overwrite=overwrite)
-
-
-# check_output: films.
-
-
-def test_check_output_refuses_a_film_in_place_of_the_output():
-    Path("link").symlink_to(".")
-    with refuses("film", "`output_image`", "a.webp"):
-        check(output_image="a.webp", film="link/a.webp")
-
-
-def test_check_output_takes_only_a_film_of_the_workdirs_runs():
-    make_run("w")
-    write_picture("1.png")
-    film.write_film("a.gif", ["1.png"], "w")
-    check(film="a.gif", workdir="w")
-    with exists("a.gif", "--film"):
-        check(film="a.gif")
-    Path("w").rename("w.1")
-    make_run("w", OTHER)
-    check(film="a.gif", workdir="w")  # of a former run
-    Path("a.gif").write_bytes(b"mine")
-    with exists("a.gif", "--film"):
-        check(film="a.gif", workdir="w")
-    check(film="a.gif", workdir="w", overwrite=True)
-
-
-# make_workdir.
-
-
-def test_make_workdir_makes_or_keeps_the_named_folder():
-    assert run_directory.make_workdir(RunConfig(workdir="a/b")) == "a/b"
-    assert os.listdir() == ["a"]
-    assert os.listdir("a") == ["b"]
-    make_run("w")
-    assert run_directory.make_workdir(RunConfig(workdir="w")) == "w"
-    assert Path("w/flags.cfg").read_text() == MADE
-
-
-def test_make_workdir_names_a_fresh_folder_by_the_time():
-    before = time.strftime("%Y-%m-%d-%H%M%S")
-    path = run_directory.make_workdir(RunConfig())
-    after = time.strftime("%Y-%m-%d-%H%M%S")
-    assert os.path.dirname(path) == "runs"
-    assert before <= os.path.basename(path) <= after
-    assert os.listdir("runs") == [os.path.basename(path)]
-    assert os.listdir(path) == []
-
-
-def test_make_workdir_numbers_the_folders_of_one_second(monkeypatch):
-    monkeypatch.setattr(time, "strftime", lambda _: "2015-08-26-120000")
-    paths = [run_directory.make_workdir(RunConfig()) for _ in range(3)]
-    assert paths == [
-        "runs/2015-08-26-120000",
-        "runs/2015-08-26-120000-2",
-        "runs/2015-08-26-120000-3",
-    ]
-    assert all(os.path.isdir(path) for path in paths)
-
-
-@pytest.mark.parametrize(
-    ("name", "fields"),
-    [
-        ("file", {"workdir": "file"}),
-        ("file", {"workdir": "file/below"}),
-        ("runs", {}),
-    ],
-)
-def test_make_workdir_refuses_when_a_file_is_in_the_way(name, fields):
-    Path(name).write_text("")
-    with refuses("", f"'{name}", "`workdir`", kind=WorkdirError):
-        run_directory.make_workdir(RunConfig(**fields))
-
-
-@pytest.mark.parametrize("fields", [{}, {"workdir": "x/y/"}])
-def test_make_workdir_makes_what_check_output_let_pass(fields):
-    config = RunConfig(**fields)
-    run_directory.check_output(config)
-    assert os.path.isdir(run_directory.make_workdir(config))
-    run_directory.check_output(config)
-
-
-@pytest.mark.parametrize(
-    "number", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP]
-)
-def test_disk_without_locks_costs_a_warning(monkeypatch, caplog, number):
-    def refuse(*_):
-        raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr(fcntl, "flock", refuse)
-    config = RunConfig(style_images=["s.png"], workdir="w")
-    with run_directory.open_workdir(config) as folder:
-        Path(folder, "a").write_text("")
-    assert "knows no locks" in caplog.text
-    assert Path("w/a").exists()
+    with refuses("", "'runs'", kind=WorkdirError):
+        check_output(RunConfig())

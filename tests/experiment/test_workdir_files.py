@@ -8,10 +8,11 @@ import zipfile
 import numpy as np
 import pytest
 
-from tests.experiment.test_run_directory import MADE
-from tests.experiment.test_run_directory import write_picture
+from tests.experiment.test_output_checks import MADE
+from tests.experiment.test_output_checks import write_picture
 from tests.refusals import refuses
 from tfstyle.config.run_config import RunConfig
+from tfstyle.experiment import output_checks
 from tfstyle.experiment import run_directory
 from tfstyle.experiment import workdir_files
 from tfstyle.experiment.run_directory import WorkdirError
@@ -92,7 +93,7 @@ def test_somebodys_file_is_named_and_stays(current_folder, name, overwrite):
     write_somebodys(current_folder / name)
     before = snapshot(current_folder)
     with refuses("", f"'./{name}'", kind=WorkdirError):
-        run_directory.check_output(RunConfig(workdir=".", overwrite=overwrite))
+        output_checks.check_output(RunConfig(workdir=".", overwrite=overwrite))
     assert snapshot(current_folder) == before
 
 
@@ -100,7 +101,7 @@ def test_what_runs_made_may_be_replaced(current_folder):
     folder = make_run(current_folder / "w")
     assert workdir_files.find_foreign(str(folder)) is None
     assert workdir_files.find_anything_foreign(str(folder)) is None
-    run_directory.check_output(RunConfig(workdir="w"))
+    output_checks.check_output(RunConfig(workdir="w"))
 
 
 def test_preview_and_pictures_say_that_a_run_wrote_them(current_folder):
@@ -162,7 +163,7 @@ def test_file_of_another_run_is_not_written_through_a_link(current_folder):
     (current_folder / "w").mkdir()
     (current_folder / "w" / "flags.cfg").symlink_to("../other/flags.cfg")
     with refuses("", "'w/flags.cfg'", kind=WorkdirError):
-        run_directory.check_output(RunConfig(workdir="w"))
+        output_checks.check_output(RunConfig(workdir="w"))
 
 
 def test_folder_is_emptied_of_what_runs_made_only(current_folder):
@@ -205,14 +206,14 @@ def test_input_is_never_replaced(
     value = [name] if field.endswith("s") and field != "weights" else name
     config = RunConfig(**{field: value}, **output, overwrite=True)
     with refuses("", repr(name), f"`{field}`", kind=WorkdirError):
-        run_directory.check_output(config)
+        output_checks.check_output(config)
 
 
 def test_pictures_beside_those_on_the_way_are_inputs(current_folder):
     make_run(current_folder / "w")
     write_picture("w/images/cat.png")
     config = RunConfig(workdir="w", content_image="w/images/cat.png")
-    run_directory.check_output(config)
+    output_checks.check_output(config)
 
 
 def test_flagfile_is_never_replaced(current_folder):

@@ -28,6 +28,7 @@ from tfstyle.errors import TfstyleError
 from tfstyle.errors import WeightsError
 from tfstyle.errors import one_line
 from tfstyle.experiment import inputs
+from tfstyle.experiment import output_checks
 from tfstyle.experiment import resources
 from tfstyle.experiment import resume
 from tfstyle.experiment import run
@@ -296,7 +297,7 @@ class _Batch:
         images = inputs.read_images(config)
         if self._is_finished(config, images):
             return None, True
-        run_directory.check_output(config)
+        output_checks.check_output(config)
         self._check_inputs_stay(config)
         if not self._session.device:
             machine = self._session.start(self._config)

@@ -39,7 +39,7 @@ def check_same_run(
         replicas: replicas that share each evaluation, or None.
 
     Returns:
-        The options that process 0 derived from its machine.
+        The options of process 0, with those derived from its machine.
 
     Raises:
         ConfigError: if runs differ; names the process and the options.
@@ -62,7 +62,7 @@ def check_same_run(
             " versions. Unlike process 0 are"
             f" {one_line('; '.join(differences), 1000)}."
         )
-    return RunIdentity(**first).decided
+    return first["flags"]
 
 
 def _compare(ours: RunIdentity, theirs: RunIdentity) -> list[str]:

@@ -36,7 +36,8 @@ def find_checkpoint(
         folder: the workdir.
 
     Returns:
-        The checkpoint or None, and the options derived from its machine.
+        The checkpoint or None, and its options, with those derived from its
+        machine.
 
     Raises:
         CheckpointError: if every checkpoint is damaged or incomplete.
@@ -75,7 +76,7 @@ def find_checkpoint(
             " differ in its last bits",
             one_line(", ".join(f"{n} {v}" for n, v in made.versions.items())),
         )
-    return checkpoint, made.decided
+    return checkpoint, made.flags
 
 
 def check_weights(checkpoint: Checkpoint | None, run: RunIdentity) -> None:
