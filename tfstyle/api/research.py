@@ -275,7 +275,7 @@ def _make_extractor(layers: Sequence[str], options: dict[str, Any]):
     for name in options:
         if name not in NETWORK:
             raise ConfigError(
-                f"`{name}` decides no feature. Give of the options only"
+                f"`{name}` does not affect features. Give only"
                 f" {', '.join(NETWORK)}."
             )
     if isinstance(layers, str):

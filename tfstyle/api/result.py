@@ -125,8 +125,8 @@ class Painting:
         for read in self._source.paths:
             if is_same_file(path, read):
                 raise ConfigError(
-                    f"`path` {os.fspath(path)!r} is one of the pictures that"
-                    " this one was made of. Give another."
+                    "`path` must not be a picture that this one was made from."
+                    f" Received: {path!r}. Choose another."
                 )
         check_side(path, self.height, self.width)
         write_image(
@@ -138,9 +138,7 @@ class Painting:
         )
 
     def _texts(self, metadata: str) -> tuple[str, str]:
-        facts = self._source.facts | provenance.describe_result(
-            self.losses, self.step, self.evaluations
-        )
+        facts = self._source.facts | provenance.describe_result(self)
         config = self._repeating_config()
         if self._source.files:
             config = RunConfig(**values_of(config) | self._source.files)

@@ -165,9 +165,7 @@ class Run:
         resources.check_memory(self.plan)
         self.extractor: Extractor = session.make_extractor(self.plan.network)
         self.replicas = session.replicas
-        facts = provenance.describe_weights(
-            self.extractor.origin, self.extractor.sha256
-        )
+        facts = provenance.describe_weights(self.extractor)
         self._source = Source(
             facts | images.describe(),
             *_find_files(lists),

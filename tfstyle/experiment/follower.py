@@ -59,7 +59,7 @@ def check_same_run(
     if differences:
         raise ConfigError(
             "All processes must be given the same flags, pictures, weights and"
-            " versions. Unlike process 0 are"
+            " versions. Differences from process 0:"
             f" {one_line('; '.join(differences), 1000)}."
         )
     return first["flags"]
@@ -132,5 +132,6 @@ def follow(
                 objective(image)
             else:
                 raise ClusterError(
-                    f"Process 0 sent no command ({command}). Start all again."
+                    f"Process 0 sent an unknown command ({command}). Restart"
+                    " all processes."
                 )

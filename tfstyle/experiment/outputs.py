@@ -119,9 +119,7 @@ class Outputs:
         Raises:
             WriteError: if a file cannot be written.
         """
-        facts = self._facts | provenance.describe_result(
-            result.losses, result.step, result.evaluations
-        )
+        facts = self._facts | provenance.describe_result(result)
         config = self._config
         if not result.is_complete:
             config = provenance.repeat_steps(config, result.steps)
@@ -170,7 +168,7 @@ class Outputs:
         if not interval:
             interval = film.choose_interval(sum(config.steps_by_level))
             logging.info(
-                "Pictures for the film, of every %s, are written to %s",
+                "A picture for the film is written at every %s to %s",
                 "step" if interval == 1 else f"{interval} steps",
                 folder,
             )
@@ -178,7 +176,7 @@ class Outputs:
         if config.film and first:
             logging.warning(
                 "warning: the film begins at step %d, as there are no earlier"
-                " pictures. --resume=restart makes them",
+                " pictures. Use --resume=restart to make them",
                 first,
             )
         self.actions.append(EverySteps(interval, pictures))
@@ -216,7 +214,7 @@ class Outputs:
             film.write_film(path, pictures, self._folder)
         except (ImageError, WriteError) as error:
             raise WriteError(
-                f"{error} The picture is written: {output!r}."
+                f"{error} The picture was written to {output!r}."
             ) from error
         logging.info("Wrote %s", path)
 

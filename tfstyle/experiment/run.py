@@ -157,8 +157,7 @@ def paint(run: PreparedRun, session: Session, signals: StopSignals) -> "Result":
     )
     logging.info("%dx%d pixels, workdir %s", frame.height, frame.width, folder)
     resources.log_needs(plan, folder)
-    facts = provenance.describe_weights(extractor.origin, extractor.sha256)
-    facts |= run.images.describe()
+    facts = provenance.describe_weights(extractor) | run.images.describe()
     if replicas is not None:
         facts["replicas"] = str(replicas.num_replicas)
     state = run.checkpoint and run.checkpoint.state

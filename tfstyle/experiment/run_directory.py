@@ -154,7 +154,7 @@ def _rename(folder: str) -> None:
     while os.path.lexists(f"{folder}.{number}"):
         number += 1
     os.rename(folder, f"{folder}.{number}")
-    logging.info("Kept the old workdir as %s", f"{folder}.{number}")
+    logging.info("Renamed the old workdir to %s", f"{folder}.{number}")
 
 
 def make_workdir(config: RunConfig) -> str:
