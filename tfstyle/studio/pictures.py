@@ -1,7 +1,10 @@
 """The part of the form with the pictures: content, styles, regions, start."""
 
+import abc
+
 import gradio as gr
 import numpy as np
+from gradio import component_meta
 
 from tfstyle.errors import ConfigError
 from tfstyle.errors import TfstyleError
@@ -19,13 +22,36 @@ SAMPLES = ("scene.jpg", "strokes.jpg")
 REGIONS_SIZE = 768
 """Long edge of the content image in the regions editor, pixels."""
 
-# Gradio would decode uploads with Pillow; only our own reader should. Patched,
-# as Gradio makes new components for every visitor, and writes a file beside
-# the source of a subclass.
-gr.Image.preprocess = lambda self, payload: payload and payload.path
-gr.ImageEditor.preprocess = lambda self, payload: [
-    layer.path for layer in (payload.layers if payload else ())
-]
+
+class _NoStub(component_meta.ComponentMeta):
+    """Makes component classes as Gradio does, but writes no `.pyi` files."""
+
+    def __new__(cls, name, bases, attributes):
+        """Makes a class that inherits the events of its base."""
+        return abc.ABCMeta.__new__(cls, name, bases, attributes)
+
+
+class Upload(gr.Image, metaclass=_NoStub):
+    """An image whose value is the path of the uploaded file.
+
+    `gr.Image` would open it with Pillow; only our own reader should.
+    """
+
+    is_template = True  # browsers show it as a gr.Image
+
+    def preprocess(self, payload):
+        """Returns the path of the uploaded file, or None."""
+        return payload and payload.path
+
+
+class Regions(gr.ImageEditor, metaclass=_NoStub):
+    """An image editor whose value is the paths of the painted layers."""
+
+    is_template = True
+
+    def preprocess(self, payload):
+        """Returns the paths of the layers, lowest first."""
+        return [layer.path for layer in payload.layers] if payload else []
 
 
 class Pictures:
@@ -132,9 +158,8 @@ class Pictures:
                 " first style."
             )
             self._load_regions = gr.Button("Load the content", size="sm")
-            self.regions = gr.ImageEditor(
+            self.regions = Regions(
                 label="Regions",
-                type="filepath",
                 sources=(),
                 transforms=(),
                 layers=False,
@@ -190,8 +215,7 @@ class Pictures:
 
 def _make_picture(label: str, height: int, elem_id: str):
     """Makes an image component, and a component that shows its error."""
-    image = gr.Image(
-        type="filepath",
+    image = Upload(
         sources=["upload", "clipboard"],
         label=label,
         height=height,
