@@ -36,7 +36,7 @@ def test_dials_as_they_are_leave_the_defaults():
 
 
 def test_no_option_of_a_picture_is_missing():
-    behind = [field.name for field in dials.other_fields()]
+    behind = [field.name for field in dials.OTHERS]
     assert sorted([*behind, *dials.FRONT]) == sorted(
         field.name for field in dataclasses.fields(Config)
     )

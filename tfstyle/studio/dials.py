@@ -9,12 +9,10 @@ from tfstyle.config import lines
 from tfstyle.config.config import Config
 from tfstyle.config.config import to_text
 from tfstyle.config.fields import ordered_fields
-from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import INITS
 from tfstyle.config.validation import check_images
 from tfstyle.errors import ConfigError
 from tfstyle.flags.command_line import read_config
-from tfstyle.flags.values import FIELDS
 
 TEXTURE = "Texture"
 """Name of the preset without a content image."""
@@ -45,8 +43,9 @@ FRONT = (
     "seed",
     "style_blend_weights",
 )
-"""Options that have a dial; all other fields of `Config` are in "More
-options"."""
+"""Options that have a dial."""
+OTHERS = [field for field in ordered_fields(Config) if field.name not in FRONT]
+"""Fields of the options under "More options", ordered by group."""
 FIXED = (
     "--preview_every_seconds=1",
     "--log_every_steps=1",
@@ -95,10 +94,7 @@ class Dials:
             qualities.get(steps, NORMAL),
             colors[config.preserve_colors],
             config.seed,
-            {
-                field.name: text_of(getattr(config, field.name))
-                for field in other_fields()
-            },
+            {f.name: text_of(getattr(config, f.name)) for f in OTHERS},
         )
 
     def to_arguments(self, base: Sequence[str]) -> list[str]:
@@ -107,24 +103,26 @@ class Dials:
         Args:
             base: base flags, such as a preset's.
         """
-        before = Dials.of(base)
-        found = [*base]
-        if self.content != before.content:
-            found.append(f"--content_weight={weight_of(self.content):.3g}")
-        if self.strokes != before.strokes:
-            found.append(f"--style_scale={self.strokes:g}")
-        if str(self.size) != str(before.size):
-            found.append(f"--image_size={self.size}")
-        if self.quality != before.quality:
-            found.append(f"--num_steps={QUALITIES[self.quality]}")
-        if self.colors != before.colors:
-            found.append(f"--preserve_colors={COLORS[self.colors]}")
-        if self.seed != before.seed:
-            found.append(f"--seed={self.seed}")
-        for name, text in self.others.items():
-            if text.strip() != before.others[name]:
-                found.append(f"--{name}={text.strip()}")
-        return found
+        before = Dials.of(base)._to_texts()
+        changed = [
+            f"--{name}={text}"
+            for name, text in self._to_texts().items()
+            if text != before[name]
+        ]
+        return [*base, *changed]
+
+    def _to_texts(self) -> dict[str, str]:
+        """Returns the options as text by name."""
+        others = {name: text.strip() for name, text in self.others.items()}
+        return {
+            "content_weight": f"{weight_of(self.content):.3g}",
+            "style_scale": f"{self.strokes:g}",
+            "image_size": str(self.size),
+            "num_steps": QUALITIES[self.quality],
+            "preserve_colors": COLORS[self.colors],
+            "seed": str(self.seed),
+            **others,
+        }
 
 
 def weight_of(percent: float) -> float:
@@ -138,18 +136,6 @@ def percent_of(weight: float) -> int:
     ratio = MOST_CONTENT / LEAST_CONTENT
     weight = min(max(weight, LEAST_CONTENT), MOST_CONTENT)
     return round(100 * math.log(weight / LEAST_CONTENT) / math.log(ratio))
-
-
-def other_fields() -> list[dataclasses.Field]:
-    """Returns the fields of `Config` that have no dial, ordered by group."""
-    return [
-        field for field in ordered_fields(Config) if field.name not in FRONT
-    ]
-
-
-def help_of(name: str) -> str:
-    """Returns the help text of an option."""
-    return FIELDS[name].metadata["help"]
 
 
 def text_of(value) -> str:
@@ -195,12 +181,11 @@ def find_base(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
     Raises:
         ConfigError: if a flag is invalid.
     """
-    wanted = _options_of(arguments)
-    dials = Dials.of(arguments)
+    wanted, dials = read_config([*arguments]), Dials.of(arguments)
     found = []
     for preset, base in PRESETS.items():
         made = dials.to_arguments(base)
-        if _options_of(made) == wanted:
+        if read_config(made) == wanted:
             num_given = len(set(base) & set(arguments))
             found.append((len(made), -num_given, preset))
     if not found:
@@ -235,7 +220,7 @@ def make_arguments(
         ConfigError: if a flag is invalid, with the message of the command line.
     """
     found = read_options(base, dials)
-    if content:
+    if content is not None:
         found.append(f"--content_image={content}")
     if styles:
         found.append(f"--style_images={lines.write_list(styles)}")
@@ -243,31 +228,22 @@ def make_arguments(
         found.append(f"--content_masks={lines.write_list(masks)}")
     elif len(set(weights)) > 1:
         found.append(f"--style_blend_weights={','.join(map(str, weights))}")
-    if start:
+    if start is not None:
         found.append(f"--init={start}")
-    found = [*found, *FIXED]
+    found += FIXED
     config = read_config(found)
-    has_content = config.content_image is not None
-    check_images(config, has_content, len(styles), len(masks))
+    check_images(config, content is not None, len(styles), len(masks))
     return found
 
 
 def without_files(arguments: Sequence[str]) -> list[str]:
     """Removes the flags that name files from a command line."""
     options = {field.name for field in dataclasses.fields(Config)}
-    options |= {"preset"}
+    options = options - {"style_blend_weights"} | {"preset"}
     found = []
     for argument in arguments:
         name, _, text = argument[2:].partition("=")
         is_file = name == "init" and text not in INITS
-        if name in options and name != "style_blend_weights" and not is_file:
+        if name in options and not is_file:
             found.append(argument)
     return found
-
-
-def _options_of(arguments: Sequence[str]) -> dict:
-    config: RunConfig = read_config([*arguments])
-    return {
-        field.name: getattr(config, field.name)
-        for field in dataclasses.fields(Config)
-    }

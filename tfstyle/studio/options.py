@@ -1,7 +1,6 @@
 """The part of the form with the dials and all other options."""
 
 import dataclasses
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -110,7 +109,7 @@ class Options:
         self._options = {}
         with gr.Accordion("More options", open=False):
             group = None
-            for field in dials.other_fields():
+            for field in dials.OTHERS:
                 if field.metadata["group"] != group:
                     group = field.metadata["group"]
                     gr.Markdown(f"### {group}")
@@ -127,24 +126,24 @@ class Options:
             ],
             **DIRECT,
         )
-        for name, option in self._options.items():
+        for field in dials.OTHERS:
+            option = self._options[field.name]
             if isinstance(option, gr.Textbox):
                 option.blur(
-                    lambda values, name=name: self._check_option(values, name),
+                    lambda values, field=field: self._check(values, field),
                     self.components,
                     option,
                     **DIRECT,
                 )
 
-    def _check_option(self, values: Values, name: str):
+    def _check(self, values: Values, field: dataclasses.Field):
         """Returns a text field with its error, or else with its help text."""
-        about = dials.help_of(name)
         try:
             dials.read_options(values[self.base], self.positions(values))
         except ConfigError as error:
-            if re.match(f"(Flag )?`{name}`", str(error)):
+            if error.field == field.name:
                 return gr.Textbox(info=str(error), elem_classes="wrong")
-        return gr.Textbox(info=about, elem_classes="")
+        return gr.Textbox(info=field.metadata["help"], elem_classes="")
 
     def _apply_preset(self, preset: str) -> dict:
         """Returns updates that apply a preset; keeps size, quality and seed."""
@@ -164,7 +163,7 @@ def _make_option(field: dataclasses.Field):
     text = dials.text_of(field.default)
     about = {
         "label": field.name,
-        "info": dials.help_of(field.name),
+        "info": field.metadata["help"],
         "elem_id": f"option-{field.name}",
     }
     if kind_of(field) is bool:
