@@ -99,9 +99,6 @@ def test_picture_to_start_from_is_no_option(studio):
 @pytest.mark.parametrize(
     "path",
     [
-        "/preview/..",
-        "/preview/%2e%2e%2fetc",
-        "/picture/..%2f..%2fetc",
         "/gradio_api/file=/etc/passwd",
         f"/gradio_api/file={ROOT}/setup.cfg",
         "/gradio_api/file={root}/../../../../etc/passwd",
@@ -126,8 +123,8 @@ def test_scripts_of_files_do_not_run(studio, browser):
 
 @pytest.mark.parametrize(
     ("values", "status"),
-    [("[" * 100_000, 400), ("{", 400), ("x" * 11_000_000, 413)],
-    ids=["nested", "cut off", "too many"],
+    [("[" * 100_000, 400), ("{", 400)],
+    ids=["nested", "cut off"],
 )
 def test_broken_values_are_refused(studio, values, status):
     request = urllib.request.Request(

@@ -8,7 +8,8 @@ from absl import app
 from absl import flags
 
 from tfstyle.config.validation import check_is_local
-from tfstyle.errors import TfstyleError
+from tfstyle.errors import ConfigError
+from tfstyle.errors import SetupError
 from tfstyle.errors import one_line
 from tfstyle.studio import inputs
 from tfstyle.system import paths
@@ -28,22 +29,14 @@ _RUNS = flags.DEFINE_string("runs", "runs", "folder of the runs")
 _OPEN = flags.DEFINE_bool("open", False, "open the page in the browser")
 
 
-class MissingError(TfstyleError):
-    """A package that the studio needs is not installed."""
-
-    status = 2
-
-
 def main(argv: list[str]) -> int:
     """Serves the page until it is interrupted; returns the exit status."""
-    if len(argv) > 1:
-        given = one_line(str(argv[1:]))
-        print(f"error: Flags begin with --. Received: {given}", file=sys.stderr)
-        return 2
-    return status_of(_serve)
+    return status_of(lambda: _serve(argv[1:]))
 
 
-def _serve() -> int:
+def _serve(others: list[str]) -> int:
+    if others:
+        raise ConfigError(f"Flags begin with --. Received: {others}.")
     root = paths.expand_path(_RUNS.value)
     check_is_local("runs", root)
     root = os.path.abspath(root)
@@ -54,7 +47,7 @@ def _serve() -> int:
         import gradio  # noqa: F401
         import matplotlib  # noqa: F401
     except ImportError as error:
-        raise MissingError(
+        raise SetupError(
             f"The studio needs Gradio and Matplotlib ({error}). Run pip"
             " install -e '.[studio]'."
         ) from error

@@ -2,7 +2,6 @@
 
 import gradio as gr
 
-from tfstyle.errors import TfstyleError
 from tfstyle.studio import repaint
 from tfstyle.studio import runs
 from tfstyle.studio.form import Form
@@ -10,7 +9,7 @@ from tfstyle.studio.runs import Run
 from tfstyle.studio.widgets import DIRECT
 from tfstyle.studio.widgets import FORMS
 from tfstyle.studio.widgets import convert_picture
-from tfstyle.studio.widgets import escape_error
+from tfstyle.studio.widgets import showing_errors
 
 LARGE_SIZES = ("2048", "4096", "8192")
 """Suggested long edges, pixels; any other can be typed."""
@@ -35,6 +34,7 @@ class Downloads:
         self, root: str, form: Form, shown: gr.Dropdown, fault: gr.HTML
     ):
         self._root = root
+        self._fault = fault
         self._part = gr.Column(visible=False)
         with self._part:
             with gr.Row(elem_classes="keep"):
@@ -89,12 +89,6 @@ class Downloads:
             [fault, *form.components],
             **DIRECT,
         )
-        self.size.change(
-            self._show_command,
-            [shown, self.size],
-            self._command,
-            **DIRECT,
-        )
         add.click(
             self._add_to_manifest,
             [shown, self.size],
@@ -128,18 +122,11 @@ class Downloads:
         run = runs.find_run(self._root, name)
         return run and run.picture
 
-    def _show_command(self, name: str | None, size: str) -> str:
+    @showing_errors
+    def _add_to_manifest(self, name: str | None, size: str) -> dict:
         run = runs.find_run(self._root, name)
-        return repaint.command_of(run, size) if run and run.flagfile else ""
-
-    def _add_to_manifest(self, name: str | None, size: str):
-        run = runs.find_run(self._root, name)
-        if run is None:
-            return "", ""
-        try:
-            return repaint.add_to_manifest(self._root, run, size), ""
-        except (TfstyleError, OSError) as error:
-            return "", escape_error(error)
+        command = run and repaint.add_to_manifest(self._root, run, size)
+        return {self._batch: command, self._fault: ""}
 
 
 def _make_command(label: str, info: str, elem_id: str) -> gr.Textbox:

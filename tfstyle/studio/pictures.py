@@ -78,7 +78,6 @@ class Pictures:
             *self.styles,
             *self.weights,
         }
-        self._connect()
 
     def make_masks(self, layers, number: int) -> list[str]:
         """Makes content masks from the painted regions; returns their paths.
@@ -131,33 +130,37 @@ class Pictures:
         }
 
     def _make(self) -> None:
-        self.content, self._content_fault = _make_picture(
+        self.content = self._make_picture(
             "Content: the picture to paint", 220, "content"
         )
-        style = _make_picture("Style: how to paint it", 180, "style-1")
-        self.styles, self._style_faults = [style[0]], [style[1]]
-        self._samples = gr.Button("Try the sample pictures", size="sm")
-        self.weights = []
+        style = self._make_picture("Style: how to paint it", 180, "style-1")
+        samples = gr.Button("Try the sample pictures", size="sm")
+        samples.click(
+            lambda: [str(inputs.SAMPLES / n) for n in SAMPLES],
+            outputs=[self.content, style],
+            **DIRECT,
+        )
         with gr.Accordion("Blend more styles", open=False):
-            for number in range(2, NUM_STYLES + 1):
-                style, fault = _make_picture(
-                    f"Style {number}", 140, f"style-{number}"
-                )
-                self.styles.append(style)
-                self._style_faults.append(fault)
-            for number in range(1, NUM_STYLES + 1):
-                self.weights.append(
-                    gr.Slider(
-                        *(0, 1, 1), step=0.05, label=f"Share of style {number}"
+            self.styles = [
+                style,
+                *(
+                    self._make_picture(
+                        f"Style {number}", 140, f"style-{number}"
                     )
-                )
+                    for number in range(2, NUM_STYLES + 1)
+                ),
+            ]
+            self.weights = [
+                gr.Slider(0, 1, 1, step=0.05, label=f"Share of style {number}")
+                for number in range(1, NUM_STYLES + 1)
+            ]
         with gr.Accordion("Regions: a style for each part", open=False):
             gr.Markdown(
-                "Load the content, then paint on it: orange areas take style 2,"
-                " green ones style 3, blue ones style 4. The rest takes the"
-                " first style."
+                "Load the content, then paint on it: orange areas use style 2,"
+                " green ones style 3, blue ones style 4. Everything else uses"
+                " the first style."
             )
-            self._load_regions = gr.Button("Load the content", size="sm")
+            load = gr.Button("Load the content", size="sm")
             self.regions = Regions(
                 label="Regions",
                 sources=(),
@@ -171,27 +174,26 @@ class Pictures:
                 ),
                 elem_id="regions",
             )
+            load.click(
+                self._begin_regions, self.content, self.regions, **DIRECT
+            )
         self.start_part = gr.Accordion("Start from a picture", open=False)
         with self.start_part:
-            self.start, self._start_fault = _make_picture(
+            self.start = self._make_picture(
                 "Start: instead of the content image", 140, "start"
             )
 
-    def _connect(self) -> None:
-        self._samples.click(
-            lambda: [str(inputs.SAMPLES / n) for n in SAMPLES],
-            outputs=[self.content, self.styles[0]],
-            **DIRECT,
+    def _make_picture(self, label: str, height: int, elem_id: str) -> Upload:
+        """Makes an image component, with its error below it."""
+        image = Upload(
+            sources=["upload", "clipboard"],
+            label=label,
+            height=height,
+            elem_id=elem_id,
         )
-        pictures = [self.content, *self.styles, self.start]
-        faults = [self._content_fault, *self._style_faults, self._start_fault]
-        for picture, fault in zip(pictures, faults, strict=True):
-            picture.change(
-                self._check_picture, picture, [picture, fault], **DIRECT
-            )
-        self._load_regions.click(
-            self._begin_regions, self.content, self.regions, **DIRECT
-        )
+        fault = gr.HTML("", elem_classes="fault")
+        image.change(self._check_picture, image, [image, fault], **DIRECT)
+        return image
 
     def _check_picture(self, path: str | None):
         """Returns a picture in a format for browsers, and its error if any."""
@@ -211,14 +213,3 @@ class Pictures:
             return self.show_regions(content, [])
         except TfstyleError:
             return gr.skip()  # the error is shown below the content image
-
-
-def _make_picture(label: str, height: int, elem_id: str):
-    """Makes an image component, and a component that shows its error."""
-    image = Upload(
-        sources=["upload", "clipboard"],
-        label=label,
-        height=height,
-        elem_id=elem_id,
-    )
-    return image, gr.HTML("", elem_classes="fault")
