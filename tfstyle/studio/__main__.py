@@ -15,17 +15,17 @@ from tfstyle.studio import inputs
 from tfstyle.system import paths
 from tfstyle.system.exit_status import status_of
 
-_PORT = flags.DEFINE_integer("port", 0, "of the page; 0: a free one", 0, 65535)
+_PORT = flags.DEFINE_integer("port", 0, "port; 0 picks a free one", 0, 65535)
 _HOST = flags.DEFINE_string(
-    "host", "127.0.0.1", "address to listen on; others need --password"
+    "host", "127.0.0.1", "address to listen on; a public one needs --password"
 )
 _PASSWORD = flags.DEFINE_string(
     "password",
     None,
-    "that the browser asks for, with any user name; better given as the"
-    " environment variable TFSTYLE_PASSWORD, which nobody else can list",
+    "password for the browser, with any user name; the environment variable"
+    " TFSTYLE_PASSWORD is safer, as other users cannot see it",
 )
-_RUNS = flags.DEFINE_string("runs", "runs", "folder of the runs")
+_RUNS = flags.DEFINE_string("runs", "runs", "folder for all runs")
 _OPEN = flags.DEFINE_bool("open", False, "open the page in the browser")
 
 
@@ -66,7 +66,7 @@ def _serve(others: list[str]) -> int:
         port = listener.getsockname()[1]
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{port}"
-        print(f"The studio is open at {address}  (Ctrl-C ends it)", flush=True)
+        print(f"The studio is open at {address}  (Ctrl-C stops it)", flush=True)
         if _OPEN.value:
             webbrowser.open(address)
         try:

@@ -89,7 +89,7 @@ class ContactTable:
             )
             self._size = gr.Dropdown(
                 list(dials.SIZES),
-                value=1024,
+                value="1024",
                 label="Large size",
                 info="long edge, pixels",
                 allow_custom_value=True,
@@ -125,8 +125,8 @@ class ContactTable:
         styles = values[self._styles] or []
         if not 0 < len(contents) * len(styles) <= MOST_PAIRS:
             raise ConfigError(
-                f"Give contents and styles for 1 to {MOST_PAIRS} pictures."
-                f" Received: {len(contents)} and {len(styles)}."
+                f"A table must have 1 to {MOST_PAIRS} pictures. Received:"
+                f" {len(contents)} contents and {len(styles)} styles."
             )
         last_table.check(self._root)
         contents, styles = (

@@ -232,6 +232,6 @@ class Jobs:
                 return json.loads(line)
         return {
             "state": "failed",
-            "error": f"The process that paints {describe_end(worker.wait())}."
-            " Paint again, in a smaller size.",
+            "error": f"The painting process {describe_end(worker.wait())}."
+            " Paint again at a smaller size.",
         }

@@ -69,7 +69,7 @@ class Painting:
         self.shown = gr.Dropdown(
             [],
             label="Run",
-            info="all runs of the folder, also those of the command line",
+            info="all runs in the folder, including those of the command line",
             allow_custom_value=True,
             elem_id="run",
         )

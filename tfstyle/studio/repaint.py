@@ -88,15 +88,14 @@ def _read_text(path: str) -> str:
             object per line.
     """
     read_manifest(path)
-    with open(path, "rb") as file:
-        data = file.read()
-    with contextlib.suppress(ValueError):
-        text = data.decode()
-        starts = {line.lstrip()[:1] for line in text.split("\n")}
+    with contextlib.suppress(ValueError), open(path, encoding="utf-8") as file:
+        text = file.read()
+        starts = {line.lstrip()[:1] for line in text.splitlines()}
         if starts <= {"{", "#", "/", ""}:
             return text
     raise ConfigError(
-        f"{path!r} has other lines than the studio's. Move it away."
+        f"{path!r} is not a manifest of the studio: its lines must be JSON"
+        " objects. Move it to another folder."
     )
 
 

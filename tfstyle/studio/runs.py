@@ -102,14 +102,6 @@ class Run:
         """Requested command line, or else the flags of `flags.cfg`."""
         return [f"--{name}={value}" for name, value in self._asked.items()]
 
-    def read_arguments(self) -> RunConfig:
-        """Parses the command line of the run.
-
-        Raises:
-            ConfigError: if this release does not support it.
-        """
-        return read_config(self.arguments)
-
     @property
     def _asked(self) -> dict[str, str]:
         """Requested flags, or else those of `flags.cfg`, as text by name."""

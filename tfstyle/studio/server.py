@@ -46,8 +46,9 @@ def check_address(host: str, password: str | None) -> None:
     """
     if not is_local(host) and not password:
         raise ServerError(
-            f"The studio would listen on {host}, where others can reach it."
-            " Give --password, or leave out --host."
+            "`host` must be an address of this machine, unless there is a"
+            f" password. Received: host={host!r:.200}. Set TFSTYLE_PASSWORD, or"
+            " leave out --host."
         )
 
 
@@ -232,7 +233,7 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise ServerError(
             f"The studio cannot listen on {host}:{port} ({error.strerror})."
-            " Give another --port, or none."
+            " Choose another --port, or leave it out."
         ) from error
 
 
