@@ -26,7 +26,6 @@ class Downloads:
 
     Attributes:
         form_of_file: component with the format of downloads.
-        size: component with the large size.
         watched: components that `update` sets.
     """
 
@@ -53,25 +52,24 @@ class Downloads:
                 from_here = gr.Button("Start from here", size="sm")
                 again = gr.Button("Use its pictures and dials", size="sm")
             with gr.Accordion("Paint it large", open=False):
-                self.size = gr.Dropdown(
+                size = gr.Dropdown(
                     list(LARGE_SIZES),
                     value="4096",
                     label="Large size: long edge, pixels",
                     allow_custom_value=True,
                 )
-                self._command = _make_command(
-                    "Command",
-                    "for a terminal in the folder that the studio was started"
-                    " in",
-                    "command",
-                )
                 add = gr.Button("Add to the manifest", size="sm")
-                self._batch = _make_command(
-                    "Command for the manifest",
-                    "paints all pictures that were added, one after another",
-                    "batch",
+                self._batch = gr.Textbox(
+                    label="Command for the manifest",
+                    info="paints all pictures that were added, one after"
+                    " another; for a terminal in the folder that the studio"
+                    " was started in",
+                    elem_id="batch",
+                    interactive=False,
+                    lines=2,
+                    buttons=["copy"],
                 )
-        self.watched = [self._part, self._download, self._flags, self._command]
+        self.watched = [self._part, self._download, self._flags]
         for button, target in (
             (as_content, form.pictures.content),
             (as_style, form.pictures.styles[0]),
@@ -91,18 +89,17 @@ class Downloads:
         )
         add.click(
             self._add_to_manifest,
-            [shown, self.size],
+            [shown, size],
             [self._batch, fault],
             **DIRECT,
         )
 
-    def update(self, run: Run | None, form_of_file: str, size: str) -> dict:
+    def update(self, run: Run | None, form_of_file: str) -> dict:
         """Returns updates that offer the picture of a run, if it has one.
 
         Args:
             run: a run that has ended, or None.
             form_of_file: format of downloads, a key of FORMS.
-            size: long edge of the large picture, pixels.
         """
         picture = run and run.picture
         if run is None or picture is None:
@@ -115,7 +112,6 @@ class Downloads:
             self._flags: gr.DownloadButton(
                 value=flagfile, interactive=flagfile is not None
             ),
-            self._command: repaint.command_of(run, size) if flagfile else "",
         }
 
     def _find_picture(self, name: str | None) -> str | None:
@@ -127,15 +123,3 @@ class Downloads:
         run = runs.find_run(self._root, name)
         command = run and repaint.add_to_manifest(self._root, run, size)
         return {self._batch: command, self._fault: ""}
-
-
-def _make_command(label: str, info: str, elem_id: str) -> gr.Textbox:
-    """Makes a read-only text box for a command, with a copy button."""
-    return gr.Textbox(
-        label=label,
-        info=info,
-        elem_id=elem_id,
-        interactive=False,
-        lines=2,
-        buttons=["copy"],
-    )

@@ -102,9 +102,7 @@ class Painting:
         )
         watched = {
             "fn": self._show,
-            "inputs": [
-                *(self.shown, keeping.form_of_file, keeping.size, self._seen)
-            ],
+            "inputs": [self.shown, keeping.form_of_file, self._seen],
             "outputs": [
                 *(self._state, self._progress, self._preview, self._charts),
                 *(self._go_on, self._stop, self.shown, self._seen),
@@ -113,7 +111,6 @@ class Painting:
             **DIRECT,
         }
         keeping.form_of_file.input(**watched)
-        keeping.size.change(**watched)
         gr.Timer(1.0).tick(**watched)
 
     def show_run(self, name: str | None) -> gr.Dropdown:
@@ -199,7 +196,7 @@ class Painting:
             return shown
         return shown | self.form.show(name, self._fault)
 
-    def _show(self, name, form_of_file, size, seen) -> dict:
+    def _show(self, name, form_of_file, seen) -> dict:
         """Returns updates that show the state of a run, if it has changed."""
         names, seen = self._list_names(name), seen or {}
         if names != seen.get("names"):
@@ -219,7 +216,7 @@ class Painting:
             }
         is_busy = not job.has_ended if job else run.is_at_work
         before = self._jobs.num_before(job) if job else 0
-        now = [name, form_of_file, size, is_busy, before, run.changed]
+        now = [name, form_of_file, is_busy, before, run.changed]
         now += [job.state, job.is_stopping] if job else []
         if now == seen.get("run"):
             return {self._seen: seen}
@@ -237,7 +234,7 @@ class Painting:
         if job is not None and job.state == "failed":
             updates[self._fault] = escape_error(job.error)
         return updates | self._keeping.update(
-            None if is_busy else run, form_of_file, size
+            None if is_busy else run, form_of_file
         )
 
 
