@@ -32,7 +32,7 @@ OUTPUT = flagfile.OUTPUT
 ASKED = "asked.cfg"
 """File written by the studio: the requested flags."""
 JOB = "job.json"
-"""File written by the studio: the arguments; removed when the run ends."""
+"""File written by the studio; removed when the run ends."""
 OF_SYSTEMS = (".DS_Store", "Thumbs.db", "desktop.ini")
 """Files that file managers leave in folders."""
 MAX_BEGINNING = 1000
