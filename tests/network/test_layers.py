@@ -18,6 +18,8 @@ def test_layers_are_those_of_keras():
     for layer, ours in zip(layers, LAYERS, strict=True):
         assert layer.output.shape[-1] == ours.channels
         assert isinstance(layer, keras.layers.Conv2D) == ours.is_convolution
+        if ours.is_convolution:
+            assert layer.kernel.shape == ours.kernel_shape
 
 
 def test_layers_are_16_convolutions_and_5_poolings():
