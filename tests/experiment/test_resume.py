@@ -126,7 +126,7 @@ def test_another_loss_than_the_checkpoint_s_is_told(
     config = dataclasses.replace(config, deterministic=is_deterministic)
     caplog.clear()
     paint(samples, extractor, config, state=states[2])
-    assert ("where the checkpoint was written" in caplog.text) == is_told
+    assert ("when the checkpoint was written" in caplog.text) == is_told
 
 
 def test_going_on_in_bfloat16_ends_the_same(samples):
