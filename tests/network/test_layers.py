@@ -83,24 +83,6 @@ def test_poolings_differ_by_reach_only():
         )
 
 
-def test_by_name_finds_every_layer():
-    assert list(BY_NAME.values()) == list(LAYERS)
-    assert all(name == layer.name for name, layer in BY_NAME.items())
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("conv1_1", "block1_conv1"),
-        ("relu4_2", "block4_conv2"),
-        ("pool5", "block5_pool"),
-        ("block5_pool", "block5_pool"),
-    ],
-)
-def test_keras_name_takes_names_of_keras_and_the_paper(name, expected):
-    assert vgg19_layers.keras_name(name) == expected
-
-
 def test_keras_name_takes_every_name_and_alias():
     for layer in LAYERS:
         names = {layer.name, layer.alias}
