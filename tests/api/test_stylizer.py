@@ -439,7 +439,7 @@ def test_run_goes_on_in_smaller_tiles_when_memory_runs_out(
     monkeypatch.setattr(plan, "TILE_SIZES", (16,))
     monkeypatch.setattr(WholeFrameEvaluator, "make_objective", make_objective)
     found = stylizer(SCENE, STROKES)
-    assert "memory ran out; goes on in tiles of 16 pixels" in caplog.text
+    assert "memory ran out; continues in tiles of 16 pixels" in caplog.text
     assert found.losses["total"] == pytest.approx(
         result.losses["total"], rel=1e-3
     )

@@ -130,7 +130,7 @@ def test_another_loss_than_the_checkpoint_s_is_told(
     config = dataclasses.replace(config, deterministic=is_deterministic)
     caplog.clear()
     paint(samples, extractor, config, state=states[2])
-    assert ("where the checkpoint was written" in caplog.text) == is_told
+    assert ("when the checkpoint was written" in caplog.text) == is_told
 
 
 @pytest.mark.parametrize("stop_at", [3, 9, 14, 15, 16])

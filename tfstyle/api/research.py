@@ -151,8 +151,8 @@ class Objective:
     """
 
     def __init__(self, run: Run, extra_losses: Mapping[str, Callable] | None):
+        from tfstyle.training.initial_image import make_initial_image
         from tfstyle.training.pyramid_objective import PyramidObjective
-        from tfstyle.training.stylize import make_first_image
         from tfstyle.training.stylize import make_to_pixels
 
         pyramid = PyramidObjective(
@@ -164,7 +164,7 @@ class Objective:
         )
         level = len(run.plan.levels) - 1
         self.config: Config = run.plan.config
-        self.initial_image: np.ndarray = make_first_image(
+        self.initial_image: np.ndarray = make_initial_image(
             run.images, pyramid, self.config, level
         )
         self._frame = run.plan.frame
