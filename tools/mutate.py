@@ -159,7 +159,7 @@ MUTATIONS = {
         "image_files/test_reading.py",
     ),
     "alpha_size": Mutation(
-        "experiment/outputs.py",
+        "image_files/writing.py",
         "alpha = resize(alpha, *pixels.shape[:2])",
         "alpha = alpha[: pixels.shape[0], : pixels.shape[1]]",
         "test_main.py",
@@ -208,8 +208,8 @@ MUTATIONS = {
     ),
     "flag_of_the_text": Mutation(
         "config/config.py",
-        '"of every random number", least=0)',
-        '"of every random number", least=0, scope="run")',
+        '"seed of all random numbers", least=0)',
+        '"seed of all random numbers", least=0, scope="run")',
         "config",
     ),
     "relative_energy": Mutation(

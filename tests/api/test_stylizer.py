@@ -70,7 +70,7 @@ def test_images_of_every_kind_give_the_same(stylizer, result, convert):
 
 def test_content_that_is_too_thin_is_said_once(stylizer, caplog):
     stylizer(SCENE[:40, :200], STROKES, num_steps=1)
-    (record,) = [r for r in caplog.records if "see it well" in r.getMessage()]
+    (record,) = [r for r in caplog.records if "16 each way" in r.getMessage()]
     assert record.getMessage().endswith("Raise --image_size to 80.")
 
 

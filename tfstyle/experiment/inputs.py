@@ -34,7 +34,7 @@ def expand_image_names(config: RunConfig) -> RunConfig:
             "`content_image` must be one picture. Received the pattern:"
             f" {content!r}. Paint many with --manifest=jobs.csv, made by (echo"
             " content_image,output_image; for f in FOLDER/*.jpg; do echo"
-            ' "$f,painted/${f##*/}"; done) > jobs.csv'
+            ' "$f,painted/${f##*/}"; done) > jobs.csv.'
         )
     fields = ("style_images", "content_masks", "style_masks")
     named = {name: expand_names(getattr(config, name)) for name in fields}
