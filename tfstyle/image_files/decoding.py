@@ -5,6 +5,7 @@ limit; sizes are checked here before decoding.
 """
 
 import contextlib
+import io
 from collections.abc import Callable
 
 import numpy as np
@@ -129,6 +130,10 @@ def open_picture(source: Source) -> ImageFile.ImageFile:
             f"Image {source.path!r} is an AVIF picture. pip install"
             " 'pillow>=11.3' reads it, or save it as PNG or JPEG."
         )
+    if kind == "JPEG2000":
+        # Pillow reads as many bytes as a box claims to have: a file allocates
+        # them all, bytes in memory return only the existing ones.
+        source.file = io.BytesIO(source.read())
     try:
         return Image.open(source.file, formats=[kind])
     except Image.UnidentifiedImageError as error:

@@ -152,6 +152,8 @@ def _open(path: str, max_pixels: int = MAX_PIXELS) -> Iterator[Source]:
 
 def _check_size(path: str, size: tuple[int, int], max_pixels: int) -> None:
     width, height = size
+    if min(size) < 1:
+        raise ImageError(f"Image {path!r} has no pixels. Fetch it again.")
     if max(size) > min(MAX_SIDE, MAX_RATIO * min(size)):
         raise ImageError(
             f"Image {path!r} may have sides of at most {MAX_SIDE} pixels, one"
