@@ -18,29 +18,21 @@ PHASE_ONE = (b"IIII", b"MMMM")
 """Bytes 8 to 12 of raw photographs by Phase One."""
 REDUCED, MASK = 1, 4
 """Bits of NewSubfileType."""
-WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR, LAB, ICC_LAB = (
-    *range(4),
-    5,
-    6,
-    8,
-    9,
-)
+WHITE_IS_ZERO, PALETTE, YCBCR, LAB = 0, 3, 6, 8
 SPACES = {
-    WHITE_IS_ZERO: "L",
-    BLACK_IS_ZERO: "L",
-    PALETTE: "L",
-    RGB: "RGB",
-    YCBCR: "RGB",  # decoded so, if JPEG
-    CMYK: "CMYK",
-    LAB: "LAB",
-    ICC_LAB: "LAB",
+    **dict.fromkeys((WHITE_IS_ZERO, 1, PALETTE), "L"),
+    **dict.fromkeys((2, YCBCR), "RGB"),  # YCbCr is decoded so, if JPEG
+    5: "CMYK",
+    **dict.fromkeys((LAB, 9), "LAB"),
 }
-"""Colour spaces of photometric interpretations."""
+"""Colour spaces by photometric interpretation."""
 SENSORS = (32803, 34892)
 """Photometric interpretations of raw sensor data."""
 ASSOCIATED, UNASSOCIATED = 1, 2
 """Types of extra samples: premultiplied alpha, and alpha."""
 JPEGS = (6, 7)
+MOST_PAGES = 100
+"""Number of pages among which the one to read is chosen."""
 MAX_TILE = 2048 * 2048
 """Maximum size of a tile larger than the picture, pixels."""
 
@@ -98,11 +90,9 @@ def _open(source: Source) -> Iterator[Any]:
 
 def _choose_page(source: Source, tiff: Any) -> Any:
     """Returns the page to read; warns if there are others as large."""
-    pages = [
-        page
-        for page in (tiff.pages.get(i) for i in range(len(tiff.pages)))
-        if not page.subfiletype & (REDUCED | MASK)
-    ] or [tiff.pages.first]
+    num = min(len(tiff.pages), MOST_PAGES)
+    pages = [tiff.pages.get(number) for number in range(num)]
+    pages = [p for p in pages if not p.subfiletype & (REDUCED | MASK)] or pages
     others = [page for page in pages[1:] if page.shape == pages[0].shape]
     if others:
         source.warnings.append(SEVERAL)
