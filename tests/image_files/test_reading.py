@@ -24,7 +24,6 @@ from PIL.PngImagePlugin import PngInfo
 from tests import hostile
 from tests.refusals import refuses
 from tfstyle.errors import ImageError
-from tfstyle.image_files import signatures
 from tfstyle.image_files.reading import read_image
 from tfstyle.image_files.reading import read_text
 from tfstyle.image_files.writing import ALPHA_ENDINGS
@@ -216,10 +215,6 @@ def assert_within(actual, expected, tolerance):
 
 
 # Reading: formats and modes.
-
-
-def test_modes_are_listed_for_every_read_format():
-    assert (*MODES, "HEIC") == tuple(signatures.READ)
 
 
 @pytest.mark.parametrize(

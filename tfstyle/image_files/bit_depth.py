@@ -47,7 +47,7 @@ def make_scale(
     full = np.iinfo(dtype).max
     if values.dtype.kind == "f":
         low, top = _float_range(source, values)
-    elif values.dtype == dtype and bits in (None, 8):
+    elif values.dtype == dtype == np.uint8 and bits in (None, 8):
         return None
     else:
         low, top = _integer_range(source, values, bits)

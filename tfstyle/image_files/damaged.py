@@ -101,6 +101,8 @@ def read_segments(data: bytes) -> Iterator[tuple[int, int, bytes]]:
         if marker == END:
             yield marker, place, b""
             return
+        if place + 4 > len(data):
+            return
         end = place + 2 + int.from_bytes(data[place + 2 : place + 4], "big")
         if end > len(data):
             return

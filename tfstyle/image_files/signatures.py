@@ -90,7 +90,7 @@ def describe_other(head: bytes) -> str:
             return sentence
     if _is_text(head):
         return "is a text file, not a picture. Give the path of a picture."
-    return f"is not a {', '.join(READ)} file. Save it anew as PNG or JPEG."
+    return "is no picture of a known format. Save it as PNG or JPEG."
 
 
 def _matches(pattern: bytes, head: bytes) -> bool:

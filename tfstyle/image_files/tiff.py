@@ -46,8 +46,9 @@ def is_raw(source: Source) -> bool:
     if head[8:10] == b"CR" or head[8:12] in PHASE_ONE:
         return True
     with _open(source) as tiff:
-        pages = [tiff.pages.first, *(tiff.pages.first.pages or ())]
-        return DNG in tiff.pages.first.tags or any(
+        first = tiff.pages.first
+        pages = [*_pages_of(tiff), *(first.pages or ())]
+        return DNG in first.tags or any(
             isinstance(page, tifffile.TiffPage) and page.photometric in SENSORS
             for page in pages
         )
@@ -88,10 +89,14 @@ def _open(source: Source) -> Iterator[Any]:
         logger.setLevel(before)
 
 
+def _pages_of(tiff: Any) -> list[Any]:
+    num = min(len(tiff.pages), MOST_PAGES)
+    return [tiff.pages.get(number) for number in range(num)]
+
+
 def _choose_page(source: Source, tiff: Any) -> Any:
     """Returns the page to read; warns if there are others as large."""
-    num = min(len(tiff.pages), MOST_PAGES)
-    pages = [tiff.pages.get(number) for number in range(num)]
+    pages = _pages_of(tiff)
     pages = [p for p in pages if not p.subfiletype & (REDUCED | MASK)] or pages
     others = [page for page in pages[1:] if page.shape == pages[0].shape]
     if others:
