@@ -844,3 +844,12 @@ def test_fit_size_keeps_the_aspect_ratio_and_the_long_edge(
         else:
             assert actual == 1 or abs(actual - before * scale) <= half
     assert min(fitted) >= 1
+
+
+def test_a_warning_is_logged_once_a_file(tmp_path, caplog):
+    path = tmp_path / "a.jpg"
+    make_picture("CMYK")[0].save(path)
+    first, second = read_image(path), read_image(path)
+    assert first.warnings == second.warnings != ()
+    (record,) = caplog.records
+    assert str(path) in record.getMessage()
