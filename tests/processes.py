@@ -9,8 +9,13 @@ import venv
 from tests import ROOT
 
 
-def start(*arguments, **options):
-    """Starts a run; its terminal is read from pipes.
+def start(
+    *arguments,
+    program=("-m", "tfstyle.main"),
+    stderr=subprocess.PIPE,
+    **options,
+):
+    """Starts a run, or another program; its terminal is read from pipes.
 
     It heeds SIGINT, even where this process was started to ignore it, as a
     shell does with what it runs in the background.
@@ -18,12 +23,12 @@ def start(*arguments, **options):
     return subprocess.Popen(
         [
             *("env", "--default-signal=INT"),
-            *(sys.executable, "-m", "tfstyle.main", *map(str, arguments)),
+            *(sys.executable, *program, *map(str, arguments)),
         ],
         cwd=ROOT,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
         text=True,
+        stderr=stderr,
         **options,
     )
 
@@ -34,22 +39,28 @@ def finish(process):
     return process.returncode, stderr
 
 
+def run_tool(name, *arguments, timeout=300, **options):
+    """Runs a program of `tools` to its end; returns what it said, too."""
+    return subprocess.run(
+        [sys.executable, f"tools/{name}.py", *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        **options,
+    )
+
+
 TIMEOUT = 60  # seconds, for processes that need far less
 
 
-def start_python(code, **settings):
+def start_python(code, **options):
     """Starts Python on some code, with pipes for what it says.
 
     An alarm ends it, so that no test waits for a word that never comes.
     """
     alarm = f"import signal; signal.alarm({TIMEOUT})\n"
-    return subprocess.Popen(
-        [sys.executable, "-c", alarm + code],
-        stdout=subprocess.PIPE,
-        stderr=settings.pop("stderr", subprocess.PIPE),
-        text=True,
-        **settings,
-    )
+    return start(program=("-c", alarm + code), **options)
 
 
 def end_python(child):

@@ -12,13 +12,13 @@ from absl import logging
 
 from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import escape_controls
-from tfstyle.flags import command_line as config_flags
+from tfstyle.flags.command_line import parse
+from tfstyle.flags.parsers import make_flags
 from tfstyle.system.exit_status import status_of
 from tfstyle.system.memory import check_program_fits
 
-FLAGS = flags.FlagValues()
+FLAGS = make_flags()
 """Separate from absl's flags, as other programs may import this module."""
-config_flags.define_flags(FLAGS)
 flags.DEFINE_integer("verbosity", 0, "", short_name="v", flag_values=FLAGS)
 
 
@@ -85,7 +85,7 @@ def _export(config: RunConfig, session) -> None:
 
 def _parse(argv: list[str]) -> RunConfig:
     """Parses the command line; absl's own flags keep their defaults."""
-    config = config_flags.parse(argv, FLAGS)
+    config = parse(argv, FLAGS)
     flags.FLAGS(argv[:1])
     logging.set_verbosity(FLAGS.verbosity)
     return config

@@ -228,6 +228,7 @@ def _measure() -> dict[str, list[dict]]:
 
 def _start_tensorflow() -> str:
     tensorflow_setup.start_tensorflow()
+    tensorflow_setup.apply_settings()
     return tensorflow_setup.use_devices()
 
 

@@ -32,7 +32,8 @@ from tfstyle.config.config import Config
 from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import ConfigError
 from tfstyle.experiment.session import Session
-from tfstyle.flags import command_line as config_flags
+from tfstyle.flags.command_line import parse
+from tfstyle.flags.parsers import make_flags
 from tfstyle.image_files.reading import read_image
 from tfstyle.image_files.writing import write_image
 from tfstyle.images.image_set import ImageSet
@@ -48,11 +49,12 @@ from tfstyle.training.plan import make_plan
 from tfstyle.training.pyramid_objective import PyramidObjective
 from tfstyle.training.stylize import stylize
 
-config_flags.define_flags()
-_OUTPUT = flags.DEFINE_string("output", None, "folder", required=True)
+_OUTPUT = flags.DEFINE_string("output", "runs/poolings", "folder")
 _EVALUATIONS = flags.DEFINE_list(
     "evaluations", ["20", "50", "100", "300"], "at which to look, ascending"
 )
+FLAGS = make_flags()
+FLAGS.append_flag_values(flags.FLAGS)
 PRESET = (
     "--image_size=256",
     "--loss_scale=absolute",
@@ -89,7 +91,7 @@ def main(config: RunConfig) -> int:
 
 
 def _compare(config: RunConfig) -> int:
-    refuse_flags(UNUSED)
+    refuse_flags(UNUSED, FLAGS)
     if not config.content_image or len(config.style_images) != 1:
         raise ConfigError(
             "`content_image` and one of `style_images` must be given."
@@ -215,7 +217,9 @@ def _evenness(gradient):
 
 
 def _parse(argv: list[str]) -> RunConfig:
-    return config_flags.parse([argv[0], *PRESET, *argv[1:]])
+    config = parse([argv[0], *PRESET, *argv[1:]], FLAGS)
+    flags.FLAGS(argv[:1])
+    return config
 
 
 if __name__ == "__main__":

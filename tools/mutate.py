@@ -201,9 +201,9 @@ MUTATIONS = {
         "system/test_atomic_file.py",
     ),
     "manifest_line": Mutation(
-        "batch/tables.py",
-        "        if any(cells):\n",
-        "        if any(cells) and started[0] != 3:\n",
+        "batch/manifest.py",
+        "            if any(cells):\n",
+        "            if any(cells) and place != 'line 3':\n",
         "batch/test_manifest.py",
     ),
     "flag_of_the_text": Mutation(

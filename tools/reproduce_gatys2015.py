@@ -37,8 +37,9 @@ from unused_flags import refuse_flags
 
 from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import ConfigError
-from tfstyle.flags import command_line as config_flags
 from tfstyle.flags import flagfile
+from tfstyle.flags.command_line import parse
+from tfstyle.flags.parsers import make_flags
 from tfstyle.image_files import reading as image_files
 from tfstyle.image_files import sidecar
 from tfstyle.image_files.writing import write_image
@@ -70,11 +71,12 @@ SET_BY_FIGURE = {
     3: ("style_layers", "content_weight", "style_weight"),
 }
 
-config_flags.define_flags()
 _FIGURE = flags.DEFINE_integer("figure", None, "of the paper, 1 to 3")
 _CONTENT = flags.DEFINE_string("content", None, "the photograph")
 _STYLES = flags.DEFINE_list("styles", [], "paintings")
 _OUTPUT = flags.DEFINE_string("output", None, "folder; runs/figureN")
+FLAGS = make_flags()
+FLAGS.append_flag_values(flags.FLAGS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,7 +166,8 @@ def _reproduce(config: RunConfig) -> int:
     if figure not in (1, 2, 3):
         raise ConfigError(f"`figure` must be 1, 2 or 3. Received: {figure}.")
     reason = f"Figure {figure} sets it itself. Leave it out."
-    refuse_flags(UNUSED | dict.fromkeys(SET_BY_FIGURE[figure], reason))
+    unused = UNUSED | dict.fromkeys(SET_BY_FIGURE[figure], reason)
+    refuse_flags(unused, FLAGS)
     if not _CONTENT.value or not _STYLES.value:
         raise ConfigError(
             "`content` and `styles` must be given: --content=FILE"
@@ -213,11 +216,11 @@ def _reproduce(config: RunConfig) -> int:
 
 def _is_whole(job, config: RunConfig, session) -> bool:
     """Returns whether a cell is there, made by its flags and to its end."""
-    from tfstyle.batch import batch
+    from tfstyle.batch.job_painter import workdir_of
     from tfstyle.experiment import inputs
     from tfstyle.experiment import resume
 
-    workdir = batch.workdir_of(config.workdir, job.output)
+    workdir = workdir_of(config.workdir, job.output)
     config = job.to_config(config, workdir)
     images = inputs.read_images(config)
     return resume.is_finished(
@@ -319,7 +322,9 @@ def _parse(argv: list[str]) -> RunConfig:
     figures = re.findall(r"--?figure[= ]([123])\b", given)
     path = ROOT / "configs" / "figures" / f"figure{''.join(figures[-1:])}.cfg"
     first = [f"--flagfile={path}"] if path.exists() else []
-    return config_flags.parse([argv[0], *first, *argv[1:]])
+    config = parse([argv[0], *first, *argv[1:]], FLAGS)
+    flags.FLAGS(argv[:1])
+    return config
 
 
 if __name__ == "__main__":

@@ -531,4 +531,4 @@ except tfstyle.TfstyleError as error:
     print(error)
 """
     stdout, stderr = start_python(code).communicate()
-    assert "must execute operations at once" in stdout, stderr[-2000:]
+    assert "must execute eagerly" in stdout, stderr[-2000:]

@@ -13,7 +13,7 @@ import pytest
 
 from tests.processes import finish
 from tests.processes import start
-from tfstyle.batch import batch
+from tfstyle.batch.job_painter import workdir_of
 from tfstyle.config.run_config import RunConfig
 from tfstyle.experiment.workdir_files import LOCK
 from tfstyle.image_files.reading import read_text
@@ -36,6 +36,13 @@ def write_csv(path, rows):
     return path
 
 
+def make_row(folder, name, **others):
+    """Returns a line whose output is in a folder's `out`."""
+    output = str(folder / "out" / name)
+    images = {"content_image": SCENE, "style_images": STROKES}
+    return {**images, "output_image": output, **others}
+
+
 def begin(folder, *flags, name="jobs.csv", **options):
     """Starts a batch of a folder's manifest."""
     return start(
@@ -47,7 +54,7 @@ def begin(folder, *flags, name="jobs.csv", **options):
 
 
 def run(folder, *flags, **options):
-    """Returns exit status and stderr's lines."""
+    """Runs a batch; returns exit status and stderr's lines."""
     status, stderr = finish(begin(folder, *flags, **options))
     assert "Traceback" not in stderr, stderr
     return status, stderr.splitlines()
@@ -72,14 +79,7 @@ def wait_for(is_there, process):
 
 
 def test_tasks_of_an_array_with_a_list_each_paint_all_of_it(tmp_path):
-    rows = [
-        {
-            "content_image": SCENE,
-            "style_images": STROKES,
-            "output_image": str(tmp_path / "out" / f"{number}.png"),
-        }
-        for number in range(3)
-    ]
+    rows = [make_row(tmp_path, f"{number}.png") for number in range(3)]
     write_csv(tmp_path / "jobs.csv", rows)
     variables = dict.fromkeys(("ID", "MIN"), "1") | {"STEP": "1"}
     variables |= dict.fromkeys(("MAX", "COUNT"), "3")
@@ -93,38 +93,27 @@ def test_tasks_of_an_array_with_a_list_each_paint_all_of_it(tmp_path):
 
 @pytest.mark.slow
 def test_output_that_another_line_reads_is_refused(tmp_path):
-    (tmp_path / "styles").mkdir()
+    (tmp_path / "out" / "styles").mkdir(parents=True)
     for name in ("a.png", "b.png", "styles/c.png", "d.gif"):
-        shutil.copy(SCENE, tmp_path / name)
-    a, b = str(tmp_path / "a.png"), str(tmp_path / "b.png")
-    c = str(tmp_path / "styles" / "c.png")
+        shutil.copy(SCENE, tmp_path / "out" / name)
+
+    def path_of(name):
+        return str(tmp_path / "out" / name)
+
     rows = [
-        {"content_image": a, "style_images": STROKES, "output_image": c},
-        {
-            "content_image": a,
-            "style_images": os.path.dirname(c),
-            "output_image": str(tmp_path / "d.png"),
-        },
-        {
-            "content_image": str(tmp_path / "d.gif"),
-            "style_images": STROKES,
-            "output_image": str(tmp_path / "e.png"),
-        },
-        {
-            "content_image": a,
-            "style_images": STROKES,
-            "output_image": str(tmp_path / "f.png"),
-            "film": str(tmp_path / "d.gif"),
-        },
-        {"content_image": a, "style_images": STROKES, "output_image": b},
-        {"content_image": b, "style_images": STROKES, "output_image": a},
+        make_row(tmp_path, "styles/c.png", content_image=path_of("a.png")),
+        make_row(tmp_path, "d.png", style_images=path_of("styles")),
+        make_row(tmp_path, "e.png", content_image=path_of("d.gif")),
+        make_row(tmp_path, "f.png", film=path_of("d.gif")),
+        make_row(tmp_path, "b.png", content_image=path_of("a.png")),
+        make_row(tmp_path, "a.png", content_image=path_of("b.png")),
     ]
     write_csv(tmp_path / "jobs.csv", rows)
-    before = (tmp_path / "b.png").read_bytes()
+    before = (tmp_path / "out" / "b.png").read_bytes()
     status, lines = run(tmp_path, *SMALL, "--overwrite")
     assert status == 1
-    assert sum("is read by a line of the manifest" in x for x in lines) == 8
-    assert (tmp_path / "b.png").read_bytes() == before
+    assert sum("is an input of the manifest" in x for x in lines) == 8
+    assert (tmp_path / "out" / "b.png").read_bytes() == before
 
 
 # Twenty jobs, three of them broken.
@@ -137,17 +126,10 @@ def twenty(tmp_path_factory):
     """Returns folder, rows and stderr of a batch, three of whose jobs fail."""
     folder = tmp_path_factory.mktemp("twenty")
     (folder / "out").mkdir()
-    rows = []
-    for number in range(20):
-        rows.append(
-            {
-                "content_image": SCENE,
-                "style_images": STROKES,
-                "output_image": str(folder / "out" / f"{number:02}.png"),
-                "seed": "",
-                "num_steps": 1 + number % 3,
-            }
-        )
+    rows = [
+        make_row(folder, f"{i:02}.png", seed="", num_steps=1 + i % 3)
+        for i in range(20)
+    ]
     rows[1] |= {"preserve_colors": "match", "init": "content"}
     rows[4]["content_image"] = "none.jpg"
     rows[6]["style_images"] = f'"{STROKES}","{SCENE}"'
@@ -245,14 +227,11 @@ def test_changed_job_and_mended_one_are_done(twenty):
 
 @pytest.mark.slow
 def test_each_line_has_its_own_film(tmp_path):
-    (tmp_path / "out").mkdir()
+    out = tmp_path / "out"
+    out.mkdir()
     rows = [
-        {
-            "style_images": STROKES,
-            "output_image": str(tmp_path / "out" / f"{name}.png"),
-            "film": str(tmp_path / "out" / f"{name}.{ending}"),
-        }
-        for name, ending in (("a", "gif"), ("b", "webp"), ("c", "avi"))
+        make_row(tmp_path, f"{name}.png", content_image="", film=out / film)
+        for name, film in (("a", "a.gif"), ("b", "b.webp"), ("c", "c.avi"))
     ]
     write_csv(tmp_path / "jobs.csv", rows)
     status, lines = run(tmp_path, *SMALL)
@@ -262,7 +241,7 @@ def test_each_line_has_its_own_film(tmp_path):
     made = written(tmp_path)
     assert list(made) == ["a.gif", "a.png", "b.png", "b.webp"]
     assert not list(tmp_path.glob("run/jobs/*/images"))
-    (tmp_path / "out" / "a.gif").unlink()
+    (out / "a.gif").unlink()
     status, lines = run(tmp_path, *SMALL)
     assert lines[-2] == "1 done, 1 finished before, 1 failed"
     assert bytes_of(tmp_path) == {
@@ -275,14 +254,10 @@ def test_each_line_has_its_own_film(tmp_path):
 
 def make_long(folder):
     (folder / "out").mkdir()
+    inits = ("noise", "content", "gray", "noise")
     lines = [
-        {
-            "content_image": SCENE,
-            "style_images": [STROKES],
-            "output_image": str(folder / "out" / f"{number}.png"),
-            "init": ["noise", "content", "gray"][number % 3],
-        }
-        for number in range(NUM_LONG)
+        make_row(folder, f"{i}.png", style_images=[STROKES], init=init)
+        for i, init in enumerate(inits)
     ]
     text = "".join(json.dumps(line) + "\n" for line in lines)
     (folder / "jobs.jsonl").write_text(text)
@@ -382,7 +357,7 @@ def test_jobs_of_a_dead_worker_are_done_by_another(straight, tmp_path):
     second.communicate()
     status, stderr = finish(first)
     assert status == 0, stderr
-    assert "2 of them are of this process, 1 of 2 by TF_CONFIG\n" in stderr
+    assert "2 of them belong to this process, 1 of 2 by TF_CONFIG\n" in stderr
     assert numbers_done(stderr) == ["0", "2", "3", "1"]
     assert stderr.endswith("\n2 done, 2 done for other processes\n")
     assert bytes_of(folder) == straight
@@ -459,12 +434,12 @@ def test_unusable_manifest_ends_with_one_line(tmp_path):
 
 
 def test_workdir_of_an_output_is_the_same_for_every_name_of_it():
-    path = batch.workdir_of("w", "out/a.png")
+    path = workdir_of("w", "out/a.png")
     assert re.fullmatch(r"w/jobs/a-[0-9a-f]{8}", path)
-    assert batch.workdir_of("w", "./out/../out/a.png") == path
-    assert batch.workdir_of("w", os.path.abspath("out/a.png")) == path
-    assert batch.workdir_of("w", "other/a.png") != path
-    long = batch.workdir_of("w", "é" * 300 + ".png")
+    assert workdir_of("w", "./out/../out/a.png") == path
+    assert workdir_of("w", os.path.abspath("out/a.png")) == path
+    assert workdir_of("w", "other/a.png") != path
+    long = workdir_of("w", "é" * 300 + ".png")
     assert len(os.path.basename(long).encode()) < 200
     RunConfig(workdir=long)
 
@@ -475,13 +450,15 @@ def test_shard_is_a_part_and_lines_of_others_are_left_to_them(
 ):
     folder = make_long(tmp_path)
     flags = (*LONG, "--shard=1/2")
-    held = batch.workdir_of(folder / "run", str(folder / "out" / "0.png"))
+    held = workdir_of(folder / "run", str(folder / "out" / "0.png"))
     os.makedirs(held)
     with filelock.FileLock(os.path.join(held, LOCK)):
         status, lines = run(folder, *flags, name="jobs.jsonl")
     assert status == 0, lines
-    assert "2 of them are of this process, 1 of 2 by --shard" in lines
-    places = [line for line in lines if "another process is at it" in line]
+    assert "2 of them belong to this process, 1 of 2 by --shard" in lines
+    places = [
+        line for line in lines if "another process is painting it" in line
+    ]
     assert [place.split()[0] for place in places] == ["[1/2]", "[1/2]"]
     assert lines[-1] == (
         "1 done, 1 left to other processes, 2 of other processes"

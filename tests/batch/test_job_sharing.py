@@ -1,7 +1,9 @@
 """Which jobs a process takes when it is done with its own."""
 
+import concurrent.futures
 import contextlib
 import errno
+import itertools
 import os
 import threading
 
@@ -9,14 +11,13 @@ import pytest
 
 from tfstyle.batch.job_sharing import CLAIMS
 from tfstyle.batch.job_sharing import JobSharing
-from tfstyle.batch.manifest import Job
 from tfstyle.distributed.environment import SLURM_ARRAY
 from tfstyle.distributed.environment import Cluster
 from tfstyle.errors import WriteError
 from tfstyle.experiment.run_directory import BusyError
 from tfstyle.system import file_lock
 
-JOBS = [Job(line, {}) for line in range(1, 8)]
+JOBS = range(1, 8)  # only their places in the list matter
 
 
 def share(folder, index, size, source="Slurm", text="a list"):
@@ -29,7 +30,7 @@ def lines_for(index, size, folder, source="Slurm"):
     sharing = share(folder, index, size, source)
     others, left = sharing.jobs_of_others(JOBS)
     assert left == []
-    return [job.line for job in others]
+    return others
 
 
 def announce_all(folder, size, source="Slurm"):
@@ -51,7 +52,7 @@ def no_locks(monkeypatch):
 def test_jobs_of_others_are_all_that_are_not_own(tmp_path, size):
     announce_all(tmp_path, size)
     for index in range(size):
-        own = [job.line for job in JOBS[index::size]]
+        own = list(JOBS[index::size])
         found = lines_for(index, size, tmp_path)
         assert sorted(found + own) == (own if size == 1 else list(range(1, 8)))
 
@@ -73,8 +74,8 @@ def test_lines_of_an_array_s_absent_tasks_are_taken(tmp_path):
     share(tmp_path, 2, 3, SLURM_ARRAY, "another list")
     sharing = share(tmp_path, 0, 3, SLURM_ARRAY)
     others, left = sharing.jobs_of_others(JOBS)
-    assert [job.line for job in others] == [5, 2]
-    assert [job.line for job in left] == [3, 6]
+    assert others == [5, 2]
+    assert left == [3, 6]
 
 
 def test_parts_that_were_asked_for_are_left(tmp_path):
@@ -124,35 +125,29 @@ def test_claims_are_removed_and_nothing_that_looks_alike(tmp_path, no_locks):
 
 def test_only_one_of_many_claims_a_job(tmp_path, no_locks):
     number = 8
-    ready = threading.Barrier(number)
-    done, claims = [], []
+    names = [str(job) for job in range(20)]
+    ready = threading.Barrier(number, timeout=60)
 
-    def run(index):
-        sharing = share(tmp_path, index, number)
-        for name in map(str, range(20)):
+    def claim(index):
+        sharing, claims = share(tmp_path, index, number), []
+        for name in names:
             ready.wait()
-            with contextlib.suppress(BusyError), sharing.claimed(name):
-                claims.append(name)
+            with contextlib.ExitStack() as stack:
+                with contextlib.suppress(BusyError):
+                    stack.enter_context(sharing.claimed(name))
+                    claims.append(name)
                 ready.wait()
-                continue
-            ready.wait()
-        done.append(index)
+        return claims
 
-    threads = [
-        threading.Thread(target=run, args=[index]) for index in range(number)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(done) == number
-    assert claims == [str(name) for name in range(20)]
+    with concurrent.futures.ThreadPoolExecutor(number) as pool:
+        claims = itertools.chain(*pool.map(claim, range(number)))
+    assert sorted(claims) == sorted(names)
 
 
 def test_somebodys_file_is_not_taken_for_a_worker(tmp_path):
     (tmp_path / "workers").mkdir()
     (tmp_path / "workers" / "1-of-2").write_text("the first of two\n")
-    with pytest.raises(WriteError, match="was not made by a run"):
+    with pytest.raises(WriteError, match="was not created by a run"):
         share(tmp_path, 0, 2)
 
 

@@ -6,11 +6,24 @@ import os
 import pytest
 
 from tests.refusals import refuses
+from tfstyle.batch import manifest
 from tfstyle.batch.manifest import Job
 from tfstyle.batch.manifest import read_manifest
-from tfstyle.batch.tables import MAX_LINE
 from tfstyle.config.run_config import RunConfig
 from tfstyle.flags.values import FIELDS
+
+
+@pytest.fixture
+def read(tmp_path, monkeypatch):
+    """Returns a function that reads a text or bytes as a manifest."""
+    monkeypatch.chdir(tmp_path)
+
+    def read(content, name="jobs.csv"):
+        data = content if isinstance(content, bytes) else content.encode()
+        (tmp_path / name).write_bytes(data)
+        return read_manifest(name)
+
+    return read
 
 
 def to_config(job, **base):
@@ -24,7 +37,7 @@ def test_csv_lines_are_read_as_flags_are(read):
         ",c.jpg,y.png,,,\n"
     )
     assert first == Job(
-        2,
+        "line 2",
         {
             "content_image": "a, b.jpg",
             "style_images": ("c.jpg", "d, e.jpg"),
@@ -35,20 +48,67 @@ def test_csv_lines_are_read_as_flags_are(read):
         },
     )
     values = {"style_images": ("c.jpg",), "output_image": "y.png"}
-    assert second == Job(3, values)
+    assert second == Job("line 3", values)
+
+
+X = {"output_image": "x.png", "style_images": ("a.jpg", "b.jpg"), "seed": 5}
 
 
 @pytest.mark.parametrize(
-    ("name", "text"),
+    ("content", "line"),
     [
-        ("a.csv", "output_image,#title,#note,# seed\nx.png,Sea,,night\n"),
-        ("a.csv", '"#title";output_image\nSea;x.png\n'),
-        ("a.jsonl", '{"#title": "Sea", "#y": [1], "output_image": "x.png"}\n'),
+        ("output_image;style_images;seed\nx.png;a.jpg,b.jpg;5\n", 2),
+        ('output_image\tstyle_images\tseed\nx.png\t"a.jpg,b.jpg"\t5', 2),
+        ("seed\toutput_image\tstyle_images\n5\tx.png\ta.jpg,b.jpg", 2),
+        ('output_image,style_images,seed,,\nx.png,"a.jpg,b.jpg",5,,\n,,,,', 2),
+        ('seed,,style_images,output_image\n5,,"a.jpg,b.jpg",x.png', 2),
+        ('style_images,output_image,seed,#i\n"a.jpg, b.jpg",x.png,5,7\n', 2),
+        ('Style Images,--output-image,SEED\n"a.jpg,b.jpg",x.png,5\n', 2),
+        ("sep=;\noutput_image;style_images;seed\nx.png;a.jpg,b.jpg;5\n", 3),
+        ('"sep=|"\noutput_image|style_images|seed\nx.png|a.jpg,b.jpg|5\n', 3),
+        (
+            '# jobs, "mine\noutput_image,style_images,seed\n\n  # the first\n'
+            'x.png,"a.jpg,b.jpg",5\n#y.png,,\n',
+            5,
+        ),
+        (
+            '"#\ntitle",output_image,style_images,seed\n,x.png,"a.jpg,b.jpg",5',
+            3,
+        ),
     ],
 )
-def test_columns_of_a_catalogue_are_left_alone(read, name, text):
-    (job,) = read(text, name)
-    assert job.values == {"output_image": "x.png"}
+def test_tables_of_spreadsheets_are_read(read, content, line):
+    assert read(content) == [Job(f"line {line}", X)]
+    assert read(content, "jobs.tsv") == [Job(f"line {line}", X)]
+
+
+def test_row_may_lack_cells_at_its_end(read):
+    jobs = read("output_image;seed;report\nx.png;;\ny.png\n")
+    assert [job.values for job in jobs] == [
+        {"output_image": "x.png"},
+        {"output_image": "y.png"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("layout", "places"),
+    [
+        ("{}\n{}", ["line 1", "line 2"]),
+        ("# jobs\n\n{}\n # more\n\n{}\n", ["line 3", "line 6"]),
+        ("{}\n\n {}", ["line 1", "line 3"]),
+        ("[{}, {}]", ["object 1", "object 2"]),
+        ("# jobs\n[\n{},\n\n{}\n]\n", ["object 1", "object 2"]),
+    ],
+)
+@pytest.mark.parametrize("ending", ["json", "jsonl", "ndjson"])
+def test_json_is_read_in_lines_and_in_an_array(read, layout, places, ending):
+    first = {"output_image": "x.png", "#title": [1], "seed": None}
+    second = {"output_image": "y.png", "report": True}
+    text = layout.format(json.dumps(first), json.dumps(second))
+    assert read(text, f"jobs.{ending}") == [
+        Job(places[0], {"output_image": "x.png"}),
+        Job(places[1], second),
+    ]
 
 
 def test_jsonl_lines_hold_lists_and_numbers(read):
@@ -80,44 +140,51 @@ def test_lines_override_flags_and_defaults_depend_on_both(read):
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_marks_line_ends_and_blank_lines_change_nothing(read, end):
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_encoding_line_ends_and_blank_lines_change_nothing(read, encoding, end):
     text = end.join(
-        ["", "output_image , seed", "", "x.png, 1", ",", "  ", 'y.png,"2"', ""]
+        [
+            "",
+            "output_image , seed",
+            "",
+            "München.png, 1",
+            ",",
+            "  ",
+            'y.png,"2"',
+        ]
     )
-    jobs = read(b"\xef\xbb\xbf" + text.encode())
-    assert jobs == [
-        Job(4, {"output_image": "x.png", "seed": 1}),
-        Job(7, {"output_image": "y.png", "seed": 2}),
+    assert read(text.encode(encoding)) == [
+        Job("line 4", {"output_image": "München.png", "seed": 1}),
+        Job("line 7", {"output_image": "y.png", "seed": 2}),
     ]
+
+
+def test_comments_are_counted_in_the_log(read, caplog):
+    caplog.set_level("INFO", logger="absl")
+    assert len(read('output_image\n#x.png\n"#y.png"\n')) == 1
+    assert "'jobs.csv': comments (lines with #): 1" in caplog.text
 
 
 @pytest.mark.parametrize(
     ("row", "field", "datum"),
     [
         ("x.png,five", "seed", "'five'"),
-        (",5", "output_image", ""),
-        ("x.png,5,6", "", "2 cells"),
-        ('x.png,"5', "", "CSV"),
+        ("x.png,5.00", "seed", "'5.00'"),
         ("x.png,-1", "seed", "-1"),
+        (",5", "output_image", ""),
         ("a\x85b.png,x", "seed", "'x'"),
     ],
 )
-def test_wrong_csv_line_is_its_own_failure(read, row, field, datum):
-    jobs = read(f"output_image,seed\n{row}\nlast.png,1\n")
-    assert [job.line for job in jobs] == [2, 3]
-    with refuses(field, datum):
-        to_config(jobs[0])
-    assert to_config(jobs[1]).output_image == "last.png"
+def test_wrong_csv_value_fails_only_its_line(read, row, field, datum):
+    check_first_fails(
+        read(f"output_image,seed\n{row}\nlast.png,1"), field, datum
+    )
 
 
 @pytest.mark.parametrize(
     ("line", "field", "datum"),
     [
-        ('{"output_image": ', "", "JSON (Expecting value"),
-        ('{"seed": ' + "[" * 100_000, "", "JSON ("),
-        ('{"output_image": "x.png", "seed": NaN}', "", "JSON (NaN"),
-        ('{"output_image": "x", "seed": 1' + "0" * 9999, "", "JSON ("),
-        ('"x.png"', "", "JSON object"),
+        ('{"output_image": "x.png", "seed": NaN}', "seed", "nan"),
         ('{"seed": 1}', "output_image", ""),
         ('{"output_image": ["x.png"]}', "output_image", "['x.png']"),
         ('{"output_image": "x.png", "seed": "1"}', "seed", "'1'"),
@@ -129,39 +196,47 @@ def test_wrong_csv_line_is_its_own_failure(read, row, field, datum):
         ('{"output_image": "\\ud800"}', "output_image", ""),
     ],
 )
-def test_wrong_jsonl_line_is_its_own_failure(read, line, field, datum):
+def test_wrong_json_value_fails_only_its_line(read, line, field, datum):
     jobs = read(f'{line}\n{{"output_image": "last.png"}}\n', "jobs.jsonl")
-    assert [job.line for job in jobs] == [1, 2]
+    check_first_fails(jobs, field, datum)
+
+
+def check_first_fails(jobs, field, datum):
+    first, last = jobs
     with refuses(field, datum):
-        to_config(jobs[0])
-    assert to_config(jobs[1]).output_image == "last.png"
+        to_config(first)
+    assert to_config(last).output_image == "last.png"
 
 
 @pytest.mark.parametrize(
     ("content", "data"),
     [
-        ("", ["no picture"]),
-        ("\n" * 200_000, ["no picture"]),
-        ("output_image\n", ["no picture"]),
-        ("seed\n1\n", ["`output_image`", "Received: seed"]),
+        ("", ["line 1:", "columns"]),
+        ("\n" * 200_000, ["line 1:", "columns"]),
+        ("output_image\n", ["picture"]),
+        ("seed\n1\n", ["line 1:", "output_image", "'seed'"]),
         ("\noutput_image,sede\n", ["line 2:", "'sede'", "seed ?"]),
-        ("output_image seed\n", ["line 1:", "'output_image seed'"]),
+        ("output_image seed\n", ["line 1:", "'output_image_seed'"]),
         ("output_image,seed,seed\n", ["line 1:", "output_image, seed, seed"]),
-        ('"output_image\n', ["line 1:", "output_image"]),
         ("output_image,flagfile\n", ["line 1:", "'flagfile'"]),
         ("a.jpg,b.jpg,x.png\n", ["line 1:", "a.jpg"]),
-        ("#title,output_image\nSea,x.png\n", ["line 2:", "'Sea, x.png'", "#"]),
+        ("#title,output_image\nSea,x.png\n", ["line 2:", "'sea, x.png'", "#"]),
         ("output_image,title\n", ["line 1:", "'title'", "#"]),
-        (",output_image\n0,x.png\n", ["line 2:", "'0' in column 1"]),
+        (",output_image\n0,x.png\n", ["line 2:", "'0'"]),
+        ("output_image\nx.png\na,b.png\n", ["line 3:", "'b.png'"]),
+        ('output_image\nx.png\n"y.png\nz.png\n', ["line 3:", "CSV"]),
         (
             "output_image\nx.png\ny.png\n./x.png\n",
-            ["`output_image`", "'./x.png'", "lines 2 and 4"],
+            ["`output_image`", "'./x.png'", "line 2 and line 4"],
         ),
         (
             "output_image,film\nx.png,a.gif\ny.png,\nz.png,./a.gif\n",
-            ["`film`", "'./a.gif'", "lines 2 and 4"],
+            ["`film`", "'./a.gif'", "line 2 and line 4"],
         ),
-        ("x" * (MAX_LINE + 1), ["line 1:", MAX_LINE]),
+        ("output_image\n" + "x" * 1_000_000, ["line 2:", "CSV"]),
+        ("output_image\nx.png".encode("utf-16")[:-1], ["UTF-8"]),
+        (b"PK\3\4\x14\0\6\0\x08\0\0\0!\0\xa6", ["UTF-8"]),
+        (bytes(1000), ["line 1:", "columns"]),
     ],
 )
 def test_csv_that_cannot_be_meant_is_refused(read, content, data):
@@ -173,23 +248,35 @@ def test_csv_that_cannot_be_meant_is_refused(read, content, data):
 @pytest.mark.parametrize(
     ("content", "data"),
     [
-        ("\n\n", ["no picture"]),
+        ("\n\n", ["picture"]),
+        ("[]", ["picture"]),
         (
             '{"output_image": "x.png"}\n{"output": "y.png"}\n',
             ["line 2:", "'output'"],
         ),
-        (
-            '{"output_image": "x.png", "output_image": "y.png"}\n',
-            ["line 1:", "output_image, output_image"],
-        ),
+        ('[{"output_image": "x.png"}, {"sede": 1}]', ["object 2:", "seed ?"]),
         ('{"jobs": []}', ["line 1:", "'jobs'"]),
-        ("\n" + "x" * (MAX_LINE + 1), ["line 2:", MAX_LINE]),
+        ('{"output_image": "x.png"}\n{"seed": ', ["line 2:", "column 10"]),
+        ('{"seed": ' + "[" * 100_000, ["line 1:", "JSON"]),
+        ('{"output_image": "x", "seed": 1' + "0" * 9999, ["line 1:", "JSON"]),
+        ('"x.png"', ["line 1:", "'x.png'"]),
+        ("output_image\nx.png\n", ["line 1:", "JSON"]),
+        ('[{"seed": 1},\n{"seed": 2}', ["line 1:", "line 2 column 12"]),
+        ('{"seed": 1, "seed": 2}', ["line 1:", "two values of one name"]),
+        ('["a.jpg"]', ["object 1:", "'a.jpg'"]),
     ],
 )
 def test_json_that_cannot_be_meant_is_refused(read, content, data):
     with refuses("manifest", "'a.jsonl'", *data) as caught:
         read(content, "a.jsonl")
     assert len(str(caught.value)) < 500
+
+
+def test_long_file_is_refused(read, monkeypatch):
+    monkeypatch.setattr(manifest, "MAX_FILE", 18)
+    assert len(read("output_image\nx.png")) == 1
+    with refuses("manifest", "'jobs.csv'", "18 bytes"):
+        read("output_image\nxy.png")
 
 
 OF_BATCH = [
@@ -230,5 +317,23 @@ def test_manifest_that_cannot_be_read_is_refused(tmp_path, name):
 
 def test_outputs_that_a_link_makes_one_are_refused(read, tmp_path):
     (tmp_path / "link").symlink_to(".")
-    with refuses("manifest", "lines 2 and 3"):
+    with refuses("manifest", "line 2 and line 3"):
         read("output_image\nx.png\nlink/x.png\n")
+
+
+def test_other_text_is_read_as_windows_1252_with_a_warning(read, caplog):
+    (job,) = read("output_image\nMünchen.png".encode("cp1252"))
+    assert job.output == "München.png"
+    assert "line 2: ünchen.png" in caplog.text
+
+
+def test_json_objects_may_have_several_lines(read):
+    text = json.dumps({"output_image": "x.png", "seed": 5}, indent=1)
+    found = read(f"{text}\n{text.replace('x.png', 'y.png')}", "jobs.jsonl")
+    assert [job.place for job in found] == ["line 1", "line 5"]
+
+
+def test_a_number_may_have_a_decimal_comma_but_no_thousands(read):
+    half, many = read("output_image;content_weight\nx.png;0,5\ny.png;1,000\n")
+    assert half.values["content_weight"] == 0.5
+    assert "1,000" in many.error

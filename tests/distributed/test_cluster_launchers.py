@@ -17,6 +17,8 @@ import yaml
 
 from tests import ROOT
 from tests.processes import make_environment
+from tests.processes import run_tool
+from tests.processes import start
 from tfstyle.distributed.environment import Cluster
 from tfstyle.distributed.environment import find_cluster
 from tools import launch_local
@@ -53,12 +55,8 @@ def test_image_is_made_of_what_its_steps_need(tmp_path):
                     shutil.copy(path, folder / target)
         else:
             assert name == "RUN"
-            subprocess.run(
-                ["bash", "-c", arguments],
-                cwd=folder,
-                env=environment,
-                check=True,
-            )
+            command = ["bash", "-c", arguments]
+            subprocess.run(command, cwd=folder, env=environment, check=True)
     installed = tmp_path / "venv" / "lib"
     assert list(installed.glob("*/site-packages/tfstyle/presets/photo.cfg"))
     assert not list(installed.glob("*/site-packages/tensorflow"))
@@ -91,9 +89,7 @@ def test_kubernetes_job_tells_every_pod_its_place(tmp_path):
         found = find_cluster(environment={"TF_CONFIG": variable})
         assert found == Cluster(3, index, "TF_CONFIG")
         assert json.loads(variable)["cluster"]["worker"] == [
-            "tfstyle-0.tfstyle:2222",
-            "tfstyle-1.tfstyle:2222",
-            "tfstyle-2.tfstyle:2222",
+            f"tfstyle-{number}.tfstyle:2222" for number in range(3)
         ]
         assert arguments[:2] == ["-m", "tfstyle.main"]
 
@@ -112,26 +108,14 @@ while not ended.exists():
 time.sleep(2 * (index == 2))
 sys.exit([0, 3, 4][index])
 """
-    command = [sys.executable, "tools/launch_local.py", "--workers=3", "--"]
-    done = subprocess.run(
-        [*command, sys.executable, "-c", code],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=60,
-    )
+    command = (sys.executable, "-c", code)
+    done = run_tool("launch_local", "--workers=3", "--", *command)
     assert done.returncode == 3
     assert sorted(done.stdout.split()) == ["0", "1", "2"]
 
 
 def test_local_launcher_needs_a_command():
-    done = subprocess.run(
-        [sys.executable, "tools/launch_local.py", "--workers=2"],
-        cwd=ROOT,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=60,
-    )
+    done = run_tool("launch_local", "--workers=2")
     assert done.returncode == 2
     assert done.stderr == "error: Give the command after --.\n"
 
@@ -166,15 +150,10 @@ from tools import launch_local
 launch_local.PATIENCE = 0
 sys.exit(launch_local.app.run(launch_local.main))
 """
-    done = subprocess.run(
-        [
-            *(sys.executable, "-c", starter, "--workers=auto", "--keep_going"),
-            *("--", sys.executable, "-c", code),
-        ],
-        cwd=ROOT,
+    launcher = start(
+        *("--workers=auto", "--keep_going", "--", sys.executable, "-c", code),
+        program=("-c", starter),
         env=os.environ | {"CUDA_VISIBLE_DEVICES": "7,3"},
-        stdout=subprocess.PIPE,
-        text=True,
-        timeout=60,
     )
-    assert (done.returncode, done.stdout) == (5, "3")
+    out, _ = launcher.communicate(timeout=60)
+    assert (launcher.returncode, out) == (5, "3")

@@ -1,6 +1,5 @@
 """Commands, signals and losses between process 0 and another."""
 
-import os
 import socket
 import threading
 import time
@@ -28,22 +27,18 @@ def aborted(monkeypatch):
 @pytest.fixture
 def both(aborted):
     """The two ends, and the sockets beneath."""
-    sockets = _connect()
-    ends = [
-        Connections({1 - number: connection}, 2, PATIENCE)
-        for number, connection in enumerate(sockets)
-    ]
-    yield *ends, *sockets
-    for end in ends:
-        end.end()
-    for connection in sockets:
-        connection.close()
-
-
-def _connect():
     with socket.create_server(("127.0.0.1", 0)) as server:
         there = socket.create_connection(server.getsockname())
-        return server.accept()[0], there
+        here, _ = server.accept()
+    ends = [
+        Connections({1 - number: connection}, 2, PATIENCE)
+        for number, connection in enumerate((here, there))
+    ]
+    yield *ends, here, there
+    for end in ends:
+        end.end()
+    here.close()
+    there.close()
 
 
 def wait_for(condition):
@@ -93,7 +88,7 @@ def test_last_command_counts_although_process_0_has_ended(both, aborted):
 def test_command_that_never_comes_is_told(both, monkeypatch):
     _, second, *_ = both
     monkeypatch.setattr(second, "_timeout", 0.3)
-    with pytest.raises(ClusterError, match=r"gave no sign for 0.3 s"):
+    with pytest.raises(ClusterError, match=r"was silent for 0.3 s"):
         second.receive(no_signal)
 
 
@@ -109,34 +104,35 @@ def test_those_let_go_are_not_lost(both, aborted):
 
 
 STUCK = """
-import socket, sys, time
-from tfstyle.distributed import connections
+import socket, time
+from tfstyle.distributed import connections, deadlines
 connections.GRACE = 0.5
-there = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
-found = connections.Connections({0: there}, 2, float(sys.argv[2]))
-with found.waiting(is_bounded=True):
+there = socket.create_connection(("127.0.0.1", {port}))
+found = connections.Connections({{0: there}}, 2, {timeout})
+with {guard}:
     print(flush=True)
     time.sleep(100)
 """
 
 
 @pytest.mark.parametrize(
-    ("timeout", "is_lost", "line"),
+    ("guard", "timeout", "is_lost", "line"),
     [
+        ("found.waiting()", 50, True, "error: Process 0 of 2 has ended: its"),
+        ("found.waiting()", 0.5, False, "error: Other processes of the"),
         (
-            50,
-            True,
-            "error: Process 0 of 2 has ended: its connection closed. Start",
+            *("deadlines.deadline_of_start(0.5)", 50, False),
+            "error: Other processes of the cluster were absent or silent for",
         ),
-        (0.5, False, "error: Other processes of the cluster were absent or"),
     ],
 )
-def test_process_that_waits_in_vain_ends_with_a_line(timeout, is_lost, line):
+def test_process_that_waits_in_vain_ends_with_a_line(
+    guard, timeout, is_lost, line
+):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        code = STUCK.replace("sys.argv[1]", str(port))
         child = processes.start_python(
-            code.replace("sys.argv[2]", str(timeout)), env=dict(os.environ)
+            STUCK.format(port=port, timeout=timeout, guard=guard)
         )
         connection, _ = server.accept()
         with connection:

@@ -44,6 +44,11 @@ def tf_config(task_type="worker", index=0, **jobs):
             {"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "3"},
             Cluster(4, 3, "Slurm"),
         ),
+        (
+            {"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "3"}
+            | tf_config(worker=["a:1", "b:1"]),
+            Cluster(2, 0, "TF_CONFIG"),
+        ),
         ({"SLURM_STEP_NUM_TASKS": "1", "SLURM_PROCID": "0"}, Cluster()),
         ({"SLURM_PROCID": "0"}, Cluster()),  # a batch script, no job step
     ],
@@ -52,26 +57,37 @@ def test_cluster_is_what_the_environment_says(environment, expected):
     assert find_cluster(environment=environment) == expected
 
 
-def test_tf_config_wins_over_slurm():
-    slurm = {"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "3"}
-    environment = tf_config(worker=["a:1", "b:1"]) | slurm
-    assert find_cluster(environment=environment) == Cluster(2, 0, "TF_CONFIG")
+TWO = {"worker": ["a:1", "b:1"]}
 
 
 @pytest.mark.parametrize(
-    "environment",
+    ("environment", "message"),
     [
-        {"TF_CONFIG": "worker"},
-        {"TF_CONFIG": "[]"},
-        {"TF_CONFIG": '{"cluster": {"worker": ["a:1", "b:1"]}}'},
-        tf_config(index=2, worker=["a:1", "b:1"]),
-        tf_config(index=-1, worker=["a:1", "b:1"]),
-        tf_config("other", worker=["a:1", "b:1"]),
-        tf_config("chief", chief=["a:1", "b:1"]),
+        *(
+            (environment, "TF_CONFIG must read as")
+            for environment in (
+                {"TF_CONFIG": "worker"},
+                {"TF_CONFIG": "[]"},
+                {"TF_CONFIG": json.dumps({"cluster": TWO})},
+                tf_config(index=2, **TWO),
+                tf_config(index=-1, **TWO),
+                tf_config("other", **TWO),
+                tf_config("chief", chief=["a:1", "b:1"]),
+            )
+        ),
+        (tf_config("ps", **TWO, ps=["c:1"]), "this process a ps"),
+        (tf_config("evaluator", **TWO, evaluator=["c:1"]), "a evaluator"),
+        *(
+            (
+                {"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": rank},
+                "SLURM_PROCID must be a number",
+            )
+            for rank in ("", "4", "-1", "x")
+        ),
     ],
 )
-def test_cluster_refuses_a_wrong_tf_config(environment):
-    with pytest.raises(ClusterError, match="TF_CONFIG must read as"):
+def test_cluster_refuses_a_wrong_environment(environment, message):
+    with pytest.raises(ClusterError, match=message):
         find_cluster(environment=environment)
 
 
@@ -81,25 +97,9 @@ def test_addresses_are_in_the_order_of_the_processes():
     assert found.addresses == ("a:1", "b:1", "[::1]:2")
 
 
-@pytest.mark.parametrize("task_type", ["ps", "evaluator"])
-def test_process_for_which_there_is_no_work_is_told_so(task_type):
-    jobs = {"worker": ["a:1", "b:1"], task_type: ["c:1"]}
-    environment = tf_config(task_type, **jobs)
-    with pytest.raises(ClusterError, match=f"this process a {task_type}"):
-        find_cluster(environment=environment)
-
-
-@pytest.mark.parametrize("rank", ["", "4", "-1", "x"])
-def test_cluster_refuses_wrong_variables_of_slurm(rank):
-    environment = {"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": rank}
-    with pytest.raises(ClusterError, match="SLURM_PROCID must be a number"):
-        find_cluster(environment=environment)
-
-
 @pytest.mark.parametrize("strategy", ["one_device", "mirrored"])
 def test_strategy_of_one_process_knows_no_cluster(strategy):
-    environment = tf_config(worker=["a:1", "b:1"])
-    assert find_cluster(strategy, environment) == Cluster()
+    assert find_cluster(strategy, tf_config(**TWO)) == Cluster()
 
 
 def array(number, least, most, count, step=1):
@@ -164,13 +164,6 @@ def test_mpirun_within_a_job_step_shares_no_picture():
     assert find_cluster(environment=TASKS | srun).source == "Slurm"
 
 
-def array_task(number, least, most, count):
-    """Returns Slurm's variables of a task of an array."""
-    values = {"ID": number, "MIN": least, "MAX": most, "COUNT": count}
-    values["STEP"] = 1
-    return {f"SLURM_ARRAY_TASK_{n}": str(v) for n, v in values.items()}
-
-
 @pytest.mark.parametrize(
     ("variables", "name"),
     [
@@ -180,8 +173,8 @@ def array_task(number, least, most, count):
         ({"LSB_JOBINDEX": "2"}, "LSB_JOBINDEX"),
         ({"PBS_ARRAY_INDEX": "0"}, "PBS_ARRAY_INDEX"),
         ({"CLOUD_RUN_TASK_INDEX": "1"}, "CLOUD_RUN_TASK_INDEX"),
-        (array_task(5, 1, 7, 3), "SLURM_ARRAY_TASK_ID"),
-        (array_task(1, 1, 3, 3), None),
+        (array(5, 1, 7, 3), "SLURM_ARRAY_TASK_ID"),
+        (array(1, 1, 3, 3), None),
         ({}, None),
     ],
 )

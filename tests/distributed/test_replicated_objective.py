@@ -81,61 +81,36 @@ def check_replicas(
     check_objective(objective, image, terms, gradient)
 
 
+def slow(*values):
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 @pytest.mark.parametrize(
-    "size",
+    ("size", "options"),
     [
-        (33, 65),
-        pytest.param((97, 163), marks=pytest.mark.slow),
-        pytest.param((160, 96), marks=pytest.mark.slow),
+        ((33, 65), {}),
+        slow((160, 96), {}),
+        slow((17, 20), {}),  # one position: a tile for one replica only
+        slow((97, 163), {"masks": 2}),
+        # Three tiles for two replicas: at the end one has nothing to do.
+        slow((97, 163), {"masks": 2, "tile_size": 96}),
+        slow((97, 80), {"content_weight": 0.0, "tv_weight": 0.0}),
+        slow((97, 80), {"style_weight": 0.0}),
+        slow(
+            (97, 80),
+            {
+                "loss_scale": "absolute",
+                "content_reduction": "mean",
+                "content_weight": 1e3,
+            },
+        ),
+        slow((97, 80), {"style_blend_weights": (3, 1)}),
     ],
 )
-def test_replicas_equal_the_whole_frame(extractor, replicas, generator, size):
-    check_replicas(extractor, replicas, generator, size)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"content_weight": 0.0, "tv_weight": 0.0},
-        {"style_weight": 0.0},
-        {"loss_scale": "absolute", "content_weight": 1e-3},
-        {
-            "loss_scale": "absolute",
-            "content_reduction": "mean",
-            "content_weight": 1e3,
-        },
-        {"style_blend_weights": (3, 1)},
-    ],
-)
-def test_replicas_equal_the_whole_frame_for_every_term(
-    extractor, replicas, generator, fields
+def test_replicas_equal_the_whole_frame(
+    extractor, replicas, generator, size, options
 ):
-    check_replicas(extractor, replicas, generator, (97, 80), **fields)
-
-
-@pytest.mark.slow
-def test_replicas_equal_the_whole_frame_with_regions(
-    extractor, replicas, generator
-):
-    check_replicas(extractor, replicas, generator, (97, 163), masks=2)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("tile_size", [64, 96])
-def test_replicas_with_tiles_equal_the_whole_frame(
-    extractor, replicas, generator, tile_size
-):
-    """Three or six tiles for two replicas: one may have nothing to do."""
-    check_replicas(
-        extractor, replicas, generator, (97, 163), tile_size=tile_size, masks=2
-    )
-
-
-@pytest.mark.slow
-def test_replica_without_a_tile_adds_nothing(extractor, replicas, generator):
-    """A frame of one position has a tile for one replica only."""
-    check_replicas(extractor, replicas, generator, (17, 20))
+    check_replicas(extractor, replicas, generator, size, **options)
 
 
 @pytest.mark.slow

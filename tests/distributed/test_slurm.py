@@ -1,49 +1,9 @@
 """Slurm's variables as addresses."""
 
-import re
-
 import pytest
 
 from tfstyle.distributed import slurm
 from tfstyle.errors import ClusterError
-
-
-@pytest.mark.parametrize(
-    ("text", "hosts"),
-    [
-        ("localhost", ["localhost"]),
-        ("node[9-10],gpu1", ["node9", "node10", "gpu1"]),
-        ("n[1,03-04]", ["n1", "n03", "n04"]),
-        ("n[099-101]", ["n099", "n100", "n101"]),
-        (
-            "r[1-2]n[01-02]",
-            ["r1n01", "r1n02", "r2n01", "r2n02"],
-        ),
-        ("node[1-2]-ib,a.b-c", ["node1-ib", "node2-ib", "a.b-c"]),
-    ],
-)
-def test_node_lists_of_any_shape_are_expanded(text, hosts):
-    assert slurm.expand_hosts(text) == hosts
-
-
-@pytest.mark.parametrize(
-    "text", ["", "n[", "n[1-2", "n]", "n[a]", "n[1--2]", "a,,b", "a b", ",a"]
-)
-def test_what_is_no_node_list_is_refused(text):
-    with pytest.raises(ValueError, match=rf"^{re.escape(text)}$|1--2"):
-        slurm.expand_hosts(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "counts"),
-    [
-        ("2", [2]),
-        ("2(x2),1(x3)", [2, 2, 1, 1, 1]),
-        ("4,1,2(x3)", [4, 1, 2, 2, 2]),
-    ],
-)
-def test_tasks_per_node_are_expanded(text, counts):
-    assert slurm.expand_counts(text) == counts
 
 
 def step(nodes, tasks, number, job=624, step="0"):
@@ -56,15 +16,25 @@ def step(nodes, tasks, number, job=624, step="0"):
     }
 
 
-def test_addresses_are_in_the_order_of_ranks():
-    found = slurm.find_addresses(step("node[9-10],gpu1", "2(x2),1", "5"))
-    assert found == [
-        "node9:20000",
-        "node9:20001",
-        "node10:20000",
-        "node10:20001",
-        "gpu1:20000",
-    ]
+@pytest.mark.parametrize(
+    ("nodes", "tasks", "expected"),
+    [
+        ("localhost", "2", "localhost:0 localhost:1"),
+        (
+            *("node[9-10],gpu1", "2(x2),1"),
+            "node9:0 node9:1 node10:0 node10:1 gpu1:0",
+        ),
+        ("a[1-2],b", "1,2,1", "a1:0 a2:0 a2:1 b:0"),
+        ("n[1,03-04]", "1(x3)", "n1:0 n03:0 n04:0"),
+        ("n[099-101]", "1(x3)", "n099:0 n100:0 n101:0"),
+        ("r[1-2]n[01-02]", "1(x4)", "r1n01:0 r1n02:0 r2n01:0 r2n02:0"),
+        ("node[1-2]-ib,a.b-c", "1(x3)", "node1-ib:0 node2-ib:0 a.b-c:0"),
+    ],
+)
+def test_addresses_are_in_the_order_of_ranks(nodes, tasks, expected):
+    pairs = [address.split(":") for address in expected.split()]
+    found = slurm.find_addresses(step(nodes, tasks, str(len(pairs))))
+    assert found == [f"{host}:{20000 + int(task)}" for host, task in pairs]
 
 
 def test_jobs_and_steps_that_share_a_node_have_different_ports():
@@ -81,8 +51,11 @@ def test_jobs_and_steps_that_share_a_node_have_different_ports():
     "environment",
     [
         {},
-        step("", "", "2"),
-        step("n[1-", "1(x2)", "2"),
+        *(
+            step(nodes, "1", "1")
+            for nodes in ("", "n[", "n[1-2", "n]", "n[a]", "n[1--2]", "a b")
+        ),
+        *(step(nodes, "1,1", "2") for nodes in ("a,,b", ",a", "a,")),
         step("n[1-2]", "1", "1"),
         step("n[1-2]", "1(x2)", "3"),
         step("n[1-2]", "x", "2"),

@@ -60,14 +60,12 @@ start_by_mpi mpich_more 1 mpirun.mpich -n 4
 start_by_mpi mpich_nodes 1 mpirun.mpich
 for name in openmpi mpich mpich_more mpich_nodes; do finish $name; done
 
-# One picture over two nodes, and two jobs on one node at the same time.
+# One picture over two nodes and, at the same time, one over two tasks of n1.
 submit nodes --nodes=2 --ntasks-per-node=1 -- $PICTURE \
     --workdir="$RESULTS/nodes"
-for name in first second; do
-    submit $name --nodelist=n1 --ntasks-per-node=2 -- $PICTURE \
-        --workdir="$RESULTS/$name"
-done
-for name in nodes first second; do finish $name; done
+submit node --nodelist=n1 --ntasks-per-node=2 -- $PICTURE \
+    --workdir="$RESULTS/node"
+for name in nodes node; do finish $name; done
 
 # A run that is ended by its time limit, and requeued. The limit is set when
 # there is something to end.
@@ -111,11 +109,9 @@ def folder(tmp_path_factory):
                 "style_images": ["tfstyle/samples/strokes.jpg"],
                 "output_image": str(folder / name / f"{number}.png"),
             }
-            for number, content in enumerate(
-                ("missing", "scene", "scene", "scene")
-            )
+            for number, content in enumerate(["missing", *["scene"] * 3])
         ]
-        text = "".join(json.dumps(line) + "\n" for line in lines)
+        text = "\n".join(map(json.dumps, lines))
         (folder / f"{name}.jsonl").write_text(text)
     (folder / "tell_part.py").write_text(TELL_PART)
     sandbox = ROOT / "tests" / "distributed" / "slurm_sandbox.sh"
@@ -153,18 +149,12 @@ def test_processes_of_mpirun_take_a_part_each(folder, job, size):
     assert sorted(parts) == [f"{index} of {size}" for index in range(size)]
 
 
-def test_one_picture_is_painted_over_two_nodes(folder):
-    assert (folder / "nodes.state").read_text() == "JobState=COMPLETED\n"
-    assert "2 replicas in 2 processes" in read_log(folder, "nodes")
-    assert read_text(str(folder / "nodes" / "output.png"))
-
-
-def test_two_jobs_run_on_one_node(folder):
-    for name in ("first", "second"):
-        log = read_log(folder, name)
-        state = (folder / f"{name}.state").read_text()
-        assert state == "JobState=COMPLETED\n", log
-        assert "2 replicas in 2 processes" in log
+@pytest.mark.parametrize("job", ["nodes", "node"])
+def test_jobs_that_share_a_node_paint_a_picture_each(folder, job):
+    log = read_log(folder, job)
+    assert (folder / f"{job}.state").read_text() == "JobState=COMPLETED\n", log
+    assert "2 replicas in 2 processes" in log
+    assert read_text(str(folder / job / "output.png"))
 
 
 @pytest.mark.parametrize(
@@ -173,7 +163,7 @@ def test_two_jobs_run_on_one_node(folder):
 def test_bad_line_of_a_manifest_costs_no_other(folder, job, name):
     """Each has two lines, and process 0 the bad one, which it alone tells."""
     log = read_log(folder, job)
-    assert log.count("2 of them are of this process") == 2
+    assert log.count("2 of them belong to this process") == 2
     assert len(re.findall(r"\b1 failed\b", log)) == 1
     counts = re.findall(r"\b(\d+) done\b", log)
     assert sum(map(int, counts)) == 3

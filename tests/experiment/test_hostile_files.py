@@ -21,7 +21,6 @@ import zipfile
 
 import numpy as np
 import pytest
-from absl import flags
 from hypothesis import HealthCheck
 from hypothesis import given
 from hypothesis import settings
@@ -41,8 +40,9 @@ from tfstyle.experiment import inputs
 from tfstyle.experiment import resume
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.resume import OtherRunError
-from tfstyle.flags import command_line as config_flags
 from tfstyle.flags import flagfile
+from tfstyle.flags.command_line import parse
+from tfstyle.flags.parsers import make_flags
 from tfstyle.image_files import reading as image_files
 from tfstyle.image_files.masks import read_mask
 from tfstyle.image_files.writing import write_image
@@ -124,13 +124,11 @@ def test_read_image_raises_image_errors_only(tmp_path, factor):
 
 def parse_file(path):
     """Returns a flagfile's RunConfig, or the status and text that ended it."""
-    flag_values = flags.FlagValues()
-    config_flags.define_flags(flag_values)
     out, err = io.StringIO(), io.StringIO()
     arguments = ["tfstyle", f"--flagfile={path}"]
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            return config_flags.parse(arguments, flag_values)
+            return parse(arguments, make_flags())
     except SystemExit as ended:
         return ended.code, err.getvalue()
 
@@ -220,34 +218,36 @@ def check_manifest(path):
     return sum(isinstance(config, RunConfig) for config in configs)
 
 
-TABLE = """sep=;
-# jobs
-output_image;Style Images;seed;content_weight;;
-x.png;"a.jpg,
-b.jpg";5;0,5;;
+TABLE = """# jobs
+output_image;style_images;"#a
+title";content_weight;;
+x.png;"a.jpg,b.jpg";5;0.5;;
 y.png;c.jpg
 """
-OBJECTS = """[{"output_image": "x.png", "style_images": ["a.jpg"], "seed": 5},
-{"output_image": "y.png", "content_image": "ü.jpg", "report": true}]
+LINES = """{"output_image": "x.png", "style_images": ["a.jpg"], "seed": 5}
+{"output_image": "y.png", "content_image": "ü.jpg", "report": true}
 """
+MANIFESTS = {
+    "a.csv": (TABLE, TABLE.replace(";", "\t")),
+    "a.jsonl": (LINES, f"[{LINES.strip().replace('}', '},', 1)}]"),
+}
 
 
 @often
-def test_read_manifest_raises_config_errors_only(tmp_path, factor):
+@pytest.mark.parametrize("name", MANIFESTS)
+def test_read_manifest_raises_config_errors_only(tmp_path, factor, name):
+    comments = "# Early mutations fall here.\n" * 20
     contents = [
-        text.encode(encoding)
-        for text in (
-            *(TABLE, TABLE.replace(";", "\t")),
-            *(OBJECTS, OBJECTS.strip("[]\n")),
-        )
-        for encoding in ("utf-8", "utf-16", "cp1252")
+        (comments + text).encode(encoding)
+        for text in MANIFESTS[name]
+        for encoding in ("utf-8", "utf-16")
     ]
-    num_taken = 0
-    mutants = hostile.mutants("manifests", contents, 600 * factor)
-    for number, content in enumerate(mutants):
-        name = "a.csv" if number // len(contents) % 2 else "a.jsonl"
-        num_taken += check_manifest(save_bytes(tmp_path / name, content)) > 0
-    assert 0.1 < num_taken / (600 * factor) < 0.9
+    count = 300 * factor
+    num_taken = sum(
+        check_manifest(save_bytes(tmp_path / name, content)) > 0
+        for content in hostile.mutants("manifests", contents, count)
+    )
+    assert 0.1 < num_taken / count < 0.9
 
 
 @pytest.mark.parametrize(

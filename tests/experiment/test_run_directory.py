@@ -378,5 +378,5 @@ def test_disk_without_locks_costs_a_warning(monkeypatch, caplog, number):
     config = RunConfig(style_images=["s.png"], workdir="w")
     with run_directory.open_workdir(config) as folder:
         Path(folder, "a").write_text("")
-    assert "knows no locks" in caplog.text
+    assert "does not support locks" in caplog.text
     assert Path("w/a").exists()

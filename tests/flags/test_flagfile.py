@@ -3,29 +3,19 @@
 import keras
 import numpy as np
 import PIL
+import pytest
 import tensorflow as tf
-from absl import flags
 
 import tfstyle
+from tfstyle.config.run_config import RunConfig
 from tfstyle.flags import flagfile
-from tfstyle.image_files import reading as image_files
+from tfstyle.flags.command_line import read_config
+from tfstyle.image_files.reading import read_text
 from tfstyle.image_files.writing import WRITE_ENDINGS
 from tfstyle.image_files.writing import write_image
 
 FLAG_LINES = ["--seed=7", "--content_image=a b.png", "--style_weight=0.5"]
 FACTS = {"weights": "random sha256=00", "result": "step=3 total=1.5"}
-
-
-def parse(path):
-    """Returns the values of a flagfile, parsed as absl does."""
-    values = flags.FlagValues()
-    flags.DEFINE_integer("seed", 0, "", flag_values=values)
-    flags.DEFINE_string("content_image", None, "", flag_values=values)
-    flags.DEFINE_float("style_weight", 1, "", flag_values=values)
-    flags.DEFINE_string("flagfile", None, "", flag_values=values)
-    leftover = values(["tfstyle", f"--flagfile={path}"])
-    assert leftover == ["tfstyle"]
-    return values
 
 
 def test_make_text_has_comments_above_and_flags_below():
@@ -53,27 +43,12 @@ def test_text_is_parsed_into_flags_and_facts():
     assert facts == FACTS
 
 
-def test_make_text_is_a_flagfile(tmp_path):
-    path = tmp_path / "flags.cfg"
-    path.write_text(flagfile.make_text(FLAG_LINES, FACTS), encoding="utf-8")
-    values = parse(path)
-    assert values.seed == 7
-    assert values.content_image == "a b.png"
-    assert values.style_weight == 0.5
-
-
-def test_make_text_is_a_flagfile_still_when_a_picture_gives_it_back(tmp_path):
+@pytest.mark.parametrize("ending", WRITE_ENDINGS)
+def test_picture_gives_back_its_text_as_a_flagfile(ending, tmp_path):
     text = flagfile.make_text(FLAG_LINES, FACTS)
-    pixels = np.zeros((16, 16, 3), np.uint8)
-    for ending in WRITE_ENDINGS:
-        picture, path = tmp_path / f"a{ending}", tmp_path / f"{ending}.cfg"
-        write_image(str(picture), pixels, text=text)
-        path.write_text(image_files.read_text(str(picture)), encoding="utf-8")
-        assert parse(path).seed == 7
-
-
-def test_make_text_is_the_same_again_and_keeps_its_arguments():
-    flag_lines, facts = list(FLAG_LINES), dict(FACTS)
-    first = flagfile.make_text(flag_lines, facts)
-    assert flagfile.make_text(flag_lines, facts) == first
-    assert (flag_lines, facts) == (FLAG_LINES, FACTS)
+    picture, path = tmp_path / f"a{ending}", tmp_path / "a.cfg"
+    write_image(str(picture), np.zeros((16, 16, 3), np.uint8), text=text)
+    path.write_text(read_text(str(picture)), encoding="utf-8")
+    assert read_config([f"--flagfile={path}"]) == RunConfig(
+        seed=7, content_image="a b.png", style_weight=0.5
+    )

@@ -4,17 +4,12 @@ import concurrent.futures
 import errno
 import io
 import os
+import pathlib
 import struct
-import time
 import zlib
-from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as st_numpy
 from PIL import Image
 from PIL import ImageCms
 from PIL import ImageFile
@@ -29,13 +24,10 @@ from tfstyle.image_files.reading import read_text
 from tfstyle.image_files.writing import ALPHA_ENDINGS
 from tfstyle.image_files.writing import WRITE_ENDINGS
 from tfstyle.image_files.writing import write_image
-from tfstyle.images.resize import fit_size
-from tfstyle.images.resize import resize
 from tfstyle.images.transparency import lay_on_white
 
 HEIGHT, WIDTH = 20, 24
 ROUNDING = 1  # grey level; the other route rounds in another place
-TWO_PASSES = 1.5  # grey levels; each pass of Pillow rounds
 COLOR = 2  # grey levels; fixed-point tables of a colour conversion
 LAB = 5  # grey levels; whole steps of a and b, three times coarser
 JPEG = 4  # grey levels; rounded coefficients of a smooth picture
@@ -270,26 +262,17 @@ def test_read_image_keeps_a_palettes_transparency_and_the_colors_under_it(
 
 
 @pytest.mark.parametrize(
-    ("mode", "key"), [("1", 0), ("L", 95), ("RGB", (95, 87, 160))]
+    ("mode", "key"),
+    [("1", 0), ("L", 95), ("RGB", (95, 87, 160)), ("I;16", 19338)],
 )
 def test_read_image_makes_a_transparent_color_alpha(tmp_path, mode, key):
     image, expected, _ = make_picture(mode)
     path = save(image, tmp_path / "a.png", "PNG", transparency=key)
     picture = read_image(path)
     assert_within(picture.pixels, expected, 0)
-    alpha = (expected != key).any(-1) * 255
+    alpha = (np.atleast_3d(np.asarray(image)) != key).any(-1) * 255
     np.testing.assert_array_equal(picture.alpha, alpha)
     assert 0 < np.count_nonzero(alpha) < alpha.size
-
-
-def test_read_image_narrows_16_bit_gray_when_a_level_is_transparent(tmp_path):
-    wide = make_wide_gray()
-    key = int(wide[7, 7])
-    image = Image.fromarray(wide.astype(np.uint16))
-    path = save(image, tmp_path / "a.png", "PNG", transparency=key)
-    picture = read_image(path)
-    np.testing.assert_array_equal(picture.alpha, (wide != key) * 255)
-    assert_within(picture.pixels, gray_to_rgb(np.rint(wide / 257)), 0)
 
 
 @pytest.mark.parametrize(
@@ -373,13 +356,6 @@ def test_read_image_converts_from_the_profile_but_not_the_alpha(
     assert np.abs(expected - levels).max() > 15
     assert_within(picture.pixels, expected, tolerance)
     np.testing.assert_array_equal(picture.alpha, alpha)
-
-
-def test_read_image_keeps_the_pixels_when_the_profile_is_srgb(tmp_path):
-    image, levels, _ = make_picture("RGB")
-    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-    path = save(image, tmp_path / "a.png", "PNG", icc_profile=srgb.tobytes())
-    assert_within(read_image(path).pixels, levels, ROUNDING)
 
 
 @pytest.mark.parametrize(
@@ -489,15 +465,6 @@ def test_read_image_limits_the_sides_and_their_ratio(
             read_image(path)
 
 
-def test_read_image_refuses_a_decompression_bomb_by_its_header(tmp_path):
-    bomb = make_png(60000, 60000, 8, b"")
-    path = save_bytes(tmp_path / "a.png", bomb)
-    start = time.monotonic()
-    with refuses("", path, "178956970", "60000x60000", kind=ImageError):
-        read_image(path)
-    assert time.monotonic() - start < PROMPT
-
-
 def test_read_image_counts_max_pixels_inclusively(tmp_path):
     path = save(make_picture("RGB")[0], tmp_path / "a.png", "PNG")
     num_pixels = HEIGHT * WIDTH
@@ -524,6 +491,12 @@ def test_read_image_has_its_own_limit_and_restores_pillows(
 # Writing.
 
 
+@pytest.fixture(params=WRITE_ENDINGS)
+def path(request, tmp_path):
+    """Returns the path of a file of each format that is written."""
+    return str(tmp_path / f"a{request.param}")
+
+
 @pytest.mark.parametrize("ending", ALPHA_ENDINGS)
 @pytest.mark.parametrize("has_alpha", [False, True])
 def test_write_image_loses_nothing(tmp_path, generator, ending, has_alpha):
@@ -540,23 +513,21 @@ def test_write_image_loses_nothing(tmp_path, generator, ending, has_alpha):
 
 
 @pytest.mark.parametrize(
-    ("endings", "picture_format"),
+    ("names", "picture_format"),
     [
-        ((".png", ".PNG"), "PNG"),
-        ((".jpg", ".jpeg", ".JPG"), "JPEG"),
-        ((".webp",), "WEBP"),
-        ((".tif", ".tiff"), "TIFF"),
+        ("a.png a.PNG", "PNG"),
+        ("a.jpg a.jpeg a.JPG", "JPEG"),
+        ("a.webp", "WEBP"),
+        ("a.tif a.tiff", "TIFF"),
     ],
 )
 def test_write_image_chooses_the_format_by_the_ending(
-    tmp_path, endings, picture_format
+    tmp_path, names, picture_format
 ):
-    for ending in endings:
-        path = str(tmp_path / f"a{ending}")
-        write_image(path, make_ramps()[..., :3])
-        with Image.open(path) as image:
-            assert image.format == picture_format
-            assert image.mode == "RGB"
+    for name in names.split():
+        write_image(tmp_path / name, make_ramps()[..., :3])
+        with Image.open(tmp_path / name) as image:
+            assert (image.format, image.mode) == (picture_format, "RGB")
 
 
 def test_write_image_writes_jpeg_at_quality_95_without_subsampling(tmp_path):
@@ -574,37 +545,30 @@ def test_write_image_writes_jpeg_at_quality_95_without_subsampling(tmp_path):
 def test_write_image_lays_on_white_where_the_format_has_no_alpha(
     tmp_path, caplog
 ):
-    ramps = make_ramps()
-    with_alpha, without = str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg")
-    write_image(with_alpha, ramps[..., :3], ramps[..., 3])
+    ramps, path = make_ramps(), str(tmp_path / "a.jpg")
+    write_image(path, ramps[..., :3], ramps[..., 3])
     assert "laid on white" in caplog.text
-    paper = Image.new("RGBA", (ramps.shape[1], ramps.shape[0]), "white")
-    paper.alpha_composite(Image.fromarray(ramps))
-    write_image(without, np.array(paper.convert("RGB")))
-    shown = read_image(with_alpha)
-    assert_within(shown.pixels, read_image(without).pixels, JPEG)
+    shown = read_image(path)
+    expected = lay_on_white(ramps[..., :3], ramps[..., 3])
+    assert_within(shown.pixels, expected, 2 * JPEG)
     assert shown.alpha is None
 
 
-@pytest.mark.parametrize("ending", WRITE_ENDINGS)
-def test_write_image_takes_views_and_writes_into_none(tmp_path, ending):
+def test_write_image_takes_views_and_writes_into_none(path):
     ramps = make_ramps()
     pixels, alpha = ramps[::-1, 20:3:-1, 2::-1], ramps[:, 4:21, 3]
     before = ramps.copy()
     ramps.setflags(write=False)
-    path = str(tmp_path / f"a{ending}")
     write_image(path, pixels, alpha, "text")
     np.testing.assert_array_equal(ramps, before)
     tolerance = 0
-    if ending not in ALPHA_ENDINGS:
+    if not path.endswith(ALPHA_ENDINGS):
         pixels, tolerance = lay_on_white(pixels, alpha), 4 * JPEG
     assert_within(read_image(path).pixels, pixels, tolerance)
 
 
-@pytest.mark.parametrize("ending", WRITE_ENDINGS)
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
-def test_read_text_returns_what_write_image_put_in(tmp_path, ending, text):
-    path = str(tmp_path / f"a{ending}")
+def test_read_text_returns_what_write_image_put_in(path, text):
     write_image(path, make_ramps()[..., :3], text=text)
     assert read_text(path) == (text or None)
 
@@ -624,13 +588,12 @@ def test_write_image_puts_the_text_where_the_docs_say(tmp_path):
         assert exif == {USER_COMMENT: comment}
 
 
-@pytest.mark.parametrize("ending", WRITE_ENDINGS)
-def test_write_image_gives_the_same_bytes_again(tmp_path, ending):
-    ramps = make_ramps()
-    paths = [tmp_path / f"{name}{ending}" for name in ("a", "b")]
-    for path in paths:
-        write_image(str(path), ramps[..., :3], ramps[..., 3], "text")
-    assert paths[0].read_bytes() == paths[1].read_bytes()
+def test_write_image_gives_the_same_bytes_again(path):
+    ramps, contents = make_ramps(), set()
+    for _ in range(2):
+        write_image(path, ramps[..., :3], ramps[..., 3], "text")
+        contents.add(pathlib.Path(path).read_bytes())
+    assert len(contents) == 1
 
 
 @pytest.mark.parametrize("picture_format", MODES)
@@ -663,9 +626,7 @@ def test_read_text_is_none_for_a_foreign_user_comment(
     assert read_text(path) is None
 
 
-@pytest.mark.parametrize("ending", WRITE_ENDINGS)
-def test_read_text_decodes_no_pixels(tmp_path, monkeypatch, ending):
-    path = str(tmp_path / f"a{ending}")
+def test_read_text_decodes_no_pixels(monkeypatch, path):
     write_image(path, make_ramps()[..., :3], text="text")
 
     def load(self):
@@ -690,18 +651,6 @@ def test_write_image_makes_missing_folders(tmp_path):
         assert image.size == (5, 4)
 
 
-def test_write_image_refuses_a_folder_that_is_not_writable(
-    tmp_path, monkeypatch
-):
-    def refuse(*_):
-        raise PermissionError(errno.EACCES, "Permission denied")
-
-    monkeypatch.setattr(os, "open", refuse)  # root may do anything
-    path = str(tmp_path / "a.png")
-    with refuses("", path, "Permission denied", kind=ImageError):
-        write_image(path, make_ramps()[..., :3])
-
-
 def test_write_image_refuses_a_folder_in_its_place(tmp_path):
     path = tmp_path / "a.png"
     path.mkdir()
@@ -710,13 +659,11 @@ def test_write_image_refuses_a_folder_in_its_place(tmp_path):
     assert os.listdir(tmp_path) == ["a.png"]
 
 
-@pytest.mark.parametrize("ending", WRITE_ENDINGS)
 def test_write_image_leaves_the_previous_file_when_the_disk_is_full(
-    tmp_path, monkeypatch, ending
+    tmp_path, monkeypatch, path
 ):
-    path = tmp_path / f"a{ending}"
-    write_image(str(path), make_ramps()[..., :3], text="previous")
-    previous = path.read_bytes()
+    write_image(path, make_ramps()[..., :3], text="previous")
+    previous = pathlib.Path(path).read_bytes()
 
     def save_half(self, file, **options):
         with open(file, "wb") as half:
@@ -725,9 +672,9 @@ def test_write_image_leaves_the_previous_file_when_the_disk_is_full(
 
     monkeypatch.setattr(Image.Image, "save", save_half)
     with refuses("", path, "No space left on device", kind=ImageError):
-        write_image(str(path), 255 - make_ramps()[..., :3])
-    assert path.read_bytes() == previous
-    assert os.listdir(tmp_path) == [path.name]
+        write_image(path, 255 - make_ramps()[..., :3])
+    assert pathlib.Path(path).read_bytes() == previous
+    assert len(os.listdir(tmp_path)) == 1
 
 
 @pytest.mark.parametrize(
@@ -742,108 +689,6 @@ def test_write_image_refuses_a_side_that_the_format_cannot_hold(
         write_image(str(path), np.zeros((16, width, 3), np.uint8))
     assert path.read_bytes() == b"previous"
     assert os.listdir(tmp_path) == [path.name]
-
-
-@settings(max_examples=25, deadline=None)
-@given(
-    pixels=st_numpy.arrays(
-        np.uint8,
-        st.tuples(st.integers(16, 24), st.integers(16, 24), st.just(4)),
-    ),
-    has_alpha=st.booleans(),
-    text=st.text(
-        st.characters(exclude_categories=["Cs"], exclude_characters="\0")
-    ),
-)
-def test_png_round_trip_loses_nothing(
-    tmp_path_factory, pixels, has_alpha, text
-):
-    path = str(tmp_path_factory.getbasetemp() / "round_trip.png")
-    alpha = pixels[..., 3] if has_alpha else None
-    write_image(path, pixels[..., :3], alpha, text)
-    picture = read_image(path)
-    np.testing.assert_array_equal(picture.pixels, pixels[..., :3])
-    np.testing.assert_array_equal(picture.alpha, alpha)
-    assert read_text(path) == (text or None)
-
-
-# Sizes.
-
-
-def lanczos_matrix(num_in, num_out):
-    """Returns `[num_out, num_in]`: Lanczos' filter, a = 3, rows of sum 1."""
-    scale = num_in / num_out
-    stretch = max(scale, 1)  # widened when it makes smaller
-    centers = (np.arange(num_out) + 0.5) * scale
-    places = (np.arange(num_in) + 0.5 - centers[:, np.newaxis]) / stretch
-    weights = np.sinc(places) * np.sinc(places / 3) * (np.abs(places) < 3)
-    return weights / weights.sum(1, keepdims=True)
-
-
-@pytest.mark.parametrize("size", [(11, 17), (20, 30), (61, 40), (16, 80)])
-def test_resize_is_lanczos_filter(generator, size):
-    pixels = generator.integers(70, 186, (30, 40, 3), np.uint8)  # no clipping
-    rows = lanczos_matrix(30, size[0])
-    columns = lanczos_matrix(40, size[1])
-    expected = np.einsum("yh,xw,hwc->yxc", rows, columns, pixels)
-    assert_within(resize(pixels, *size), expected, TWO_PASSES)
-
-
-@pytest.mark.parametrize("level", [0, 127, 255])
-@pytest.mark.parametrize("size", [(1, 1), (7, 90), (333, 11)])
-def test_resize_keeps_a_constant_color(level, size):
-    pixels = np.full((30, 40, 3), (level, 255 - level, 77), np.uint8)
-    expected = np.full((*size, 3), (level, 255 - level, 77), np.uint8)
-    np.testing.assert_array_equal(resize(pixels, *size), expected, strict=True)
-
-
-def test_resize_takes_one_channel(generator):
-    alpha = generator.integers(0, 256, (30, 40), np.uint8)
-    small = resize(alpha, 15, 16)
-    whole = resize(np.dstack([alpha] * 3), 15, 16)
-    np.testing.assert_array_equal(small, whole[..., 1], strict=True)
-
-
-def test_resize_never_writes_into_its_argument(generator):
-    pixels = generator.integers(0, 256, (30, 40, 3), np.uint8)
-    before = pixels.copy()
-    assert resize(pixels, 30, 40) is pixels
-    resize(pixels, 15, 20)[:] = 0
-    resize(pixels[::-1, ::2], 60, 80)[:] = 0
-    np.testing.assert_array_equal(pixels, before)
-
-
-@pytest.mark.parametrize(
-    ("height", "width", "long_edge", "expected"),
-    [
-        (640, 480, 512, (512, 384)),
-        (500, 683, 512, (375, 512)),  # 374.8
-        (20, 30, 60, (40, 60)),
-        (1, 1000, 16, (1, 16)),  # never 0
-        (480, 640, 0, (480, 640)),
-    ],
-)
-def test_fit_size_gives_known_sizes(height, width, long_edge, expected):
-    assert fit_size(height, width, long_edge) == expected
-
-
-@given(
-    height=st.integers(1, 65500),
-    width=st.integers(1, 65500),
-    long_edge=st.integers(1, 65500),
-)
-def test_fit_size_keeps_the_aspect_ratio_and_the_long_edge(
-    height, width, long_edge
-):
-    fitted = fit_size(height, width, long_edge)
-    scale = Fraction(long_edge, max(height, width))
-    half = Fraction(1, 2) + Fraction(1, 10**9)  # a tie, in floating point
-    for actual, before in zip(fitted, (height, width), strict=True):
-        if before == max(height, width):
-            assert actual == long_edge
-        else:
-            assert actual == 1 or abs(actual - before * scale) <= half
-    assert min(fitted) >= 1
 
 
 def test_a_warning_is_logged_once_a_file(tmp_path, caplog):

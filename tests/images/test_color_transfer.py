@@ -142,21 +142,15 @@ def test_match_counts_what_is_seen_only(style, content, match, generator):
     assert (match(style, content)[: len(expected)] != expected).any()
 
 
-def test_restore_colors_of_many_rows_is_the_equation(generator):
-    painted, content = generator.integers(0, 256, (2, 600, 5, 3), np.uint8)
-    yiq = content.astype(np.float64) @ color_transfer.RGB_TO_YIQ.T
-    yiq[..., 0] = painted @ color_transfer.RGB_TO_YIQ[0]
-    levels = yiq @ np.linalg.inv(color_transfer.RGB_TO_YIQ).T
-    expected = np.rint(np.clip(levels, 0, 255)).astype(np.uint8)
-    restored = color_transfer.restore_colors(painted, content)
-    np.testing.assert_array_equal(restored, expected, strict=True)
-
-
-def test_restore_colors_to_16_bits_rounds_once(generator):
-    painted, content = generator.uniform(0, 255, (2, 300, 5, 3))
+@pytest.mark.parametrize(
+    ("bits", "dtype", "scale"), [(8, np.uint8, 1), (16, np.float64, 257)]
+)
+def test_restore_colors_is_the_equation(generator, bits, dtype, scale):
+    images = generator.uniform(0, 255, (2, 600, 5, 3)).astype(dtype)
+    painted, content = images.astype(np.float64)
     yiq = content @ color_transfer.RGB_TO_YIQ.T
     yiq[..., 0] = painted @ color_transfer.RGB_TO_YIQ[0]
     levels = yiq @ np.linalg.inv(color_transfer.RGB_TO_YIQ).T
-    expected = np.rint(np.clip(levels, 0, 255) * 257).astype(np.uint16)
-    restored = color_transfer.restore_colors(painted, content, bits=16)
+    expected = np.rint(np.clip(levels, 0, 255) * scale).astype(f"u{bits // 8}")
+    restored = color_transfer.restore_colors(*images, bits=bits)
     np.testing.assert_array_equal(restored, expected, strict=True)

@@ -43,16 +43,6 @@ def test_preprocess_is_keras_preprocess_input(samples):
         np.testing.assert_array_equal(preprocess(pixels), expected, strict=True)
 
 
-def test_preprocess_is_never_in_place(generator):
-    pixels = generator.integers(0, 256, (5, 7, 3), np.uint8)
-    before = pixels.copy()
-    pixels.setflags(write=False)
-    image = preprocess(pixels)
-    image[:] = 0
-    np.testing.assert_array_equal(pixels, before)
-    assert not np.shares_memory(image, pixels)
-
-
 def test_preprocess_takes_a_view(generator):
     pixels = generator.integers(0, 256, (6, 8, 3), np.uint8)
     view = pixels[::-2, 1::3]
@@ -65,16 +55,6 @@ def test_deprocess_swaps_channels_and_adds_the_mean():
     np.testing.assert_array_equal(pixels, expected, strict=True)
 
 
-def test_deprocess_rounds_half_to_even():
-    # Exact in float32, for the mean's last place is kept in the difference.
-    halves = [0.5, 1.5, 2.5, 3.5, 4.5]
-    image = make_image([[half] * 3 for half in halves])
-    mean = np.float32(IMAGENET_MEAN_BGR)
-    np.testing.assert_array_equal((image + mean)[0, 0, :, 0], halves)
-    expected = [[[0] * 3, [2] * 3, [2] * 3, [4] * 3, [4] * 3]]
-    np.testing.assert_array_equal(deprocess(image), expected)
-
-
 @pytest.mark.parametrize(
     ("level", "expected"),
     [
@@ -83,7 +63,11 @@ def test_deprocess_rounds_half_to_even():
         (-1.0, 0),
         (-256.0, 0),
         (0.4, 0),
+        (0.5, 0),  # to even, for float32 keeps the half
         (0.6, 1),
+        (1.5, 2),
+        (2.5, 2),
+        (3.5, 4),
         (254.4, 254),
         (254.6, 255),
         (255.6, 255),
@@ -99,13 +83,14 @@ def test_deprocess_rounds_and_clips(level, expected):
     np.testing.assert_array_equal(pixels, [[[expected] * 3]])
 
 
-def test_deprocess_is_never_in_place(generator):
+def test_neither_direction_writes_into_its_argument(generator):
+    pixels = generator.integers(0, 256, (5, 7, 3), np.uint8)
     image = generator.normal(0, 200, (1, 5, 7, 3)).astype(np.float32)
-    before = image.copy()
-    image.setflags(write=False)
-    pixels = deprocess(image)
-    pixels[:] = 0
-    np.testing.assert_array_equal(image, before)
+    for convert, argument in ((preprocess, pixels), (deprocess, image)):
+        argument.setflags(write=False)
+        result = convert(argument)
+        result[:] = 0
+        assert not np.shares_memory(result, argument)
 
 
 def test_deprocess_returns_pixels_that_any_writer_takes(generator):
@@ -125,13 +110,6 @@ def test_deprocess_returns_every_grey_level_of_preprocess():
     )
 
 
-def test_deprocess_returns_the_samples(samples):
-    for pixels in samples:
-        np.testing.assert_array_equal(
-            deprocess(preprocess(pixels)), pixels, strict=True
-        )
-
-
 def test_deprocess_to_16_bits_rounds_the_floats_once(generator):
     image = generator.uniform(-160, 180, (1, 9, 11, 3)).astype(np.float32)
     before = image.copy()
@@ -149,12 +127,3 @@ def test_deprocess_to_16_bits_rounds_the_floats_once(generator):
 def test_deprocess_to_16_bits_rounds_half_to_even():
     levels = np.array([[[0.5, 1.5, 2.5]]]) / 257
     np.testing.assert_array_equal(to_pixels(levels, 16), [[[0, 2, 2]]])
-
-
-def test_deprocess_to_16_bits_is_the_picture_of_8(generator):
-    image = generator.uniform(-160, 180, (1, 64, 64, 3)).astype(np.float32)
-    pixels, deep = deprocess(image), deprocess(image, bits=16)
-    difference = np.abs(deep / 257 - pixels)
-    assert difference.max() <= 0.5 + 0.5 / 257 + 2e-5
-    assert (np.rint(deep / 257) == pixels).mean() > 0.99
-    assert len(np.unique(deep)) > 256

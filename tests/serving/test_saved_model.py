@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import os
-import re
 import subprocess
 import sys
 
@@ -15,7 +14,6 @@ import tensorflow as tf
 from tests import ROOT
 from tests import references
 from tfstyle.config.run_config import RunConfig
-from tfstyle.errors import ConfigError
 from tfstyle.image_files.writing import write_image
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.objective.gram import gram_sum
@@ -391,26 +389,6 @@ def test_main_exports_without_images(tmp_path):
     assert first.endswith("weights: random, seed 0")
     assert last == f"Wrote {folder}/1"
     assert os.listdir(folder) == ["1"]
-
-
-@pytest.mark.parametrize(
-    ("settings", "text"),
-    [
-        (
-            {"precision": "mixed_bfloat16"},
-            "`export_dir` gets a model in float32. Received:"
-            " precision=mixed_bfloat16. Leave it out.",
-        ),
-        (
-            {"style_images": ["a.jpg"]},
-            "`export_dir` exports the network and paints nothing. Leave out"
-            " `content_image` and `style_images`.",
-        ),
-    ],
-)
-def test_config_refuses_what_contradicts_an_export(settings, text):
-    with pytest.raises(ConfigError, match=f"^{re.escape(text)}$"):
-        RunConfig(export_dir="served", **settings)
 
 
 def test_failed_export_leaves_nothing(extractor, config, tmp_path, monkeypatch):

@@ -8,13 +8,16 @@ import pytest
 from tests.processes import end_python
 from tests.processes import start_python
 
-STOP = """
+IMPORTS = """
+import ctypes
+import os
 import signal
 import threading
 import time
 
 from tfstyle.system.signals import StopSignals
-
+"""
+STOP = """
 numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 before = [signal.getsignal(number) for number in numbers]
 with StopSignals() as signals:
@@ -30,8 +33,8 @@ print(signal.set_wakeup_fd(-1), threading.active_count())
 @pytest.mark.parametrize(
     "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1]
 )
-def test_stop_signals_ends_the_run_at_one_signal(number):
-    child = start_python(STOP)
+def test_one_signal_ends_the_run_and_leaves_all_as_it_was(number):
+    child = start_python(IMPORTS + STOP)
     first = child.stdout.readline()
     child.send_signal(number)
     status, out, err = end_python(child)
@@ -47,59 +50,27 @@ def test_stop_signals_ends_the_run_at_one_signal(number):
     )
 
 
-RESTORED = """
-import os
-import signal
-
-from tfstyle.system.signals import StopSignals
-
-signal.signal(signal.SIGINT, signal.default_int_handler)
-with StopSignals() as signals:
-    pass
-try:
-    os.kill(os.getpid(), signal.SIGINT)
-except KeyboardInterrupt:
-    print("KeyboardInterrupt", signals.number, flush=True)
-os.kill(os.getpid(), signal.SIGTERM)
-"""
-
-
-def test_stop_signals_leaves_signals_as_they_were():
-    status, out, err = end_python(start_python(RESTORED))
-    assert status == -signal.SIGTERM
-    assert out == "KeyboardInterrupt None\n"
-    assert err == ""
-
-
-OTHER = """
-import os
-import signal
-import time
-
-from tfstyle.system.signals import StopSignals
-
+LEFT_ALONE = """
 signal.signal(signal.SIGUSR2, lambda *_: print("handled"))
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
 with StopSignals() as signals:
-    for _ in range(3):
-        os.kill(os.getpid(), signal.SIGUSR2)
+    for number in (signal.SIGUSR2, signal.SIGHUP, signal.SIGUSR2):
+        os.kill(os.getpid(), number)
         time.sleep(0.1)
     print(signals())
+print(signal.getsignal(signal.SIGHUP) is signal.SIG_IGN)
 """
 
 
-def test_stop_signals_leaves_other_signals_alone():
-    status, out, err = end_python(start_python(OTHER))
+def test_other_signals_and_those_that_nohup_ignores_are_left_alone():
+    status, out, err = end_python(start_python(IMPORTS + LEFT_ALONE))
     assert (status, err) == (0, "")
-    assert out == "handled\nhandled\nhandled\nNone\n"
+    assert out == "handled\nhandled\nNone\nTrue\n"
 
 
 # A mutex locked twice: a C call that signals do not end, as TensorFlow's,
 # during which Python runs no handler.
 STUCK = """
-import ctypes
-
-from tfstyle.system.signals import StopSignals
-
 mutex = ctypes.create_string_buffer(256)
 lock = ctypes.CDLL(None).pthread_mutex_lock
 with StopSignals():
@@ -117,10 +88,8 @@ with StopSignals():
         (signal.SIGINT, signal.SIGTERM, 143),
     ],
 )
-def test_stop_signals_exits_at_second_signal_when_c_code_runs(
-    first, second, expected
-):
-    child = start_python(STUCK)
+def test_second_signal_exits_while_c_code_runs(first, second, expected):
+    child = start_python(IMPORTS + STUCK)
     assert child.stdout.readline() == "stuck\n"
     child.send_signal(first)
     assert child.stderr.readline() == "\n"
@@ -130,41 +99,30 @@ def test_stop_signals_exits_at_second_signal_when_c_code_runs(
     assert end_python(child) == (expected, "", "")
 
 
-BROKEN = """
-import time
-
-from tfstyle.system.signals import StopSignals
-
+STOPPING = """
 with StopSignals() as signals:
     print("ready", flush=True)
     while signals() is None:
         time.sleep(0.01)
     print("stopping", flush=True)
-    time.sleep(2)
+    time.sleep(10)
 """
 
 
-def test_stop_signals_exits_at_second_signal_when_stderr_is_closed():
+def test_second_signal_exits_while_stderr_is_closed():
     # As in `tfstyle 2>&1 | tee log`, where Ctrl-C ends tee first.
     read_end, write_end = os.pipe()
-    child = start_python(BROKEN, stderr=write_end)
+    child = start_python(IMPORTS + STOPPING, stderr=write_end)
     os.close(write_end)
     os.close(read_end)
-    assert child.stdout.readline() == "ready\n"
-    child.send_signal(signal.SIGINT)
-    assert child.stdout.readline() == "stopping\n"
-    child.send_signal(signal.SIGINT)
+    for said in ("ready\n", "stopping\n"):
+        assert child.stdout.readline() == said
+        child.send_signal(signal.SIGINT)
     status, _, _ = end_python(child)
     assert status == 130
 
 
 REPEATED = """
-import os
-import signal
-import time
-
-from tfstyle.system.signals import StopSignals
-
 with StopSignals() as signals:
     for name in ("SIGHUP", "SIGHUP", "SIGUSR1", "SIGTERM"):
         os.kill(os.getpid(), getattr(signal, name))
@@ -176,24 +134,5 @@ with StopSignals() as signals:
 
 
 def test_notices_may_come_repeatedly_and_two_orders_quit():
-    status, out, _ = end_python(start_python(REPEATED))
+    status, out, _ = end_python(start_python(IMPORTS + REPEATED))
     assert (status, out) == (130, "SIGHUP\n")
-
-
-IGNORED = """
-import os
-import signal
-
-from tfstyle.system.signals import StopSignals
-
-signal.signal(signal.SIGHUP, signal.SIG_IGN)
-with StopSignals() as signals:
-    os.kill(os.getpid(), signal.SIGHUP)
-    print(signals())
-print(signal.getsignal(signal.SIGHUP) is signal.SIG_IGN)
-"""
-
-
-def test_sighup_stays_ignored_as_nohup_has_it():
-    status, out, _ = end_python(start_python(IGNORED))
-    assert (status, out) == (0, "None\nTrue\n")

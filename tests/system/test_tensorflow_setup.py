@@ -6,14 +6,12 @@ import sys
 from importlib import metadata
 
 import pytest
+import tensorflow as tf
 
 from tests.processes import end_python
 from tests.processes import start_python
 from tfstyle.errors import SetupError
 from tfstyle.system import tensorflow_setup
-
-# What stderr shows.
-
 
 LOG = b"""\
 WARNING: All log messages before absl::InitializeLog() is called are written
@@ -23,8 +21,15 @@ To enable the following instructions: AVX2, in other operations, rebuild.
 """
 
 
-def test_stderr_aside_takes_out_tensorflows_log_alone(capfd):
+@pytest.fixture
+def leaves_no_file_open():
     files = os.listdir("/proc/self/fd")
+    yield
+    assert len(os.listdir("/proc/self/fd")) == len(files)
+
+
+@pytest.mark.usefixtures("leaves_no_file_open")
+def test_stderr_aside_takes_out_tensorflows_log_alone(capfd):
     os.write(2, b"before ")
     with tensorflow_setup._stderr_aside():
         os.write(2, b"a thread's\n" + LOG)
@@ -36,53 +41,51 @@ def test_stderr_aside_takes_out_tensorflows_log_alone(capfd):
         "before a thread's\nthe driver's\n"
         "F0000 00:00:1750000000.123456 100 a.cc:1] fatal\nno end after"
     )
-    assert len(os.listdir("/proc/self/fd")) == len(files)
 
 
-def fail_aside():
-    with tensorflow_setup._stderr_aside():
-        os.write(2, b"the reason ")
-        raise ZeroDivisionError
-
-
+@pytest.mark.usefixtures("leaves_no_file_open")
 def test_stderr_aside_plays_back_when_the_block_raises(capfd):
-    files = os.listdir("/proc/self/fd")
+    def fail():
+        with tensorflow_setup._stderr_aside():
+            os.write(2, LOG)
+            raise ZeroDivisionError
+
     with pytest.raises(ZeroDivisionError):
-        fail_aside()
+        fail()
     os.write(2, b"after")
-    assert capfd.readouterr().err == "the reason after"
-    assert len(os.listdir("/proc/self/fd")) == len(files)
+    assert capfd.readouterr().err == f"{LOG.decode()}after"
 
-
-# TensorFlow.
 
 TENSORFLOW = """
 import os
 
-from tfstyle.system.tensorflow_setup import start_tensorflow
-from tfstyle.system.tensorflow_setup import use_devices
+from tfstyle.system import tensorflow_setup
 
-start_tensorflow(
-    intra_op_threads=1, inter_op_threads=2, tf32=False, deterministic=True,
-    verbose={verbose},
+tensorflow_setup.start_tensorflow(verbose={verbose})
+tensorflow_setup.apply_settings(
+    intra_op_threads=1, inter_op_threads=2, tf32=False, deterministic=True
 )
-print(use_devices(verbose={verbose}))
+print(tensorflow_setup.use_devices(verbose={verbose}))
 
 import keras
 import tensorflow as tf
+from tensorflow.python.framework import config
 
 print(tf.config.threading.get_intra_op_parallelism_threads())
 print(tf.config.threading.get_inter_op_parallelism_threads())
 print(keras.config.backend())
 print(tf.config.experimental.tensor_float_32_execution_enabled())
-from tensorflow.python.framework import config
 print(config.is_op_determinism_enabled())
 print(os.environ.get("TF_CPP_MIN_LOG_LEVEL"))
 tf.function(lambda x: x @ x)(tf.ones((8, 8)))
 """
 
 
-def start_tensorflow(*, verbose):
+@pytest.mark.slow
+@pytest.mark.parametrize(("verbose", "level"), [(False, "3"), (True, "None")])
+def test_tensorflow_starts_with_settings_and_is_quiet_unless_verbose(
+    verbose, level
+):
     environment = os.environ | {"CUDA_VISIBLE_DEVICES": "-1"}
     for name in ("KERAS_BACKEND", "TF_CPP_MIN_LOG_LEVEL"):
         environment.pop(name, None)
@@ -92,60 +95,39 @@ def start_tensorflow(*, verbose):
     line, *settings = out.splitlines()
     version = re.escape(metadata.version("tensorflow"))
     assert re.fullmatch(rf"TensorFlow {version} on CPU, 1 threads?", line)
-    assert settings[:5] == ["1", "2", "tensorflow", "False", "True"]
-    return settings[5], err
-
-
-@pytest.mark.slow
-def test_start_tensorflow_is_quiet():
-    level, err = start_tensorflow(verbose=False)
-    assert err == ""
-    assert level == "3"
-
-
-@pytest.mark.slow
-def test_start_tensorflow_lets_messages_through_when_verbose():
-    level, err = start_tensorflow(verbose=True)
-    assert err != ""
-    assert level == "None"
+    assert settings == ["1", "2", "tensorflow", "False", "True", level]
+    assert (err == "") == (not verbose)
 
 
 def test_start_tensorflow_refuses_other_backend(monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    text = (
-        "Keras must run on the TensorFlow backend. Received:"
-        " KERAS_BACKEND='jax'. Unset it."
-    )
-    with pytest.raises(SetupError, match=f"^{re.escape(text)}$"):
+    with pytest.raises(SetupError, match="Received: KERAS_BACKEND='jax'"):
         tensorflow_setup.start_tensorflow()
     assert os.environ["KERAS_BACKEND"] == "jax"
 
 
-def test_find_unused_gpus_counts_what_tensorflow_does_not_see(monkeypatch):
-    import tensorflow as tf
-
-    files = ["/dev/nvidia0", "/dev/nvidia1"]
-    monkeypatch.setattr(tensorflow_setup.glob, "glob", lambda pattern: files)
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert tensorflow_setup.find_unused_gpus() == 2
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: ["GPU"])
-    assert tensorflow_setup.find_unused_gpus() == 0
-
-
-def test_find_unused_gpus_leaves_hidden_ones_alone(monkeypatch):
+@pytest.mark.parametrize(
+    ("seen", "hidden", "is_told"),
+    [([], None, True), (["GPU"], None, False), ([], "", False)],
+)
+def test_gpus_that_tensorflow_does_not_detect_are_told(
+    monkeypatch, caplog, seen, hidden, is_told
+):
     monkeypatch.setattr(
         tensorflow_setup.glob, "glob", lambda _: ["/dev/nvidia0"]
     )
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert tensorflow_setup.find_unused_gpus() == 0
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: seen)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if hidden is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
+    tensorflow_setup.warn_of_unused_gpus()
+    assert ("NVIDIA GPUs of this machine (1)" in caplog.text) == is_told
 
 
 @pytest.mark.parametrize(
     ("one_gpu", "expected"), [(True, [["a"]]), (False, [])]
 )
 def test_other_gpus_are_left_to_other_programs(monkeypatch, one_gpu, expected):
-    import tensorflow as tf
-
     seen = []
     monkeypatch.setattr(
         tf.config, "list_physical_devices", lambda _: ["a", "b"]

@@ -1,28 +1,16 @@
 """`tools/benchmark.py` as a process, at a size that measures nothing."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
-from tests import ROOT
-
-
-def benchmark(*arguments):
-    return subprocess.run(
-        [sys.executable, "tools/benchmark.py", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+from tests.processes import run_tool
 
 
 @pytest.mark.slow
 @pytest.mark.weights
 def test_child_tells_the_seconds_of_its_evaluations():
-    done = benchmark("--child=direct", "--against_size=32")
+    done = run_tool("benchmark", "--child=direct", "--against_size=32")
     assert done.returncode == 0, done.stderr
     seconds = json.loads(done.stdout)
     assert len(seconds) == 4
@@ -34,14 +22,11 @@ def test_child_tells_the_seconds_of_its_evaluations():
     "arguments",
     [
         ["--against=pastiche,neural-style"],
-        [
-            "--against=style-transfer-pytorch",
-            "--style_transfer_pytorch=tests",
-        ],
+        ["--against=style-transfer-pytorch", "--style_transfer_pytorch=tests"],
     ],
 )
 def test_wrong_peers_are_told_in_one_line(arguments):
-    done = benchmark(*arguments)
+    done = run_tool("benchmark", *arguments)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: --")

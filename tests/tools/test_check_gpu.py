@@ -2,22 +2,17 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 
-from tests import ROOT
+from tests.processes import run_tool
 
 
 def check(*arguments):
     """Returns the tool's status, its JSON and what it told on the way."""
-    done = subprocess.run(
-        [sys.executable, "tools/check_gpu.py", "--json", *arguments],
-        cwd=ROOT,
-        env=os.environ | {"CUDA_VISIBLE_DEVICES": "-1"},
-        capture_output=True,
-        text=True,
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "-1"}
+    done = run_tool(
+        "check_gpu", "--json", *arguments, env=environment, timeout=None
     )
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, json.loads(done.stdout), done.stderr.splitlines()

@@ -1,32 +1,21 @@
 """`tools/compare_poolings.py` as a process; what the README says of it."""
 
 import re
-import subprocess
-import sys
 
 import pytest
 
-from tests import ROOT
+from tests.processes import run_tool
 from tfstyle.image_files.reading import read_image
 
 
 @pytest.mark.weights
 @pytest.mark.slow
 def test_max_pooling_passes_on_a_larger_gradient(real_weights, tmp_path):
-    done = subprocess.run(
-        [
-            *(sys.executable, "tools/compare_poolings.py", "--image_size=96"),
-            "--content_image=tfstyle/samples/scene.jpg",
-            *(
-                "--style_images=tfstyle/samples/strokes.jpg",
-                "--evaluations=8,20",
-            ),
-            f"--output={tmp_path}",
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
+    done = run_tool(
+        *("compare_poolings", "--image_size=96", "--evaluations=8,20"),
+        "--content_image=tfstyle/samples/scene.jpg",
+        "--style_images=tfstyle/samples/strokes.jpg",
+        f"--output={tmp_path}",
     )
     assert done.returncode == 0, done.stderr
     rows = {}

@@ -1,15 +1,13 @@
 """`tools/make_stimuli.py` as a process."""
 
 import csv
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests import ROOT
 from tests import references
+from tests.processes import run_tool
 from tfstyle.images.resize import fit_size
 from tfstyle.images.resize import resize
 from tfstyle.network.weights import load_weights
@@ -19,15 +17,10 @@ MEAN_BGR = np.array([103.939, 116.779, 123.68])
 
 
 def run(folder, *flags):
-    return subprocess.run(
-        [
-            *(sys.executable, "tools/make_stimuli.py", "--weights=random"),
-            *("--style=tfstyle/samples/strokes.jpg", f"--output={folder}"),
-            *("--image_size=32", "--layers=conv1_1,conv2_1", *flags),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
+    return run_tool(
+        *("make_stimuli", "--weights=random", f"--output={folder}"),
+        *("--style=tfstyle/samples/strokes.jpg", "--image_size=32"),
+        *("--layers=conv1_1,conv2_1", *flags),
     )
 
 

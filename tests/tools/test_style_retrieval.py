@@ -1,8 +1,6 @@
 """`tools/style_retrieval.py` as a process, on styles that are known."""
 
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -10,7 +8,7 @@ import tensorflow as tf
 from PIL import Image
 from scipy.spatial import distance
 
-from tests import ROOT
+from tests.processes import run_tool
 from tfstyle.config.config import Config
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.serving import saved_model
@@ -50,24 +48,17 @@ def make_picture(angle, height, width, generator):
 
 
 def retrieve(model, images, output, *flags):
-    """Returns the process' lines and its table by layer."""
-    done = subprocess.run(
-        [
-            *(sys.executable, "tools/style_retrieval.py", f"--side={SIDE}"),
-            *(f"--model={model}", f"--images={images}", f"--output={output}"),
-            *flags,
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
+    return run_tool(
+        *("style_retrieval", f"--side={SIDE}", f"--model={model}"),
+        *(f"--images={images}", f"--output={output}", *flags),
     )
+
+
+def read_table(done):
+    """Returns the lines of a process, and its table by layer."""
     assert done.returncode == 0, done.stderr
-    table = {}
-    for line in done.stdout.splitlines():
-        match = re.fullmatch(r"(\S+) +([\d.]+) +([\d.]+)", line)
-        if match:
-            name, activations, gram = match.groups()
-            table[name] = float(activations), float(gram)
+    rows = re.findall(r"(?m)^(\S+) +([\d.]+) +([\d.]+)$", done.stdout)
+    table = {name: (float(a), float(gram)) for name, a, gram in rows}
     return done.stdout.splitlines(), table
 
 
@@ -83,7 +74,7 @@ def test_folders_are_styles(model, extractor, generator, tmp_path):
             pixels.append(picture)
             labels.append(label)
     output = tmp_path / "found"
-    lines, table = retrieve(model, tmp_path / "images", output)
+    lines, table = read_table(retrieve(model, tmp_path / "images", output))
     assert lines[0] == "10 pictures, 2 styles"
     assert lines[-1] == str(output / "retrieval.png")
     assert list(table) == ["block1_conv1", "block2_conv1", "chance"]
@@ -117,7 +108,8 @@ def test_pictures_are_cut_into_crops(model, generator, tmp_path):
         picture = make_picture(angle, 60, 90, generator)
         Image.fromarray(picture).save(tmp_path / "images" / f"{name}.png")
     flags = ("--crops=4", "--long_edge=90")
-    lines, table = retrieve(model, tmp_path / "images", tmp_path, *flags)
+    done = retrieve(model, tmp_path / "images", tmp_path, *flags)
+    lines, table = read_table(done)
     assert lines[0] == "12 pictures, 3 styles"
     assert table["chance"] == pytest.approx((1 / 3, 1 / 3), abs=5e-4)
     assert table["block2_conv1"][1] == 1
@@ -140,16 +132,7 @@ def test_folder_of_no_use_is_told(pictures, text, model, tmp_path):
     images.mkdir()
     for size in pictures:
         Image.new("RGB", size).save(images / f"{size[0]}.png")
-    done = subprocess.run(
-        [
-            *(sys.executable, "tools/style_retrieval.py", f"--side={SIDE}"),
-            *(f"--model={model}", f"--images={images}", "--long_edge=80"),
-            f"--output={tmp_path / 'found'}",
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
+    done = retrieve(model, images, tmp_path / "found", "--long_edge=80")
     assert done.returncode == 1
     assert re.search(text, done.stderr + done.stdout)
     assert "Traceback" not in done.stderr

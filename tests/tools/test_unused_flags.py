@@ -8,6 +8,7 @@ import pytest
 from absl import flags
 
 from tests import ROOT
+from tests.processes import run_tool
 from tools import unused_flags
 
 SCENE, STROKES = (f"tfstyle/samples/{n}.jpg" for n in ("scene", "strokes"))
@@ -61,128 +62,97 @@ def test_unused_flag_is_told_in_a_line_with_the_remedy(argument, name, capsys):
     )
 
 
-def run(tool, *arguments):
-    """Returns the status of a tool and its last line on stderr."""
-    done = subprocess.run(
-        [sys.executable, f"tools/{tool}.py", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=100,
+def figure(number, *flags, styles=STROKES):
+    return (
+        *("reproduce_gatys2015", f"--figure={number}", "--output=OUTPUT"),
+        *(f"--content={SCENE}", f"--styles={styles}", *flags),
     )
-    assert done.stdout == ""
+
+
+def poolings(flag):
+    return (
+        *("compare_poolings", f"--content_image={SCENE}", "--output=OUTPUT"),
+        *(f"--style_images={STROKES}", "--weights=random", flag),
+    )
+
+
+PEER = "--against=pastiche"
+
+
+@pytest.mark.parametrize(
+    ("command", "text"),
+    [
+        *(
+            ((tool, "picture.jpg"), "This tool takes no such arguments.")
+            for tool in (
+                *("list_messages", "make_samples"),
+                *("measure_scaling", "serving_rest"),
+            )
+        ),
+        (("measure_scaling", "--expect", "--rounds=2"), "`rounds`"),
+        (("measure_scaling", "--bandwidth=9"), "`bandwidth`"),
+        (("check_gpu", "--folder=x"), "`folder`"),
+        (("benchmark", "--winograd_table", "--pairs=1"), "`pairs`"),
+        (("benchmark", "--winograd_table", PEER), "`against`"),
+        (("benchmark", "--venvs=x"), "`venvs`"),
+        (
+            ("benchmark", PEER, "--style_transfer_pytorch=x"),
+            "`style_transfer_pytorch`",
+        ),
+        (
+            ("benchmark", PEER, "--picture_pairs=0", "--picture_size=99"),
+            "`picture_size`",
+        ),
+        (figure(1, "--workdir=x"), "`workdir`"),
+        (figure(2, "--manifest=x.csv"), "`manifest`"),
+        (figure(2, "--content_image=x.jpg"), "`content_image`"),
+        (figure(2, "--style_masks=x.png"), "`style_masks`"),
+        (figure(2, "--film=x.mp4"), "`film`"),
+        (figure(1, "--content_layers=conv1_1"), "`content_layers`"),
+        (figure(1, "--style_layers=conv1_1"), "`style_layers`"),
+        (figure(3, "--style_layers=conv1_1"), "`style_layers`"),
+        (figure(3, "--content_weight=1"), "`content_weight`"),
+        *(
+            (figure(n, styles=f"{STROKES},{SCENE}"), "`styles` must be one")
+            for n in (1, 3)
+        ),
+        *(
+            pytest.param(command, text, marks=pytest.mark.slow)
+            for command, text in (
+                (poolings("--workdir=x"), "`workdir`"),
+                (poolings("--style_masks=x.png"), "`style_masks`"),
+                (poolings("--pooling=max"), "`pooling`"),
+                (poolings("--num_steps=9"), "`num_steps`"),
+                (poolings(f"--init={SCENE}"), "`init` must be one of"),
+                (
+                    (
+                        *("style_retrieval", "--model=x", "--images=IMAGES"),
+                        *("--output=OUTPUT", "--crops=3"),
+                    ),
+                    "`crops`",
+                ),
+            )
+        ),
+    ],
+)
+def test_tool_refuses_what_it_would_ignore(command, text, tmp_path):
+    (tmp_path / "images" / "style").mkdir(parents=True)
+    output = tmp_path / "output"
+    tool, *arguments = (
+        word.replace("OUTPUT", str(output)).replace(
+            "IMAGES", str(tmp_path / "images")
+        )
+        for word in command
+    )
+    done = run_tool(tool, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    line = done.stderr.splitlines()[-1]
+    if text.endswith("`"):
+        text += " is not used here."
+    assert line.startswith(f"error: {text}")
+    assert arguments[-1] in line or "must" in text
     assert "Traceback" not in done.stderr
-    return done.returncode, done.stderr.splitlines()[-1]
-
-
-@pytest.mark.parametrize(
-    "tool", ["list_messages", "make_samples", "measure_scaling", "serving_rest"]
-)
-def test_tool_without_arguments_refuses_them(tool):
-    status, said = run(tool, "picture.jpg")
-    assert status == 2
-    assert said.startswith("error: This tool takes no such arguments.")
-    assert "'picture.jpg'" in said
-
-
-@pytest.mark.parametrize(
-    ("tool", "arguments", "name"),
-    [
-        ("measure_scaling", ["--expect", "--rounds=2"], "rounds"),
-        ("measure_scaling", ["--bandwidth=9"], "bandwidth"),
-        ("check_gpu", ["--folder=x"], "folder"),
-        ("benchmark", ["--winograd_table", "--pairs=1"], "pairs"),
-        ("benchmark", ["--winograd_table", "--against=pastiche"], "against"),
-        ("benchmark", ["--venvs=x"], "venvs"),
-        (
-            "benchmark",
-            ["--against=pastiche", "--style_transfer_pytorch=x"],
-            "style_transfer_pytorch",
-        ),
-        (
-            "benchmark",
-            ["--against=pastiche", "--picture_pairs=0", "--picture_size=99"],
-            "picture_size",
-        ),
-    ],
-)
-def test_flag_of_another_use_of_a_tool_is_refused(tool, arguments, name):
-    status, said = run(tool, *arguments)
-    assert status == 2
-    assert said.startswith(f"error: `{name}` is not used here.")
-
-
-@pytest.mark.parametrize(
-    ("figure", "argument"),
-    [
-        (1, "--workdir=x"),
-        (2, "--manifest=x.csv"),
-        (2, "--content_image=x.jpg"),
-        (2, "--style_masks=x.png"),
-        (2, "--film=x.mp4"),
-        (1, "--content_layers=conv1_1"),
-        (1, "--style_layers=conv1_1"),
-        (3, "--style_layers=conv1_1"),
-        (3, "--content_weight=1"),
-    ],
-)
-def test_figure_refuses_what_it_sets_itself(figure, argument, tmp_path):
-    status, said = run(
-        "reproduce_gatys2015",
-        *(f"--figure={figure}", f"--content={SCENE}", f"--styles={STROKES}"),
-        *(f"--output={tmp_path / 'figure'}", argument),
-    )
-    name = argument[2:].partition("=")[0]
-    assert status == 2
-    assert said.startswith(f"error: `{name}` is not used here.")
-    assert not (tmp_path / "figure").exists()
-
-
-@pytest.mark.parametrize("figure", [1, 3])
-def test_figure_of_one_style_refuses_two(figure, tmp_path):
-    status, said = run(
-        "reproduce_gatys2015",
-        *(f"--figure={figure}", f"--content={SCENE}"),
-        *(f"--styles={STROKES},{SCENE}", f"--output={tmp_path / 'figure'}"),
-    )
-    assert status == 2
-    assert said.startswith("error: `styles` must be one file")
-    assert not (tmp_path / "figure").exists()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("argument", "text"),
-    [
-        ("--workdir=x", "`workdir` is not used here."),
-        ("--style_masks=x.png", "`style_masks` is not used here."),
-        ("--pooling=max", "`pooling` is not used here."),
-        ("--num_steps=9", "`num_steps` is not used here."),
-        (f"--init={SCENE}", "`init` must be one of"),
-    ],
-)
-def test_comparison_of_poolings_refuses_what_it_does_not_use(
-    argument, text, tmp_path
-):
-    status, said = run(
-        "compare_poolings",
-        *(f"--content_image={SCENE}", f"--style_images={STROKES}"),
-        *(f"--output={tmp_path / 'found'}", "--weights=random", argument),
-    )
-    assert status == 2
-    assert said.startswith(f"error: {text}")
-    assert not (tmp_path / "found").exists()
-
-
-@pytest.mark.slow
-def test_pictures_of_sub_folders_are_not_cut(tmp_path):
-    (tmp_path / "style").mkdir()
-    status, said = run(
-        "style_retrieval",
-        *("--model=x", f"--images={tmp_path}", "--output=x", "--crops=3"),
-    )
-    assert status == 2
-    assert said.startswith("error: `crops` is not used here.")
+    assert not output.exists()
 
 
 @pytest.mark.slow

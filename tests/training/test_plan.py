@@ -121,7 +121,7 @@ def test_coarsest_level_has_a_position_of_the_deepest_layer(
     assert config.num_levels == most
     images = ImageSet.of_arrays(content, [picture(9, 9)])
     assert complete_options(config, images) == config
-    for several in (most + 1, 9, 10**400):
+    for several in (most + 1, 9, 10**100):
         with pytest.raises(ConfigError) as caught:
             resolve_levels(several)
         said = str(caught.value)

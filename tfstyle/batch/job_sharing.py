@@ -52,10 +52,10 @@ class JobSharing:
         if self._is_alone:
             return
         path = self._path(own.index)
-        if os.path.lexists(path) and not _is_hash(path):
+        if os.path.lexists(path) and not _read_hash(path):
             raise WorkdirError(
-                f"{path!r} was not made by a run, and would be replaced. Name"
-                " another --workdir."
+                f"{path!r} was not created by a run and would be replaced."
+                " Choose another --workdir."
             )
         with raising_write_errors(path):
             os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -126,7 +126,9 @@ class JobSharing:
                 self._remove_claim(candidate)
                 if error.errno not in _IS_CLAIMED:
                     raise
-                raise BusyError(f"Another process is at {name!r}.") from None
+                raise BusyError(
+                    f"Another process is painting {name!r}."
+                ) from None
         try:
             yield
         finally:
@@ -146,22 +148,19 @@ class JobSharing:
 
     def _is_present(self, index: int) -> bool:
         """True if a process has started here with an equal manifest."""
-        with (
-            contextlib.suppress(OSError),
-            open(self._path(index), encoding="utf-8") as file,
-        ):
-            return file.read() == self._hash
-        return False
+        return _read_hash(self._path(index)) == self._hash
 
     def _path(self, index: int) -> str:
         name = f"{index + 1}-of-{self._own.size}"
         return os.path.join(self._folder, WORKERS, name)
 
 
-def _is_hash(path: str) -> bool:
-    """True if a file holds a SHA-256, as a started process writes it."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            return re.fullmatch("[0-9a-f]{64}", file.read(65)) is not None
-    except (OSError, ValueError):
-        return False
+def _read_hash(path: str) -> str:
+    """Returns the SHA-256 that a started process wrote, or ""."""
+    with (
+        contextlib.suppress(OSError, ValueError),
+        open(path, encoding="utf-8") as file,
+    ):
+        found = re.fullmatch("[0-9a-f]{64}", file.read(65))
+        return found[0] if found else ""
+    return ""

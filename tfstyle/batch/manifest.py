@@ -1,26 +1,30 @@
 """Manifests: files with one line per picture, whose columns are flags.
 
-The whole file is checked when it is read, before anything is painted. A wrong
-column is an error; a wrong value is stored with its line and fails only that
-picture.
+The whole file is checked when it is read, before anything is painted. A file
+that cannot be parsed and a wrong column are errors; a wrong value is stored
+with its line and fails only that picture.
 """
 
+import codecs
+import csv
 import dataclasses
+import io
 import itertools
+import json
 import os
 import re
+from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Iterator
 from typing import Any
 
 from absl import logging
 
-from tfstyle.batch import tables
-from tfstyle.batch.text_files import read_text
-from tfstyle.config.fields import item_kind_of
 from tfstyle.config.fields import kind_of
 from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import ConfigError
 from tfstyle.errors import one_line
+from tfstyle.flags.named_files import read_bytes
 from tfstyle.flags.values import FIELDS
 from tfstyle.flags.values import parse_json
 from tfstyle.flags.values import parse_text
@@ -28,6 +32,13 @@ from tfstyle.flags.values import suggest_field
 
 OWN = "#"
 """Prefix of columns that are not flags and are ignored."""
+MAX_FILE = 100_000_000
+"""Maximum size of a file, bytes; bounds the memory needed."""
+_DELIMITERS = ",;\t"
+_JSON_ENDINGS = (".json", ".jsonl", ".ndjson")
+
+Row = tuple[str, dict[str, Any]]
+"""Place in the file, such as "line 2", and values by field, not yet parsed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,12 +46,12 @@ class Job:
     """One line of a manifest.
 
     Attributes:
-        line: line number in the file, from 1.
+        place: place in the file, such as "line 2"; in a JSON array "object 2".
         values: parsed values of the flags, by field.
         error: reason why the line is invalid, or empty.
     """
 
-    line: int
+    place: str
     values: dict[str, Any]
     error: str = ""
 
@@ -68,208 +79,178 @@ class Job:
 def read_manifest(path: str) -> list[Job]:
     """Reads a manifest in JSON, JSON Lines or CSV.
 
-    A file with a JSON ending (.json, .jsonl, .ndjson), or that begins with a
-    brace or bracket, is JSON: objects, in lines or in an array. Any other file
-    is a table, whose first row names the columns and whose cells are parsed
-    like flags. A null or an empty cell keeps the default. Lines that begin
-    with #, in JSON also with //, are comments; columns whose names begin with
-    # are ignored.
+    A file with a JSON ending (.json, .jsonl, .ndjson) holds objects, one per
+    line or in an array. Any other file is a table, whose first row names the
+    columns and whose cells are parsed like flags. A null or an empty cell
+    keeps the default. Lines that begin with # are comments; columns whose
+    names begin with # are ignored.
 
     Args:
         path: path of the manifest, a text file.
 
     Raises:
-        ConfigError: if the file cannot be read, has no rows, has a column that
-            is not a flag or applies to the whole batch, or names an output
-            twice.
+        ConfigError: if the file cannot be read or parsed, has no rows, has a
+            column that is not a flag or applies to the whole batch, or names
+            an output twice.
     """
-    text = read_text(path)
-    is_json = path.lower().endswith((".json", ".jsonl", ".ndjson"))
-    is_json = is_json or re.match(r"\s*[\[{]", text) is not None
-    mark = tables.JSON_COMMENT if is_json else "#"
-    if num_comments := len(re.findall(rf"(?m)^[ \t]*{mark}", text)):
+    text, num_comments = re.subn(r"(?m)^[ \t]*#.*", "", _read_text(path))
+    if num_comments:
         logging.info("%r: comments (lines with #): %d", path, num_comments)
-    jobs = list(
-        _read_objects(path, text) if is_json else _read_cells(path, text)
-    )
+    if path.lower().endswith(_JSON_ENDINGS):
+        rows, parse = _read_json(path, text), parse_json
+    else:
+        rows, parse = _read_table(path, text), _parse_cell
+    jobs = [_make_job(place, given, parse) for place, given in rows]
     if not jobs:
         raise ConfigError(
-            f"`manifest` {path!r} names no picture. Give each a line."
+            f"`manifest` {path!r} must have at least one picture. Write one"
+            " line per picture."
         )
-    first_lines = {}
-    for job, name in itertools.product(jobs, ("output_image", "film")):
-        value = job.values.get(name)
-        if not value:
-            continue
-        try:
-            written = os.path.realpath(value)
-        except ValueError:
-            continue  # not a valid path; fails later, with its job
-        first = first_lines.setdefault(written, job)
-        if first is not job:
-            raise ConfigError(
-                f"`manifest` {path!r} must name every `{name}` once."
-                f" Received: {value!r:.200} in lines {first.line} and"
-                f" {job.line}."
-            )
+    _check_outputs(path, jobs)
     return jobs
 
 
-def _read_cells(path: str, text: str) -> Iterator[Job]:
-    """Parses a table (CSV); yields its jobs."""
-    delimiter, text = tables.find_delimiter(
-        path, text, lambda cell: _find_name(cell) in FIELDS
-    )
-    rows = tables.read_table(path, text, delimiter)
-    header = next(rows, None)
-    if header is None:
-        return
-    names = [] if header.error else list(map(_find_name, header.value))
-    if not any(name in FIELDS for name in names):
-        received = header.value if header.error else ", ".join(header.value)
-        is_comment = re.match(r"\s*#.*output_image", text) is not None
-        hint = " A line that begins with # is a comment." if is_comment else ""
+def _read_text(path: str) -> str:
+    r"""Reads a text file; line ends become \n.
+
+    The encoding is UTF-8, or UTF-16 with a byte order mark; other text is read
+    as Windows-1252, with a warning, as this is a guess.
+    """
+    data = read_bytes(path, "`manifest`", MAX_FILE)
+    if len(data) > MAX_FILE:
         raise ConfigError(
-            f"`manifest` {path!r}, line {header.line}: must name the columns,"
-            " such as content_image,style_images,output_image. Received:"
-            f" {one_line(received, 80)!r}.{hint}"
+            f"`manifest` {path!r} must have at most {MAX_FILE} bytes. Split it."
         )
-    _check_names(path, header.line, list(filter(None, names)))
-    if "output_image" not in names:
-        raise ConfigError(
-            f"`manifest` {path!r} must have a column `output_image`."
-            f" Received: {one_line(', '.join(names))}."
+    is_utf16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        text = data.decode("utf-16" if is_utf16 else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        text = data.decode("cp1252", "replace")
+        if is_utf16 or re.search("[\0-\x08\x0e-\x1f\ufffd]", text):
+            raise ConfigError(
+                f"`manifest` {path!r} must be text. Save it as CSV in UTF-8."
+            ) from error
+        logging.warning(
+            "%r is not UTF-8; it is read as Windows-1252 (line %d: %s). If that"
+            " is wrong, save it as CSV in UTF-8.",
+            path,
+            data.count(b"\n", 0, error.start) + 1,
+            one_line(text[error.start :].partition("\n")[0], 80),
         )
-    while not names[-1]:
-        names.pop()
-    for row in rows:
-        error = row.error or _check_cells(row.value, len(names), delimiter)
-        if error:
-            yield Job(row.line, {}, error)
-            continue
-        given = {}
-        for column, cell in enumerate(row.value[: len(names)]):
-            if cell and not names[column]:
-                raise ConfigError(
-                    f"`manifest` {path!r}, line {row.line}: each column must"
-                    f" have a name. Received: {one_line(cell, 80)!r} in column"
-                    f" {column + 1}. Name it as a flag, or leave it out."
-                )
-            if cell and names[column] != OWN:
-                given[names[column]] = cell
-        yield _make_job(row.line, given, _parse_cell)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _check_cells(cells: list[str], num_names: int, delimiter: str) -> str:
-    """Returns the error in the cells of a row, or an empty string.
+def _read_table(path: str, text: str) -> Iterator[Row]:
+    """Yields the rows of a table (CSV) below its header, without empty cells.
 
     A row may have fewer cells than there are columns, or more if they are
     empty, as spreadsheets write both.
     """
-    for cell in cells:
-        quotes = {cell[:1], cell[-1:]} & set(tables.CURLY_QUOTES)
-        if quotes and not os.path.exists(cell):
-            return (
-                f"{quotes.pop()} is a curly quote, which would be part of the"
-                f" value. Received: {one_line(cell, 80)}. Type straight quotes."
-            )
-    if not any(cells[num_names:]):
-        return ""
-    hint = (
-        "A list goes in double quotes."
-        if delimiter == ","
-        else "The items of a list have commas between them."
-    )
-    return (
-        f"The line must have {num_names} cells, as the first has."
-        f" Received: {len(cells)}. {hint}"
-    )
+    rows = _read_cells(path, text)
+    place, names = next(rows, ("line 1", []))
+    names = [re.sub("[- ]", "_", name.lower().lstrip("-")) for name in names]
+    if "output_image" not in names:
+        raise ConfigError(
+            f"`manifest` {path!r}, {place}: must name the columns, including"
+            f" output_image. Received: {one_line(', '.join(names), 80)!r}."
+            " A line that begins with # is a comment."
+        )
+    _check_names(path, place, list(filter(None, names)))
+    for place, cells in rows:
+        given = {}
+        for name, cell in itertools.zip_longest(names, cells, fillvalue=""):
+            if cell and not name:
+                raise ConfigError(
+                    f"`manifest` {path!r}, {place}: each cell must have a named"
+                    f" column. Received: {one_line(cell, 80)!r}. Quote cells"
+                    " that contain commas."
+                )
+            if cell and not name.startswith(OWN):
+                given[name] = cell
+        yield place, given
 
 
-def _read_objects(path: str, text: str) -> Iterator[Job]:
-    """Parses JSON; yields its jobs."""
-    for row in tables.read_json(path, text):
-        if row.error:
-            yield Job(row.line, {}, row.error)
-            continue
-        if not isinstance(row.value, tables.Pairs):
-            yield Job(row.line, {}, tables.NO_OBJECT)
-            continue
-        pairs = [(_find_name(name), value) for name, value in row.value]
-        _check_names(path, row.line, [name for name, _ in pairs])
-        given = {
-            name: value
-            for name, value in pairs
-            if value is not None and name != OWN
-        }
-        yield _make_job(row.line, given, parse_json)
+def _read_cells(path: str, text: str) -> Iterator[tuple[str, list[str]]]:
+    """Yields place and stripped cells of the rows that are not empty.
 
-
-def _make_job(line: int, given: dict[str, Any], read) -> Job:
-    """Parses the values of a line; the output first, for error messages."""
-    values = {}
-    try:
-        for name in sorted(given, key=lambda name: name != "output_image"):
-            values[name] = read(name, given[name])
-    except ConfigError as error:
-        return Job(line, values, str(error))
-    if "output_image" not in values:
-        return Job(line, values, "`output_image` is missing. Give each one.")
-    return Job(line, values)
-
-
-def _parse_cell(name: str, text: str) -> Any:
-    """Parses a cell like a flag, and numbers as spreadsheets write them.
-
-    Line breaks also separate items of a list. An integer may be `5.0` or
-    `5.00`; a single number may have a decimal comma, unless it looks like
-    thousands (1,000).
-
-    Raises:
-        ConfigError: if the cell is not a valid value of the field.
+    The delimiter is that of a first line such as `sep=;`, which spreadsheets
+    write, or else the most frequent one of the first row.
     """
-    kind = item = kind_of(FIELDS[name])
-    if kind is tuple:
-        item = item_kind_of(FIELDS[name])
-        parts = [part.strip().removesuffix(",") for part in text.split("\n")]
-        text = ",".join(filter(None, parts))
-    if item is int:
-        text = re.sub(r"(?<=\d)\.00?(?=,|$)", "", text)
-    is_thousands = re.fullmatch(r"[-+]?[1-9]\d{0,2},\d{3}", text)
-    if kind is float and not is_thousands:
-        text = re.sub(r"^([-+]?\d+),(\d+(?:[eE][-+]?\d+)?)$", r"\1.\2", text)
+    header = text.strip().partition("\n")[0]
+    said = re.fullmatch(r'"?sep=(\S)\W*', header, re.IGNORECASE)
+    if said:
+        text = text.replace(header, "", 1)
+    reader = csv.reader(
+        io.StringIO(text),
+        delimiter=said[1] if said else max(_DELIMITERS, key=header.count),
+        skipinitialspace=True,
+        strict=True,
+    )
+    place = "line 1"
     try:
-        return parse_text(name, text)
-    except ConfigError as error:
-        if item in (int, float) and "," in text:
-            hint = "Decimals have a point; a comma separates items of a list."
-            raise ConfigError(f"{error} {hint}") from error
-        raise
+        for row in reader:
+            cells = [cell.strip() for cell in row]
+            if any(cells):
+                yield place, cells
+            place = f"line {reader.line_num + 1}"
+    except csv.Error as error:
+        reason = one_line(str(error))
+        raise ConfigError(
+            f"`manifest` {path!r}, {place}: must be CSV ({reason}). Quotes"
+            ' enclose a whole cell; within it they are doubled ("").'
+        ) from error
 
 
-_NAMES = {re.sub(r"[\W_]", "", name): name for name in FIELDS}
-
-
-def _find_name(column: str) -> str:
-    """Returns the flag that a column names, or the column if it is not a flag.
-
-    Case, spaces, dashes and other punctuation are ignored.
-    """
-    if column.lstrip().startswith(OWN):
-        return OWN
-    return _NAMES.get(re.sub(r"[\W_]", "", column).lower(), column)
-
-
-def _check_names(path: str, line: int, names: list[str]) -> None:
-    """Checks that every column is a flag and occurs once."""
-    names = [name for name in names if name != OWN]
-    where = f"`manifest` {path!r}, line {line}:"
-    for name in names:
-        if name in FIELDS and FIELDS[name].metadata["of_batch"]:
+def _read_json(path: str, text: str) -> Iterator[Row]:
+    """Yields the objects, without nulls."""
+    for place, value in _decode_values(path, text):
+        if not isinstance(value, dict):
             raise ConfigError(
-                f"{where} `{name}` is one for the whole batch. Give it as a"
-                " flag beside --manifest."
+                f"`manifest` {path!r}, {place}: must be a JSON object, such as"
+                f' {{"output_image": "x.png"}}. Received: {value!r:.80}.'
             )
+        _check_names(path, place, value)
+        given = {
+            name: item
+            for name, item in value.items()
+            if item is not None and not name.startswith(OWN)
+        }
+        yield place, given
+
+
+def _decode_values(path: str, text: str) -> Iterator[tuple[str, Any]]:
+    """Yields place and value of each item of an array, or of each object."""
+    decoder, place = json.JSONDecoder(object_pairs_hook=_to_dict), 0
+    while found := re.compile(r"\s*(?=\S)").match(text, place):
+        line = f"line {text.count(chr(10), 0, found.end()) + 1}"
+        try:
+            value, place = decoder.raw_decode(text, found.end())
+        except (ValueError, RecursionError) as error:
+            raise ConfigError(
+                f"`manifest` {path!r}, {line}: must be JSON"
+                f" ({one_line(str(error))}). Write one object per line, or all"
+                " in one array."
+            ) from error
+        if not isinstance(value, list):
+            yield line, value
+            continue
+        for number, item in enumerate(value, start=1):
+            yield f"object {number}", item
+
+
+def _to_dict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Converts a JSON object whose names must differ."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise ValueError("an object has two values of one name")
+    return values
+
+
+def _check_names(path: str, place: str, names: Collection[str]) -> None:
+    """Checks that every column is a flag and occurs once."""
+    names = [name for name in names if not name.startswith(OWN)]
+    where = f"`manifest` {path!r}, {place}:"
+    for name in names:
         if name not in FIELDS:
             hint = suggest_field(
                 name, f"Leave it out, or begin its name with {OWN}."
@@ -278,8 +259,57 @@ def _check_names(path: str, line: int, names: list[str]) -> None:
                 f"{where} columns must be named as flags are. Received:"
                 f" {name!r:.80}. {hint}"
             )
+        if FIELDS[name].metadata["of_batch"]:
+            raise ConfigError(
+                f"{where} `{name}` must be the same for the whole batch. Give"
+                " it as a flag beside --manifest."
+            )
     if len(set(names)) < len(names):
         raise ConfigError(
             f"{where} each column must be named once. Received:"
             f" {one_line(', '.join(names))}."
         )
+
+
+def _parse_cell(name: str, text: str) -> Any:
+    """Parses a cell like a flag; a single number may have a decimal comma."""
+    is_decimal = re.fullmatch(r"[+-]?\d*,(?!\d{3}$)\d+", text)
+    if is_decimal and kind_of(FIELDS[name]) is float:
+        text = text.replace(",", ".")
+    return parse_text(name, text)
+
+
+def _make_job(
+    place: str, given: dict[str, Any], parse: Callable[[str, Any], Any]
+) -> Job:
+    """Parses the values of a row; the output first, for error messages."""
+    values = {}
+    try:
+        for name in sorted(given, key=lambda name: name != "output_image"):
+            values[name] = parse(name, given[name])
+    except ConfigError as error:
+        return Job(place, values, str(error))
+    if "output_image" not in values:
+        return Job(
+            place, values, "`output_image` is missing. Every line needs one."
+        )
+    return Job(place, values)
+
+
+def _check_outputs(path: str, jobs: list[Job]) -> None:
+    """Checks that no two jobs write the same file."""
+    first_jobs: dict[str, Job] = {}
+    for job, name in itertools.product(jobs, ("output_image", "film")):
+        value = job.values.get(name)
+        if not value:
+            continue
+        try:
+            written = os.path.realpath(value)
+        except ValueError:
+            continue  # not a valid path; fails later, with its job
+        first = first_jobs.setdefault(written, job)
+        if first is not job:
+            raise ConfigError(
+                f"`manifest` {path!r} must name every `{name}` once."
+                f" Received: {value!r:.200} in {first.place} and {job.place}."
+            )

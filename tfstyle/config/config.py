@@ -7,6 +7,7 @@ of a run are in `run_config`.
 """
 
 import dataclasses
+import functools
 import os
 from collections.abc import Callable
 from collections.abc import Sequence
@@ -21,25 +22,34 @@ from tfstyle.config.fields import ordered_fields
 from tfstyle.network.layers import POOLING_WINDOWS
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
-POOLINGS = {"relative": "rms", "absolute": "average"}
-"""Default pooling by `loss_scale`."""
-LEARNING_RATES = {"lbfgs": 1.0, "adam": 5.0}
-PRECONDITIONERS = {"lbfgs": "frequency", "adam": "none"}
-LOSS_WEIGHTS = {
+BY_LOSS_SCALE: dict[str, dict[str, Any]] = {
     "relative": {
         "content_weight": 0.06,
         "tv_weight": 0.12,
         "chroma_weight": 12.0,
         "range_weight": 10.0,
+        "pooling": "rms",
     },
     "absolute": {
         "content_weight": 1e-3,
         "tv_weight": 0.0,
         "chroma_weight": 0.0,
         "range_weight": 0.0,
+        "pooling": "average",
     },
 }
-"""Default loss weights by `loss_scale`."""
+"""Defaults that depend on `loss_scale`."""
+BY_OPTIMIZER: dict[str, dict[str, Any]] = {
+    "lbfgs": {"learning_rate": 1.0, "preconditioner": "frequency"},
+    "adam": {"learning_rate": 5.0, "preconditioner": "none"},
+}
+"""Defaults that depend on `optimizer`."""
+
+_image = functools.partial(option, group="Images")
+_loss = functools.partial(option, group="Losses")
+_network = functools.partial(option, group="Network")
+_optimization = functools.partial(option, group="Optimization")
+_machine = functools.partial(option, group="Machine")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -57,241 +67,196 @@ class Config:
             remedy.
     """
 
-    style_blend_weights: Sequence[float] = option(
-        (), "Images", "one per style image, normalised to sum 1; default: equal"
+    style_blend_weights: Sequence[float] = _image(
+        (), "one per style image, normalised to sum 1; default: equal", least=0
     )
-    preserve_colors: str = option(
+    preserve_colors: str = _image(
         "none",
-        "Images",
         "none; match: the style in the content's colors; luminance: only"
         " lightness is transferred",
         choices=("none", "luminance", "match"),
     )
-    image_size: int = option(
-        512,
-        "Images",
-        "long edge of the output in pixels; 0 keeps the content's size",
+    image_size: int = _image(
+        512, "long edge of the output in pixels; 0 keeps the content's size"
     )
-    style_scale: float = option(
+    style_scale: float = _image(
         1.0,
-        "Images",
         "style's long edge relative to the output's; 0 keeps the style's size",
         least=0,
     )
-    max_image_pixels: int = option(
-        178956970,
-        "Images",
-        "larger input files are refused",
-        scope="run",
-        least=1,
+    max_image_pixels: int = _image(
+        178956970, "input files with more are refused", scope="run", least=1
     )
-    content_layers: Sequence[str] = option(
-        ("conv4_2",), "Losses", "VGG19 layers whose features are matched"
+    content_layers: Sequence[str] = _loss(
+        ("conv4_2",), "VGG19 layers whose features are matched"
     )
-    style_layers: Sequence[str] = option(
+    style_layers: Sequence[str] = _loss(
         ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1"),
-        "Losses",
         "VGG19 layers whose Gram matrices are matched",
     )
-    content_layer_weights: Sequence[float] = option(
-        (), "Losses", "one per content layer; default: equal, sum 1"
+    content_layer_weights: Sequence[float] = _loss(
+        (), "one per content layer; default: equal, sum 1", least=0
     )
-    style_layer_weights: Sequence[float] = option(
-        (), "Losses", "one per style layer; default: equal, sum 1"
+    style_layer_weights: Sequence[float] = _loss(
+        (), "one per style layer; default: equal, sum 1", least=0
     )
-    style_figures: str = option(
+    style_figures: str = _loss(
         "auto",
-        "Losses",
         "faces and other figures of the style in the picture: all; few or none:"
         " layers that see more than half or a quarter of the style at once see"
         " it upside down; auto: few with a content image and relative losses",
         choices=("auto", "all", "few", "none"),
     )
-    loss_scale: str = option(
+    loss_scale: str = _loss(
         "relative",
-        "Losses",
         "relative: each loss divided by that of a blank image; absolute: the"
         " paper's formulas",
         choices=("relative", "absolute"),
     )
-    content_weight: float | None = option(
-        None,
-        "Losses",
-        "alpha; default: 0.06, for absolute losses 1e-3",
-        least=0,
+    content_weight: float | None = _loss(
+        None, "alpha; default: 0.06, for absolute losses 1e-3", least=0
     )
-    style_weight: float = option(1.0, "Losses", "beta", least=0)
-    tv_weight: float | None = option(
+    style_weight: float = _loss(1.0, "beta", least=0)
+    tv_weight: float | None = _loss(
         None,
-        "Losses",
         "weight of the total variation; default: 0.12, for absolute losses 0",
         least=0,
     )
-    chroma_weight: float | None = option(
+    chroma_weight: float | None = _loss(
         None,
-        "Losses",
         "weight of squared differences of chroma; default: 12, for absolute"
         " losses 0",
         least=0,
     )
-    range_weight: float | None = option(
+    range_weight: float | None = _loss(
         None,
-        "Losses",
         "weight of values below black and above white; default: 10, for"
         " absolute losses 0",
         least=0,
     )
-    content_reduction: str = option(
+    content_reduction: str = _loss(
         "sum",
-        "Losses",
         "for absolute losses; sum: the paper's content loss; mean: independent"
         " of resolution",
         choices=("sum", "mean"),
     )
-    pooling: str = option(
+    pooling: str = _network(
         "auto",
-        "Network",
         "rms: root mean square of overlapping windows, without hatching;"
         " average: the paper's; max: as VGG19 was trained; auto: rms, for"
         " absolute losses and an export average",
         choices=("auto", *POOLING_WINDOWS),
     )
-    padding: str = option(
+    padding: str = _network(
         "replicate",
-        "Network",
         "replicate: clean up to the edge, at any size; zero: as in the paper",
         choices=("replicate", "zero"),
     )
-    rescale_filters: bool = option(
+    rescale_filters: bool = _network(
         False,
-        "Network",
         "divide every filter by its mean activation, like the paper's network",
     )
-    weights: str = option(
+    weights: str = _network(
         "auto",
-        "Network",
         "auto, imagenet, random, or a file of VGG19's weights",
         scope="file",
         is_path=True,
         of_batch=True,
     )
-    init: str = option(
+    init: str = _optimization(
         "auto",
-        "Optimization",
         "initial image: noise, content, style or gray; auto: content if there"
         " are content and style, else noise",
         choices=validation.INITS,
     )
-    optimizer: str = option(
-        "lbfgs", "Optimization", "lbfgs or adam", choices=("lbfgs", "adam")
+    optimizer: str = _optimization(
+        "lbfgs", "lbfgs or adam", choices=("lbfgs", "adam")
     )
-    learning_rate: float | None = option(
-        None,
-        "Optimization",
-        "default: 1 for lbfgs, 5 (grey levels) for adam",
-        above=0,
+    learning_rate: float | None = _optimization(
+        None, "default: 1 for lbfgs, 5 (grey levels) for adam", above=0
     )
-    num_correction_pairs: str | int = option(
+    num_correction_pairs: str | int = _optimization(
         "auto",
-        "Optimization",
-        "memory of lbfgs; auto: 20, or as many of 10, 5 and 3 as the free"
-        " memory suffices for",
+        "memory of lbfgs; auto: 20, or 10, 5 or 3 if there is too little free"
+        " memory",
+        least=1,
     )
-    preconditioner: str = option(
+    preconditioner: str = _optimization(
         "auto",
-        "Optimization",
         "for lbfgs; frequency: large forms move first; none: as published;"
         " auto: frequency for lbfgs, none for adam",
         choices=("auto", "frequency", "none"),
     )
-    num_levels: str | int = option(
+    num_levels: str | int = _optimization(
         "auto",
-        "Optimization",
         "levels from coarse to fine, each twice as large; auto: from about 128"
         " pixels up",
+        least=1,
     )
-    num_steps: Sequence[int] = option(
+    num_steps: Sequence[int] = _optimization(
         (),
-        "Optimization",
         "update steps, one number or one per level; default: 90 at the level of"
         " about 512 pixels and at finer ones, half at each coarser one but at"
         " least 30",
         scope="end",
+        least=0,
     )
-    max_evaluations: int | None = option(
-        None,
-        "Optimization",
-        "stop after this many evaluations of the losses",
-        least=1,
+    max_evaluations: int | None = _optimization(
+        None, "stop after this many evaluations of the losses", least=1
     )
-    time_limit: float | None = option(
-        None,
-        "Optimization",
-        "stop after this many seconds",
-        scope="end",
-        above=0,
+    time_limit: float | None = _optimization(
+        None, "stop after this many seconds", scope="end", above=0
     )
-    seed: int = option(0, "Optimization", "of every random number", least=0)
-    intra_op_threads: int = option(
+    seed: int = _optimization(0, "seed of all random numbers", least=0)
+    intra_op_threads: int = _machine(
         0,
-        "Machine",
         "threads within one operation; 0: all cores",
         scope="machine",
         least=0,
         most=validation.MAX_THREADS,
         of_batch=True,
     )
-    inter_op_threads: int = option(
+    inter_op_threads: int = _machine(
         1,
-        "Machine",
         "operations at once; 0: TensorFlow's choice",
         scope="machine",
         least=0,
         most=validation.MAX_THREADS,
         of_batch=True,
     )
-    convolution: str = option(
+    convolution: str = _machine(
         "auto",
-        "Machine",
         "direct; winograd: a quarter of the multiplications where that is"
         " faster, on the CPU; auto: winograd on one CPU",
         choices=("auto", "direct", "winograd"),
     )
-    precision: str = option(
+    precision: str = _machine(
         "auto",
-        "Machine",
         "of the network: float32; mixed_bfloat16, with winograd of gradients"
         " only; mixed_float16, for GPUs; auto: mixed_bfloat16 on a CPU with"
         " AMX, which is faster in it, else float32; losses are always float32",
         choices=("auto", *PRECISIONS),
     )
-    jit_compile: str = option(
+    jit_compile: str = _machine(
         "auto",
-        "Machine",
         "XLA: true or false; auto: on a GPU, once it proves faster",
         choices=("auto", "true", "false"),
     )
-    tf32: bool = option(
+    tf32: bool = _machine(
         True,
-        "Machine",
         "the network's products in TensorFloat-32, on a GPU that has it",
         of_batch=True,
     )
-    deterministic: bool = option(
-        False,
-        "Machine",
-        "the same bits every time on a GPU too; slower",
-        of_batch=True,
+    deterministic: bool = _machine(
+        False, "the same bits every time on a GPU too; slower", of_batch=True
     )
-    tile_size: str | int = option(
+    tile_size: str | int = _machine(
         "auto",
-        "Machine",
         "0: the whole frame at once; else exact tiles of this many pixels, in"
         " little memory; auto: 0 if the free memory suffices",
     )
-    strategy: str = option(
+    strategy: str = _machine(
         "auto",
-        "Machine",
         "one_device; mirrored: the picture over all GPUs; auto: mirrored from"
         " 1024 px on",
         scope="run",
@@ -303,17 +268,10 @@ class Config:
         for field in dataclasses.fields(self):
             value = convert(field, getattr(self, field.name))
             object.__setattr__(self, field.name, value)
-        for name in ("num_correction_pairs", "num_levels", "tile_size"):
-            value = getattr(self, name)
-            if str(value).isdecimal():
-                object.__setattr__(self, name, int(value))
-        validation.check_fields(self)
-        validation.check_numbers(self)
         for name in ("content_layers", "style_layers"):
             layers = validation.keras_names(name, getattr(self, name))
             object.__setattr__(self, name, layers)
-        validation.check_lists(self)
-        validation.check_combinations(self)
+        validation.check_options(self)
 
     @property
     def steps_by_level(self) -> tuple[int, ...]:
@@ -327,30 +285,18 @@ class Config:
 
     def resolved(self) -> "Config":
         """Returns a copy with the defaults that depend on other options."""
-        weights: dict[str, Any] = {
-            name: default
-            for name, default in LOSS_WEIGHTS[self.loss_scale].items()
-            if getattr(self, name) is None
+        defaults = {
+            **BY_LOSS_SCALE[self.loss_scale],
+            **BY_OPTIMIZER[self.optimizer],
+            "content_layer_weights": _equal_weights(self.content_layers),
+            "style_layer_weights": _equal_weights(self.style_layers),
         }
-        return dataclasses.replace(
-            self,
-            learning_rate=self.learning_rate or LEARNING_RATES[self.optimizer],
-            preconditioner=(
-                PRECONDITIONERS[self.optimizer]
-                if self.preconditioner == "auto"
-                else self.preconditioner
-            ),
-            pooling=(
-                POOLINGS[self.loss_scale]
-                if self.pooling == "auto"
-                else self.pooling
-            ),
-            content_layer_weights=self.content_layer_weights
-            or _equal_weights(self.content_layers),
-            style_layer_weights=self.style_layer_weights
-            or _equal_weights(self.style_layers),
-            **weights,
-        )
+        missing = {
+            name: default
+            for name, default in defaults.items()
+            if getattr(self, name) in (None, "auto", ())
+        }
+        return dataclasses.replace(self, **missing)
 
     @classmethod
     def from_preset(cls, name: str) -> "Config":
@@ -366,7 +312,7 @@ class Config:
         Raises:
             ConfigError: if there is no preset of that name.
         """
-        return cls._from_arguments([f"--preset={name}"])
+        return cls._read_options(f"--preset={name}")
 
     @classmethod
     def from_flagfile(cls, path: str | os.PathLike[str]) -> "Config":
@@ -380,7 +326,7 @@ class Config:
         Raises:
             ConfigError: if it cannot be read, or an option is invalid.
         """
-        return cls._from_arguments([f"--flagfile={os.fspath(path)}"])
+        return cls._read_options(f"--flagfile={os.fspath(path)}")
 
     @classmethod
     def from_picture(cls, path: str | os.PathLike[str]) -> "Config":
@@ -392,14 +338,10 @@ class Config:
         Raises:
             ConfigError: if it cannot be read, or contains no options.
         """
-        return cls._from_arguments([f"--flags_from={os.fspath(path)}"])
+        return cls._read_options(f"--flags_from={os.fspath(path)}")
 
-    _read_options: ClassVar[Callable[[list[str]], dict[str, Any]]]
+    _read_options: ClassVar[Callable[[str], "Config"]]
     """Argument parser; set by `flags.command_line`, which imports Config."""
-
-    @classmethod
-    def _from_arguments(cls, arguments: list[str]) -> "Config":
-        return Config(**cls._read_options(arguments))
 
     def to_flags(self, *, only_pixels: bool = False) -> list[str]:
         """Returns the fields as lines of a flagfile.
@@ -418,7 +360,7 @@ class Config:
 
 
 def _equal_weights(names: Sequence[str]) -> tuple[float, ...]:
-    return (1 / len(names),) * len(names) if names else ()
+    return (1 / len(names),) * len(names)
 
 
 def to_text(value: Any) -> str:

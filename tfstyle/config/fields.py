@@ -20,25 +20,28 @@ GROUPS = (
     "Machine",
 )
 """Headings of `--help`, in order."""
-SCOPES = {
-    "picture": "decides the pixels: with another value it is another run",
-    "file": "the same, of a file, whose contents count and not its name",
-    "end": "says when to end, so that a run may go on with another value",
-    "machine": "changes the last bits at most",
-    "run": "says what a run writes, and decides no pixel",
+_DESCRIPTIONS: dict[Any, str] = {
+    bool: "true or false",
+    float: "a number",
+    int: "an integer",
+    str: "a text",
+    str | int: "auto or an integer",
+    Sequence[float]: "a list of numbers",
+    Sequence[int]: "a list of integers",
+    Sequence[str]: "a list of texts",
 }
-"""Scopes of options. A picture's text contains all scopes except `run`."""
+"""Descriptions of types; an optional value is described as a given one."""
 
 
 def option(
     default: Any,
-    group: str,
     text: str,
     *,
+    group: str,
     scope: str = "picture",
     choices: tuple[str | int, ...] = (),
     least: float | None = None,
-    most: float | None = None,
+    most: float = 1e300,
     above: float | None = None,
     is_path: bool = False,
     of_batch: bool = False,
@@ -47,12 +50,17 @@ def option(
 
     Args:
         default: default value.
-        group: heading in `--help`, one of GROUPS.
         text: description in `--help`.
-        scope: one of SCOPES.
+        group: heading in `--help`, one of GROUPS.
+        scope: `picture`, if it affects the pixels: with another value it is
+            another run; `file`, the same, of a file whose contents count and
+            not its name; `end`, if it says when to end, so that a run may
+            continue with another value; `machine`, if it changes the last bits
+            at most; `run`, if it says what a run writes, and affects no pixel.
+            A picture's text contains all but those of `run`.
         choices: allowed values of a string or integer; empty: any.
-        least: smallest allowed value of a number.
-        most: largest allowed value of a number.
+        least: smallest allowed value of a number, or of each in a list.
+        most: largest allowed value of a number, or of each in a list.
         above: exclusive lower bound of a number.
         is_path: True if the value may name files.
         of_batch: True if all pictures of a manifest share the value.
@@ -92,19 +100,7 @@ def item_kind_of(field: dataclasses.Field) -> type:
 
 def describe(field: dataclasses.Field) -> str:
     """Describes the type of a field, such as `a list of numbers`."""
-    kinds = {
-        bool: "true or false",
-        float: "a number",
-        int: "an integer",
-        str: "a text",
-        types.NoneType: "None",
-    }
-    if _kinds(field) == (str, int):
-        return "auto or an integer"
-    if kind_of(field) is tuple:
-        items = {float: "numbers", int: "integers", str: "texts"}
-        return f"a list of {items[item_kind_of(field)]}"
-    return " or ".join(kinds[kind] for kind in _kinds(field))
+    return _DESCRIPTIONS.get(field.type) or _DESCRIPTIONS[kind_of(field)]
 
 
 def convert(field: dataclasses.Field, value: Any) -> Any:
@@ -112,57 +108,54 @@ def convert(field: dataclasses.Field, value: Any) -> Any:
 
     NumPy scalars and strings become Python's, integers become floats if the
     field is a float, and `os.PathLike` becomes a string if it is a path. A
-    single number becomes a list of one.
+    single number becomes a list of one. In a field that may be an integer or
+    "auto", digits become an integer.
 
     Raises:
         ConfigError: if the value has another type.
     """
-    if kind_of(field) is not tuple:
-        for kind in _kinds(field):
-            converted = _convert(kind, value, field.metadata["is_path"])
-            if converted is not _WRONG:
-                return converted
-        raise _wrong_kind(field, value)
-    kind = item_kind_of(field)
-    is_list = isinstance(value, list | tuple) or hasattr(value, "tolist")
-    is_scalar = getattr(value, "ndim", 1) == 0
-    items = list(value) if is_list and not is_scalar else [value]
-    if not is_list and kind is str:
-        raise _wrong_kind(field, value)
-    items = [_convert(kind, x, field.metadata["is_path"]) for x in items]
-    if any(item is _WRONG for item in items):
-        raise _wrong_kind(field, value)
-    return tuple(items)
+    is_list = kind_of(field) is tuple
+    is_text = isinstance(value, str | os.PathLike)
+    try:
+        if not is_list:
+            return _convert(field, _kinds(field), value)
+        if is_text:
+            raise TypeError("a text is not a list")
+        items = _to_python(value)
+        items = items if isinstance(items, list | tuple) else [items]
+        kinds = (item_kind_of(field),)
+        return tuple(_convert(field, kinds, item) for item in items)
+    except (TypeError, ValueError, OverflowError) as error:
+        is_one = is_list and is_text
+        hint = f" Write [{str(value)!r:.200}]." if is_one else ""
+        raise ConfigError(
+            f"`{field.name}` must be {describe(field)}."
+            f" Received: {field.name}={value!r:.200}.{hint}"
+        ) from error
 
 
-_WRONG = object()
+def _to_python(value: Any) -> Any:
+    """Converts NumPy's scalars and arrays to Python's numbers and lists."""
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
-def _convert(kind: type, value: Any, is_path: bool) -> Any:
-    if getattr(value, "ndim", 1) == 0 and hasattr(value, "item"):
-        value = value.item()  # a NumPy scalar
-    if is_path and kind is str and isinstance(value, str | os.PathLike):
-        value = paths.expand_path(os.fspath(value))
-    if kind is float and type(value) is int:
-        try:
-            return float(value)
-        except OverflowError:
-            return _WRONG
-    if kind is str and isinstance(value, str):
+def _convert(field: dataclasses.Field, kinds: tuple, value: Any) -> Any:
+    """Converts a single value to one of several types, or raises an error."""
+    value = _to_python(value)
+    if kinds == (str, int) and isinstance(value, str) and value != "auto":
+        return int(value)
+    if field.metadata["is_path"] and isinstance(value, str | os.PathLike):
+        return paths.expand_path(os.fspath(value))
+    if str in kinds and isinstance(value, str):
         return str(value)
-    return value if type(value) is kind else _WRONG
+    if float in kinds and type(value) is int:
+        return float(value)
+    if type(value) not in kinds:
+        raise TypeError(f"{type(value)} is not one of {kinds}")
+    return value
 
 
 def _kinds(field: dataclasses.Field) -> tuple:
     if isinstance(field.type, types.UnionType):
         return typing.get_args(field.type)
     return (field.type,)
-
-
-def _wrong_kind(field: dataclasses.Field, value: Any) -> ConfigError:
-    is_one = kind_of(field) is tuple and isinstance(value, str | os.PathLike)
-    hint = f" Write [{str(value)!r:.200}]." if is_one else ""
-    return ConfigError(
-        f"`{field.name}` must be {describe(field)}."
-        f" Received: {field.name}={value!r:.200}.{hint}"
-    )

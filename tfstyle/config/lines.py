@@ -10,19 +10,13 @@ import re
 from collections.abc import Sequence
 
 from tfstyle.config.fields import kind_of
-from tfstyle.errors import ConfigError
 
-_FLAG = re.compile(r"--?(\w+)(?:\s*=\s*|\s+)(.*)", re.DOTALL)
+_FLAG = re.compile(r"--?(\w+)(?:\s*=\s*|\s+(?![\s#]))(.*)", re.DOTALL)
 _QUOTED = re.compile(r"""(["'])(.*?)\1(?:\s+#.*)?""", re.DOTALL)
-_IN_SINGLE = re.compile(r"('[^']*'(?:\s*,\s*'[^']*')+)(?:\s+#.*)?")
-"""List of items, each in single quotes."""
 _COMMENT = re.compile(r"\s#")
-_SECOND_FLAG = re.compile(r"\s--\w+=")
-_CONTINUED = re.compile(r"\s\\$")
-"""Trailing backslash, which continues a line in a shell."""
 
 
-def read_line(line: str, fields: dict) -> str | None:
+def read_line(line: str, fields: dict) -> str:
     """Parses a line of a flagfile to a flag, `--name=value`.
 
     Args:
@@ -30,40 +24,21 @@ def read_line(line: str, fields: dict) -> str | None:
         fields: fields of RunConfig, by name.
 
     Returns:
-        The flag, the line itself if it has another form, or None for blank
-        lines and comments.
-
-    Raises:
-        ConfigError: if the line has two flags.
+        The flag, the line itself if it has another form, or an empty text for
+        blank lines and comments.
     """
     line = line.strip()
-    if not line or line.startswith(("#", "//")):
-        return None
+    if line.startswith(("#", "//")):
+        return ""
     flag = _FLAG.fullmatch(line)
     if flag is None:
-        return line
+        return _without_comment(line, is_list=False)
     name, text = flag.groups()
-    if _is_switch(name, fields):
-        if text.startswith("--"):
-            raise _two_flags(line)
-        if text == "\\" or text.startswith("#"):
-            return f"--{name}"
     is_list = _is_list(name, fields)
-    if is_list and (found := _IN_SINGLE.fullmatch(text)):
-        items = re.findall("'([^']*)'", found[1])
-        return f"--{name}={write_list(items)}"
     quoted = _QUOTED.fullmatch(text)
     if quoted and (not is_list or quoted[1] == "'"):
         return f"--{name}={quoted[2]}"
-    comment = _find(_COMMENT, text, is_list)
-    if comment:
-        text = text[: comment.start()]
-    text = text.rstrip()
-    if _CONTINUED.search(text):
-        text = text[:-1].rstrip()
-    if _find(_SECOND_FLAG, text, is_list):
-        raise _two_flags(line)
-    return f"--{name}={text}"
+    return f"--{name}={_without_comment(text, is_list)}"
 
 
 def write_line(flag: str, fields: dict) -> str:
@@ -92,19 +67,6 @@ def write_list(texts: Sequence[str]) -> str:
     return line.getvalue()
 
 
-def _two_flags(line: str) -> ConfigError:
-    return ConfigError(
-        f"A line may have one flag. Received: {line!r:.200}. Give each its own"
-        " line."
-    )
-
-
-def _is_switch(name: str, fields: dict) -> bool:
-    """True if a flag is boolean and needs no value, such as `noreport`."""
-    field = fields.get(name, fields.get(name.removeprefix("no")))
-    return field is not None and kind_of(field) is bool
-
-
 def _is_list(name: str, fields: dict) -> bool:
     return name in fields and kind_of(fields[name]) is tuple
 
@@ -112,22 +74,16 @@ def _is_list(name: str, fields: dict) -> bool:
 def _is_special(text: str) -> bool:
     """True if `read_line` would misread a text without quotes."""
     return bool(
-        text != text.strip()
-        or _QUOTED.fullmatch(text)
-        or _COMMENT.search(text)
-        or _SECOND_FLAG.search(text)
-        or _CONTINUED.search(text)
+        text != text.strip() or _QUOTED.fullmatch(text) or _COMMENT.search(text)
     )
 
 
-def _find(
-    pattern: re.Pattern[str], text: str, is_list: bool
-) -> re.Match[str] | None:
-    """Finds a pattern; in a list, ignores matches inside quotes."""
+def _without_comment(text: str, is_list: bool) -> str:
+    """Removes a comment; in a list, `#` inside quotes begins none."""
     num_quotes, place = 0, 0
-    for found in pattern.finditer(text):
+    for found in _COMMENT.finditer(text):
         num_quotes += text.count('"', place, found.start())
         place = found.start()
         if not is_list or num_quotes % 2 == 0:
-            return found
-    return None
+            return text[:place].rstrip()
+    return text

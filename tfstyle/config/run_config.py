@@ -1,15 +1,35 @@
 """Options of a run: picture, files and directory."""
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 
 from tfstyle.config import validation
 from tfstyle.config.config import Config
 from tfstyle.config.fields import option
+from tfstyle.config.validation import contradiction
 from tfstyle.errors import ConfigError
 
 METADATA = ("full", "names", "none")
 MANIFEST_ENDINGS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson")
+
+EXCLUDED = {
+    "export_dir": ("content_image", "style_images", "film", "manifest"),
+    "manifest": (
+        *("content_image", "style_images", "content_masks", "style_masks"),
+        *("output_image", "film"),
+    ),
+}
+"""Options that may not be given, by the option that excludes them."""
+REASONS = {
+    "export_dir": "an export paints nothing",
+    "manifest": "each of its lines names its own",
+}
+"""Why an option excludes others."""
+
+_input = functools.partial(option, group="Files", scope="file", is_path=True)
+_file = functools.partial(option, group="Files", scope="run")
+_output = functools.partial(option, group="Output", scope="run")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,157 +41,107 @@ class RunConfig(Config):
             remedy.
     """
 
-    content_image: str | None = option(
-        None,
-        "Files",
-        "content image file; without one a texture is synthesised",
-        scope="file",
-        is_path=True,
+    content_image: str | None = _input(
+        None, "content image file; without one a texture is synthesised"
     )
-    style_images: Sequence[str] = option(
+    style_images: Sequence[str] = _input(
         (),
-        "Files",
         "style image files, folders or patterns such as 'art/*.jpg'; without"
         " one the content is reconstructed",
-        scope="file",
-        is_path=True,
     )
-    content_masks: Sequence[str] = option(
+    content_masks: Sequence[str] = _input(
         (),
-        "Files",
         "mask files, one per region of the output; the light side is inside,"
         " or what is not transparent",
-        scope="file",
-        is_path=True,
     )
-    style_masks: Sequence[str] = option(
+    style_masks: Sequence[str] = _input(
         (),
-        "Files",
         "mask files, one per style image; the light side marks the part whose"
         " style is used; empty: all of it",
-        scope="file",
-        is_path=True,
     )
-    output_image: str | None = option(
+    output_image: str | None = _file(
         None,
-        "Files",
         "output file, .png, .jpg, .webp or .tif; default: output.png in the"
         " workdir",
-        scope="run",
         is_path=True,
     )
-    output_bits: int = option(
+    output_bits: int = _file(
         8,
-        "Files",
-        "8, or 16 for print and grading: bits a channel of output_image, .png"
-        " or .tif",
-        scope="run",
+        "bits per channel of output_image: 8, or 16 (.png and .tif) for print"
+        " and grading",
         choices=(8, 16),
     )
-    manifest: str | None = option(
+    manifest: str | None = _file(
         None,
-        "Files",
         "many pictures: a .csv, .tsv or .jsonl file with one line per picture,"
         " whose columns are flags",
-        scope="run",
         is_path=True,
         of_batch=True,
     )
-    shard: str = option(
+    shard: str = _file(
         "auto",
-        "Files",
-        "the part of the manifest's lines to paint, such as 3/10; auto: by the"
-        " cluster, Slurm's job array or MPI's ranks",
-        scope="run",
+        "part of the manifest's lines to paint, such as 3/10; auto: given by"
+        " the cluster, Slurm's job array or MPI's ranks",
         of_batch=True,
     )
-    workdir: str | None = option(
+    workdir: str | None = _output(
         None,
-        "Output",
         "directory of the run; default: a new one under runs/",
-        scope="run",
         is_path=True,
         of_batch=True,
     )
-    overwrite: bool = option(
-        False,
-        "Output",
-        "replace an output that another run made",
-        scope="run",
-    )
-    metadata: str = option(
+    overwrite: bool = _output(False, "replace an output of another run")
+    metadata: str = _output(
         "names",
-        "Output",
-        "what a picture says of how it was made; full: flags with the paths of"
-        " files; names: only their names; none: nothing, and a file beside it"
-        " does. Artist, copyright and resolution of the content go with it,"
-        " but for none",
-        scope="run",
+        "how much a picture contains of how it was made; full: flags with the"
+        " paths of files; names: with file names only; none: nothing, the flags"
+        " are in a file beside it. Except for none, artist, copyright and"
+        " resolution of the content image are copied",
         choices=METADATA,
     )
-    log_every_steps: int = option(
-        10,
-        "Output",
-        "steps between lines of metrics.jsonl",
-        scope="run",
-        least=1,
+    log_every_steps: int = _output(
+        10, "steps between lines of metrics.jsonl", least=1
     )
-    image_every_steps: int = option(
-        0,
-        "Output",
-        "steps between intermediate pictures in images/; 0: none",
-        scope="run",
-        least=0,
+    image_every_steps: int = _output(
+        0, "steps between intermediate pictures in images/; 0: none", least=0
     )
-    preview_every_seconds: float = option(
+    preview_every_seconds: float = _output(
         0.0,
-        "Output",
-        "seconds between writings of preview.jpg, the picture as it is, or"
-        " more, to take no more than a twentieth of the time; 0: none",
-        scope="run",
+        "minimum seconds between updates of preview.jpg, the current picture,"
+        " which take at most a twentieth of the time; 0: none",
         least=0,
     )
-    film: str | None = option(
+    film: str | None = _output(
         None,
-        "Output",
-        "film of the iterations, .mp4, .gif or .webp; takes the pictures in"
-        " images/, about 120 if --image_every_steps is 0",
-        scope="run",
+        "film of the iterations, .mp4, .gif or .webp; made of the pictures in"
+        " images/, or of about 120 if --image_every_steps is 0",
         is_path=True,
     )
-    checkpoint_every_seconds: float = option(
+    checkpoint_every_seconds: float = _output(
         30.0,
-        "Output",
-        "seconds between checkpoints, of which two are kept, or more, so that"
-        " they take no more than a twentieth of the time; 0: none",
-        scope="run",
+        "minimum seconds between checkpoints, which take at most a twentieth"
+        " of the time; two are kept; 0: none",
         least=0,
     )
-    resume: str = option(
+    resume: str = _output(
         "auto",
-        "Output",
         "auto: continue the run of the workdir; never: refuse if there is one;"
-        " restart: rename the old workdir and start anew",
-        scope="run",
+        " restart: rename the old workdir and start again",
         choices=("auto", "never", "restart"),
         of_batch=True,
     )
-    report: bool = option(
-        False, "Output", "write report.html to the workdir", scope="run"
-    )
-    export_dir: str | None = option(
+    report: bool = _output(False, "write report.html to the workdir")
+    export_dir: str | None = _output(
         None,
-        "Output",
         "export the feature extractor as a SavedModel to a new numbered"
         " version below this directory; needs no images",
-        scope="run",
         is_path=True,
         of_batch=True,
     )
     cluster_timeout: float = option(
         300.0,
-        "Machine",
         "seconds after which absent or silent processes end the run",
+        group="Machine",
         scope="run",
         above=0,
         most=validation.MAX_TIMEOUT,
@@ -179,17 +149,17 @@ class RunConfig(Config):
     )
     init: str = option(
         "auto",
-        "Optimization",
         "initial image: noise, content, style, gray or a file; auto: content"
         " if there are content and style, else noise",
+        group="Optimization",
         is_path=True,
     )
     strategy: str = option(
         "auto",
-        "Machine",
         "one_device; mirrored: the picture over all GPUs; multi_worker: over"
         " the processes of TF_CONFIG or Slurm; auto: multi_worker if there are"
-        " some, mirrored from 1024 px on",
+        " any, mirrored from 1024 px on",
+        group="Machine",
         scope="run",
         choices=("auto", "one_device", "mirrored", "multi_worker"),
         of_batch=True,
@@ -197,8 +167,7 @@ class RunConfig(Config):
 
     def __post_init__(self):
         super().__post_init__()
-        _check_export(self)
-        _check_film(self)
+        _check_excluded(self)
         _check_manifest(self)
         _check_shard(self)
 
@@ -210,58 +179,25 @@ class RunConfig(Config):
         return super(RunConfig, config).resolved()
 
 
-def _check_export(config: RunConfig) -> None:
-    """Checks that no option contradicts `export_dir`."""
+def _check_excluded(config: RunConfig) -> None:
+    """Checks that no option is given beside one that excludes it."""
+    for owner, names in EXCLUDED.items():
+        for name in names:
+            if getattr(config, owner) and getattr(config, name):
+                raise contradiction(config, name, owner, REASONS[owner])
     if config.export_dir and config.precision not in ("auto", "float32"):
-        raise ConfigError(
-            "`export_dir` gets a model in float32. Received:"
-            f" precision={config.precision}. Leave it out."
-        )
-    if config.export_dir and (config.content_image or config.style_images):
-        raise ConfigError(
-            "`export_dir` exports the network and paints nothing. Leave out"
-            " `content_image` and `style_images`."
-        )
-
-
-def _check_film(config: RunConfig) -> None:
-    """Checks that `film` is not combined with an export or a manifest."""
-    if config.film is None:
-        return
-    if config.export_dir:
-        raise ConfigError(
-            "`film` shows how a picture is painted, and `export_dir` paints"
-            " none. Leave out one of them."
-        )
-    if config.manifest:
-        raise ConfigError(
-            "`film` is one file, and a `manifest` has many pictures. Give its"
-            " lines a column `film`."
-        )
+        reason = "the exported model is in float32"
+        raise contradiction(config, "export_dir", "precision", reason)
 
 
 def _check_manifest(config: RunConfig) -> None:
-    """Checks the manifest's extension, and that no image is given beside it."""
-    if config.manifest is None:
-        return
-    if not config.manifest.lower().endswith(MANIFEST_ENDINGS):
+    """Checks the manifest's extension."""
+    name = config.manifest
+    if name is not None and not name.lower().endswith(MANIFEST_ENDINGS):
         raise ConfigError(
             f"`manifest` must end in one of {', '.join(MANIFEST_ENDINGS)}."
-            f" Received: {config.manifest!r}. Save a spreadsheet as CSV."
+            f" Received: {name!r}. Save a spreadsheet as CSV."
         )
-    for name in (
-        "content_image",
-        "style_images",
-        "content_masks",
-        "style_masks",
-        "output_image",
-        "export_dir",
-    ):
-        if getattr(config, name):
-            raise ConfigError(
-                f"`{name}` is given beside `manifest`, whose lines name the"
-                " pictures. Leave out one of them."
-            )
 
 
 def _check_shard(config: RunConfig) -> None:
@@ -272,7 +208,7 @@ def _check_shard(config: RunConfig) -> None:
     is_part = number.isdecimal() and size.isdecimal()
     if not is_part or not 1 <= int(number) <= int(size):
         raise ConfigError(
-            "`shard` must be auto or a part of how many, such as 3/10."
+            "`shard` must be auto, or one part of several, such as 3/10."
             f" Received: shard={config.shard!r:.40}."
         )
     if config.manifest is None:

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import re
+from typing import Any
 
 from tfstyle.errors import ConfigError
 from tfstyle.network import layers as vgg19_layers
@@ -10,9 +11,7 @@ from tfstyle.system import paths
 
 REPLICATED = ("mirrored", "multi_worker")
 INITS = ("auto", "noise", "content", "style", "gray")
-MAX_NUMBER = 1e300
-TILE_STEP = 16
-MAX_TILE_SIZE = 65536
+TILE_SIZES = range(0, 65537, 16)
 MAX_TIMEOUT = 10**6
 MAX_THREADS = 2**31 - 1
 
@@ -33,52 +32,59 @@ def check_images(
         num_style_masks not in (0, num_content_masks)
     ):
         raise ConfigError(
-            "`content_masks` must be as many as `style_images`, and"
+            "`content_masks` must have one mask per style image, and"
             " `style_masks` as many or none, for whole styles. Received:"
             f" {num_content_masks} and {num_style_masks} for {num_styles}."
         )
     if num_content_masks and config.style_blend_weights:
         raise ConfigError(
-            "`style_blend_weights` blends the styles of the whole frame,"
-            " but masks give each its region. Give one or the other."
-        )
-    if config.preserve_colors != "none" and not has_content:
-        raise ConfigError(
-            f"`preserve_colors` is {config.preserve_colors}, but"
-            " `content_image` is missing. Give it."
+            "`style_blend_weights` blends styles over the whole frame, but"
+            " masks give each style its own region. Leave out one of them."
         )
     if not has_content and not num_styles:
         raise ConfigError(
             "`content_image` and `style_images` are both missing: there is"
             " nothing to paint. Give one of them, or both."
         )
-    if config.init == "content" and not has_content:
-        raise ConfigError(
-            "`init` is content, but `content_image` is missing. Give it, or"
-            " init=noise."
-        )
-    if config.init == "style" and not num_styles:
-        raise ConfigError(
-            "`init` is style, but `style_images` is missing. Give it, or"
-            " init=noise."
-        )
-    _check_lengths(
-        "style_blend_weights",
-        config.style_blend_weights,
-        "style_images",
-        range(num_styles),
-    )
+    for name, values, image, is_given in (
+        (
+            "preserve_colors",
+            ("luminance", "match"),
+            "content_image",
+            has_content,
+        ),
+        ("init", ("content",), "content_image", has_content),
+        ("init", ("style",), "style_images", num_styles),
+    ):
+        if getattr(config, name) in values and not is_given:
+            raise ConfigError(
+                f"`{name}` is {getattr(config, name)}, but `{image}` is"
+                f" missing. Give it, or change `{name}`."
+            )
+    _check_length(config, "style_blend_weights", "style_images", num_styles)
     if not (
         (has_content and config.content_weight != 0)
         or (num_styles and config.style_weight != 0)
     ):
         raise ConfigError(
             "`content_weight` or `style_weight` must be above 0 for an image"
-            " that is given: there is nothing to paint."
+            " that is given; otherwise there is nothing to paint."
         )
 
 
-def check_fields(config) -> None:
+def check_options(config) -> None:
+    """Checks the fields of a Config, and that they do not contradict.
+
+    Raises:
+        ConfigError: if a field is invalid, or two contradict.
+    """
+    _check_fields(config)
+    _check_numbers(config)
+    _check_lists(config)
+    _check_combinations(config)
+
+
+def _check_fields(config) -> None:
     """Checks each field against its declaration.
 
     Raises:
@@ -87,19 +93,17 @@ def check_fields(config) -> None:
     """
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
-        if value is None:
-            continue
-        if field.metadata["is_path"]:
-            paths = value if isinstance(value, tuple) else (value,)
-            for path in paths:
-                _check_path(field.name, path)
+        for item in value if isinstance(value, tuple) else (value,):
+            if field.metadata["is_path"] and item is not None:
+                _check_path(field.name, item)
+            if isinstance(item, int | float):
+                _check_bounds(field, item, value)
         choices = field.metadata["choices"]
         if choices and value not in choices:
             raise ConfigError(
                 f"`{field.name}` must be one of {', '.join(map(str, choices))}."
                 f" Received: {field.name}={value!r:.80}."
             )
-        _check_bounds(field, value)
 
 
 def check_is_local(name: str, path: str) -> None:
@@ -115,7 +119,7 @@ def check_is_local(name: str, path: str) -> None:
     if paths.is_address(path):
         raise ConfigError(
             f"`{name}` must be a path of this machine. Received: {path!r:.200}."
-            " Copy it from there, or to there afterwards, or mount it."
+            " Use a local path and copy the file, or mount the address."
         )
 
 
@@ -124,95 +128,89 @@ def _check_path(name: str, path: str) -> None:
     check_is_local(name, path)
     if not path:
         raise ConfigError(
-            f"`{name}` must name a file, and has an empty name. Leave it out,"
-            " or take a comma out."
+            f"`{name}` contains an empty name. Leave it out, or remove a comma."
         )
-    is_held = path.encode(errors="replace").decode() == path
-    if not is_held or re.search(r"[\n\r\0]", path):
+    is_utf8 = path.encode(errors="replace").decode() == path
+    if not is_utf8 or re.search(r"^\s|[\n\r\0]|\s$", path):
         raise ConfigError(
-            f"`{name}` must be a name in UTF-8, without line breaks."
-            f" Received: {path!r}. Rename the file."
-        )
-    if path != path.strip():
-        raise ConfigError(
-            f"`{name}` must be a name without spaces at its ends."
-            f" Received: {path!r}. Rename the file."
+            f"`{name}` must be a name in UTF-8, without line breaks or outer"
+            f" spaces. Received: {path!r}. Rename the file."
         )
 
 
-def _check_bounds(field, value) -> None:
+def _check_bounds(field: dataclasses.Field, number: float, value: Any) -> None:
+    """Checks a number, which may be one of several in a value."""
     least, above = field.metadata["least"], field.metadata["above"]
-    if least is None and above is None:
-        return
     most = field.metadata["most"]
-    largest = MAX_NUMBER if most is None else most
-    is_enough = value >= least if above is None else value > above
-    if is_enough and value <= largest:
+    if least is not None:
+        is_enough, rule = number >= least, f"at least {least}"
+    elif above is not None:
+        is_enough, rule = number > above, f"above {above}"
+    else:
         return
-    rule = f"at least {least}" if above is None else f"above {above}"
-    if largest < value < math.inf:
-        rule += f" and at most {largest:.10g}"
+    if is_enough and number <= most:
+        return
+    if most < number < math.inf:
+        rule += f" and at most {most:.10g}"
+    shown = list(value) if isinstance(value, tuple) else value
     raise ConfigError(
         f"`{field.name}` must be {rule}."
-        f" Received: {field.name}={str(value)[:40]}."
+        f" Received: {field.name}={str(shown)[:80]}."
     )
 
 
-def check_combinations(config) -> None:
+CONTRADICTIONS = (
+    (
+        {"content_reduction": ["mean"], "loss_scale": ["relative"]},
+        "relative losses do not depend on the resolution",
+    ),
+    (
+        {"preconditioner": ["frequency"], "optimizer": ["adam"]},
+        "adam has its own scale for every pixel",
+    ),
+    (
+        {"convolution": ["winograd"], "precision": ["mixed_float16"]},
+        "winograd is for the CPU, and mixed_float16 for GPUs",
+    ),
+    (
+        {"convolution": ["winograd"], "strategy": REPLICATED},
+        "winograd is for one device",
+    ),
+    (
+        {"precision": ["mixed_float16"], "strategy": REPLICATED},
+        "mixed_float16 needs the whole frame at once",
+    ),
+    (
+        {"precision": ["mixed_float16"], "tile_size": TILE_SIZES[1:]},
+        "mixed_float16 needs the whole frame at once",
+    ),
+)
+"""Values of two options that exclude each other, and why."""
+
+
+def _check_combinations(config) -> None:
     """Checks that no two options contradict each other.
 
     Raises:
         ConfigError: if two options contradict; names both.
     """
-    if config.content_reduction != "sum" and config.loss_scale == "relative":
-        raise ConfigError(
-            "`content_reduction` is a choice among absolute losses: relative"
-            " ones do not depend on resolution. Received:"
-            f" content_reduction={config.content_reduction}. Leave it out, or"
-            " give loss_scale=absolute."
-        )
-    if config.preconditioner == "frequency" and config.optimizer == "adam":
-        raise ConfigError(
-            "`preconditioner` is for lbfgs; adam has its own scale for every"
-            " pixel. Received: preconditioner=frequency. Leave it out."
-        )
-    if config.convolution == "winograd" and config.precision == "mixed_float16":
-        raise ConfigError(
-            "`convolution` is winograd, which is for the CPU, and"
-            " mixed_float16 is for GPUs. Received: precision=mixed_float16."
-            " Give convolution=direct or precision=mixed_bfloat16."
-        )
-    is_replicated = config.strategy in REPLICATED
-    if config.convolution == "winograd" and is_replicated:
-        raise ConfigError(
-            "`convolution` winograd is for one device. Received:"
-            f" strategy={config.strategy}. Leave out one of them."
-        )
-    if config.precision == "mixed_float16" and (
-        is_replicated or config.tile_size not in (0, "auto")
-    ):
-        cause = "strategy" if is_replicated else "tile_size"
-        raise ConfigError(
-            "`precision` mixed_float16 needs the whole frame at once."
-            f" Received: {cause}={getattr(config, cause)}, which cuts it. Leave"
-            " out one of them."
-        )
+    for values, reason in CONTRADICTIONS:
+        if all(getattr(config, name) in values[name] for name in values):
+            name, other = values
+            raise contradiction(config, name, other, reason)
 
 
-def check_numbers(config) -> None:
-    """Checks the ranges of steps, levels, correction pairs, tiles and sizes."""
-    if not all(0 <= number <= MAX_NUMBER for number in config.num_steps):
-        raise ConfigError(
-            "`num_steps` must be one number of at least 0, or one for each"
-            f" level. Received: num_steps={str(list(config.num_steps))[:40]}."
-        )
-    for name in ("num_correction_pairs", "num_levels"):
-        value = getattr(config, name)
-        if value != "auto" and (not isinstance(value, int) or value < 1):
-            raise ConfigError(
-                f"`{name}` must be auto or an integer of at least 1."
-                f" Received: {name}={value!s:.40}."
-            )
+def contradiction(config, name: str, other: str, reason: str) -> ConfigError:
+    """Returns an error about two options that exclude each other."""
+    given = [f"{n}={getattr(config, n)!s:.80}" for n in (name, other)]
+    return ConfigError(
+        f"`{name}` and `{other}` exclude each other: {reason}. Received:"
+        f" {' and '.join(given)}. Change or leave out one."
+    )
+
+
+def _check_numbers(config) -> None:
+    """Checks the numbers of steps, and the sizes of tiles and the picture."""
     if config.num_levels != "auto" and (
         len(config.num_steps) not in (0, 1, config.num_levels)
     ):
@@ -221,14 +219,10 @@ def check_numbers(config) -> None:
             f" Received: {len(config.num_steps)} numbers for"
             f" num_levels={config.num_levels}."
         )
-    if config.tile_size != "auto" and (
-        not isinstance(config.tile_size, int)
-        or config.tile_size % TILE_STEP
-        or not 0 <= config.tile_size <= MAX_TILE_SIZE
-    ):
+    if config.tile_size != "auto" and config.tile_size not in TILE_SIZES:
         raise ConfigError(
-            f"`tile_size` must be auto, 0 or a multiple of {TILE_STEP} up to"
-            f" {MAX_TILE_SIZE}. Received: tile_size={config.tile_size!s:.40}."
+            f"`tile_size` must be auto, 0 or a multiple of {TILE_SIZES.step} up"
+            f" to {TILE_SIZES[-1]}. Received: tile_size={config.tile_size}."
         )
     if config.image_size != 0 and not 16 <= config.image_size <= 65500:
         raise ConfigError(
@@ -254,29 +248,27 @@ def keras_names(field: str, names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def check_lists(config) -> None:
-    """Checks that weights are valid and as many as their layers."""
-    for name, owner in (
-        ("content_layer_weights", "content_layers"),
-        ("style_layer_weights", "style_layers"),
-        ("style_blend_weights", None),
+def _check_lists(config) -> None:
+    """Checks that weights are as many as their layers, and not all 0."""
+    for name in ("content_layer", "style_layer"):
+        count = len(getattr(config, f"{name}s"))
+        _check_length(config, f"{name}_weights", f"{name}s", count)
+    for name in (
+        *("content_layer_weights", "style_layer_weights"),
+        "style_blend_weights",
     ):
         values = getattr(config, name)
-        if owner:
-            _check_lengths(name, values, owner, getattr(config, owner))
-        if not all(math.isfinite(v) and v >= 0 for v in values) or (
-            values and not any(values)
-        ):
+        if values and not any(values):
             raise ConfigError(
-                f"`{name}` must be numbers of at least 0, not all 0."
-                f" Received: {name}={list(values)}."
+                f"`{name}` must not all be 0. Received: {name}={list(values)}."
             )
 
 
-def _check_lengths(name: str, values, owner: str, owners) -> None:
-    if values and len(values) != len(owners):
+def _check_length(config, name: str, owner: str, count: int) -> None:
+    """Checks that a list is empty or has one value for each of another."""
+    values = getattr(config, name)
+    if values and len(values) != count:
         raise ConfigError(
             f"`{name}` must have one value for each of `{owner}`. Received:"
-            f" {len(values)} for {len(owners)}. Give as many, or none for"
-            " equal ones."
+            f" {len(values)} for {count}. Give as many, or none for equal ones."
         )

@@ -63,7 +63,7 @@ class Connections:
         self._deadline = math.inf
         self._is_waiting = False
         self._has_ended = False
-        self._told_signal = False
+        self._has_sent_signal = False
         for connection in sockets.values():
             connection.setblocking(True)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -93,15 +93,15 @@ class Connections:
         deadline = time.monotonic() + self._timeout
         while time.monotonic() < deadline:
             number = find_signal()
-            if number and not self._told_signal:
-                self._told_signal = True
+            if number and not self._has_sent_signal:
+                self._has_sent_signal = True
                 self.send(0, number)
             with contextlib.suppress(queue.Empty):
                 return self._commands.get(timeout=PAUSE)
             if self.lost:
                 raise ClusterError(self._describe_end(0))
         raise ClusterError(
-            f"Process 0 of {self._size} gave no sign for {self._timeout:g} s"
+            f"Process 0 of {self._size} was silent for {self._timeout:g} s"
             f" (`cluster_timeout`). {REMEDY}"
         )
 
@@ -133,7 +133,7 @@ class Connections:
 
     def _describe_end(self, number: int) -> str:
         return (
-            f"Process {number} of {self._size} has ended: its connection"
+            f"Process {number} of {self._size} has ended: its connection was"
             f" closed. {REMEDY}"
         )
 

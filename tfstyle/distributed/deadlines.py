@@ -8,15 +8,15 @@ from collections.abc import Iterator
 
 from tfstyle.system.interpreter import start_python
 
-REMEDY = "Start all again with the same command: it goes on from a checkpoint."
+REMEDY = "Restart all processes with the same command to resume the run."
 
 
 def describe_absence(seconds: float) -> str:
     """Returns the error message of a process whose wait timed out."""
     return (
         f"error: Other processes of the cluster were absent or silent for"
-        f" {seconds:g} s. Check that they are running, or wait longer with"
-        f" --cluster_timeout; --strategy=one_device goes alone. {REMEDY}\n"
+        f" {seconds:g} s. Check that they are running, raise --cluster_timeout,"
+        f" or use a single process with --strategy=one_device. {REMEDY}\n"
     )
 
 
@@ -38,9 +38,9 @@ def deadline_of_start(seconds: float) -> Iterator[None]:
     Raises:
         SetupError: if the child process cannot be started.
     """
-    words = [str(seconds), describe_absence(seconds)]
     child = start_python(
-        ["-S", "-c", _WRITE_LATER, *words], stdin=subprocess.PIPE
+        ["-S", "-c", _WRITE_LATER, str(seconds), describe_absence(seconds)],
+        stdin=subprocess.PIPE,
     )
     with open(os.devnull, "w") as nowhere:
         later = seconds + 1  # the child needs a moment

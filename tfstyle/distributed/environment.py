@@ -13,6 +13,8 @@ from tfstyle.errors import ClusterError
 
 TASK_TYPES = ("chief", "master", "worker")
 """Jobs of TF_CONFIG that share a picture, in the order of their processes."""
+SLURM_TASKS = ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID")
+"""Variables for the size of a job step and the rank within it."""
 SHARD_FLAG = "--shard"
 SLURM_ARRAY = "SLURM_ARRAY_TASK_ID"
 OTHER_ARRAYS = (
@@ -71,8 +73,8 @@ def find_cluster(
     if not cluster.source and ranks.size > 1:
         raise ClusterError(
             f"mpirun started {ranks.size} processes, which would all paint the"
-            " same picture. Start one, start them by srun or with TF_CONFIG to"
-            " share it, or give --strategy=one_device."
+            " same picture. Start a single process, use srun or TF_CONFIG to"
+            " share the picture, or add --strategy=one_device."
         )
     return cluster
 
@@ -83,8 +85,10 @@ def _find_sharing(environment: Mapping[str, str]) -> Cluster:
         cluster = _read_tf_config(environment["TF_CONFIG"])
     elif "SLURM_STEP_NUM_TASKS" in environment:
         ranks = _read_ranks(environment)
-        # Within a job step mpirun's processes inherit mpirun's Slurm variables.
-        if ranks.source and not _is_of_slurm(ranks, environment):
+        # Within a job step mpirun's processes inherit mpirun's Slurm variables;
+        # srun itself sets equal ones.
+        numbers = _read_numbers(environment, *SLURM_TASKS)
+        if ranks.source and [ranks.size, ranks.index] != numbers:
             return ALONE
         cluster = _read_slurm(environment)
     else:
@@ -103,9 +107,9 @@ def _read_tf_config(text: str) -> Cluster:
         task_type, index = found["task"]["type"], int(found["task"]["index"])
         if task_type in jobs and task_type not in TASK_TYPES:
             raise ClusterError(
-                f"TF_CONFIG makes this process a {task_type}, for which there"
-                f" is no work. Start it on the {' and '.join(TASK_TYPES)} only,"
-                " or give --strategy=one_device."
+                f"TF_CONFIG makes this process a {task_type}, which takes no"
+                f" part. Start only tasks of type {', '.join(TASK_TYPES)}, or"
+                " add --strategy=one_device."
             )
         own = addresses[TASK_TYPES.index(task_type)]
         if not 0 <= index < len(own) or len(addresses[0] + addresses[1]) > 1:
@@ -114,7 +118,7 @@ def _read_tf_config(text: str) -> Cluster:
         raise ClusterError(
             'TF_CONFIG must read as {"cluster": {"worker": ["HOST:PORT", ...]},'
             ' "task": {"type": "worker", "index": 0}}, with an index below the'
-            f" number of workers. Received: {text!r:.400}. Unset it, or give"
+            f" number of workers. Received: {text!r:.400}. Unset it, or add"
             " --strategy=one_device."
         ) from error
     before = sum(map(len, addresses[: TASK_TYPES.index(task_type)]))
@@ -122,21 +126,15 @@ def _read_tf_config(text: str) -> Cluster:
 
 
 def _read_slurm(environment: Mapping[str, str]) -> Cluster:
-    names = ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID")
-    texts = [environment.get(name, "") for name in names]
-    if not all(t.isdecimal() for t in texts) or int(texts[1]) >= int(texts[0]):
+    numbers = _read_numbers(environment, *SLURM_TASKS)
+    if numbers is None or numbers[1] >= numbers[0]:
+        found = [environment.get(name, "") for name in SLURM_TASKS]
         raise ClusterError(
-            f"{names[0]} and {names[1]} must be a number and one below it, as"
-            f" srun sets them. Received: {texts[0]!r} and {texts[1]!r}. Unset"
-            " both outside a job step."
+            f"{SLURM_TASKS[1]} must be a number below {SLURM_TASKS[0]}, as srun"
+            f" sets them. Received: {found[1]!r} and {found[0]!r}. Unset both"
+            " outside a job step."
         )
-    return Cluster(int(texts[0]), int(texts[1]), "Slurm")
-
-
-def _is_of_slurm(ranks: Cluster, environment: Mapping[str, str]) -> bool:
-    """True if srun itself set the MPI ranks."""
-    names = ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID")
-    return [ranks.size, ranks.index] == _read_numbers(environment, *names)
+    return Cluster(*numbers, "Slurm")
 
 
 def find_shard(

@@ -39,23 +39,24 @@ def meet(
     host = host.strip("[]")  # of an IPv6 address
     deadline = time.monotonic() + timeout
     if index:
-        found, wanted = _come(host, int(port), index, deadline), {0}
+        found, wanted = _connect(host, int(port), index, deadline), [0]
     else:
-        found = _receive(host, int(port), len(addresses), deadline)
-        wanted = set(range(1, len(addresses)))
-    if absent := sorted(wanted - set(found)):
+        found = _accept(host, int(port), len(addresses), deadline)
+        wanted = range(1, len(addresses))
+    if absent := [number for number in wanted if number not in found]:
         names = ", ".join(
             f"{number} ({addresses[number]})" for number in absent
         )
         raise ClusterError(
-            f"Process {names} of the cluster did not come within {timeout:g} s."
-            " Check that it is running, or wait longer with --cluster_timeout;"
-            " --strategy=one_device goes alone."
+            f"Process {names} of the cluster did not connect within"
+            f" {timeout:g} s. Check that it is running, raise"
+            " --cluster_timeout, or use a single process with"
+            " --strategy=one_device."
         )
     return found
 
 
-def _come(
+def _connect(
     host: str, port: int, index: int, deadline: float
 ) -> dict[int, socket.socket]:
     """Connects a worker to process 0 and waits until it is released."""
@@ -76,7 +77,7 @@ def _come(
     return {}
 
 
-def _receive(
+def _accept(
     host: str, port: int, number: int, deadline: float
 ) -> dict[int, socket.socket]:
     """Accepts all workers in process 0, then releases them together."""
@@ -93,9 +94,8 @@ def _receive(
         )
     except OSError as error:
         raise ClusterError(
-            f"The port {port} of process 0 cannot be used"
-            f" ({error.strerror}). Name another in TF_CONFIG; with Slurm,"
-            " submit the job again."
+            f"Port {port} of process 0 cannot be used ({error.strerror})."
+            " Choose another in TF_CONFIG; with Slurm, submit the job again."
         ) from error
     with server, contextlib.ExitStack() as stack:
         server.settimeout(PAUSE)

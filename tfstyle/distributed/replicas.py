@@ -120,34 +120,31 @@ class Replicas:
             self._connections.end()
         return command, value
 
-    def add_up(self, values: Any) -> Any:
-        """Sums arrays over the processes.
+    def add_up(self, array: Any) -> Any:
+        """Sums an array over the processes.
 
         Args:
-            values: nested float32 arrays, with equal shapes in all processes.
+            array: float32, of equal shape in all processes.
 
         Raises:
             ClusterError: if another process is lost.
         """
         if self.size == 1:
-            return values
-        values = tf.nest.map_structure(tf.convert_to_tensor, values)
+            return array
         with self.waiting_for_others(is_bounded=True):
-            return self._add_up(values)
+            return self._add_up(tf.convert_to_tensor(array))
 
     @tf.function(autograph=False)
-    def _add_up(self, values):
-        strategy = self.strategy
-        num_local = strategy.num_replicas_in_sync // self.size
+    def _add_up(self, array):
+        num_local = self.num_replicas // self.size
 
-        def run(values):
+        def run(array):
             replica = tf.distribute.get_replica_context()
             number = replica.replica_id_in_sync_group % num_local
             is_first = tf.cast(tf.equal(number, 0), tf.float32)
-            parts = tf.nest.map_structure(lambda v: v * is_first, values)
-            return replica.all_reduce(tf.distribute.ReduceOp.SUM, parts)
+            return add_up_over_replicas(array * is_first)
 
-        return self.first(strategy.run(run, args=(values,)))
+        return self.first(self.strategy.run(run, args=(array,)))
 
     def first(self, values: Any) -> Any:
         """Returns the first replica's copy of a value that is equal in all."""
@@ -202,9 +199,15 @@ class Replicas:
         names = [f"Process {number}" for number in lost - {self.index}]
         what = "has ended"
         if "heartbeat" in text.lower():
-            what = f"gave no sign for {self._timeout:g} s (`cluster_timeout`)"
+            what = f"was silent for {self._timeout:g} s (`cluster_timeout`)"
         reason = text.partition("aborted by: ")[2] or text
         return (
             f"{' and '.join(sorted(names)) or 'Another process'} of"
             f" {self.size} {what}: {one_line(reason)} {REMEDY}"
         )
+
+
+def add_up_over_replicas(values: Any) -> Any:
+    """Sums values over the replicas; call it in a replica context."""
+    context = tf.distribute.get_replica_context()
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, values)

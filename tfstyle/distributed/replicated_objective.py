@@ -7,15 +7,16 @@ backpropagates dL/dsums to the pixels of its tile and halo, and these gradients
 are added up at their positions in the frame.
 """
 
-import dataclasses
 from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from tfstyle.distributed.replicas import EVALUATE
 from tfstyle.distributed.replicas import Replicas
+from tfstyle.distributed.replicas import add_up_over_replicas
 from tfstyle.network.extractor import Extractor
 from tfstyle.objective.gram import GramSum
 from tfstyle.objective.objective import ValueAndGradient
@@ -23,6 +24,7 @@ from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.objective.targets import Targets
 from tfstyle.objective.terms import LayerSums
 from tfstyle.objective.terms import LossTerms
+from tfstyle.objective.tiled_objective import Reading
 from tfstyle.objective.tiled_objective import gradient_of_sums
 from tfstyle.objective.tiled_objective import make_terms_and_gradients
 from tfstyle.objective.tiled_objective import read_tile
@@ -35,18 +37,18 @@ from tfstyle.objective.tiles import share_frame
 from tfstyle.objective.tiles import view_of
 
 
-@dataclasses.dataclass(frozen=True)
-class Round:
-    """One tile for every replica.
+class Round(NamedTuple):
+    """One tile for every replica; all fields have a value per replica.
 
     Attributes:
-        tile: per-replica int32 `[2, 4]`, spans of rows and columns.
-        weight: per-replica float32 scalar; 0 for a filler tile of a replica
-            without work.
+        tile: int32 `[2, 4]`, spans of rows and columns.
+        weight: float32 scalar; 0 for a filler tile of a replica without work.
+        targets: `Targets` of the tile's own positions.
     """
 
     tile: Any
     weight: Any
+    targets: Any = None
 
 
 class ReplicatedEvaluator:
@@ -65,8 +67,8 @@ class ReplicatedEvaluator:
     def __init__(
         self, extractor: Extractor, replicas: Replicas, tile_size: int = 0
     ):
-        self.extractor = extractor
-        self.replicas = replicas
+        self._extractor = extractor
+        self._replicas = replicas
         self._tile_size = tile_size
         self._names = tuple(extractor.model.output_names)
 
@@ -75,28 +77,26 @@ class ReplicatedEvaluator:
 
         Args:
             size: height and width of the frame, pixels.
+
+        Returns:
+            Rounds without targets.
         """
-        number = self.replicas.num_replicas
-        pooling = self.extractor.options.pooling
+        number = self._replicas.num_replicas
+        pooling = self._extractor.options.pooling
         tiles = share_frame(size, number, self._names, pooling)
-        if self._tile_size and any(
-            tile[0, 1] - tile[0, 0] > self._tile_size
-            or tile[1, 1] - tile[1, 0] > self._tile_size
-            for tile in tiles
-        ):
+        longest = max((tile[:, 1] - tile[:, 0]).max() for tile in tiles)
+        if self._tile_size and longest > self._tile_size:
             tiles = cut_frame(size, self._tile_size, self._names, pooling)
-        rounds = []
-        for start in range(0, len(tiles), number):
-            assigned = tiles[start : start + number]
-            weights = [1.0] * len(assigned) + [0.0] * (number - len(assigned))
-            assigned += [tiles[0]] * (number - len(assigned))
-            rounds.append(
-                Round(
-                    self._distribute([tf.constant(tile) for tile in assigned]),
-                    self._distribute([tf.constant(w) for w in weights]),
-                )
+        num_fillers = -len(tiles) % number
+        weights = [1.0] * len(tiles) + [0.0] * num_fillers
+        tiles += [tiles[0]] * num_fillers
+        return [
+            Round(
+                self._distribute(tiles[start : start + number]),
+                self._distribute(weights[start : start + number]),
             )
-        return rounds
+            for start in range(0, len(tiles), number)
+        ]
 
     def features(
         self, image: tf.Tensor, names: Sequence[str]
@@ -117,8 +117,8 @@ class ReplicatedEvaluator:
     ) -> dict[str, list[GramSum]]:
         """Returns layers' Gram sums of a whole image, one per mask."""
         targets = Targets({}, dict.fromkeys(names, ()), masks, {})
-        rounds = self.assign_tiles(image.shape[1:3])
-        return self.sum_rounds(image, rounds, self.part(targets, rounds)).style
+        rounds = self._assign_targets(targets, image.shape[1:3])
+        return self._sum_rounds(image, rounds).style
 
     def make_objective(
         self,
@@ -131,9 +131,8 @@ class ReplicatedEvaluator:
         In process 0 it first sends EVALUATE to the workers. The image is summed
         over the processes, where workers contribute zeros.
         """
-        replicas = self.replicas
-        rounds = self.assign_tiles(size)
-        parts = self.part(targets, rounds)
+        replicas = self._replicas
+        rounds = self._assign_targets(targets, size)
         whole = targets._replace(content={}, masks={})
         combine_losses = make_terms_and_gradients(options)
 
@@ -141,105 +140,94 @@ class ReplicatedEvaluator:
             if replicas.index == 0:
                 replicas.lead(EVALUATE)
             image = replicas.add_up(image)
-            with replicas.waiting_for_others():
-                if len(rounds) == 1:
-                    (assigned,), (part,) = rounds, parts
-                    return evaluate_at_once(
-                        image, assigned.tile, assigned.weight, part
-                    )
+            if len(rounds) > 1:
                 return evaluate_in_rounds(image)
+            with replicas.waiting_for_others():
+                return evaluate_at_once(image, rounds[0])
 
         @tf.function(autograph=False)
-        def evaluate_at_once(image, tile, weight, part):
-            def run(image, tile, weight, part):
-                view = view_of(image, tile)
-                reading = read_view(self.extractor, view)
-                sums = sum_outputs(self.extractor, reading.outputs, tile, part)
-                total = add_up_over_replicas(weigh_sums(sums, weight))
+        def evaluate_at_once(image, assigned):
+            def run(image, assigned):
+                reading = read_view(
+                    self._extractor, view_of(image, assigned.tile)
+                )
+                sums = sum_outputs(
+                    self._extractor,
+                    reading.outputs,
+                    assigned.tile,
+                    assigned.targets,
+                )
+                total = add_up_over_replicas(weigh_sums(sums, assigned.weight))
                 terms, grad_image, grad_sums = combine_losses(
                     image, total, whole
                 )
-                by_own = weigh_sums(grad_sums, weight)
-                own = gradient_of_sums(
-                    self.extractor, reading, tile, part, by_own
-                )
-                gradient = add_up_over_replicas(_place(own, tile, image))
-                if grad_image is not None:  # of pixel losses
-                    gradient += grad_image
-                return terms.checked(gradient), gradient
+                own = self._backpropagate(image, reading, assigned, grad_sums)
+                return finish(terms, add_up_over_replicas(own), grad_image)
 
-            return replicas.first(
-                replicas.strategy.run(run, args=(image, tile, weight, part))
-            )
+            return replicas.first(self._run(run, image, assigned))
 
         def evaluate_in_rounds(image):
-            sums = self.sum_rounds(image, rounds, parts)
+            sums = self._sum_rounds(image, rounds)
             terms, grad_image, grad_sums = combine_losses(image, sums, whole)
-            gradient = self.gradient(image, rounds, parts, grad_sums)
-            if grad_image is not None:
+            gradient = self._distribute(
+                [tf.zeros_like(image)] * replicas.num_replicas
+            )
+            for assigned in rounds:
+                gradient = self._add_gradient(
+                    gradient, image, assigned, grad_sums
+                )
+            with replicas.waiting_for_others():
+                gradient = self._add_up(gradient)
+            return finish(terms, gradient, grad_image)
+
+        def finish(terms, gradient, grad_image):
+            if grad_image is not None:  # of pixel losses
                 gradient += grad_image
             return terms.checked(gradient), gradient
 
         return evaluate
 
-    def part(self, targets: Targets, rounds: Sequence[Round]) -> list[Targets]:
-        """Returns the per-replica targets of each round's own positions."""
+    def _assign_targets(
+        self, targets: Targets, size: tuple[int, int]
+    ) -> list[Round]:
+        """Assigns the tiles of a frame, each with its part of the targets."""
         return [
-            targets._replace(
-                content={n: parts[i] for n, parts in targets.content.items()},
-                masks=self._cut_masks(targets.masks, assigned.tile),
+            assigned._replace(
+                targets=targets._replace(
+                    content={n: p[i] for n, p in targets.content.items()},
+                    masks=self._cut_masks(targets.masks, assigned.tile),
+                )
             )
-            for i, assigned in enumerate(rounds)
+            for i, assigned in enumerate(self.assign_tiles(size))
         ]
 
-    def sum_rounds(
-        self,
-        image: tf.Tensor,
-        rounds: Sequence[Round],
-        parts: Sequence[Targets],
-    ) -> LayerSums:
+    def _sum_rounds(self, image: tf.Tensor, rounds: list[Round]) -> LayerSums:
         """Adds up Gram sums and content losses over rounds and replicas."""
         total = None
-        for assigned, part in zip(rounds, parts, strict=True):
-            with self.replicas.waiting_for_others():
-                sums = self._sum(image, assigned.tile, assigned.weight, part)
+        for assigned in rounds:
+            with self._replicas.waiting_for_others():
+                sums = self._sum(image, assigned)
             if total is not None:
                 sums = tf.nest.map_structure(tf.add, total, sums)
             total = sums
         return total
 
-    def gradient(
-        self,
-        image: tf.Tensor,
-        rounds: Sequence[Round],
-        parts: Sequence[Targets],
-        grad_sums: LayerSums,
-    ) -> tf.Tensor:
-        """Backpropagates dL/dsums to the pixels of the whole image."""
-        total = self._distribute(
-            [tf.zeros_like(image)] * self.replicas.num_replicas
-        )
-        for assigned, part in zip(rounds, parts, strict=True):
-            total = self._add_gradient_of_tiles(
-                total, image, assigned.tile, assigned.weight, part, grad_sums
-            )
-        with self.replicas.waiting_for_others():
-            return self._add_up_replicas(total)
-
-    def _distribute(self, values: Sequence[tf.Tensor]) -> Any:
+    def _distribute(self, values: Sequence[Any]) -> Any:
         """Distributes one value to each replica."""
-        strategy = self.replicas.strategy
+        strategy = self._replicas.strategy
         return strategy.experimental_distribute_values_from_function(
-            lambda context: values[context.replica_id_in_sync_group]
+            lambda context: tf.constant(
+                values[context.replica_id_in_sync_group]
+            )
         )
 
     def _run(self, function: Callable, *arguments) -> Any:
-        return self.replicas.strategy.run(function, args=arguments)
+        return self._replicas.strategy.run(function, args=arguments)
 
     @tf.function(autograph=False)
     def _read(self, image, tile, names):
         return self._run(
-            lambda image, tile: read_tile(self.extractor, image, tile, names),
+            lambda image, tile: read_tile(self._extractor, image, tile, names),
             image,
             tile,
         )
@@ -255,34 +243,49 @@ class ReplicatedEvaluator:
         )
 
     @tf.function(autograph=False)
-    def _sum(self, image, tile, weight, part):
-        def run(image, tile, weight, part):
-            sums = sum_tile(self.extractor, view_of(image, tile), tile, part)
+    def _sum(self, image, assigned):
+        def run(image, assigned):
+            tile, weight, targets = assigned
+            view = view_of(image, tile)
+            sums = sum_tile(self._extractor, view, tile, targets)
             return add_up_over_replicas(weigh_sums(sums, weight))
 
-        return self.replicas.first(self._run(run, image, tile, weight, part))
+        return self._replicas.first(self._run(run, image, assigned))
 
     @tf.function(autograph=False)
-    def _add_gradient_of_tiles(
-        self, total, image, tile, weight, part, grad_sums
-    ):
-        def run(total, image, tile, weight, part, grad_sums):
-            reading = read_view(self.extractor, view_of(image, tile))
-            by_own = weigh_sums(grad_sums, weight)
-            own = gradient_of_sums(self.extractor, reading, tile, part, by_own)
-            return total + _place(own, tile, image)
+    def _add_gradient(self, total, image, assigned, grad_sums):
+        def run(total, image, assigned, grad_sums):
+            view = view_of(image, assigned.tile)
+            reading = read_view(self._extractor, view)
+            return total + self._backpropagate(
+                image, reading, assigned, grad_sums
+            )
 
-        return self._run(run, total, image, tile, weight, part, grad_sums)
+        return self._run(run, total, image, assigned, grad_sums)
 
     @tf.function(autograph=False)
-    def _add_up_replicas(self, values):
-        return self.replicas.first(self._run(add_up_over_replicas, values))
+    def _add_up(self, values):
+        return self._replicas.first(self._run(add_up_over_replicas, values))
 
-
-def add_up_over_replicas(values: Any) -> Any:
-    """Sums values over the replicas; call it in a replica context."""
-    context = tf.distribute.get_replica_context()
-    return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
+    def _backpropagate(
+        self,
+        image: tf.Tensor,
+        reading: Reading,
+        assigned: Round,
+        grad_sums: LayerSums,
+    ) -> tf.Tensor:
+        """Backpropagates dL/dsums to a replica's pixels of the whole image."""
+        tile, weight, targets = assigned
+        by_own = weigh_sums(grad_sums, weight)
+        own = gradient_of_sums(self._extractor, reading, tile, targets, by_own)
+        height, width = image.shape[1:3]
+        padding = [
+            [0, 0],
+            [tile[0, 2], height - tile[0, 3]],
+            [tile[1, 2], width - tile[1, 3]],
+            [0, 0],
+        ]
+        return tf.ensure_shape(tf.pad(own, padding), image.shape)
 
 
 def weigh_sums(sums: LayerSums, weight: tf.Tensor) -> LayerSums:
@@ -290,15 +293,3 @@ def weigh_sums(sums: LayerSums, weight: tf.Tensor) -> LayerSums:
     return tf.nest.map_structure(
         lambda s: None if s is None else s * weight, sums
     )
-
-
-def _place(own: tf.Tensor, tile: tf.Tensor, image: tf.Tensor) -> tf.Tensor:
-    """Pads a view's pixels with zeros to their place in the frame."""
-    height, width = image.shape[1:3]
-    padding = [
-        [0, 0],
-        [tile[0, 2], height - tile[0, 3]],
-        [tile[1, 2], width - tile[1, 3]],
-        [0, 0],
-    ]
-    return tf.ensure_shape(tf.pad(own, padding), image.shape)

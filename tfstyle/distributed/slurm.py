@@ -34,8 +34,8 @@ def find_addresses(environment: Mapping[str, str] = os.environ) -> list[str]:
             raise ValueError
     except ValueError as error:
         raise ClusterError(
-            f"{names[0]} and {names[1]} must name the nodes of a job step, as"
-            f" srun sets them. Received: {nodes!r:.200} and {tasks!r:.80}."
+            f"{names[0]} and {names[1]} must describe the nodes of a job step,"
+            f" as srun sets them. Received: {nodes!r:.200} and {tasks!r:.80}."
             " Start with srun, or set TF_CONFIG."
         ) from error
     first = FIRST_PORT + (job + 7 * step) % NUM_STRIDES * STRIDE

@@ -38,8 +38,8 @@ def choose_strategy(config: Config, cluster: Cluster) -> str:
     """
     if config.strategy == "multi_worker" and cluster.size == 1:
         raise ClusterError(
-            "`strategy` is multi_worker, but neither TF_CONFIG nor srun's"
-            " variables name other processes. Start with srun or"
+            "`strategy` multi_worker needs other processes, but neither"
+            " TF_CONFIG nor srun's variables name any. Start with srun or"
             " tools/launch_local.py, or set TF_CONFIG."
         )
     if config.strategy != "auto":
@@ -82,8 +82,8 @@ def connect(cluster: Cluster, timeout: float) -> Replicas:
         ClusterError: if other processes cannot be reached.
     """
     logging.info(
-        "Process %d of %d, waiting for the others; --strategy=one_device goes"
-        " alone",
+        "Process %d of %d: waiting for the other processes (not with"
+        " --strategy=one_device)",
         cluster.index,
         cluster.size,
     )

@@ -59,19 +59,15 @@ class Session:
             SetupError: if TensorFlow cannot run on this machine or with these
                 settings.
         """
-        settings = {
-            "intra_op_threads": config.intra_op_threads,
-            "inter_op_threads": config.inter_op_threads,
-            "tf32": config.tf32,
-            "deterministic": config.deterministic,
-        }
         with _STARTING:
-            if self.device:
-                tensorflow_setup.apply_settings(**settings)
-            else:
-                tensorflow_setup.start_tensorflow(
-                    **settings, verbose=self._verbose
-                )
+            if not self.device:
+                tensorflow_setup.start_tensorflow(verbose=self._verbose)
+            tensorflow_setup.apply_settings(
+                intra_op_threads=config.intra_op_threads,
+                inter_op_threads=config.inter_op_threads,
+                tf32=config.tf32,
+                deterministic=config.deterministic,
+            )
             tensorflow_setup.check_usable()
             from tfstyle.distributed import strategy
 

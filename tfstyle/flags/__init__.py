@@ -1,5 +1,5 @@
 """Options as text: command line, flagfiles and presets.
 
-Parsing is done by absl's flags; this package expands files before it and
-builds the config after it.
+absl parses the flags; this package defines them, and the parsers of their
+texts. A flag that names a flagfile, preset or picture parses the flags in it.
 """

@@ -73,9 +73,8 @@ def parse_text(text: str) -> tuple[dict[str, str], dict[str, str]]:
     flags, facts = {}, {}
     for line in re.split(r"\r\n|\r|\n", text.removeprefix(FIRST_LINE)):
         if line.startswith("--") and "=" in line:
-            with contextlib.suppress(ConfigError):
-                line = lines.read_line(line, FIELDS) or line
-            name, _, value = line[2:].partition("=")
+            flag = lines.read_line(line, FIELDS)
+            name, _, value = flag[2:].partition("=")
             flags[name] = value
         elif line.startswith("# "):
             name, _, value = line[2:].partition(": ")
@@ -99,7 +98,7 @@ def modernize(flags: dict[str, str]) -> dict[str, str]:
     return older | kept
 
 
-def check_retired(name: str, value: str | None) -> None:
+def check_retired(name: str, value: str) -> None:
     """Checks that a flag of a former release has no effect.
 
     Raises:
@@ -108,9 +107,9 @@ def check_retired(name: str, value: str | None) -> None:
     if value != RETIRED[name]:
         remedy = "Leave it out, or use the release that made the picture."
         if name in REPLACED:
-            remedy = f"Leave it out, or give `{REPLACED[name]}`."
+            remedy = f"Leave it out, or use `{REPLACED[name]}`."
         raise ConfigError(
-            f"`{name}` is no longer a flag. Received: {name}={value!s:.40}."
+            f"`{name}` is no longer a flag. Received: {name}={value:.40}."
             f" {remedy}"
         )
 

@@ -25,5 +25,5 @@ def read_bytes(path: str, what: str, most: int) -> bytes:
         reason = getattr(error, "strerror", None) or error
         raise ConfigError(
             f"{what} {path!r} cannot be read ({reason}). Check the path; it is"
-            " taken from the current folder."
+            " relative to the current folder."
         ) from error

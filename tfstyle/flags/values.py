@@ -23,7 +23,6 @@ _PARSERS = {
     float: flags.FloatParser(),
     int: flags.IntegerParser(),
     str: flags.ArgumentParser(),
-    tuple: flags.ListParser(),
 }
 """Parsers of absl, by type."""
 
@@ -32,16 +31,6 @@ def suggest_field(name: str, otherwise: str) -> str:
     """Returns a "Did you mean" hint for a similar option, or `otherwise`."""
     alike = difflib.get_close_matches(name, FIELDS, 1)
     return f"Did you mean: {alike[0]} ?" if alike else otherwise
-
-
-def describe_kind(name: str) -> str:
-    """Describes the type of a flag; absl's own flags are integers."""
-    field = FIELDS.get(name)
-    if field is None:
-        return "an integer"
-    if kind_of(field) is tuple:
-        return "a comma separated list"
-    return describe(field).partition(" or None")[0]
 
 
 def parse_text(name: str, text: str) -> Any:
@@ -53,13 +42,26 @@ def parse_text(name: str, text: str) -> Any:
     field = FIELDS[name]
     kind = kind_of(field)
     try:
-        value = _PARSERS[kind].parse(text)
+        if kind is tuple:
+            return _parse_list(field, text)
+        return _PARSERS[kind].parse(text)
     except ValueError as error:
         raise ConfigError(
-            f"`{name}` must be {describe_kind(name)}."
+            f"`{name}` must be {describe(field)}."
             f" Received: {name}={text!r:.200}."
         ) from error
-    return to_tuple(field, value) if kind is tuple else value
+
+
+def _parse_list(field: dataclasses.Field, text: str) -> tuple:
+    """Parses a comma separated list, unless the whole text names a file."""
+    is_path = field.metadata["is_path"] and "," in text
+    if is_path and os.path.isfile(paths.expand_path(text)):
+        return (text,)
+    kind = item_kind_of(field)
+    items = flags.ListParser().parse(text)
+    if kind is int and any(re.match("0[0-9]", item) for item in items):
+        raise ValueError("1,000 is one number rather than 1 and 0")
+    return tuple(kind(item) for item in items)
 
 
 def parse_json(name: str, value: Any) -> Any:
@@ -69,27 +71,3 @@ def parse_json(name: str, value: Any) -> Any:
         ConfigError: if the value does not have the field's type.
     """
     return convert(FIELDS[name], value)
-
-
-def to_tuple(field: dataclasses.Field, values: list[str]) -> tuple:
-    """Converts a list of strings to the tuple of a field.
-
-    The items are joined again if the whole text, commas included, names a file.
-
-    Raises:
-        ConfigError: if the field has numbers and a string is not a number.
-    """
-    kind = item_kind_of(field)
-    if field.metadata["is_path"] and len(values) > 1:
-        for name in (",".join(values), ", ".join(values)):
-            if os.path.isfile(paths.expand_path(name)):
-                return (name,)
-    try:
-        if kind is int and any(re.match("0[0-9]", value) for value in values):
-            raise ValueError("1,000 is one number rather than 1 and 0")
-        return tuple(kind(value) for value in values)
-    except ValueError as error:
-        raise ConfigError(
-            f"`{field.name}` must be {describe(field)}."
-            f" Received: {field.name}={','.join(values)!r:.200}."
-        ) from error

@@ -82,16 +82,14 @@ class JsonLinesWriter:
 def _read_lines(path: str, evaluations: int) -> list[dict]:
     """Returns a file's complete lines with fewer evaluations, in order."""
     lines = []
-    if not os.path.exists(path):
-        return lines
-    with open(path, "rb") as file:
-        for data in file:
-            try:
-                line = json.loads(data)
-                is_before = line["evaluations"] < evaluations
-            except (ValueError, TypeError, KeyError, RecursionError):
-                break  # incomplete, such as after a power failure
-            if not is_before:
+    # The file may be missing, and a line incomplete after a power failure.
+    invalid = (ValueError, TypeError, KeyError, RecursionError)
+    with (
+        contextlib.suppress(FileNotFoundError, *invalid),
+        open(path, "rb") as file,
+    ):
+        for line in map(json.loads, file):
+            if line["evaluations"] >= evaluations:
                 break
             lines.append(line)
     return lines
@@ -149,7 +147,7 @@ class ImageWriter:
             self.paths[record.step],
             record.pixels(self._size),
             self._alpha,
-            _name_step(record.step),
+            f"step: {record.step}",
         )
 
 
@@ -174,7 +172,7 @@ class PreviewWriter:
         write_image(
             self._path,
             lay_on_white(pixels, alpha),
-            text=_name_step(record.step),
+            text=f"step: {record.step}",
         )
 
 
@@ -197,11 +195,10 @@ def read_picture(path: str) -> Image.Image:
 
 def numbered_pictures(folder: str) -> list[tuple[int, str]]:
     """Returns numbers and paths of a folder's numbered pictures, in order."""
-    numbers = ((number_of(name), name) for name in os.listdir(folder))
     return sorted(
         (number, os.path.join(folder, name))
-        for number, name in numbers
-        if number is not None
+        for name in os.listdir(folder)
+        if (number := number_of(name)) is not None
     )
 
 
@@ -209,11 +206,6 @@ def number_of(name: str) -> int | None:
     """Returns the number in an intermediate picture's file name, or None."""
     match = re.fullmatch(r"(\d{6,})\.png", name, re.ASCII)
     return int(match[1]) if match else None
-
-
-def _name_step(step: int) -> str:
-    """Returns the metadata text of an intermediate picture."""
-    return f"step: {step}"
 
 
 def read_step(path: str) -> int | None:

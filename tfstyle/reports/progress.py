@@ -13,15 +13,14 @@ from rich.progress import TextColumn
 from rich.progress import TimeRemainingColumn
 
 from tfstyle.system.loop_progress import SECONDS_BETWEEN_LINES
-from tfstyle.training.callbacks import Action
+from tfstyle.training.callbacks import EverySeconds
 from tfstyle.training.callbacks import Record
 from tfstyle.training.callbacks import Result
-from tfstyle.training.callbacks import Throttle
 
 SECONDS_BETWEEN_UPDATES = 0.1
 
 
-def make_progress():
+def make_progress() -> "ProgressDisplay":
     """Makes the action that shows progress; call its `stop` at the end."""
     return ProgressBar() if sys.stderr.isatty() else ProgressLines()
 
@@ -31,10 +30,31 @@ def is_in_notebook() -> bool:
     return Console(stderr=True).is_jupyter
 
 
-class ProgressBar(Action):
+class ProgressDisplay(EverySeconds):
+    """Shows records, at most one per interval, and the last one."""
+
+    seconds = SECONDS_BETWEEN_UPDATES
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        super().__init__(self.seconds, self.show, clock)
+
+    def close(self, result: Result) -> None:
+        """Shows the last step."""
+        self.show(result.record, is_last=True)
+
+    def show(self, record: Record, is_last: bool = False) -> None:
+        """Shows a record."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """Releases the terminal, also if the run failed."""
+
+
+class ProgressBar(ProgressDisplay):
     """Progress bar with step, loss, evaluations per second and time left."""
 
     def __init__(self):
+        super().__init__()
         self._bar = Progress(
             TextColumn("step {task.completed}/{task.total}"),
             BarColumn(),
@@ -44,24 +64,14 @@ class ProgressBar(Action):
             console=Console(stderr=True),
         )
         self._task = None
-        self._throttle = Throttle(SECONDS_BETWEEN_UPDATES)
-
-    def __call__(self, record: Record) -> None:
-        """Updates the bar, at most once per interval."""
-        if self._throttle.is_due:
-            with self._throttle.acting():
-                self._show(record)
-
-    def close(self, result: Result) -> None:
-        """Updates the bar to the last step."""
-        self._show(result.record)
 
     def stop(self) -> None:
         """Stops updating the bar and releases the terminal."""
         with contextlib.suppress(OSError):
             self._bar.stop()
 
-    def _show(self, record: Record) -> None:
+    def show(self, record: Record, is_last: bool = False) -> None:
+        """Moves the bar to a record."""
         with contextlib.suppress(OSError):  # the terminal was closed
             if self._task is None:
                 self._task = self._bar.add_task(
@@ -73,65 +83,38 @@ class ProgressBar(Action):
             )
 
 
-class NotebookProgress(Action):
+class NotebookProgress(ProgressDisplay):
     """Progress line below a notebook's cell, updated in place."""
 
-    def __init__(self):
-        self._handle = None
-        self._throttle = Throttle(SECONDS_BETWEEN_UPDATES)
+    _handle = None  # of the displayed line
 
-    def __call__(self, record: Record) -> None:
-        """Updates the line, at most once per interval."""
-        if self._throttle.is_due:
-            with self._throttle.acting():
-                self._show(_line(record) + _time_left(record))
-
-    def close(self, result: Result) -> None:
-        """Updates the line to the last step."""
-        self._show(_line(result.record))
-
-    def stop(self) -> None:
-        """Does nothing; the line stays visible."""
-
-    def _show(self, text: str) -> None:
+    def show(self, record: Record, is_last: bool = False) -> None:
+        """Replaces the line."""
         from IPython.display import display
 
-        shown = {"text/plain": text}
+        shown = {"text/plain": _line(record, is_last)}
         if self._handle is None:
             self._handle = display(shown, raw=True, display_id=True)
         else:
             self._handle.update(shown, raw=True)
 
 
-class ProgressLines(Action):
+class ProgressLines(ProgressDisplay):
     """Logs a line at the first and the last step and every ten seconds."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic):
-        self._throttle = Throttle(SECONDS_BETWEEN_LINES, clock)
+    seconds = SECONDS_BETWEEN_LINES
 
-    def __call__(self, record: Record) -> None:
-        """Logs a line, at most once per interval."""
-        if self._throttle.is_due:
-            with self._throttle.acting():
-                logging.info("%s%s", _line(record), _time_left(record))
-
-    def close(self, result: Result) -> None:
-        """Logs a line for the last step."""
-        logging.info("%s", _line(result.record))
-
-    def stop(self) -> None:
-        """Does nothing; log lines need no cleanup."""
+    def show(self, record: Record, is_last: bool = False) -> None:
+        """Logs a line."""
+        logging.info("%s", _line(record, is_last))
 
 
-def _line(record: Record) -> str:
-    return f"step {record.step}/{record.num_steps}, {_status(record)}"
-
-
-def _time_left(record: Record) -> str:
-    if record.step in (0, record.num_steps):
-        return ""
+def _line(record: Record, is_last: bool) -> str:
+    line = f"step {record.step}/{record.num_steps}, {_status(record)}"
+    if is_last or record.step in (0, record.num_steps):
+        return line
     seconds = record.seconds / record.step * (record.num_steps - record.step)
-    return f", {seconds:.0f} s left"
+    return f"{line}, {seconds:.0f} s left"
 
 
 def _status(record: Record) -> str:

@@ -93,7 +93,7 @@ def _read_text(path: str) -> str:
     with contextlib.suppress(ValueError):
         text = data.decode()
         starts = {line.lstrip()[:1] for line in text.split("\n")}
-        if starts <= {"{", "#", "/", ""}:
+        if starts <= {"{", "#", ""}:
             return text
     raise ConfigError(
         f"{path!r} has other lines than the studio's. Move it away."

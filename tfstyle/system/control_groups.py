@@ -1,6 +1,7 @@
 """Linux control groups, which limit the memory and cores of a container."""
 
 import os
+import pathlib
 
 
 def folders(controller: str) -> list[str]:
@@ -23,11 +24,9 @@ def folders(controller: str) -> list[str]:
         if names and controller not in names.split(","):
             continue
         root = "/sys/fs/cgroup" + (f"/{controller}" if names else "")
-        while True:
-            found.append(os.path.join(root, path.strip("/")))
-            if path in ("", "/"):
-                break
-            path = os.path.dirname(path)
+        innermost = pathlib.PurePosixPath(path)
+        for group in (innermost, *innermost.parents):
+            found.append(root + str(group).rstrip("/"))
     return found
 
 

@@ -44,8 +44,8 @@ def locked(path: str, *, wait: bool = False) -> Iterator[None]:
         if error.errno not in _NO_LOCKS:
             raise
         logging.warning(
-            "warning: %r cannot be locked, as its disk knows no locks: let no"
-            " second process work there",
+            "warning: %r cannot be locked, as its file system does not support"
+            " locks; start no second process there",
             path,
         )
     try:

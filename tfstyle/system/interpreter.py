@@ -34,16 +34,17 @@ def start_python(arguments: Sequence[str], **options) -> subprocess.Popen:
     python = find_python()
     if python is None:
         raise SetupError(
-            f"Another process needs a Python, and {sys.executable!r} is none."
-            " Start `python -m tfstyle.main` or `python -m tfstyle.studio`."
+            "A child process needs a Python interpreter, which"
+            f" {sys.executable!r} is not. Start `python -m tfstyle.main` or"
+            " `python -m tfstyle.studio`."
         )
     try:
         return subprocess.Popen([python, *arguments], **options)
     except OSError as error:
         raise SetupError(
-            f"Another process of {python!r} cannot be started"
-            f" ({error.strerror}). Check that it is there, and the limit of"
-            " processes (ulimit -u, or a container's)."
+            f"A child process of {python!r} cannot be started"
+            f" ({error.strerror}). Check that the file exists, and the limit of"
+            " processes (ulimit -u, or that of the container)."
         ) from error
 
 

@@ -1,5 +1,6 @@
 """Free memory of the machine and within the limits of this process."""
 
+import concurrent.futures
 import math
 import resource
 import threading
@@ -36,7 +37,7 @@ def check_program_fits() -> None:
     if free < need:
         raise OutOfMemoryError(
             f"There is not enough memory to start: {free / 1e9:.2f} GB are"
-            f" free, and TensorFlow alone takes {need / 1e9:.1f} GB. {remedy}"
+            f" free, and TensorFlow alone needs {need / 1e9:.1f} GB. {remedy}"
         )
     cores = processors.count_cores()
     _check_threads(2 * cores + 8)  # NumPy's, TensorFlow's and some of our own
@@ -45,22 +46,19 @@ def check_program_fits() -> None:
 def _check_threads(needed: int) -> None:
     """Checks the limit of threads by starting and ending `needed` threads."""
     is_over = threading.Event()
-    threads: list[threading.Thread] = []
-    try:
-        for _ in range(needed):
-            thread = threading.Thread(target=is_over.wait)
-            thread.start()
-            threads.append(thread)
-    except RuntimeError as error:
-        raise SetupError(
-            f"Only {len(threads)} of the {needed} threads that the program"
-            " takes can be started. End other programs, or raise the limit"
-            " (ulimit -u, or a container's or a job's)."
-        ) from error
-    finally:
-        is_over.set()
-        for thread in threads:
-            thread.join()
+    waiting = []
+    with concurrent.futures.ThreadPoolExecutor(needed) as pool:
+        try:
+            for _ in range(needed):
+                waiting.append(pool.submit(is_over.wait))
+        except RuntimeError as error:
+            raise SetupError(
+                f"Only {len(waiting)} of the {needed} threads that the program"
+                " needs can be started. End other programs, or raise the limit"
+                " (ulimit -u, or that of the container or job)."
+            ) from error
+        finally:
+            is_over.set()
 
 
 def free_memory(*, with_swap: bool = False) -> float:

@@ -43,7 +43,7 @@ def set_heartbeat(number: int, timeout: float) -> None:
     except (AttributeError, ImportError, TypeError) as error:
         logging.warning(
             "warning: this TensorFlow's heartbeat cannot be set (%s); a silent"
-            " process is noticed after --cluster_timeout, but not named",
+            " process is detected after --cluster_timeout, but not named",
             error,
         )
 
@@ -89,38 +89,25 @@ def without_memory_optimizer() -> Iterator[None]:
     last bits of a gradient. Two runs of `configs/quickstart.cfg` then ended 8
     grey levels apart on average; without it they write the same bytes.
     """
-    options = _options_without_memory_optimizer()
-    if options is None:
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(AttributeError, ImportError, TypeError):
+            from tensorflow.core.protobuf import config_pb2
+            from tensorflow.core.protobuf import rewriter_config_pb2
+            from tensorflow.python.eager import context
+
+            owner = context.context()
+            before = owner.function_call_options
+            config = config_pb2.ConfigProto.FromString(
+                before.config_proto_serialized
+            )
+            config.graph_options.rewrite_options.memory_optimization = (
+                rewriter_config_pb2.RewriterConfig.NO_MEM_OPT
+            )
+            owner.function_call_options = context.FunctionCallOptions(
+                before.executor_type, config
+            )
+            stack.callback(setattr, owner, "function_call_options", before)
         yield
-        return
-    owner, ours, before = options
-    owner.function_call_options = ours
-    try:
-        yield
-    finally:
-        owner.function_call_options = before
-
-
-def _options_without_memory_optimizer() -> tuple[Any, Any, Any] | None:
-    """Returns TensorFlow's context, the new and the current call options."""
-    try:
-        from tensorflow.core.protobuf import config_pb2
-        from tensorflow.core.protobuf import rewriter_config_pb2
-        from tensorflow.python.eager import context
-
-        owner = context.context()
-        before = owner.function_call_options
-        config = config_pb2.ConfigProto.FromString(
-            before.config_proto_serialized
-        )
-        rewriter = config.graph_options.rewrite_options
-        rewriter.memory_optimization = (
-            rewriter_config_pb2.RewriterConfig.NO_MEM_OPT
-        )
-        ours = context.FunctionCallOptions(before.executor_type, config)
-    except (AttributeError, ImportError, TypeError):
-        return None
-    return owner, ours, before
 
 
 def gradient_entry(name: str) -> dict[str, Any] | None:

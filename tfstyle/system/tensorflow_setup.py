@@ -21,22 +21,10 @@ _process: int | None = None
 """Id of the process in which this module started TensorFlow."""
 
 
-def start_tensorflow(
-    *,
-    intra_op_threads: int = 0,
-    inter_op_threads: int = 1,
-    tf32: bool = True,
-    deterministic: bool = False,
-    verbose: bool = False,
-) -> None:
-    """Imports TensorFlow and Keras with settings; uses no device yet.
+def start_tensorflow(*, verbose: bool = False) -> None:
+    """Imports TensorFlow; uses no device yet.
 
     Args:
-        intra_op_threads: threads within one operation; 0: all cores available
-            to this process.
-        inter_op_threads: concurrent operations; 0: TensorFlow's choice.
-        tf32: True to let GPUs round float32 factors to TensorFloat-32.
-        deterministic: True to make TensorFlow reproducible bit for bit.
         verbose: True to show TensorFlow's own messages on stderr.
 
     Raises:
@@ -56,20 +44,14 @@ def start_tensorflow(
 
         if not verbose:
             tf.get_logger().setLevel("ERROR")
-        apply_settings(
-            intra_op_threads=intra_op_threads,
-            inter_op_threads=inter_op_threads,
-            tf32=tf32,
-            deterministic=deterministic,
-        )
         _process = os.getpid()
         for gpu in tf.config.list_physical_devices("GPU"):
             try:
                 tf.config.experimental.set_memory_growth(gpu, True)
             except RuntimeError:
                 logging.warning(
-                    "warning: TensorFlow was used before and keeps all memory"
-                    " of the GPU; memory growth must be set before"
+                    "warning: TensorFlow was used before tfstyle, so it"
+                    " reserves all memory of the GPU"
                 )
 
 
@@ -87,24 +69,24 @@ def check_usable() -> None:
     if _process is not None and _process != os.getpid():
         raise SetupError(
             f"TensorFlow was started in process {_process}, from which this one"
-            " was forked, and its threads are not here. Call tfstyle first"
-            " after the fork, or start processes by spawn."
+            " was forked without its threads. Call tfstyle only after the fork,"
+            " or start processes by spawn."
         )
     if not tf.executing_eagerly():
         raise SetupError(
-            "TensorFlow must execute operations at once, and does not here:"
-            " within a graph or a tf.function, or after"
-            " tf.compat.v1.disable_eager_execution() or disable_v2_behavior()."
-            " Call tfstyle outside them, or in a process of its own."
+            "TensorFlow must execute eagerly, unlike within a graph or a"
+            " tf.function, or after tf.compat.v1.disable_eager_execution() or"
+            " disable_v2_behavior(). Call tfstyle outside of them, or in a"
+            " process of its own."
         )
 
 
 def apply_settings(
     *,
-    intra_op_threads: int,
-    inter_op_threads: int,
-    tf32: bool,
-    deterministic: bool,
+    intra_op_threads: int = 0,
+    inter_op_threads: int = 1,
+    tf32: bool = True,
+    deterministic: bool = False,
 ) -> None:
     """Applies settings of TensorFlow, which are global to the process.
 
@@ -190,26 +172,19 @@ def use_devices(*, one_gpu: bool = False, verbose: bool = False) -> str:
     return f"TensorFlow {tf.__version__} on {device}"
 
 
-def find_unused_gpus() -> int:
-    """Counts NVIDIA GPUs of this machine that TensorFlow does not detect.
+def warn_of_unused_gpus() -> None:
+    """Logs a warning if TensorFlow does not detect the machine's NVIDIA GPUs.
 
-    0 if CUDA_VISIBLE_DEVICES is set, as GPUs may be hidden on purpose.
+    If CUDA_VISIBLE_DEVICES is set, they may be hidden on purpose.
     """
     import tensorflow as tf
 
-    if "CUDA_VISIBLE_DEVICES" in os.environ:
-        return 0
-    if tf.config.list_physical_devices("GPU"):
-        return 0
-    return len(glob.glob("/dev/nvidia[0-9]*"))
-
-
-def warn_of_unused_gpus() -> None:
-    """Logs a warning if TensorFlow does not detect the machine's GPUs."""
-    if number := find_unused_gpus():
+    number = len(glob.glob("/dev/nvidia[0-9]*"))
+    is_seen = bool(tf.config.list_physical_devices("GPU"))
+    if number and not is_seen and "CUDA_VISIBLE_DEVICES" not in os.environ:
         logging.warning(
-            "warning: TensorFlow does not see the %d NVIDIA GPU of this"
-            " machine: pip install 'tensorflow[and-cuda]'",
+            "warning: TensorFlow does not detect the NVIDIA GPUs of this"
+            " machine (%d): pip install 'tensorflow[and-cuda]'",
             number,
         )
 

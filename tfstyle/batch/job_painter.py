@@ -1,0 +1,181 @@
+"""Paints the picture of one job of a batch, unless it is finished."""
+
+import contextlib
+import dataclasses
+import hashlib
+import os
+from collections.abc import Sequence
+
+from absl import logging
+
+from tfstyle.batch.manifest import Job
+from tfstyle.config.run_config import RunConfig
+from tfstyle.errors import ImageError
+from tfstyle.experiment import inputs
+from tfstyle.experiment import resources
+from tfstyle.experiment import resume
+from tfstyle.experiment import run
+from tfstyle.experiment import run_directory
+from tfstyle.experiment import workdir_files
+from tfstyle.experiment.session import Session
+from tfstyle.experiment.session import quietly
+from tfstyle.image_files.paths import expand_names
+from tfstyle.images.image_set import ImageSet
+from tfstyle.system.signals import StopSignals
+from tfstyle.training.callbacks import Result
+from tfstyle.training.plan import choose_network
+
+MAX_STEM = 60
+"""Maximum length of the output's name within the name of its workdir."""
+
+
+def workdir_of(folder: str, output: str) -> str:
+    """Returns the workdir of a job, which depends only on its output."""
+    path = os.path.abspath(output).encode("utf-8", "surrogatepass")
+    stem = os.path.splitext(os.path.basename(output))[0][:MAX_STEM]
+    name = f"{stem}-{hashlib.sha256(path).hexdigest()[:8]}"
+    return os.path.join(folder, "jobs", name)
+
+
+class JobPainter:
+    """Paints pictures of a batch, each in its own workdir.
+
+    Args:
+        config: default options for all jobs.
+        jobs: all jobs of the batch, whose input files must not be replaced.
+        session: the TensorFlow session, with its networks.
+        signals: stop signals, which end a job at the next step.
+
+    Attributes:
+        session: the same session; it starts with the first job.
+        signals: the same signals.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        jobs: Sequence[Job],
+        session: Session,
+        signals: StopSignals,
+    ):
+        self._config = config
+        self._inputs = _find_inputs(config, jobs)
+        self.session = session
+        self.signals = signals
+
+    def paint(self, job: Job, workdir: str) -> Result | None:
+        """Paints the picture of a job.
+
+        Returns:
+            The result. None if the picture was finished before, or a signal
+            arrived before the first step.
+
+        Raises:
+            BusyError: if another process is working on the job.
+            TfstyleError: if the job is invalid or its picture cannot be
+                painted.
+        """
+        config = job.to_config(self._config, workdir)
+        config = inputs.expand_image_names(config)
+        images = inputs.read_images(config)
+        if self._is_finished(config, images):
+            return None
+        run_directory.check_output(config)
+        self._check_inputs_stay(config)
+        if not self.session.device:
+            machine = self.session.start(self._config)
+            precision = choose_network(config, machine).precision
+            logging.info("%s, %s", self.session.device, precision)
+        has_checkpoint = False
+        if os.path.isdir(workdir):
+            asked = dataclasses.replace(config, resume="auto")
+            with run_directory.open_workdir(asked):
+                if self._is_finished(config, images):  # by another process
+                    return None
+                checkpoints = os.path.join(workdir, workdir_files.CHECKPOINTS)
+                with contextlib.suppress(FileNotFoundError):
+                    has_checkpoint = bool(os.listdir(checkpoints))
+        if os.path.exists(config.output_image) and not has_checkpoint:
+            config = _restarting(config)
+        try:
+            return self._run(config, images)
+        except resume.OtherRunError:
+            return self._run(_restarting(config), images)
+
+    def _is_finished(self, config: RunConfig, images: ImageSet) -> bool:
+        return resume.is_finished(
+            config, images, lambda: self.session.hash_weights(config)
+        )
+
+    def _check_inputs_stay(self, config: RunConfig) -> None:
+        """Checks that no output replaces an input of any line.
+
+        Outputs of earlier runs may be replaced.
+
+        Raises:
+            WorkdirError: if an output would replace an input.
+        """
+        for name in ("output_image", "film"):
+            path = getattr(config, name)
+            if not path or not os.path.exists(path):
+                continue
+            if _identify(path) in self._inputs and not (
+                name == "output_image" and workdir_files.is_output(path)
+            ):
+                raise run_directory.WorkdirError(
+                    f"{path!r} is an input of the manifest, and {name} would"
+                    " replace it. Choose another path."
+                )
+
+    def _run(self, config: RunConfig, images: ImageSet) -> Result | None:
+        """Runs a job; removes its checkpoints once it is complete."""
+        with run.prepare(config, images, self.session) as prepared:
+            resources.log_savings(prepared.plan)
+            if self.signals.number:
+                return None
+            with quietly():
+                result = run.paint(prepared, self.session, self.signals)
+                if result.is_complete:
+                    _remove_intermediate_files(config, prepared.folder)
+        return result
+
+
+def _restarting(config: RunConfig) -> RunConfig:
+    """Returns a config that starts anew and renames the old workdir.
+
+    The new run may replace the output, since the old run wrote it, even if the
+    new run is interrupted and started again.
+    """
+    if config.resume == "never":
+        return config
+    return dataclasses.replace(config, resume="restart")
+
+
+def _remove_intermediate_files(config: RunConfig, folder: str) -> None:
+    """Removes checkpoints, and pictures that were only needed for the film."""
+    names = [workdir_files.CHECKPOINTS]
+    if config.film and not config.image_every_steps:
+        names.append(workdir_files.IMAGES)
+    for name in names:
+        workdir_files.remove_own(os.path.join(folder, name))
+
+
+def _find_inputs(
+    config: RunConfig, jobs: Sequence[Job]
+) -> set[tuple[int, int]]:
+    """Returns device and inode numbers of all input files of a manifest."""
+    paths = set()
+    for values in (vars(config), *(job.values for job in jobs)):
+        for name in run_directory.INPUTS:
+            value = values.get(name) or ()
+            paths.update([value] if isinstance(value, str) else value)
+    for path in [*paths]:
+        with contextlib.suppress(ImageError):  # fails later, with its line
+            paths.update(expand_names([path]))
+    return {_identify(path) for path in paths if os.path.exists(path)}
+
+
+def _identify(path: str) -> tuple[int, int]:
+    """Returns the device and inode numbers of a file."""
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
