@@ -45,13 +45,15 @@ def to_srgb(colors, chromaticities, gamma=None):
 
 
 def make_png(*chunks, values=COLORS):
-    height, width = values.shape[:2]
+    height, width, channels = values.shape
     depth = 8 * values.dtype.itemsize
     big = values.astype(values.dtype.newbyteorder(">"))
     rows = b"".join(b"\0" + row.tobytes() for row in big)
     made = [hostile.png_chunk(*chunk) for chunk in chunks]
     made.append(hostile.png_chunk(b"IDAT", zlib.compress(rows)))
-    return hostile.make_png(width, height, *made, depth=depth, color=2)
+    return hostile.make_png(
+        width, height, *made, depth=depth, color=0 if channels == 1 else 2
+    )
 
 
 def cicp(primaries, transfer):
@@ -175,3 +177,16 @@ def test_read_image_converts_16_bits_before_it_narrows_them(tmp_path):
     picture = read(tmp_path, make_png(gamma_chunk(1), values=values))
     expected = np.broadcast_to(np.arange(256)[None, :, None], values.shape)
     np.testing.assert_array_equal(picture.pixels, expected)
+
+
+@pytest.mark.parametrize("transfer", [LINEAR, PQ])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_grey_is_converted_like_colours(tmp_path, transfer, dtype):
+    values = np.repeat(COLORS[..., :1], 3, -1).astype(dtype)
+    values *= np.iinfo(dtype).max // 255
+    chunk = cicp(1, transfer)
+    colored = read(tmp_path, make_png(chunk, values=values))
+    grey = read(tmp_path, make_png(chunk, values=values[..., :1]))
+    difference = colored.pixels.astype(int) - grey.pixels
+    assert np.abs(difference).max() <= 1
+    assert grey.warnings == colored.warnings

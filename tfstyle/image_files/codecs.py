@@ -4,6 +4,7 @@ import io
 import re
 import struct
 
+import imagecodecs
 import numpy as np
 
 from tfstyle.errors import ImageError
@@ -25,8 +26,6 @@ JPEG2000_SIZE = b"\xff\x4f\xff\x51"
 
 def read_png(source: Source) -> Decoded:
     """Reads a PNG of 16 bits per channel."""
-    import imagecodecs
-
     data = source.read()
     source.check_size(struct.unpack_from(">II", data, 16))
     return _split(imagecodecs.png_decode(data), 16)
@@ -34,8 +33,6 @@ def read_png(source: Source) -> Decoded:
 
 def read_jpeg2000(source: Source) -> Decoded:
     """Reads a JPEG 2000 of any depth, converted from its profile to sRGB."""
-    import imagecodecs
-
     data = source.read()
     # marker, length, capabilities, size, offsets, tiles, channels, bits
     header = struct.unpack_from(">8xIIII16xHB", data, data.index(JPEG2000_SIZE))
@@ -48,8 +45,6 @@ def read_jpeg2000(source: Source) -> Decoded:
 
 def read_jpeg(source: Source) -> Decoded:
     """Reads a JPEG of 12 bits per channel."""
-    import imagecodecs
-
     data = source.read()
     for marker, _, segment in damaged.read_segments(data):
         if marker in FRAMES:
@@ -60,8 +55,6 @@ def read_jpeg(source: Source) -> Decoded:
 
 def read_bmp(source: Source) -> Decoded:
     """Reads a BMP."""
-    import imagecodecs
-
     data = source.read()
     width, height = struct.unpack_from("<ii", data, 18)
     source.check_size((abs(width), abs(height)))
@@ -70,8 +63,6 @@ def read_bmp(source: Source) -> Decoded:
 
 def read_jpeg_xl(source: Source) -> Decoded:
     """Reads the first frame of a JPEG XL, which is upright."""
-    import imagecodecs
-
     data = source.read()
     source.check_size(_jpeg_xl_size(data))
     values = imagecodecs.jpegxl_decode(data, index=0)
@@ -80,8 +71,6 @@ def read_jpeg_xl(source: Source) -> Decoded:
 
 def read_radiance(source: Source) -> Decoded:
     """Reads a Radiance picture, in linear light."""
-    import imagecodecs
-
     data = source.read()
     size = re.search(rb"\n-Y (\d+) \+X (\d+)\n", data[:4096])
     if size is None:

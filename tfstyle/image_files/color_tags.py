@@ -3,9 +3,11 @@
 Such tags are converted to an ICC profile, or to `Hdr` for PQ and HLG.
 """
 
+import contextlib
 import re
 import struct
 
+import imagecodecs
 import numpy as np
 from PIL import Image
 
@@ -44,59 +46,40 @@ def find_profile(source: Source, image: Image.Image) -> bytes | Hdr | None:
 
     PNG's cICP comes before ICC profiles, as in browsers; the others after.
     """
-    if image.format == "PNG":
-        code_points = _read_cicp(source)
-        if code_points:
-            return _from_code_points(*code_points)
     profile = image.info.get("icc_profile")
+    code_points = _read_code_points(source, image)
+    if code_points and (image.format == "PNG" or not profile):
+        primaries, transfer = code_points
+        chromaticities = PRIMARIES.get(primaries, SRGB)
+        if transfer in (PQ, HLG):
+            return Hdr(transfer, chromaticities)
+        return _make_profile(chromaticities, GAMMAS.get(transfer))
     if profile:
         return profile
     if image.format == "PNG" and "srgb" not in image.info:
         return _from_gamma(image)
-    if image.format == "AVIF":
-        source.file.seek(0)
-        found = re.search(
-            rb"colrnclx(.{4})", source.file.read(MOST_HEAD), re.DOTALL
-        )
-        return found and _from_code_points(*struct.unpack(">HH", found[1]))
-    if "nclx_profile" in image.info:
-        nclx = image.info["nclx_profile"]
-        return _from_code_points(
-            nclx["color_primaries"], nclx["transfer_characteristics"]
-        )
     if image.format in ("JPEG", "MPO") and _is_adobe_rgb(image):
-        import imagecodecs
-
         return imagecodecs.cms_profile("adobergb")
     return None
-
-
-def _from_code_points(primaries: int, transfer: int) -> bytes | Hdr | None:
-    """Converts code points of ITU-T H.273, as in cICP and nclx."""
-    chromaticities = PRIMARIES.get(primaries, SRGB)
-    if transfer in (PQ, HLG):
-        return Hdr(transfer, chromaticities)
-    return _make_profile(chromaticities, GAMMAS.get(transfer))
 
 
 def _from_gamma(image: Image.Image) -> bytes | None:
     """Converts the gAMA and cHRM chunks of a PNG."""
     gamma = image.info.get("gamma") or 1 / 2.2
     chromaticities = image.info.get("chromaticity", SRGB)
-    is_usual = np.allclose(chromaticities, SRGB, atol=0.002)
     if not all(0 < number < 1 for number in chromaticities):
         return None
-    if abs(gamma - 1 / 2.2) < 0.005:
-        return None if is_usual else _make_profile(chromaticities, 2.2)
-    return _make_profile(SRGB if is_usual else chromaticities, 1 / gamma)
+    if np.allclose(chromaticities, SRGB, atol=0.002):
+        if abs(gamma - 1 / 2.2) < 0.005:
+            return None
+        chromaticities = SRGB
+    return _make_profile(chromaticities, 1 / gamma)
 
 
 def _make_profile(
     chromaticities: tuple[float, ...], gamma: float | None
 ) -> bytes | None:
     """Makes an ICC profile; its curve is sRGB's if `gamma` is None."""
-    import imagecodecs
-
     if chromaticities == SRGB and gamma is None:
         return None
     white, colors = chromaticities[:2], np.reshape(chromaticities[2:], (3, 2))
@@ -114,8 +97,20 @@ def _make_profile(
     )
 
 
-def _read_cicp(source: Source) -> tuple[int, int] | None:
-    """Returns primaries and transfer of a PNG's cICP chunk, if it has one."""
+def _read_code_points(
+    source: Source, image: Image.Image
+) -> tuple[int, int] | None:
+    """Returns primaries and transfer of ITU-T H.273, from cICP or nclx."""
+    if "nclx_profile" in image.info:  # HEIC
+        nclx = image.info["nclx_profile"]
+        return nclx["color_primaries"], nclx["transfer_characteristics"]
+    if image.format == "AVIF":
+        source.file.seek(0)
+        head = source.file.read(MOST_HEAD)
+        found = re.search(rb"colrnclx(.{4})", head, re.DOTALL)
+        return struct.unpack(">HH", found[1]) if found else None
+    if image.format != "PNG":
+        return None
     source.file.seek(8)
     while len(head := source.file.read(8)) == 8 and head[4:] != b"IDAT":
         size = int.from_bytes(head[:4], "big")
@@ -128,7 +123,10 @@ def _read_cicp(source: Source) -> tuple[int, int] | None:
 
 def _is_adobe_rgb(image: Image.Image) -> bool:
     """True if EXIF says Adobe RGB, as cameras do that embed no profile."""
-    exif = image.getexif()
-    space = exif.get_ifd(EXIF_IFD).get(COLOR_SPACE)
-    version = exif.get_ifd(INTEROPERABILITY_IFD).get(INTEROPERABILITY)
-    return space == UNCALIBRATED and str(version).strip("\0 ") == ADOBE_RGB
+    # Pillow raises many types of errors for damaged EXIF.
+    with contextlib.suppress(Exception):
+        exif = image.getexif()
+        space = exif.get_ifd(EXIF_IFD).get(COLOR_SPACE)
+        version = exif.get_ifd(INTEROPERABILITY_IFD).get(INTEROPERABILITY)
+        return space == UNCALIBRATED and str(version).strip("\0 ") == ADOBE_RGB
+    return False

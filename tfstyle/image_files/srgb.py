@@ -4,6 +4,7 @@ import functools
 import io
 from collections.abc import Callable
 
+import imagecodecs
 import numpy as np
 from PIL import ImageCms
 
@@ -83,20 +84,29 @@ def _turn(values: np.ndarray, orientation: int) -> np.ndarray:
 
 def _make_convert(source: Source, decoded: Decoded) -> Convert | None:
     """Makes the conversion of rows to 8-bit sRGB; None if they are."""
-    values, space, _, profile, *_ = decoded
+    values, space, bits, profile, *_ = decoded
+    if profile == make_profile():
+        profile = None
+    is_rgb_profile = (
+        isinstance(profile, Hdr)
+        or (profile or b"")[16:20] == (SIGNATURES["RGB"])
+    )
+    if space == "L" and is_rgb_profile:  # as in browsers
+        colors = np.broadcast_to(values, (*values.shape[:2], 3))
+        decoded = decoded._replace(values=colors, space="RGB")
+        convert = _make_convert(source, decoded)
+        return lambda rows: convert(np.broadcast_to(rows, (*rows.shape[:2], 3)))
     if isinstance(profile, Hdr):
         source.warnings.append(
             "has a high dynamic range; brighter parts than white are darkened"
             " to fit."
         )
-        return make_tone_map(values, decoded.bits, profile)
+        return make_tone_map(values, bits, profile)
     if space == "CMYK" and profile is None:
         source.warnings.append(
             "is CMYK without a colour profile; its colours are a guess. Save"
             " it as RGB if they are wrong."
         )
-    if profile == make_profile():
-        profile = None
     if profile is not None or space == "LAB":
         try:
             return _make_profile_convert(source, decoded)
@@ -141,8 +151,6 @@ def _make_profile_convert(source: Source, decoded: Decoded) -> Convert:
             return np.asarray(image)
 
         return convert
-    import imagecodecs  # slow to import, and rarely needed
-
     profile = profile or imagecodecs.cms_profile("lab4")
     if profile[16:20] != SIGNATURES[space]:
         raise ValueError("it is of another colour space")
