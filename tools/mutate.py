@@ -148,7 +148,7 @@ MUTATIONS = {
     ),
     "seed": Mutation(
         "training/initial_image.py",
-        "np.random.default_rng(seed)",
+        "np.random.default_rng(config.seed)",
         "np.random.default_rng(0)",
         "training",
     ),

@@ -4,6 +4,7 @@ import doctest
 import importlib
 import inspect
 import math
+import pydoc
 import subprocess
 import sys
 
@@ -14,7 +15,9 @@ import tensorflow as tf
 import tfstyle
 from tests import ROOT
 from tests import references
+from tests.processes import end_python
 from tests.processes import start_python
+from tests.refusals import refuses
 from tfstyle.system.machine import Machine
 
 SCENE, STROKES = tfstyle.sample("scene"), tfstyle.sample("strokes")
@@ -45,10 +48,9 @@ def test_names_are_listed_once_for_people_and_type_checkers():
 
 
 def test_pydoc_reads_well():
-    command = [sys.executable, "-m", "pydoc", "tfstyle"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "Stylizer" in done.stdout
-    assert 'stylizer("lake.jpg", "waves.jpg")' in done.stdout
+    text = pydoc.plain(pydoc.render_doc(tfstyle))
+    assert "Stylizer" in text
+    assert 'stylizer("lake.jpg", "waves.jpg")' in text
 
 
 def test_features_are_those_of_the_keras_model():
@@ -90,30 +92,33 @@ def test_objective_is_what_a_run_minimises():
 
 
 @pytest.mark.filterwarnings("ignore:__array__ impl:DeprecationWarning")  # Keras
-@pytest.mark.parametrize("ending", ["keras", "h5"])
-@pytest.mark.parametrize("pooling", ["average", "rms"])
-def test_feature_model_is_saved_and_loaded(tmp_path, pooling, ending):
-    model = tfstyle.make_feature_model(
-        ["conv1_1", "conv3_1"],
-        weights="random",
-        pooling=pooling,
-        padding="replicate",
-    )
-    path = tmp_path / f"model.{ending}"
-    model.save(path)
+def test_feature_models_are_saved_and_loaded(tmp_path):
+    images, expected = np.ones((1, 9, 7, 3)), {}
+    for pooling in ("average", "rms"):
+        model = tfstyle.make_feature_model(
+            ["conv1_1", "conv3_1"],
+            weights="random",
+            pooling=pooling,
+            padding="replicate",
+        )
+        for ending in ("keras", "h5"):
+            path = tmp_path / f"{pooling}.{ending}"
+            model.save(path)
+            expected[path] = model(images)
     code = f"""
 import numpy, keras, tfstyle.network.vgg19
-model = keras.models.load_model({str(path)!r})
-found = model(numpy.ones((1, 9, 7, 3)))
-found = {{name: features.numpy() for name, features in found.items()}}
-numpy.savez({str(tmp_path / "found.npz")!r}, **found)
+for path in {list(map(str, expected))!r}:
+    found = keras.models.load_model(path)(numpy.ones((1, 9, 7, 3)))
+    found = {{name: features.numpy() for name, features in found.items()}}
+    numpy.savez(path + ".npz", **found)
 """
-    _, stderr = start_python(code).communicate()
-    expected = model(np.ones((1, 9, 7, 3)))
-    with np.load(tmp_path / "found.npz") as found:
-        assert sorted(found) == sorted(expected), stderr[-2000:]
-        for name, features in expected.items():
-            np.testing.assert_array_equal(found[name], features.numpy())
+    status, _, stderr = end_python(start_python(code))
+    assert status == 0, stderr
+    for path, features in expected.items():
+        with np.load(f"{path}.npz") as found:
+            assert sorted(found) == sorted(features)
+            for name, values in features.items():
+                np.testing.assert_array_equal(found[name], values.numpy())
 
 
 def test_extra_losses_are_minimised_too():
@@ -179,14 +184,15 @@ def test_extra_losses_see_the_whole_frame_where_memory_is_scarce(monkeypatch):
 
 @pytest.mark.parametrize("options", [{"image_size": 3}, {"poling": "max"}])
 def test_options_that_decide_no_feature_are_refused(options):
-    with pytest.raises(tfstyle.ConfigError, match="decides no feature"):
+    (name,) = options
+    with refuses(name):
         tfstyle.features(SCENE, ["conv1_1"], weights="random", **options)
 
 
 def test_layer_that_is_none_is_refused():
-    with pytest.raises(tfstyle.ConfigError, match="conv9_1"):
+    with refuses("layers", "conv9_1"):
         tfstyle.features(SCENE, ["conv9_1"], weights="random")
-    with pytest.raises(tfstyle.ConfigError, match="conv1_1"):
+    with refuses("layers", "['conv1_1']"):
         tfstyle.features(SCENE, "conv1_1", weights="random")
 
 

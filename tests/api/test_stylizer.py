@@ -19,6 +19,7 @@ import tifffile
 from PIL import Image
 
 import tfstyle
+from tests.processes import end_python
 from tests.processes import start_python
 from tfstyle.errors import TfstyleError
 from tfstyle.image_files import reading as image_files
@@ -148,9 +149,8 @@ def test_steps_stay_what_they_were(stylizer, result):
 
 
 def test_saved_step_is_made_again_by_its_flags(stylizer, tmp_path):
-    for step in stylizer.iterate(SCENE, STROKES, every=2):
-        if step.step == 2:
-            step.save(tmp_path / "step.png")
+    _, step, _ = stylizer.iterate(SCENE, STROKES, every=2)
+    step.save(tmp_path / "step.png")
     config = tfstyle.Config.from_picture(tmp_path / "step.png")
     found = tfstyle.stylize(SCENE, STROKES, config)
     with Image.open(tmp_path / "step.png") as picture:
@@ -337,15 +337,17 @@ def test_extractor_of_another_pooling_is_refused():
         stylize(images, config, extractor=extractor)
 
 
+PAINT = """
+import tfstyle
+scene = tfstyle.sample("scene")
+tfstyle.stylize(scene, scene, weights="random", image_size=32, num_steps=2)
+"""
+
+
 @pytest.mark.slow
 def test_progress_is_shown_on_a_terminal():
-    code = (
-        "import tfstyle; scene = tfstyle.sample('scene');"
-        "tfstyle.stylize(scene, scene, weights='random', image_size=32,"
-        " num_steps=2)"
-    )
     ours, theirs = pty.openpty()
-    process = subprocess.Popen([sys.executable, "-c", code], stderr=theirs)
+    process = subprocess.Popen([sys.executable, "-c", PAINT], stderr=theirs)
     os.close(theirs)
     shown = b""
     with contextlib.suppress(OSError):  # the other end is closed
@@ -357,26 +359,14 @@ def test_progress_is_shown_on_a_terminal():
 
 @pytest.mark.slow
 def test_progress_and_library_write_nothing_that_was_not_asked_for(tmp_path):
-    code = (
-        "import tfstyle\n"
-        "scene = tfstyle.sample('scene')\n"
-        "r = tfstyle.stylize(scene, scene, weights='random',"
-        " image_size=32, num_steps=1)\n"
-        "assert r.step == 1\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": os.getcwd()},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == ""
+    environment = os.environ | {"PYTHONPATH": os.getcwd()}
+    process = start_python(PAINT, cwd=tmp_path, env=environment)
+    status, stdout, stderr = end_python(process)
+    assert (status, stdout) == (0, "")
     # TensorFlow says how it starts, and leaves that to its host.
     own = [
         line
-        for line in done.stderr.splitlines()
+        for line in stderr.splitlines()
         if not re.match(
             r"[IWE]\d{4} |\d{4}-\d\d-|WARNING: All log|To enable|$", line
         )
@@ -449,7 +439,7 @@ def test_run_goes_on_in_smaller_tiles_when_memory_runs_out(
     monkeypatch.setattr(plan, "TILE_SIZES", (16,))
     monkeypatch.setattr(WholeFrameEvaluator, "make_objective", make_objective)
     found = stylizer(SCENE, STROKES)
-    assert "memory ran out; goes on in tiles of 16 pixels" in caplog.text
+    assert "memory ran out; continues in tiles of 16 pixels" in caplog.text
     assert found.losses["total"] == pytest.approx(
         result.losses["total"], rel=1e-3
     )
@@ -460,6 +450,7 @@ def test_run_goes_on_in_smaller_tiles_when_memory_runs_out(
 HOST = """
 import logging, os, threading, time
 import numpy as np
+import tensorflow as tf
 import tfstyle
 
 def log(name):
@@ -481,6 +472,8 @@ assert logging.getLogger().level == logging.WARNING
 changed = {n: v for n, v in os.environ.items() if environment.get(n) != v}
 assert changed.keys() <= {"KERAS_BACKEND"} | {
     n for n in changed if n.startswith(("TF2_", "TPU_"))}, changed
+tf.debugging.enable_check_numerics()  # in graphs of another size
+assert stylizer(pixels[:20] + 9, pixels + 99).step == 1
 child = os.fork()
 if not child:
     try:
@@ -492,43 +485,31 @@ os.waitpid(child, 0)
 """
 
 
-def test_host_loses_no_line_and_its_forked_child_is_told():
-    process = start_python(HOST)
-    stdout, stderr = process.communicate()
-    assert process.returncode == 0, stderr[-2000:]
+def test_host_loses_no_line_may_check_numerics_and_fork():
+    status, stdout, stderr = end_python(start_python(HOST))
+    assert status == 0, stderr[-2000:]
     for name in "abcd":
         lines = re.findall(rf"(?m)^host {name} \d+$", stderr)
         assert len(lines) > 990  # TensorFlow's own lines may run into some
     assert "from which this one was forked" in stdout
 
 
-@pytest.mark.slow
-def test_host_may_check_numerics():
+def test_host_without_eager_execution_is_told():
     code = """
-import tensorflow as tf, numpy as np, tfstyle
-tf.debugging.enable_check_numerics()
-stylizer = tfstyle.Stylizer(weights="random", image_size=32, num_steps=2)
-result = stylizer(tfstyle.sample("scene"), tfstyle.sample("strokes"))
-print(result.config.num_steps)
-"""
-    stdout, stderr = start_python(code).communicate()
-    assert stdout == "(2,)\n", stderr[-2000:]
+import numpy as np, tensorflow as tf, tfstyle
 
+def paint():
+    pixels = np.zeros((32, 32, 3), np.uint8)
+    try:
+        tfstyle.stylize(pixels, pixels, weights="random", num_steps=1)
+    except tfstyle.TfstyleError as error:
+        print(error)
 
-@pytest.mark.parametrize(
-    "line",
-    ["tf.compat.v1.disable_eager_execution()", "tf.Graph().as_default()"],
-)
-def test_host_without_eager_execution_is_told(line):
-    code = f"""
-import tensorflow as tf, numpy as np, tfstyle
-context = {line}
-if context: context.__enter__()
-pixels = np.zeros((32, 32, 3), np.uint8)
-try:
-    tfstyle.stylize(pixels, pixels, weights="random", num_steps=1)
-except tfstyle.TfstyleError as error:
-    print(error)
+with tf.Graph().as_default():
+    paint()
+tf.compat.v1.disable_eager_execution()
+paint()
 """
-    stdout, stderr = start_python(code).communicate()
-    assert "must execute eagerly" in stdout, stderr[-2000:]
+    _, stdout, stderr = end_python(start_python(code))
+    text = "must execute eagerly"
+    assert stdout.count(text) == 2, stderr[-2000:]

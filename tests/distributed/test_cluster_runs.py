@@ -292,7 +292,7 @@ def test_processes_with_other_flags_are_refused(start_two, tmp_path):
     statuses, said = finish_all(started)
     assert statuses == (2, 2)
     for text in said:
-        assert "Unlike process 0 are process 1: seed was 0, now 1" in text, text
+        assert "process 1: seed was 0, now 1" in text, text
     assert not (tmp_path / "run").exists()
 
 

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from tests.refusals import refuses
 from tfstyle.config.run_config import RunConfig
-from tfstyle.errors import ConfigError
 from tfstyle.experiment import resume
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.provenance import make_published_texts
@@ -53,20 +53,30 @@ def is_done(config, images=IMAGES, weights=WEIGHTS):
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "expected"),
     [
-        {},
-        {"convolution": "direct"},
-        {"jit_compile": "true"},
-        {"workdir": "moved", "overwrite": True, "log_every_steps": 1},
-        {"report": True, "checkpoint_every_seconds": 0.0},
-        {"time_limit": 60.0},
-        {"intra_op_threads": 1},
-        {"style_images": ["moved/c.png"], "weights": "moved.h5"},
+        ({}, True),
+        ({"convolution": "direct"}, True),
+        ({"jit_compile": "true"}, True),
+        ({"workdir": "moved", "overwrite": True, "log_every_steps": 1}, True),
+        ({"report": True, "checkpoint_every_seconds": 0.0}, True),
+        ({"time_limit": 60.0}, True),
+        ({"intra_op_threads": 1}, True),
+        ({"style_images": ["moved/c.png"], "weights": "moved.h5"}, True),
+        ({"seed": 1}, False),
+        ({"num_steps": 6}, False),
+        ({"num_steps": 4}, False),
+        ({"content_weight": 0.5}, False),
+        ({"convolution": "winograd"}, False),
+        ({"jit_compile": "false"}, False),
+        ({"max_evaluations": 9}, False),
+        ({"style_blend_weights": [1.0]}, False),
     ],
 )
-def test_picture_of_the_same_choices_is_finished(config, changes):
-    assert is_done(dataclasses.replace(config, **changes))
+def test_picture_is_finished_if_its_choices_are_the_same(
+    config, changes, expected
+):
+    assert is_done(dataclasses.replace(config, **changes)) == expected
 
 
 @pytest.mark.parametrize("metadata", ["full", "names", "none"])
@@ -80,23 +90,6 @@ def test_picture_is_finished_whatever_it_says_of_names(config, metadata):
     write(config, metadata=metadata)
     assert is_done(config)
     assert not is_done(dataclasses.replace(config, seed=1))
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"seed": 1},
-        {"num_steps": 6},
-        {"num_steps": 4},
-        {"content_weight": 0.5},
-        {"convolution": "winograd"},
-        {"jit_compile": "false"},
-        {"max_evaluations": 9},
-        {"style_blend_weights": [1.0]},
-    ],
-)
-def test_picture_of_other_choices_is_not(config, changes):
-    assert not is_done(dataclasses.replace(config, **changes))
 
 
 def test_picture_of_other_images_or_weights_is_not(config):
@@ -150,37 +143,41 @@ def read(config, **changes):
     return RunIdentity.from_json(values | {"flags": flags})
 
 
-def test_flag_that_a_former_release_did_not_know_has_its_default(config):
-    asked = RunIdentity.of_request(config, IMAGES)
-    assert not asked.differences(read(config, rescale_filters=None))
-    assert not asked.differences(read(config, range_weight=None))
-    other = dataclasses.replace(config, rescale_filters=True)
-    found = RunIdentity.of_request(other, IMAGES).differences(
-        read(config, rescale_filters=None)
+@pytest.mark.parametrize(
+    ("name", "stored", "asked", "difference"),
+    [
+        # A flag that a former release did not know has its default.
+        ("range_weight", None, {}, ""),
+        ("rescale_filters", None, {}, ""),
+        ("rescale_filters", None, {"rescale_filters": True}, "was false"),
+        # A flag that replaced a former behaviour has its value.
+        ("loss_scale", None, {}, "was absolute, now relative"),
+        ("padding", None, {}, "was zero, now replicate"),
+        ("precision", None, {"precision": "mixed_bfloat16"}, "was float32"),
+        # A flag of a former or later release counts if it changes something.
+        ("averaging", "0.0", {}, ""),
+        ("hue", "3", {}, "was 3, now not given"),
+    ],
+)
+def test_flags_of_other_releases_are_compared(
+    config, name, stored, asked, difference
+):
+    job = RunIdentity.of_request(config, IMAGES).to_json()
+    job["flags"].pop(name, None)
+    if stored is not None:
+        job["flags"][name] = stored
+    run = RunIdentity.of_request(dataclasses.replace(config, **asked), IMAGES)
+    found = run.differences(RunIdentity.from_json(job))
+    assert [x.startswith(f"{name} {difference}") for x in found] == (
+        [True] if difference else []
     )
-    assert found == ["rescale_filters was false, now true"]
 
 
-def test_flag_that_replaced_a_former_default_is_read_as_that(config):
-    """Before `loss_scale` there were absolute losses, zero padding."""
-    older = read(config, loss_scale=None, padding=None)
-    found = RunIdentity.of_request(config, IMAGES).differences(older)
-    assert "loss_scale was absolute, now relative" in found
-    assert "padding was zero, now replicate" in found
-
-
-def test_flag_of_a_former_release_counts_if_it_changed_something(config):
-    asked = RunIdentity.of_request(config, IMAGES)
-    assert not asked.differences(read(config, averaging="0.0"))
-    with pytest.raises(ConfigError, match="`averaging` is no longer a flag"):
-        read(config, averaging="0.5")
-
-
-def test_flag_of_a_later_release_makes_another_run(config):
-    found = RunIdentity.of_request(config, IMAGES).differences(
-        read(config, hue="3")
-    )
-    assert found == ["hue was 3, now not given"]
+def test_flag_of_a_former_release_that_changed_something_is_refused(config):
+    job = RunIdentity.of_request(config, IMAGES).to_json()
+    job["flags"]["averaging"] = "0.5"
+    with refuses("averaging", "0.5"):
+        RunIdentity.from_json(job)
 
 
 @pytest.mark.parametrize("bits", [8, 16])

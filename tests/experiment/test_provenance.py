@@ -5,7 +5,6 @@ import dataclasses
 import pytest
 
 from tfstyle.config.run_config import RunConfig
-from tfstyle.experiment.provenance import describe_weights
 from tfstyle.experiment.provenance import make_published_texts
 from tfstyle.experiment.provenance import make_text
 
@@ -20,7 +19,8 @@ CONFIG = RunConfig(
     workdir=f"{SECRET}/run",
     output_image=f"{SECRET}/out.png",
 )
-FACTS = describe_weights(f"{CONFIG.weights}, filters rescaled", "ab" * 32)
+ORIGIN = f"{CONFIG.weights}, filters rescaled"
+FACTS = {"weights": f"{ORIGIN} sha256={'ab' * 32}"}
 
 
 def test_published_text_names_files_without_their_folders():

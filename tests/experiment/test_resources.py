@@ -98,7 +98,7 @@ def test_advice_has_no_tiles_for_what_needs_the_whole_frame(fields, can_cut):
 
 def test_advice_names_no_flag_where_none_helps():
     text = resources.advise(plan(512), 0)
-    assert text.startswith("End other programs")
+    assert "--" not in text
 
 
 def test_run_that_lacked_memory_is_told_flags_that_need_half():

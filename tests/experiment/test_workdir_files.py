@@ -1,17 +1,19 @@
 """Nothing that a run did not make is replaced, moved or removed."""
 
+import contextlib
 import hashlib
 import json
 import os
-import zipfile
+import pathlib
 
 import numpy as np
 import pytest
 
-from tests.experiment.test_run_directory import MADE
-from tests.experiment.test_run_directory import write_picture
+from tests.experiment.test_output_checks import MADE
+from tests.experiment.test_output_checks import write_picture
 from tests.refusals import refuses
 from tfstyle.config.run_config import RunConfig
+from tfstyle.experiment import output_checks
 from tfstyle.experiment import run_directory
 from tfstyle.experiment import workdir_files
 from tfstyle.experiment.run_directory import WorkdirError
@@ -66,9 +68,7 @@ def make_run(folder):
     write_picture(folder / "preview.jpg", "step: 5")
     pixels = np.zeros((16, 16, 3), np.uint8)
     write_image(str(folder / "b.png"), pixels, record=MADE)
-    name = "step_000001_evaluation_0000001.npz"
-    with zipfile.ZipFile(folder / "checkpoints" / name, "w") as file:
-        file.writestr("checkpoint.json", "{}")
+    (folder / "checkpoints" / "step_000001_evaluation_0000001.npz").touch()
     (folder / "events" / "events.out.tfevents.1.a.2.0.v2").touch()
     return folder
 
@@ -86,21 +86,28 @@ def restart(**fields):
         pass
 
 
+@contextlib.contextmanager
+def refused_without_change(*named):
+    """Expects a `WorkdirError` that names paths or options; nothing moves."""
+    before = snapshot(pathlib.Path())
+    with refuses("", *named, kind=WorkdirError):
+        yield
+    assert snapshot(pathlib.Path()) == before
+
+
 @pytest.mark.parametrize("name", SOMEBODYS)
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_somebodys_file_is_named_and_stays(current_folder, name, overwrite):
     write_somebodys(current_folder / name)
-    before = snapshot(current_folder)
-    with refuses("", f"'./{name}'", kind=WorkdirError):
-        run_directory.check_output(RunConfig(workdir=".", overwrite=overwrite))
-    assert snapshot(current_folder) == before
+    with refused_without_change(f"'./{name}'"):
+        output_checks.check_output(RunConfig(workdir=".", overwrite=overwrite))
 
 
 def test_what_runs_made_may_be_replaced(current_folder):
     folder = make_run(current_folder / "w")
     assert workdir_files.find_foreign(str(folder)) is None
     assert workdir_files.find_anything_foreign(str(folder)) is None
-    run_directory.check_output(RunConfig(workdir="w"))
+    output_checks.check_output(RunConfig(workdir="w"))
 
 
 def test_preview_and_pictures_say_that_a_run_wrote_them(current_folder):
@@ -124,10 +131,21 @@ def test_restart_renames_no_folder_that_is_somebodys(current_folder, name):
     folder = make_run(current_folder / "w")
     (folder / name).parent.mkdir(exist_ok=True)
     (folder / name).write_bytes(b"mine")
-    before = snapshot(current_folder)
-    with refuses("", f"'w/{name.removesuffix('/HEAD')}'", kind=WorkdirError):
+    with refused_without_change(f"'w/{name.removesuffix('/HEAD')}'"):
         restart(workdir="w")
-    assert snapshot(current_folder) == before
+
+
+def test_restart_moves_no_current_folder_link_or_input(current_folder):
+    make_run(current_folder / "w")
+    os.symlink("w", "link")
+    with refused_without_change("`style_images`"):
+        restart(workdir="w", style_images=["w/output.png"])
+    with refused_without_change("'link'"):
+        restart(workdir="link")
+    os.chdir("w")
+    for name in (".", "..", os.getcwd()):
+        with refused_without_change(repr(name)):
+            restart(workdir=name)
 
 
 def test_restart_renames_what_only_runs_made(current_folder):
@@ -139,30 +157,12 @@ def test_restart_renames_what_only_runs_made(current_folder):
     assert "output.png" in os.listdir("w.1")
 
 
-def test_restart_does_not_rename_the_current_folder(current_folder):
-    os.chdir(make_run(current_folder / "w"))
-    for name in (".", "..", os.getcwd()):
-        with refuses("", repr(name), kind=WorkdirError):
-            restart(workdir=name)
-
-
-def test_restart_moves_no_input_and_no_link(current_folder):
-    make_run(current_folder / "w")
-    (current_folder / "link").symlink_to("w")
-    before = snapshot(current_folder)
-    with refuses("", "`style_images`", kind=WorkdirError):
-        restart(workdir="w", style_images=["w/output.png"])
-    with refuses("", "'link'", kind=WorkdirError):
-        restart(workdir="link")
-    assert snapshot(current_folder) == before
-
-
 def test_file_of_another_run_is_not_written_through_a_link(current_folder):
     make_run(current_folder / "other")
     (current_folder / "w").mkdir()
     (current_folder / "w" / "flags.cfg").symlink_to("../other/flags.cfg")
     with refuses("", "'w/flags.cfg'", kind=WorkdirError):
-        run_directory.check_output(RunConfig(workdir="w"))
+        output_checks.check_output(RunConfig(workdir="w"))
 
 
 def test_folder_is_emptied_of_what_runs_made_only(current_folder):
@@ -205,14 +205,14 @@ def test_input_is_never_replaced(
     value = [name] if field.endswith("s") and field != "weights" else name
     config = RunConfig(**{field: value}, **output, overwrite=True)
     with refuses("", repr(name), f"`{field}`", kind=WorkdirError):
-        run_directory.check_output(config)
+        output_checks.check_output(config)
 
 
 def test_pictures_beside_those_on_the_way_are_inputs(current_folder):
     make_run(current_folder / "w")
     write_picture("w/images/cat.png")
     config = RunConfig(workdir="w", content_image="w/images/cat.png")
-    run_directory.check_output(config)
+    output_checks.check_output(config)
 
 
 def test_flagfile_is_never_replaced(current_folder):

@@ -9,25 +9,18 @@ from tfstyle.network.extractor import make_feature_model
 from tfstyle.training.extractor import make_extractor
 
 
-def test_model_is_cut_after_the_deepest_layer(random_weights):
-    network = vgg19.make_vgg19(random_weights.layers)
-    model = make_feature_model(network, ["block2_conv1", "block1_conv1"])
-    names = [layer.name for layer in model.layers]
-    assert "block2_conv1" in names
-    assert "block2_conv2" not in names
-
-
-def test_model_returns_the_named_layers(random_weights):
+def test_model_returns_the_named_layers_and_ends_at_the_deepest(random_weights):
     network = vgg19.make_vgg19(random_weights.layers)
     model = make_feature_model(
-        network, ["block4_conv2", "block1_conv1", "block4_conv2"]
+        network, ["block2_conv1", "block1_conv1", "block2_conv1"]
     )
     outputs = model(tf.zeros([2, 40, 33, 3]))
     shapes = {name: tuple(value.shape) for name, value in outputs.items()}
     assert shapes == {
         "block1_conv1": (2, 40, 33, 64),
-        "block4_conv2": (2, 5, 4, 512),
+        "block2_conv1": (2, 20, 16, 128),
     }
+    assert "block2_conv2" not in [layer.name for layer in model.layers]
 
 
 def test_extractor_has_content_and_style_layers():

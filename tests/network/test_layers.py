@@ -18,6 +18,8 @@ def test_layers_are_those_of_keras():
     for layer, ours in zip(layers, LAYERS, strict=True):
         assert layer.output.shape[-1] == ours.channels
         assert isinstance(layer, keras.layers.Conv2D) == ours.is_convolution
+        if ours.is_convolution:
+            assert layer.kernel.shape == ours.kernel_shape
 
 
 def test_layers_are_16_convolutions_and_5_poolings():
@@ -79,24 +81,6 @@ def test_poolings_differ_by_reach_only():
         assert wide == dataclasses.replace(
             plain, reach_left=wide.reach_left, reach_right=wide.reach_right
         )
-
-
-def test_by_name_finds_every_layer():
-    assert list(BY_NAME.values()) == list(LAYERS)
-    assert all(name == layer.name for name, layer in BY_NAME.items())
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("conv1_1", "block1_conv1"),
-        ("relu4_2", "block4_conv2"),
-        ("pool5", "block5_pool"),
-        ("block5_pool", "block5_pool"),
-    ],
-)
-def test_keras_name_takes_names_of_keras_and_the_paper(name, expected):
-    assert vgg19_layers.keras_name(name) == expected
 
 
 def test_keras_name_takes_every_name_and_alias():

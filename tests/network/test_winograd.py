@@ -1,30 +1,24 @@
 """Winograd's convolution against TensorFlow's own."""
 
-import dataclasses
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests import references
+from tests.targets import make_extractor
+from tests.targets import relative_error
 from tfstyle.config.config import Config
 from tfstyle.images.image_set import ImageSet
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.network import vgg19
 from tfstyle.network import winograd
-from tfstyle.network.extractor import Extractor
 from tfstyle.network.extractor import make_feature_model
-from tfstyle.network.options import NetworkOptions
 from tfstyle.training.stylize import stylize
 
 FLOAT32 = 1e-5  # L2, one convolution; measured 2e-6
 FEATURES = 2e-4  # five blocks of them
 GRADIENT = 2e-3  # rectifiers at zero may switch
-
-
-def relative_error(actual, expected):
-    return np.linalg.norm(actual - expected) / np.linalg.norm(expected)
 
 
 def make_layer(generator, channels, filters):
@@ -199,11 +193,8 @@ def paint(weights, samples, convolution, optimizer):
         pooling="average",
         padding="zero",
     )
-    network = vgg19.make_vgg19(weights.layers, convolution=convolution)
-    options = NetworkOptions.of(config)
-    options = dataclasses.replace(options, precision="float32")
-    model = make_feature_model(network, options.layers)
-    extractor = Extractor(model, "", "", options)
+    names = (*config.content_layers, *config.style_layers)
+    extractor = make_extractor(weights, names, convolution=convolution)
     content, style = samples
     return stylize(
         ImageSet.of_arrays(content, [style]), config, extractor=extractor

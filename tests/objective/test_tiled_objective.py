@@ -1,6 +1,7 @@
 """Tiles equal the whole frame: every term and the gradient."""
 
 import dataclasses
+import functools
 import itertools
 
 import numpy as np
@@ -9,16 +10,15 @@ import tensorflow as tf
 
 from tests import references
 from tests.targets import compute_targets
+from tests.targets import make_extractor
+from tests.targets import make_objective
+from tests.targets import relative_error
 from tfstyle.config.config import Config
 from tfstyle.images.image_set import ImageSet
 from tfstyle.images.preprocessing import preprocess
-from tfstyle.network import vgg19
 from tfstyle.network import winograd
-from tfstyle.network.extractor import Extractor
-from tfstyle.network.extractor import make_feature_model
 from tfstyle.network.layers import LAYERS
 from tfstyle.network.layers import make_layers
-from tfstyle.network.options import NetworkOptions
 from tfstyle.objective.evaluators import WholeFrameEvaluator
 from tfstyle.objective.objective import make_value_and_gradient
 from tfstyle.objective.options import ObjectiveOptions
@@ -26,33 +26,20 @@ from tfstyle.objective.tiled_objective import TiledEvaluator
 from tfstyle.objective.tiles import cut
 from tfstyle.objective.tiles import cut_frame
 from tfstyle.objective.tiles import halo_of
-from tfstyle.training.extractor import make_extractor
+from tfstyle.training import extractor as training_extractor
 from tfstyle.training.stylize import stylize
 
 EQUAL = 1e-5  # relative, L2: float32 sums in another order; measured 7e-7
 STYLE_LAYERS = Config().style_layers
 
 
-def relative_error(actual, expected):
-    actual, expected = np.asarray(actual), np.asarray(expected)
-    return np.linalg.norm(actual - expected) / np.linalg.norm(expected)
-
-
 @pytest.fixture(scope="module")
 def make_evaluator(random_weights):
     """Returns a function from a pooling to an extractor of every layer."""
-    made = {}
-
-    def make(pooling):
-        if pooling not in made:
-            network = vgg19.make_vgg19(random_weights.layers, pooling)
-            layers = tuple(layer.name for layer in LAYERS)
-            model = make_feature_model(network, layers)
-            options = NetworkOptions(layers, pooling=pooling)
-            made[pooling] = Extractor(model, "", "", options)
-        return made[pooling]
-
-    return make
+    names = [layer.name for layer in LAYERS]
+    return functools.cache(
+        lambda pooling: make_extractor(random_weights, names, pooling=pooling)
+    )
 
 
 def make_mask(height, width, generator):
@@ -206,7 +193,7 @@ def test_steps_of_tiles_end_where_those_of_the_whole_frame_end(samples):
         num_steps=10,
         num_levels=2,
     )
-    extractor = make_extractor(config)
+    extractor = training_extractor.make_extractor(config)
     content, style = samples
     whole, tiled = (
         stylize(
@@ -231,9 +218,7 @@ def make_tiled_objective(extractor, generator, size, **fields):
     )
 
     def make(evaluator):
-        targets = compute_targets(evaluator, content, [style], config)
-        options = ObjectiveOptions.of(config)
-        return evaluator.make_objective(targets, options, size)
+        return make_objective(evaluator, content, [style], config, size)
 
     return make, image
 
@@ -266,12 +251,10 @@ def test_tiles_take_winograd_s_convolution(
             shapes.append(tuple(image.shape)) or convolve(image, *others)
         ),
     )
-    network = vgg19.make_vgg19(random_weights.layers, "rms", "winograd")
-    config = Config()
-    names = (*config.content_layers, *config.style_layers)
-    options = NetworkOptions(names, pooling="rms", convolution="winograd")
-    model = make_feature_model(network, names)
-    extractor = Extractor(model, "", "", options)
+    names = (*Config().content_layers, *STYLE_LAYERS)
+    extractor = make_extractor(
+        random_weights, names, pooling="rms", convolution="winograd"
+    )
     size = (208, 320)
     make, image = make_tiled_objective(extractor, generator, size)
     terms, gradient = make(WholeFrameEvaluator(extractor))(image)
@@ -300,13 +283,11 @@ def test_gradient_equals_the_oracle(make_evaluator, random_weights, samples):
     image, style = (
         tf.constant(preprocess(p)) for p in (pixels, samples[1][:64, :80])
     )
-    extractor = make_evaluator("average")
-    evaluator = TiledEvaluator(extractor, 32)
-    targets = compute_targets(evaluator, None, [style], config)
-    options = ObjectiveOptions.of(config)
-    _, found = evaluator.make_objective(targets, options, pixels.shape[:2])(
-        image
+    evaluator = TiledEvaluator(make_evaluator("average"), 32)
+    objective = make_objective(
+        evaluator, None, [style], config, pixels.shape[:2]
     )
+    _, found = objective(image)
     known = references.forward(
         style[0].numpy(), random_weights.layers, "block3_conv1"
     )

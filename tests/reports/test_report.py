@@ -18,7 +18,7 @@ from PIL import Image
 from tests import ROOT
 from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import SetupError
-from tfstyle.experiment import run_directory
+from tfstyle.experiment import output_checks
 from tfstyle.reports.charts import draw_chart
 from tfstyle.reports.report import make_charts
 from tfstyle.reports.report import make_report
@@ -268,9 +268,9 @@ def test_report_without_matplotlib_is_refused_before_the_run(
 ):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     workdir = str(tmp_path)
-    run_directory.check_output(RunConfig(workdir=workdir))
+    output_checks.check_output(RunConfig(workdir=workdir))
     with pytest.raises(SetupError, match=r"pip install 'tfstyle\[report\]'"):
-        run_directory.check_output(RunConfig(workdir=workdir, report=True))
+        output_checks.check_output(RunConfig(workdir=workdir, report=True))
 
 
 # In a browser.

@@ -1,6 +1,5 @@
 """The SavedModel, loaded where neither tfstyle nor Keras can be imported."""
 
-import dataclasses
 import json
 import os
 import subprocess
@@ -49,28 +48,36 @@ np.savez(sys.argv[3], **found)
 """
 
 
-@pytest.fixture(scope="module")
-def config():
-    return RunConfig(
-        weights="random",
-        pooling="average",
-        convolution="direct",
-        padding="zero",
-    ).resolved()
+ONE_LAYER = {"content_layers": ("conv1_1",), "style_layers": ("conv1_1",)}
+
+
+def export(folder, **fields):
+    """Exports a network; returns the path of the version, facts, extractor."""
+    options = {"weights": "random", "convolution": "direct"} | fields
+    config = RunConfig(**options).resolved()
+    extractor = make_extractor(config)
+    path = saved_model.export_extractor(extractor, config, str(folder))
+    with open(f"{path}/assets/tfstyle.json", encoding="utf-8") as file:
+        return path, json.load(file), extractor
 
 
 @pytest.fixture(scope="module")
-def extractor(config):
-    return make_extractor(config)
+def whole(tmp_path_factory):
+    """Returns the export of the default layers."""
+    folder = tmp_path_factory.mktemp("export") / "features"
+    return export(folder, pooling="average", padding="zero")
 
 
 @pytest.fixture(scope="module")
-def exported(extractor, config, tmp_path_factory):
+def exported(whole):
     """Returns the path of a version."""
-    folder = str(tmp_path_factory.mktemp("export") / "features")
-    path = saved_model.export_extractor(extractor, config, folder)
-    assert path == os.path.join(folder, "1")
-    return path
+    return whole[0]
+
+
+@pytest.fixture(scope="module")
+def facts(whole):
+    """Returns the description of the version."""
+    return whole[1]
 
 
 @pytest.fixture
@@ -105,8 +112,9 @@ def relative_error(actual, expected):
 
 
 def test_reloaded_equals_live_at_two_sizes_and_batches(
-    ask, batches, extractor, config
+    ask, batches, whole, facts
 ):
+    extractor = whole[2]
     found = ask(
         **{
             f"{endpoint}_at_{number}": batch.astype(dtype)
@@ -129,7 +137,7 @@ def test_reloaded_equals_live_at_two_sizes_and_batches(
                     assert value.dtype == np.float32
                     assert relative_error(value[index], expected[0]) < ROUNDING
             triangles = []
-            for name in config.style_layers:
+            for name in facts["style_layers"]:
                 gram = gram_sum(features[name]).normalized().numpy()
                 value = found[f"gram-{number}/{name}"][index]
                 assert relative_error(value, gram) < ROUNDING
@@ -141,14 +149,14 @@ def test_reloaded_equals_live_at_two_sizes_and_batches(
 
 
 def test_features_equal_an_independent_vgg19(
-    ask, batches, random_weights, config
+    ask, batches, random_weights, facts
 ):
     pixels = batches[0]
     found = ask(serve_uint8=pixels)
     expected = references.forward(
         preprocess(pixels[0])[0], random_weights.layers, "block5_conv1"
     )
-    for name in (*config.content_layers, *config.style_layers):
+    for name in (*facts["content_layers"], *facts["style_layers"]):
         value = found[f"serve_uint8/{name}"][0]
         assert relative_error(value, expected[name]) < FEATURES
 
@@ -157,12 +165,8 @@ def test_features_equal_an_independent_vgg19(
 def test_real_features_equal_an_independent_vgg19(
     samples, real_weights, tmp_path
 ):
-    config = RunConfig(
-        pooling="average", convolution="direct", padding="zero"
-    ).resolved()
-    extractor = make_extractor(config)
-    path = saved_model.export_extractor(
-        extractor, config, str(tmp_path / "real")
+    path, facts, _ = export(
+        tmp_path, weights="auto", pooling="average", padding="zero"
     )
     pixels = samples[0][200:249, 300:367]
     endpoint = tf.saved_model.load(path).signatures["serve_uint8"]
@@ -170,7 +174,7 @@ def test_real_features_equal_an_independent_vgg19(
     expected = references.forward(
         preprocess(pixels)[0], real_weights.layers, "block5_conv1"
     )
-    for name in (*config.content_layers, *config.style_layers):
+    for name in (*facts["content_layers"], *facts["style_layers"]):
         assert relative_error(found[name][0], expected[name]) < FEATURES
 
 
@@ -226,16 +230,9 @@ def test_too_small_an_image_is_told_so(ask):
 
 @pytest.mark.slow
 def test_smallest_side_is_a_position_of_the_deepest_layer(tmp_path):
-    config = RunConfig(
-        weights="random",
-        convolution="direct",
-        content_layers=("pool5",),
-        style_layers=("conv1_1",),
-    )
-    folder = str(tmp_path / "deep")
-    path = saved_model.export_extractor(make_extractor(config), config, folder)
-    with open(f"{path}/assets/tfstyle.json", encoding="utf-8") as file:
-        assert json.load(file)["smallest_side"] == 32
+    layers = {"content_layers": ("pool5",), "style_layers": ("conv1_1",)}
+    _, facts, _ = export(tmp_path, **layers)
+    assert facts["smallest_side"] == 32
 
 
 def test_only_layers_that_are_asked_for_are_written(exported):
@@ -247,16 +244,15 @@ def test_only_layers_that_are_asked_for_are_written(exported):
     assert 51.7e6 < size < 54e6
 
 
-def test_asset_describes_the_export(exported, config, extractor):
-    with open(f"{exported}/assets/tfstyle.json", encoding="utf-8") as file:
-        facts = json.load(file)
+def test_asset_describes_the_export(whole, facts):
+    config = RunConfig().resolved()
     assert facts["format"] == 1
     assert tuple(facts["style_layers"]) == config.style_layers
     assert tuple(facts["content_layers"]) == config.content_layers
     assert facts["pooling"] == "average"
     assert facts["padding"] == "zero"
     assert facts["filter_means"] is None
-    assert facts["weights_sha256"] == extractor.sha256
+    assert facts["weights_sha256"] == whole[2].sha256
     assert facts["versions"]["tensorflow"] == tf.__version__
     assert facts["smallest_side"] == 16
     assert "WebP" in facts["input"]["encoded_formats"]
@@ -265,18 +261,9 @@ def test_asset_describes_the_export(exported, config, extractor):
 
 @pytest.mark.slow
 def test_export_pools_by_root_mean_square_with_its_gradient(tmp_path):
-    config = RunConfig(
-        weights="random",
-        convolution="direct",
-        pooling="rms",
-        content_layers=("conv1_1",),
-        style_layers=("conv2_1",),
-    )
-    extractor = make_extractor(config)
-    folder = str(tmp_path / "rms")
-    path = saved_model.export_extractor(extractor, config, folder)
-    with open(f"{path}/assets/tfstyle.json", encoding="utf-8") as file:
-        assert json.load(file)["pooling"] == "rms"
+    layers = {"content_layers": ("conv1_1",), "style_layers": ("conv2_1",)}
+    path, facts, extractor = export(tmp_path, pooling="rms", **layers)
+    assert facts["pooling"] == "rms"
     loaded = tf.saved_model.load(path)
     serve = loaded.signatures["serve"]
     pixels = np.random.default_rng(0).integers(0, 256, (19, 24, 3))
@@ -298,21 +285,14 @@ def test_export_pools_by_root_mean_square_with_its_gradient(tmp_path):
 
 @pytest.mark.slow
 def test_asset_tells_what_rescaled_filters_were_divided_by(tmp_path):
-    config = RunConfig(
-        weights="random",
-        convolution="direct",
-        content_layers=("conv1_1",),
-        style_layers=("conv1_2",),
-        rescale_filters=True,
-    )
-    plain = dataclasses.replace(config, rescale_filters=False)
+    layers = {"content_layers": ("conv1_1",), "style_layers": ("conv1_2",)}
     images = tf.constant(np.full((1, 20, 24, 3), 200, np.float32))
     facts, features = [], []
-    for each in (config, plain):
-        folder = str(tmp_path / str(each.rescale_filters))
-        path = saved_model.export_extractor(make_extractor(each), each, folder)
-        with open(f"{path}/assets/tfstyle.json", encoding="utf-8") as file:
-            facts.append(json.load(file))
+    for is_rescaled in (True, False):
+        path, described, _ = export(
+            tmp_path, rescale_filters=is_rescaled, **layers
+        )
+        facts.append(described)
         model = tf.saved_model.load(path)
         features.append(model.signatures["serve"](images=images))
     assert facts[0]["weights_sha256"] != facts[1]["weights_sha256"]
@@ -324,23 +304,11 @@ def test_asset_tells_what_rescaled_filters_were_divided_by(tmp_path):
 
 
 @pytest.mark.slow
-def test_versions_count_up_and_are_never_touched(extractor, tmp_path):
-    config = RunConfig(content_layers=("conv1_1",), style_layers=("conv1_1",))
+def test_versions_count_up_and_are_never_touched(tmp_path):
     (tmp_path / "7").mkdir()
     (tmp_path / "notes").mkdir()
     for version in ("8", "9"):
-        path = saved_model.export_extractor(
-            make_extractor(
-                RunConfig(
-                    weights="random",
-                    convolution="direct",
-                    content_layers=config.content_layers,
-                    style_layers=config.style_layers,
-                )
-            ),
-            config,
-            str(tmp_path),
-        )
+        path, _, _ = export(tmp_path, **ONE_LAYER)
         assert path == str(tmp_path / version)
     assert sorted(os.listdir(tmp_path)) == ["7", "8", "9", "notes"]
     assert not os.listdir(tmp_path / "7")
@@ -391,11 +359,11 @@ def test_main_exports_without_images(tmp_path):
     assert os.listdir(folder) == ["1"]
 
 
-def test_failed_export_leaves_nothing(extractor, config, tmp_path, monkeypatch):
+def test_failed_export_leaves_nothing(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError("no space left")
 
     monkeypatch.setattr(saved_model, "_rename_to_next_version", fail)
     with pytest.raises(OSError, match="no space left"):
-        saved_model.export_extractor(extractor, config, str(tmp_path))
+        export(tmp_path, **ONE_LAYER)
     assert os.listdir(tmp_path) == []

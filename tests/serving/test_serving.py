@@ -1,61 +1,27 @@
 """Requests to TF Serving, fed to the signatures.
 
-No server runs here: the JSON and the protocol buffer that the scripts make are
-decoded as TF Serving documents it, and the arrays go to the signatures.
+No server runs here: the JSON and the tensors that the scripts make are decoded
+as TF Serving documents it, and the arrays go to the signatures.
 """
 
 import base64
+import collections
 import io
 import json
+import runpy
 import sys
 import types
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from google.protobuf import descriptor_pb2
-from google.protobuf import descriptor_pool
-from google.protobuf import message_factory
-from google.protobuf import text_format
 from PIL import Image
+from tensorflow.core.framework import tensor_pb2
 
 from tests import ROOT
 from tfstyle.config.run_config import RunConfig
 from tfstyle.serving import saved_model
 from tfstyle.training.extractor import make_extractor
-
-# The fields of TF Serving's `predict.proto` that a client sets.
-PREDICT = """
-name: "tests/predict.proto"
-package: "tests"
-syntax: "proto3"
-dependency: "tensorflow/core/framework/tensor.proto"
-message_type {
-  name: "ModelSpec"
-  field { name: "name" number: 1 type: TYPE_STRING }
-  field { name: "signature_name" number: 3 type: TYPE_STRING }
-}
-message_type {
-  name: "PredictRequest"
-  field {
-    name: "model_spec" number: 1 type: TYPE_MESSAGE
-    type_name: ".tests.ModelSpec"
-  }
-  field {
-    name: "inputs" number: 2 type: TYPE_MESSAGE label: LABEL_REPEATED
-    type_name: ".tests.PredictRequest.InputsEntry"
-  }
-  nested_type {
-    name: "InputsEntry"
-    options { map_entry: true }
-    field { name: "key" number: 1 type: TYPE_STRING }
-    field {
-      name: "value" number: 2 type: TYPE_MESSAGE
-      type_name: ".tensorflow.TensorProto"
-    }
-  }
-}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -76,20 +42,11 @@ def sample():
     return (ROOT / "tfstyle" / "samples" / "scene.jpg").read_bytes()
 
 
-@pytest.fixture(scope="module")
-def blocks():
-    """Returns the scripts of both requests."""
-    names = ("serving_rest.py", "serving_grpc.py")
-    return [(ROOT / "tools" / name).read_text() for name in names]
-
-
 @pytest.mark.slow
-def test_rest_request_of_the_script(
-    blocks, signatures, sample, tmp_path, monkeypatch
-):
+def test_rest_request_of_the_script(signatures, sample, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tfstyle").symlink_to(ROOT / "tfstyle")
-    exec(blocks[0], {})
+    runpy.run_path(str(ROOT / "tools" / "serving_rest.py"))
     request = json.loads((tmp_path / "request.json").read_text())
     files = [base64.b64decode(one["b64"]) for one in request["instances"]]
     assert files == [sample]
@@ -98,12 +55,11 @@ def test_rest_request_of_the_script(
     assert found["block2_conv1"].shape == (1, 288, 384, 128)
 
 
-def test_grpc_request_of_the_script(blocks, signatures, sample, monkeypatch):
-    file = text_format.Parse(PREDICT, descriptor_pb2.FileDescriptorProto())
-    descriptor_pool.Default().Add(file)
-    predict_request = message_factory.GetMessageClass(
-        descriptor_pool.Default().FindMessageTypeByName("tests.PredictRequest")
-    )
+def test_grpc_request_of_the_script(signatures, sample, monkeypatch):
+    class PredictRequest:
+        def __init__(self):
+            self.model_spec = types.SimpleNamespace()
+            self.inputs = collections.defaultdict(tensor_pb2.TensorProto)
 
     class Stub:
         def __init__(self, channel):
@@ -111,11 +67,11 @@ def test_grpc_request_of_the_script(blocks, signatures, sample, monkeypatch):
 
         def Predict(self, request, timeout):  # noqa: N802
             assert timeout > 0
-            received = predict_request.FromString(request.SerializeToString())
-            endpoint = signatures[received.model_spec.signature_name]
+            assert request.model_spec.name == "features"
+            endpoint = signatures[request.model_spec.signature_name]
             inputs = {
                 name: tf.constant(tf.make_ndarray(value))
-                for name, value in received.inputs.items()
+                for name, value in request.inputs.items()
             }
             outputs = {
                 name: tf.make_tensor_proto(value)
@@ -124,15 +80,14 @@ def test_grpc_request_of_the_script(blocks, signatures, sample, monkeypatch):
             return types.SimpleNamespace(outputs=outputs)
 
     apis = types.SimpleNamespace(
-        predict_pb2=types.SimpleNamespace(PredictRequest=predict_request),
+        predict_pb2=types.SimpleNamespace(PredictRequest=PredictRequest),
         prediction_service_pb2_grpc=types.SimpleNamespace(
             PredictionServiceStub=Stub
         ),
     )
     monkeypatch.setitem(sys.modules, "tensorflow_serving.apis", apis)
     monkeypatch.chdir(ROOT)
-    names = {}
-    exec(blocks[1], names)
+    names = runpy.run_path("tools/serving_grpc.py")
     found = names["gram_matrix"]
     pixels = np.asarray(Image.open(io.BytesIO(sample)), np.float32)
     expected = signatures["gram"](images=tf.constant(pixels[np.newaxis]))

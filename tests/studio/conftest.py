@@ -7,8 +7,8 @@ import pytest
 if importlib.util.find_spec("gradio") is None:
     collect_ignore = [
         *("test_painting.py", "test_comparison.py", "test_contact_table.py"),
-        *("test_access.py", "test_attacks.py", "test_server.py"),
-        "test_keeping.py",
+        *("test_access.py", "test_attacks.py", "test_downloads.py"),
+        *("test_pictures.py", "test_server.py"),
     ]
 
 

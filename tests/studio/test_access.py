@@ -50,22 +50,16 @@ def test_everybody_can_read_it(new_page, address, settings):
         assert page.evaluate(too_wide) <= 0, tab
 
 
-def test_everything_that_is_used_has_a_name(new_page, address):
-    visitor = new_page(address)
-    page = visitor.page
-    visitor.press("More options")
-    page.get_by_label("tv_weight").wait_for()
-    nameless = page.evaluate(
-        """() => [...document.querySelectorAll(
-             'button, input:not([type=file]), select, textarea')]
-           .filter(e => e.offsetParent !== null)
-           .filter(e => !(e.ariaLabel || e.title || e.innerText.trim() ||
-             e.labels?.length || e.getAttribute('aria-labelledby')))
-           .map(e => e.outerHTML.slice(0, 200))"""
-    )
-    assert nameless == []
+def test_uploads_and_the_state_are_told_to_screen_readers(new_page, address):
+    page = new_page(address).page
     for name in ("Content: the picture to paint", "Style: how to paint it"):
         assert page.get_by_role("group", name=name).count() == 1
+    # Only changes of the state are announced, not each number.
+    announced = "is([role=status], [role=alert], [aria-live])"
+    assert page.locator("#state [role=status]").count() == 1
+    for place in ("progress", "preview"):
+        within = f":{announced} #{place}, #{place}:{announced}"
+        assert page.locator(f"{within}, #{place} :{announced}").count() == 0
 
 
 def test_picture_is_painted_without_a_mouse(new_page, address):
@@ -122,12 +116,3 @@ def test_picture_is_painted_without_a_mouse(new_page, address):
     page.keyboard.press("Space")
     visitor.wait_for_state("Stopped")
     assert page.get_by_label("Painting", exact=True).is_checked()
-
-
-def test_only_changes_of_the_state_are_announced(new_page, address):
-    page = new_page(address).page
-    announced = "is([role=status], [role=alert], [aria-live])"
-    assert page.locator("#state [role=status]").count() == 1
-    for place in ("progress", "preview"):
-        within = f":{announced} #{place}, #{place}:{announced}"
-        assert page.locator(f"{within}, #{place} :{announced}").count() == 0

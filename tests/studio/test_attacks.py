@@ -24,7 +24,7 @@ def studio(tmp_path_factory):
 
 def ask(address, path, values=None):
     """Returns status and answer of a request, as a script makes it."""
-    data = None if values is None else json.dumps(values).encode()
+    data = None if values is None else values.encode()
     request = urllib.request.Request(
         address + path, data, {"content-type": "application/json"}
     )
@@ -44,18 +44,15 @@ def paint(address, picture):
         for event in config["dependencies"]
         if event["api_name"] == "_start_painting"
     )
-    values = []
-    for number in event["inputs"]:
-        props = components[number]
-        value = props.get("value")
-        if props.get("elem_id") in ("content", "style-1"):
-            value = {"path": picture, "meta": {"_type": "gradio.FileData"}}
-        values.append(value)
-    return ask(
-        address,
-        "/gradio_api/run/predict",
-        {"data": values, "fn_index": event["id"], "session_hash": "visitor"},
-    )
+    given = {"path": picture, "meta": {"_type": "gradio.FileData"}}
+    values = [
+        given
+        if props.get("elem_id") in ("content", "style-1")
+        else props.get("value")
+        for props in map(components.get, event["inputs"])
+    ]
+    asked = {"data": values, "fn_index": event["id"], "session_hash": "visitor"}
+    return ask(address, "/gradio_api/run/predict", json.dumps(asked))
 
 
 @pytest.mark.parametrize(
@@ -79,29 +76,13 @@ def test_pictures_that_were_not_uploaded_are_not_painted(studio, picture):
 def test_pictures_of_other_hosts_are_not_fetched(studio):
     address, _ = studio
     assert paint(address, "http://127.0.0.1:1/a.jpg")[0] == 403
-    value = {"data": [[{"a": {"path": "HTTPS://[::1]/a.jpg"}}]]}
-    assert ask(address, "/gradio_api/queue/join", value)[0] == 403
-
-
-def test_picture_to_start_from_is_no_option(studio):
-    address, _ = studio
-    config = json.loads(ask(address, "/config")[1])
-    (init,) = (
-        part["props"]
-        for part in config["components"]
-        if part["props"].get("elem_id") == "option-init"
-    )
-    assert [value for _, value in init["choices"]] == [
-        *("auto", "noise", "content", "style", "gray")
-    ]
+    values = '{"data": [[{"a": {"path": "HTTPS://[::1]/a.jpg"}}]]}'
+    assert ask(address, "/gradio_api/queue/join", values)[0] == 403
 
 
 @pytest.mark.parametrize(
     "path",
     [
-        "/preview/..",
-        "/preview/%2e%2e%2fetc",
-        "/picture/..%2f..%2fetc",
         "/gradio_api/file=/etc/passwd",
         f"/gradio_api/file={ROOT}/setup.cfg",
         "/gradio_api/file={root}/../../../../etc/passwd",
@@ -124,16 +105,6 @@ def test_scripts_of_files_do_not_run(studio, browser):
     page.close()
 
 
-@pytest.mark.parametrize(
-    ("values", "status"),
-    [("[" * 100_000, 400), ("{", 400), ("x" * 11_000_000, 413)],
-    ids=["nested", "cut off", "too many"],
-)
-def test_broken_values_are_refused(studio, values, status):
-    request = urllib.request.Request(
-        studio[0] + "/gradio_api/queue/join", values.encode()
-    )
-    with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(request)
-    assert caught.value.code == status
-    caught.value.close()
+@pytest.mark.parametrize("values", ["[" * 100_000, "{"])
+def test_broken_values_are_refused(studio, values):
+    assert ask(studio[0], "/gradio_api/queue/join", values)[0] == 400

@@ -35,7 +35,7 @@ def test_contents_meet_styles_and_one_is_painted_large(new_page, address, root):
     page = visitor.page
     open_table(visitor)
     visitor.press("Paint the table")
-    alert = page.get_by_role("alert").filter(has_text="Received: 0 and 0")
+    alert = page.get_by_role("alert").filter(has_text="0 contents and 0 styles")
     alert.wait_for()
     visitor.press("Paint it large")
     page.get_by_role("alert").filter(

@@ -66,13 +66,16 @@ def test_regions_are_told_by_their_colours(tmp_path):
     assert inputs.find_regions([], COLORS) is None
 
 
-def test_mask_is_light_inside(tmp_path):
+def test_mask_is_light_inside_and_kept_once(tmp_path):
     inside = np.zeros((6, 8), bool)
     inside[:, :3] = True
     path = inputs.keep_mask(str(tmp_path), inside)
     with Image.open(path) as mask:
         np.testing.assert_array_equal(np.asarray(mask)[..., 0] > 127, inside)
     assert inputs.keep_mask(str(tmp_path), inside) == path
+    other = inputs.keep_mask(str(tmp_path), np.ones((6, 8), bool))
+    same_bytes = inputs.keep_mask(str(tmp_path), np.ones((8, 6), bool))
+    assert len({path, other, same_bytes}) == 3
 
 
 def test_picture_of_the_folder_is_its_own_copy(tmp_path):
@@ -95,9 +98,3 @@ def test_picture_that_browsers_do_not_show_becomes_a_png(tmp_path):
     np.testing.assert_array_equal(read_image(shown).pixels, pixels)
     scene = str(SAMPLES / "scene.jpg")
     assert inputs.to_shown(str(tmp_path), scene) == scene
-
-
-def test_masks_of_other_shapes_are_other_files(tmp_path):
-    shapes = [(20, 30), (30, 20)]
-    kept = [inputs.keep_mask(str(tmp_path), np.ones(s, bool)) for s in shapes]
-    assert [read_image(path).pixels.shape[:2] for path in kept] == shapes

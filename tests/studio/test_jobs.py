@@ -28,14 +28,14 @@ def jobs(tmp_path):
 
 def test_job_is_painted_in_its_workdir(jobs):
     job = jobs.submit(SMALL)
-    assert jobs.current is job
+    assert jobs.unfinished() == [job]
     assert jobs.wait(job, PATIENCE)
     assert (job.state, job.error) == ("done", "")
     names = os.listdir(job.workdir)
     assert {"output.png", ASKED} <= set(names)
     assert JOB not in names
-    assert jobs.current is None
-    assert jobs.find(job.workdir) is job
+    assert jobs.unfinished() == []
+    assert jobs.find(job.name) is job
 
 
 def test_error_is_told_and_the_next_job_painted(jobs):
@@ -81,7 +81,7 @@ def test_jobs_of_an_earlier_studio_are_painted(tmp_path):
         (tmp_path / name / JOB).write_text(text)
     jobs = Jobs(str(tmp_path))
     try:
-        job = jobs.find(str(workdir))
+        job = jobs.find(workdir.name)
         assert jobs.wait(job, PATIENCE)
     finally:
         jobs.close()

@@ -26,7 +26,7 @@ def flags_of(root, name):
     return (root / name / "asked.cfg").read_text()
 
 
-def test_picture_grows_and_is_stopped(new_page, address, root):
+def test_picture_grows_follows_a_dial_and_is_stopped(new_page, address, root):
     visitor = new_page(address)
     visitor.choose()
     name = visitor.paint()
@@ -35,15 +35,6 @@ def test_picture_grows_and_is_stopped(new_page, address, root):
     visitor.press("Losses")
     curves = visitor.page.frame_locator(".charts iframe")
     curves.get_by_text("weighted/style").first.wait_for()
-    visitor.stop()
-    assert visitor.page.locator("#stop").is_disabled()
-    assert (root / name / "output.png").exists()
-
-
-def test_dial_that_is_moved_goes_on_from_the_picture(new_page, address, root):
-    visitor = new_page(address)
-    visitor.choose()
-    name = visitor.paint()
     visitor.page.get_by_label("Painting", exact=True).check()
     visitor.wait_for_other_run(name)
     new = visitor.shown
@@ -53,6 +44,8 @@ def test_dial_that_is_moved_goes_on_from_the_picture(new_page, address, root):
     assert f"--init={root / name / 'output.png'}\n" in asked
     visitor.wait_for_preview()
     visitor.stop()
+    assert visitor.page.locator("#stop").is_disabled()
+    assert (root / new / "output.png").exists()
 
 
 def test_preset_moves_the_dials_and_options(new_page, address):
@@ -105,13 +98,19 @@ def test_page_that_is_loaded_again_shows_the_run_and_its_dials(
         assert page.get_by_label("Quick").is_checked()
         size = page.get_by_label("Size: long edge, pixels")
         assert size.input_value() == "512"
+    # Dials of other pictures leave the run alone.
+    choose_picture(second.page, "style-1", SAMPLES / "mosaic.jpg")
     second.page.get_by_label("Painting", exact=True).check()
-    second.wait_for_other_run(name)
-    asked = flags_of(root, second.shown)
+    time.sleep(3)
+    assert second.shown == first.shown == name
+    first.page.get_by_label("Painting", exact=True).check()
+    first.wait_for_other_run(name)
+    asked = flags_of(root, first.shown)
     assert "/inputs/scene-" in asked
     assert "--num_steps=40\n" in asked
-    second.stop()
-    first.wait_for_state("Stopped")
+    first.wait_for_preview()
+    first.stop()
+    second.wait_for_state("Stopped")
 
 
 def test_picture_that_cannot_be_read_is_told_below_it(
@@ -145,32 +144,12 @@ def test_picture_that_browsers_do_not_show_is_shown(
     )
 
 
-def test_pictures_are_dropped(new_page, address):
-    page = new_page(address).page
-    for place, name in (("content", "scene.jpg"), ("style-1", "strokes.jpg")):
-        data = base64.b64encode((SAMPLES / name).read_bytes()).decode()
-        dropped = page.evaluate_handle(
-            """async ([data, name]) => {
-              const jpeg = await (await fetch(`data:image/jpeg;base64,${data}`))
-                .blob();
-              const dropped = new DataTransfer();
-              dropped.items.add(new File([jpeg], name, {type: jpeg.type}));
-              return dropped;
-            }""",
-            [data, name],
-        )
-        page.locator(f"#{place}").get_by_label("Drop an image").dispatch_event(
-            "drop", {"dataTransfer": dropped}
-        )
-        page.locator(f"#{place} img").wait_for()
-
-
-def test_picture_is_pasted(new_page, address):
+def test_pictures_are_dropped_and_pasted(new_page, address):
     visitor = new_page(
         address, permissions=["clipboard-read", "clipboard-write"]
     )
     data = base64.b64encode((SAMPLES / "scene.jpg").read_bytes()).decode()
-    visitor.page.evaluate(
+    dropped = visitor.page.evaluate_handle(
         """async data => {
           const jpeg = await (await fetch(`data:image/jpeg;base64,${data}`))
             .blob();
@@ -180,12 +159,19 @@ def test_picture_is_pasted(new_page, address):
           const png = await canvas.convertToBlob({type: 'image/png'});
           await navigator.clipboard.write(
             [new ClipboardItem({'image/png': png})]);
+          const dropped = new DataTransfer();
+          dropped.items.add(new File([jpeg], 'a.jpg', {type: jpeg.type}));
+          return dropped;
         }""",
         data,
     )
-    content = visitor.page.locator("#content")
-    content.get_by_label("Paste from clipboard").click()
+    content, style = (visitor.page.locator(x) for x in ("#content", "#style-1"))
+    content.get_by_label("Drop an image").dispatch_event(
+        "drop", {"dataTransfer": dropped}
+    )
     content.locator("img").wait_for()
+    style.get_by_label("Paste from clipboard").click()
+    style.locator("img").wait_for()
 
 
 def test_wrong_option_is_told_in_the_program_s_words(new_page, address):
@@ -276,44 +262,19 @@ def test_run_of_the_command_line_is_shown(new_page, tmp_path):
         process.wait()
 
 
-def test_killed_studio_loses_nothing(new_page, tmp_path):
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_studio_that_ends_loses_nothing(new_page, tmp_path, end):
     with running_studio(tmp_path) as (address, process):
         visitor = new_page(address)
         visitor.choose()
         visitor.page.get_by_label("Quick").check()
         name = visitor.paint()
-        process.kill()
-        process.wait()
-    with running_studio(tmp_path) as (address, _):
-        visitor = new_page(address)
-        visitor.wait_for_run(name)
-        visitor.wait_for_state("Done")
+        process.send_signal(end)
+        process.wait(60)
+    if end == signal.SIGKILL:
+        with running_studio(tmp_path) as (address, _):
+            visitor = new_page(address)
+            visitor.wait_for_run(name)
+            visitor.wait_for_state("Done")
     assert (tmp_path / name / "output.png").exists()
     assert not (tmp_path / name / "job.json").exists()
-
-
-def test_ctrl_c_keeps_the_picture(new_page, tmp_path):
-    with running_studio(tmp_path) as (address, process):
-        visitor = new_page(address)
-        visitor.choose()
-        name = visitor.paint()
-        process.send_signal(signal.SIGINT)
-        process.wait(60)
-    assert (tmp_path / name / "output.png").exists()
-
-
-def test_dials_of_other_pictures_leave_the_run_alone(new_page, address, root):
-    first = new_page(address)
-    first.choose(size=512)
-    name = first.paint()
-    second = new_page(address)
-    second.wait_for_run(name)
-    second.page.locator("#content img").wait_for()
-    choose_picture(second.page, "style-1", SAMPLES / "mosaic.jpg")
-    second.page.get_by_label("Painting", exact=True).check()
-    time.sleep(3)
-    assert second.shown == first.shown == name
-    first.page.get_by_label("Painting", exact=True).check()
-    first.wait_for_other_run(name)
-    first.wait_for_preview()
-    first.stop()

@@ -6,7 +6,6 @@ import os
 import pytest
 
 from tfstyle.config.run_config import RunConfig
-from tfstyle.errors import WriteError
 from tfstyle.experiment import provenance
 from tfstyle.studio import runs
 from tfstyle.studio.runs import Run
@@ -128,19 +127,6 @@ def test_run_tells_why_it_ended(tmp_path, reason):
     assert again.ended == reason
     with file_lock.locked(str(tmp_path / "a" / ".lock")):
         assert not again.is_at_work
-
-
-def test_table_is_read_again(tmp_path):
-    assert runs.read_table(str(tmp_path)) == []
-    pairs = [["a.jpg", "b.jpg", "1"]]
-    runs.write_table(str(tmp_path), pairs)
-    assert runs.read_table(str(tmp_path)) == pairs
-    runs.check_table(str(tmp_path))
-    for other in ("[", '{"a": 1}', "[[1, 2, 3]]"):
-        (tmp_path / "table.json").write_text(other)
-        assert runs.read_table(str(tmp_path)) == []
-        with pytest.raises(WriteError, match=r"table\.json' is no table of"):
-            runs.check_table(str(tmp_path))
 
 
 def test_what_cannot_be_read_is_empty(tmp_path):

@@ -35,22 +35,18 @@ def make_record(step, **changes):
     return Record(**(values | changes))
 
 
-def test_every_steps_acts_at_the_first_every_nth_and_the_last_step():
+@pytest.mark.parametrize(
+    ("interval", "expected"), [(3, [0, 3, 6, 7]), (7, [0, 7])]
+)
+def test_every_steps_acts_at_the_first_every_nth_and_the_last_step(
+    interval, expected
+):
     steps = []
-    action = EverySteps(3, lambda record: steps.append(record.step))
+    action = EverySteps(interval, lambda record: steps.append(record.step))
     for step in range(8):
         action(record := make_record(step))
     action.close(make_result(record))
-    assert steps == [0, 3, 6, 7]
-
-
-def test_every_steps_acts_once_when_the_last_step_is_the_nth():
-    steps = []
-    action = EverySteps(2, lambda record: steps.append(record.step))
-    for step in range(5):
-        action(record := make_record(step))
-    action.close(make_result(record))
-    assert steps == [0, 2, 4]
+    assert steps == expected
 
 
 def test_every_steps_passes_on_what_its_action_returns():

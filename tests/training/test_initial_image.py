@@ -1,8 +1,14 @@
 """Where the optimisation starts."""
 
+import types
+
 import numpy as np
 import pytest
 
+from tfstyle.config.config import Config
+from tfstyle.images.frame import Frame
+from tfstyle.images.image_set import ImageSet
+from tfstyle.images.picture import Picture
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.resize import resize
 from tfstyle.training.initial_image import NOISE_DEVIATION
@@ -10,9 +16,13 @@ from tfstyle.training.initial_image import make_initial_image
 
 
 def make(init, seed=0, content=None, style=None, size=(48, 64)):
-    return make_initial_image(
-        init, *size, content=content, style=style, seed=seed
+    pyramid = types.SimpleNamespace(
+        frames=[Frame(*size)],
+        content=lambda level: content,
+        styles=lambda level: iter([Picture(style)]),
     )
+    config = Config(init=init, seed=seed)
+    return make_initial_image(ImageSet(), pyramid, config, 0)
 
 
 def test_noise_has_mean_zero_and_the_documented_deviation():
@@ -28,18 +38,14 @@ def test_noise_depends_on_the_seed_alone():
     assert not np.array_equal(make("noise", 5), make("noise", 6))
 
 
-def test_gray_is_the_mean_of_imagenet():
-    np.testing.assert_array_equal(make("gray"), np.zeros((1, 48, 64, 3)))
-
-
-def test_content_is_the_content_preprocessed(samples):
+def test_pictures_are_preprocessed(samples):
     content = resize(samples[0], 48, 64)
-    np.testing.assert_array_equal(
-        make("content", content=content), preprocess(content)
-    )
-
-
-def test_style_is_the_first_style_resized(samples):
-    image = make("style", style=samples[1])
-    expected = preprocess(resize(samples[1], 48, 64))
-    np.testing.assert_array_equal(image, expected)
+    for found, expected in (
+        (make("gray"), np.zeros((1, 48, 64, 3))),
+        (make("content", content=content), preprocess(content)),
+        (
+            make("style", style=samples[1]),
+            preprocess(resize(samples[1], 48, 64)),
+        ),
+    ):
+        np.testing.assert_array_equal(found, expected)

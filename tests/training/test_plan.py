@@ -7,8 +7,8 @@ import re
 import numpy as np
 import pytest
 
+from tests.refusals import refuses
 from tfstyle.config.config import Config
-from tfstyle.errors import ConfigError
 from tfstyle.errors import SetupError
 from tfstyle.images.image_set import ImageSet
 from tfstyle.system.machine import Machine
@@ -40,44 +40,42 @@ def plan(asked, machine=CPU, decided=NOTHING_DECIDED, **options):
 
 
 @pytest.mark.parametrize(
-    ("size", "steps"),
+    ("height", "width", "fields", "steps"),
     [
-        (64, (90,)),
-        (255, (90,)),
-        (256, (45, 90)),
-        (512, (30, 45, 90)),
-        (724, (30, 45, 90)),
-        (726, (45, 90, 90)),
-        (1024, (30, 45, 90, 90)),
-        (2048, (30, 45, 90, 90, 90)),
+        *(
+            (90, 120, {"image_size": size}, steps)
+            for size, steps in (
+                (64, (90,)),
+                (255, (90,)),
+                (256, (45, 90)),
+                (512, (30, 45, 90)),
+                (724, (30, 45, 90)),
+                (726, (45, 90, 90)),
+                (1024, (30, 45, 90, 90)),
+                (2048, (30, 45, 90, 90, 90)),
+            )
+        ),
+        (90, 120, {"image_size": 2048, "num_levels": 1}, (90,)),
+        (300, 512, {"image_size": 0}, (30, 45, 90)),
+        # Every level has a position of the deepest layer.
+        (64, 512, {"image_size": 512}, (30, 45, 90)),
+        (63, 512, {"image_size": 512}, (45, 90)),
+        (32, 512, {"image_size": 512}, (45, 90)),
+        (31, 512, {"image_size": 512}, (90,)),
+        (8, 512, {"image_size": 512}, (90,)),
+        # What is given stays.
+        (90, 120, {"num_levels": 2, "num_steps": (7,)}, (7, 7)),
+        (9, 9, {"num_steps": (1, 2, 3, 4)}, (1, 2, 3, 4)),
     ],
 )
-def test_levels_begin_at_128_pixels(size, steps):
-    config = complete(picture(90, 120), [picture(9, 9)], image_size=size)
-    assert config.num_levels == len(steps)
-    assert config.steps_by_level == steps
-
-
-def test_one_large_level_has_all_steps():
-    config = complete(
-        picture(90, 120), [picture(9, 9)], image_size=2048, num_levels=1
-    )
-    assert config.steps_by_level == (90,)
-
-
-def test_levels_follow_the_picture_s_own_size():
-    config = complete(None, [picture(300, 512)], image_size=0)
-    assert config.num_levels == 3
-
-
-@pytest.mark.parametrize(
-    ("height", "num_levels"), [(64, 3), (63, 2), (32, 2), (31, 1), (8, 1)]
-)
-def test_levels_of_a_panorama_have_a_position_of_the_deepest_layer(
-    height, num_levels
-):
-    config = complete(picture(height, 512), [picture(9, 9)], image_size=512)
-    assert config.num_levels == num_levels
+def test_levels_and_steps_follow_the_size(height, width, fields, steps):
+    for content, style in (
+        (picture(height, width), picture(9, 9)),
+        (None, picture(height, width)),
+    ):
+        config = complete(content, [style], **fields)
+        assert config.num_levels == len(steps)
+        assert config.steps_by_level == steps
 
 
 @pytest.mark.parametrize("padding", ["replicate", "zero"])
@@ -122,13 +120,13 @@ def test_coarsest_level_has_a_position_of_the_deepest_layer(
     images = ImageSet.of_arrays(content, [picture(9, 9)])
     assert complete_options(config, images) == config
     for several in (most + 1, 9, 10**100):
-        with pytest.raises(ConfigError) as caught:
+        with refuses(
+            "num_levels",
+            f"Received: num_levels={several!s:.40} at 512x{height} ",
+            f"Give at most {most}, ",
+        ):
             resolve_levels(several)
-        said = str(caught.value)
-        assert said.startswith("`num_levels` must")
-        assert f"Received: num_levels={several!s:.40} at 512x{height} " in said
-        assert f"Give at most {most}, or raise `image_size`." in said
-    with pytest.raises(ConfigError, match=f"num_steps for {most + 1} levels"):
+    with refuses("num_levels", f"num_steps for {most + 1} levels"):
         resolve_levels("auto", num_steps=(1,) * (most + 1))
 
 
@@ -144,97 +142,74 @@ def test_levels_of_auto_are_never_refused():
 
 
 def test_levels_are_refused_before_anything_is_made():
-    with pytest.raises(ConfigError, match="at 64x48 pixels"):
+    with refuses("num_levels", "at 64x48 pixels"):
         plan(Config(image_size=64, num_levels=9))
 
 
-def test_warn_if_thin_names_the_size_that_is_not(caplog):
-    asked = Config(image_size=512)
-    warn_if_thin(ImageSet.of_arrays(picture(60, 4000), []), asked)
-    (record,) = caplog.records
-    assert "output has 512x8 pixels" in record.getMessage()
-    remedy = int(re.search("--image_size to ([0-9]+)", record.getMessage())[1])
+def find_warnings(caplog, warn, content, styles, **fields):
     caplog.clear()
-    enough = dataclasses.replace(asked, image_size=remedy)
-    warn_if_thin(ImageSet.of_arrays(picture(60, 4000), []), enough)
-    assert not caplog.records
+    warn(ImageSet.of_arrays(content, styles), Config(**fields))
+    return [record.getMessage() for record in caplog.records]
+
+
+def find_remedy(message, flag):
+    return float(re.search(f"--{flag}(?: to |=)([0-9.]*[0-9])", message)[1])
+
+
+def test_warn_if_thin_names_the_size_that_is_not(caplog):
+    images = picture(60, 4000), []
+    (said,) = find_warnings(caplog, warn_if_thin, *images, image_size=512)
+    assert "output has only 512x8 pixels" in said
+    size = int(find_remedy(said, "image_size"))
+    assert not find_warnings(caplog, warn_if_thin, *images, image_size=size)
 
 
 @pytest.mark.parametrize(
-    ("content", "fields", "expected"),
+    ("has_content", "num_styles", "fields", "expected"),
     [
-        (picture(90, 120), {}, "few"),
-        (picture(90, 120), {"style_figures": "all"}, "all"),
-        (picture(90, 120), {"loss_scale": "absolute"}, "all"),
-        (None, {}, "all"),
-        (None, {"style_figures": "few"}, "few"),
+        (True, 1, {}, {"init": "content", "style_figures": "few"}),
+        (True, 0, {}, {"init": "noise"}),
+        (False, 1, {}, {"init": "noise", "style_figures": "all"}),
+        (True, 1, {"loss_scale": "absolute"}, {"style_figures": "all"}),
+        *(
+            (has_content, 1, given, given)
+            for has_content in (True, False)
+            for given in (
+                {"init": "noise", "style_figures": "few"},
+                {"style_figures": "all"},
+            )
+        ),
     ],
 )
-def test_figures_of_a_style_are_left_out_of_a_content(
-    content, fields, expected
-):
-    config = complete(content, [picture(9, 9)], **fields)
-    assert config.style_figures == expected
+def test_defaults_follow_the_images(has_content, num_styles, fields, expected):
+    content = picture(16, 16) if has_content else None
+    config = complete(content, [picture(16, 16)] * num_styles, **fields)
+    assert {name: getattr(config, name) for name in expected} == expected
 
 
 def test_warn_if_enlarged_names_a_scale_that_does_not(caplog):
-    content, styles = (
-        picture(768, 1024),
-        [picture(1024, 900), picture(600, 800)],
-    )
-    asked = Config(image_size=1024)
-    warn_if_enlarged(ImageSet.of_arrays(content, styles), asked)
-    (record,) = caplog.records
-    assert "Style image 2, 800 pixels long" in record.getMessage()
-    scale = float(re.search("--style_scale=([0-9.]+)", record.getMessage())[1])
-    caplog.clear()
-    for fields in ({"style_scale": scale}, {"style_scale": 0}):
-        enough = dataclasses.replace(asked, **fields)
-        warn_if_enlarged(ImageSet.of_arrays(content, styles), enough)
-    assert not caplog.records
+    images = picture(768, 1024), [picture(1024, 900), picture(600, 800)]
+    (said,) = find_warnings(caplog, warn_if_enlarged, *images, image_size=1024)
+    assert "Style image 2, 800 pixels long" in said
+    for scale in (find_remedy(said, "style_scale"), 0):
+        assert not find_warnings(
+            caplog,
+            warn_if_enlarged,
+            *images,
+            image_size=1024,
+            style_scale=scale,
+        )
 
 
 def test_warn_if_enlarged_names_a_size_of_the_content(caplog):
-    asked = Config(image_size=1024)
-    warn_if_enlarged(ImageSet.of_arrays(picture(600, 800), []), asked)
-    (record,) = caplog.records
-    assert "--image_size=800" in record.getMessage()
-    caplog.clear()
-    warn_if_enlarged(
-        ImageSet.of_arrays(picture(700, 940), []), asked
-    )  # by less than a tenth
-    assert not caplog.records
-
-
-def test_what_is_given_stays():
-    given = {"init": "noise", "num_levels": 2, "num_steps": (7,)}
-    config = complete(picture(90, 120), [picture(9, 9)], **given)
-    assert (config.init, config.num_levels) == ("noise", 2)
-    assert config.steps_by_level == (7, 7)
-
-
-def test_steps_of_several_levels_are_of_as_many():
-    config = complete(picture(9, 9), [picture(9, 9)], num_steps=(1, 2, 3, 4))
-    assert config.num_levels == 4
-
-
-@pytest.mark.parametrize(
-    ("content", "num_styles", "init"),
-    [
-        (picture(16, 16), 1, "content"),
-        (picture(16, 16), 0, "noise"),
-        (None, 1, "noise"),
-    ],
-)
-def test_init_is_the_content_if_a_style_changes_it(content, num_styles, init):
-    config = complete(content, [picture(16, 16)] * num_styles)
-    assert config.init == init
-
-
-def test_plan_resolves_every_auto_on_a_cpu():
-    config = plan(Config()).config
-    assert (config.convolution, config.jit_compile) == ("winograd", "false")
-    assert config.precision == "float32"
+    (said,) = find_warnings(
+        caplog, warn_if_enlarged, picture(600, 800), [], image_size=1024
+    )
+    assert find_remedy(said, "image_size") == 800
+    nearly = picture(700, 940)  # enlarged by less than a tenth
+    assert not find_warnings(
+        caplog, warn_if_enlarged, nearly, [], image_size=1024
+    )
 
 
 def test_plan_keeps_what_was_asked_for():
@@ -247,60 +222,41 @@ def test_plan_keeps_what_was_asked_for():
     assert {name: getattr(config, name) for name in fields} == fields
 
 
-def test_plan_is_direct_in_float16():
-    config = plan(Config(precision="mixed_float16")).config
-    assert config.convolution == "direct"
-
-
 def choose(machine, **fields):
     network = choose_network(Config(**fields), machine)
     return network.precision, network.convolution
 
 
-@pytest.mark.parametrize("is_faster", [False, True])
-def test_precision_is_bfloat16_where_that_is_faster(is_faster):
-    machine = Machine(is_bfloat16_faster=is_faster)
-    expected = "mixed_bfloat16" if is_faster else "float32"
-    assert choose(machine) == (expected, "winograd")
-    assert choose(machine, convolution="winograd") == (expected, "winograd")
-
-
 @pytest.mark.parametrize(
-    ("precision", "convolution"),
+    ("fields", "machine", "expected"),
     [
-        ("float32", "winograd"),
-        ("mixed_bfloat16", "winograd"),
-        ("mixed_float16", "direct"),
+        ({}, {}, ("mixed_bfloat16", "winograd")),
+        ({}, {"is_bfloat16_faster": False}, ("float32", "winograd")),
+        ({"convolution": "winograd"}, {}, ("mixed_bfloat16", "winograd")),
+        ({"convolution": "direct"}, {}, ("float32", "direct")),
+        ({"jit_compile": "true"}, {}, ("float32", "winograd")),
+        ({"precision": "float32"}, {}, ("float32", "winograd")),
+        ({}, {"strategy": "mirrored"}, ("float32", "direct")),
+        ({}, {"has_gpu": True}, ("float32", "direct")),
+        *(
+            ({"precision": precision}, machine, (precision, convolution))
+            for precision, machine, convolution in (
+                ("mixed_bfloat16", {"is_bfloat16_faster": False}, "winograd"),
+                ("mixed_bfloat16", {"has_gpu": True}, "direct"),
+                ("mixed_float16", {}, "direct"),
+            )
+        ),
     ],
 )
-@pytest.mark.parametrize("is_faster", [False, True])
-def test_precision_stays_as_given(is_faster, precision, convolution):
-    machine = Machine(is_bfloat16_faster=is_faster)
-    assert choose(machine, precision=precision) == (precision, convolution)
-
-
-@pytest.mark.parametrize(
-    ("fields", "changes"),
-    [
-        ({"convolution": "direct"}, {}),
-        ({"jit_compile": "true"}, {}),
-        ({"precision": "float32"}, {}),
-        ({}, {"strategy": "mirrored"}),
-        ({}, {"has_gpu": True}),
-    ],
-)
-def test_precision_is_float32_by_other_options(fields, changes):
-    machine = Machine(is_bfloat16_faster=True, **changes)
-    assert choose(machine, **fields)[0] == "float32"
+def test_precision_and_convolution_are_chosen(fields, machine, expected):
+    machine = Machine(**({"is_bfloat16_faster": True} | machine))
+    assert choose(machine, **fields) == expected
 
 
 def test_plan_on_a_gpu():
-    config = plan(Config(), GPU).config
-    assert (config.convolution, config.jit_compile) == ("direct", "auto")
+    assert plan(Config(), GPU).config.jit_compile == "auto"
     assert plan(Config(deterministic=True), GPU).config.jit_compile == "false"
-    given = choose(GPU, precision="mixed_bfloat16")
-    assert given == ("mixed_bfloat16", "direct")
-    with pytest.raises(SetupError, match="`convolution` is winograd"):
+    with refuses("convolution", kind=SetupError):
         plan(Config(convolution="winograd"), GPU)
 
 

@@ -8,6 +8,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from tests.refusals import refuses
+from tests.targets import make_whole_objective
 from tfstyle.config.config import Config
 from tfstyle.errors import ConfigError
 from tfstyle.errors import NotFiniteError
@@ -19,6 +21,7 @@ from tfstyle.images.preprocessing import deprocess
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.resize import fit_size
 from tfstyle.images.resize import resize
+from tfstyle.images.resize import resize_floats
 from tfstyle.objective.evaluators import WholeFrameEvaluator
 from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.objective.tiled_objective import TiledEvaluator
@@ -66,9 +69,18 @@ def stylize(
     return training_stylize.stylize(images, config, actions=every, **options)
 
 
+def small(**changes):
+    return Config(**(SMALL | changes))
+
+
+def paint(samples, extractor, config, **options):
+    content, style = samples
+    return stylize(content, [style], config, extractor=extractor, **options)
+
+
 @pytest.fixture(scope="module")
 def extractor():
-    return make_extractor(Config(**SMALL))
+    return make_extractor(small())
 
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
@@ -76,11 +88,8 @@ def extractor():
 def test_three_steps_lower_the_loss(samples, extractor, optimizer, init):
     records = []
     # A rate that three steps can follow; the default's first ones overshoot.
-    config = Config(**SMALL, optimizer=optimizer, init=init, learning_rate=1.0)
-    content, style = samples
-    result = stylize(
-        content, [style], config, extractor=extractor, actions=[records.append]
-    )
+    config = small(optimizer=optimizer, init=init, learning_rate=1.0)
+    result = paint(samples, extractor, config, actions=[records.append])
     assert result.losses["total"] < records[0].total
     assert result.reason == "steps"
     assert (result.step, result.pixels.shape) == (3, (36, 48, 3))
@@ -108,15 +117,14 @@ def run_out_of_memory(monkeypatch, evaluator, at):
 def test_run_goes_on_in_smaller_tiles_when_memory_runs_out(
     samples, extractor, monkeypatch, caplog, optimizer
 ):
-    content, style = samples
-    config = Config(**SMALL, optimizer=optimizer, num_levels=1)
+    config = small(optimizer=optimizer, num_levels=1)
     monkeypatch.setattr(plan, "TILE_SIZES", (999, 32, 16))
-    straight = stylize(content, [style], config, extractor=extractor)
+    straight = paint(samples, extractor, config)
     run_out_of_memory(monkeypatch, WholeFrameEvaluator, 2)
     run_out_of_memory(monkeypatch, TiledEvaluator, 2)
     caplog.clear()
-    found = stylize(content, [style], config, extractor=extractor)
-    said = re.findall(r"memory ran out; goes on in tiles of (\d+)", caplog.text)
+    found = paint(samples, extractor, config)
+    said = re.findall(r"ran out; continues in tiles of (\d+)", caplog.text)
     assert said == ["32", "16"]
     assert found.evaluations == straight.evaluations
     for name, loss in straight.losses.items():
@@ -126,62 +134,32 @@ def test_run_goes_on_in_smaller_tiles_when_memory_runs_out(
 def test_memory_that_runs_out_ends_a_run_whose_tiles_were_asked_for(
     samples, extractor, monkeypatch
 ):
-    content, style = samples
-    config = Config(**SMALL, tile_size=0)
     run_out_of_memory(monkeypatch, WholeFrameEvaluator, 2)
     with pytest.raises(tf.errors.ResourceExhaustedError):
-        stylize(content, [style], config, extractor=extractor)
+        paint(samples, extractor, small(tile_size=0))
 
 
 def test_records_hold_the_losses_of_their_image(samples, extractor):
-    content, style = samples
-    config = Config(**SMALL)
     seen = []
 
     def look(record):
-        seen.append((record.step, record.image.numpy(), record.losses))
+        seen.append((record.step, tf.constant(record.image), record.losses))
 
-    stylize(content, [style], config, extractor=extractor, actions=[look])
+    paint(samples, extractor, small(), actions=[look])
     assert [step for step, _, _ in seen] == [0, 1, 2, 3]
-    for _, image, losses in seen:
-        start = {"num_steps": 0}
-        again = evaluate(samples, extractor, image, Config(**(SMALL | start)))
-        assert again == losses
-
-
-def evaluate(samples, extractor, image, config):
-    """Evaluates an image as it is, through the same program."""
-    import tensorflow as tf
-
-    from tests.targets import compute_targets
-    from tfstyle.objective.evaluators import WholeFrameEvaluator
-    from tfstyle.objective.objective import make_value_and_gradient
-    from tfstyle.training.callbacks import Record
-
-    config = config.resolved()
     content, style = (
         tf.constant(preprocess(resize(sample, 36, 48))) for sample in samples
     )
-    evaluator = WholeFrameEvaluator(extractor)
-    targets = compute_targets(evaluator, content, [style], config)
-    options = ObjectiveOptions.of(config)
-    terms, _ = make_value_and_gradient(extractor, targets, options)(
-        tf.constant(image)
+    objective = make_whole_objective(
+        extractor, content, [style], small().resolved()
     )
-    frame = make_frame(36, 48, 2)
-    return Record(0, 0, 0, 0, frame, 0.0, terms, None).losses
+    for _, image, losses in seen:
+        assert objective(image)[0].to_floats() == losses
 
 
 def test_result_is_the_last_image(samples, extractor):
-    content, style = samples
     records = []
-    result = stylize(
-        content,
-        [style],
-        Config(**SMALL),
-        extractor=extractor,
-        actions=[records.append],
-    )
+    result = paint(samples, extractor, small(), actions=[records.append])
     assert records[-1] is result.record
     np.testing.assert_array_equal(result.image, records[-1].image.numpy())
     np.testing.assert_array_equal(result.pixels, deprocess(result.image))
@@ -190,26 +168,22 @@ def test_result_is_the_last_image(samples, extractor):
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 def test_same_seed_gives_the_same_bits(samples, extractor, optimizer):
-    content, style = samples
-    config = Config(**SMALL, optimizer=optimizer, seed=4)
-    first, second = (
-        stylize(content, [style], config, extractor=extractor) for _ in range(2)
-    )
+    config = small(optimizer=optimizer, seed=4)
+    first, second = (paint(samples, extractor, config) for _ in range(2))
     np.testing.assert_array_equal(first.image, second.image)
     assert first.losses == second.losses
 
 
 def test_inputs_are_not_written_into(samples, extractor):
-    content, style = (sample.copy() for sample in samples)
-    stylize(content, [style], Config(**SMALL), extractor=extractor)
-    np.testing.assert_array_equal(content, samples[0])
-    np.testing.assert_array_equal(style, samples[1])
+    copies = [sample.copy() for sample in samples]
+    paint(copies, extractor, small())
+    np.testing.assert_array_equal(copies, samples)
 
 
 def test_content_reconstruction_is_what_is_left_without_style(
     samples, extractor
 ):
-    result = stylize(samples[0], [], Config(**SMALL), extractor=extractor)
+    result = stylize(samples[0], [], small(), extractor=extractor)
     assert set(result.losses) == {
         "total",
         "content/block2_conv2",
@@ -225,57 +199,45 @@ def test_content_reconstruction_is_what_is_left_without_style(
 
 def test_texture_synthesis_takes_the_style_s_aspect(samples, extractor):
     style = samples[1][:200, :400]
-    result = stylize(None, [style], Config(**SMALL), extractor=extractor)
+    result = stylize(None, [style], small(), extractor=extractor)
     assert result.pixels.shape == (24, 48, 3)
     assert "weighted/content" not in result.losses
 
 
 def test_initial_image_is_where_it_starts(samples, extractor):
-    content, style = samples
-    config = Config(**(SMALL | {"num_steps": 0}))
-    start = resize(style, 36, 48)
-    result = stylize(
-        content, [style], config, initial_image=start, extractor=extractor
-    )
+    start = resize(samples[1], 36, 48)
+    result = paint(samples, extractor, small(num_steps=0), initial_image=start)
     np.testing.assert_array_equal(result.pixels, start)
 
 
-def test_max_evaluations_are_kept_to(samples, extractor):
-    content, style = samples
-    for most in (1, 2, 7):
-        config = Config(**(SMALL | {"num_steps": 100}), max_evaluations=most)
-        result = stylize(content, [style], config, extractor=extractor)
-        assert result.evaluations == most
-        assert result.reason == "max_evaluations"
+@pytest.mark.parametrize("most", [1, 2, 7])
+def test_max_evaluations_are_kept_to(samples, extractor, most):
+    config = small(num_steps=100, max_evaluations=most)
+    result = paint(samples, extractor, config)
+    assert result.evaluations == most
+    assert result.reason == "max_evaluations"
 
 
 def test_time_limit_ends_the_run(samples, extractor):
-    content, style = samples
-    config = Config(**(SMALL | {"num_steps": 10**6}), time_limit=0.2)
-    result = stylize(content, [style], config, extractor=extractor)
+    config = small(num_steps=10**6, time_limit=0.2)
+    result = paint(samples, extractor, config)
     assert result.reason == "time_limit"
     assert result.step < 10**6
 
 
 def test_action_that_returns_a_reason_ends_the_run(samples, extractor):
-    content, style = samples
-    result = stylize(
-        content,
-        [style],
-        Config(**(SMALL | {"num_steps": 100})),
-        extractor=extractor,
-        actions=[lambda record: "enough" if record.step == 2 else None],
-    )
+    def end(record):
+        return "enough" if record.step == 2 else None
+
+    config = small(num_steps=100)
+    result = paint(samples, extractor, config, actions=[end])
     assert (result.step, result.reason) == (2, "enough")
 
 
 def test_loss_that_is_not_finite_ends_the_run(samples, extractor):
-    content, style = samples
-    config = Config(
-        **SMALL, loss_scale="absolute", style_weight=1e38, optimizer="adam"
-    )
+    config = small(loss_scale="absolute", style_weight=1e38, optimizer="adam")
     with pytest.raises(NotFiniteError, match="inf at step 0"):
-        stylize(content, [style], config, extractor=extractor)
+        paint(samples, extractor, config)
 
 
 @pytest.mark.parametrize(
@@ -293,50 +255,39 @@ def test_output_thinner_than_one_position_is_framed(padding):
 
 
 @pytest.mark.parametrize(
-    ("scale", "expected"), [(1.0, (36, 48)), (0.5, (18, 24)), (0, (576, 768))]
+    ("size", "long_edge", "share", "fields", "expected"),
+    [
+        # Relative to the output, or of its own size, which shrinks as levels.
+        ((576, 768), 48, 1.0, SMALL, (36, 48)),
+        ((576, 768), 48, 1.0, SMALL | {"style_scale": 0.5}, (18, 24)),
+        ((576, 768), 48, 1.0, SMALL | {"style_scale": 0}, (576, 768)),
+        ((576, 768), 24, 0.5, SMALL | {"style_scale": 0}, (288, 384)),
+        # Of whole positions, as the frame.
+        ((41, 79), 512, 1.0, {"style_scale": 0}, (48, 80)),
+        (
+            (41, 79),
+            512,
+            1.0,
+            {"style_scale": 0, "padding": "zero"},
+            (41, 79),
+        ),
+        # Enlarged if thinner than one position.
+        *(
+            (size, 12, 1.0, {"padding": padding}, expected)
+            for padding in ("replicate", "zero")
+            for size, expected in (
+                ((8, 64), (16, 128)),
+                ((1, 1), (16, 16)),
+                ((300, 30), (160, 16)),
+            )
+        ),
+    ],
 )
-def test_style_scale_is_relative_to_the_output(samples, scale, expected):
-    config = Config(**SMALL, style_scale=scale)
-    style = pyramid_objective._resize_style(samples[1], 48, 1.0, config)
-    assert style.shape == (*expected, 3)
-
-
-@pytest.mark.parametrize(
-    ("padding", "expected"), [("replicate", (48, 80)), ("zero", (41, 79))]
-)
-def test_style_has_whole_positions_as_the_frame_has(padding, expected):
-    config = Config(style_scale=0, padding=padding)
+def test_style_is_resized(size, long_edge, share, fields, expected):
     style = pyramid_objective._resize_style(
-        np.zeros((41, 79, 3), np.uint8), 512, 1.0, config
+        np.zeros((*size, 3), np.uint8), long_edge, share, Config(**fields)
     )
     assert style.shape == (*expected, 3)
-
-
-@pytest.mark.parametrize("padding", ["replicate", "zero"])
-@pytest.mark.parametrize(
-    ("size", "expected"),
-    [((8, 64), (16, 128)), ((1, 1), (16, 16)), ((300, 30), (160, 16))],
-)
-def test_style_thinner_than_one_position_is_enlarged(padding, size, expected):
-    config = Config(padding=padding)
-    style = np.zeros((*size, 3), np.uint8)
-    style = pyramid_objective._resize_style(style, 12, 1.0, config)
-    assert style.shape == (*expected, 3)
-
-
-def test_style_of_its_own_size_shrinks_with_the_level(samples):
-    config = Config(**SMALL, style_scale=0, num_levels=2)
-    style = pyramid_objective._resize_style(samples[1], 24, 0.5, config)
-    assert style.shape == (288, 384, 3)
-
-
-def small(**changes):
-    return Config(**(SMALL | changes))
-
-
-def paint(samples, extractor, config, **options):
-    content, style = samples
-    return stylize(content, [style], config, extractor=extractor, **options)
 
 
 def test_mask_of_ones_is_no_mask_bit_for_bit(samples, extractor):
@@ -464,7 +415,7 @@ def test_styles_blend_by_what_is_seen_of_each(samples, extractor):
 
 def test_empty_mask_is_refused(samples, extractor):
     empty = np.zeros((36, 48), np.uint8)
-    with pytest.raises(ConfigError, match=r"`content_masks`.*1 is empty"):
+    with refuses("content_masks", "mask 1, empty"):
         paint(
             samples,
             extractor,
@@ -528,8 +479,6 @@ def test_levels_go_from_coarse_to_fine(samples, extractor):
 
 
 def test_finer_level_starts_from_the_coarser_enlarged(samples, extractor):
-    from tfstyle.images.resize import resize_floats
-
     images = {}
 
     def keep(record):
@@ -546,34 +495,26 @@ def test_finer_level_starts_from_the_coarser_enlarged(samples, extractor):
     )
 
 
-def test_summed_losses_weigh_alike_at_every_level(samples):
-    config = small(
-        loss_scale="absolute", tv_weight=2.0, content_layer_weights=(3,)
-    ).resolved()
+@pytest.mark.parametrize(
+    ("fields", "content_ratio", "pixel_ratio"),
+    [
+        # conv2_2 has stride 2: 18 * 25 positions against 9 * 12
+        ({}, (18 * 25) / (9 * 12), (37 * 50) / (18 * 25)),
+        ({"content_reduction": "mean"}, 1, (37 * 50) / (18 * 25)),
+        ({"loss_scale": "relative"}, 1, 1),
+    ],
+)
+def test_summed_losses_weigh_alike_at_every_level(
+    fields, content_ratio, pixel_ratio
+):
+    fields = {"loss_scale": "absolute", "tv_weight": 2.0} | fields
+    config = small(content_layer_weights=(3,), **fields).resolved()
     options = ObjectiveOptions.of(config)
     level = weigh_level(options, (18, 25), (37, 50))
-    # conv2_2 has stride 2: 18 * 25 positions against 9 * 12
-    assert level.content_layer_weights == (3 * (18 * 25) / (9 * 12),)
-    assert level.tv_weight == 2.0 * (37 * 50) / (18 * 25)
+    assert level.content_layer_weights == (3 * content_ratio,)
+    assert level.tv_weight == 2.0 * pixel_ratio
     assert level.style_layer_weights == config.style_layer_weights
-    same = weigh_level(options, (37, 50), (37, 50))
-    assert same == options
-
-
-def test_means_weigh_as_they_are(samples):
-    config = small(loss_scale="relative", tv_weight=1.0).resolved()
-    options = ObjectiveOptions.of(config)
-    assert weigh_level(options, (18, 25), (37, 50)) is options
-
-
-def test_sums_over_pixels_weigh_alike_beside_a_mean_content_loss(samples):
-    config = small(
-        loss_scale="absolute", content_reduction="mean", tv_weight=2.0
-    ).resolved()
-    options = ObjectiveOptions.of(config)
-    level = weigh_level(options, (18, 25), (37, 50))
-    assert level.content_layer_weights == config.content_layer_weights
-    assert level.tv_weight == 2.0 * (37 * 50) / (18 * 25)
+    assert weigh_level(options, (37, 50), (37, 50)) == options
 
 
 @pytest.mark.parametrize("reason", ["enough", "max_evaluations"])
@@ -685,7 +626,7 @@ def test_match_keeps_a_grey_content_grey(samples, extractor):
 
 
 def test_preserve_colors_without_content_is_refused(samples, extractor):
-    with pytest.raises(ConfigError, match=r"`preserve_colors` is match"):
+    with refuses("preserve_colors"):
         stylize(
             None,
             [samples[1]],
@@ -707,7 +648,7 @@ def test_max_evaluations_are_kept_to_over_levels(samples, extractor, most):
 
 def test_no_images_are_refused(extractor):
     with pytest.raises(ConfigError, match="nothing to paint"):
-        stylize(None, [], Config(**SMALL), extractor=extractor)
+        stylize(None, [], small(), extractor=extractor)
 
 
 def total_distance(a, b):

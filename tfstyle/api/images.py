@@ -115,14 +115,6 @@ def as_list(images: ImageLike | Sequence[ImageLike] | None) -> list[ImageLike]:
     return list(images) if getattr(images, "ndim", 0) == 4 else [images]
 
 
-def paths_of(images: Sequence[ImageLike]) -> list[str] | None:
-    """Returns the paths of images, or None if any of them is not a file."""
-    paths = [i for i in images if isinstance(i, str | os.PathLike)]
-    if len(paths) < len(images):
-        return None
-    return [os.fspath(path) for path in paths]
-
-
 def _read_pil(image: Image.Image, argument: str) -> Picture:
     try:
         image.load()

@@ -10,13 +10,13 @@ from tfstyle.flags.command_line import Config
 
 FIELDS = {field.name for field in dataclasses.fields(Config)}
 _REMEDIES = {
-    "content_image": "Give the image itself as `content`.",
-    "style_images": "Give the images themselves as `styles`.",
+    "content_image": "Pass the image as `content`.",
+    "style_images": "Pass the images as `styles`.",
     "output_image": "Save the result: result.save(path).",
     "output_bits": "Save the result: result.save(path, bits=16).",
-    "image_every_steps": "Take Stylizer.iterate, or a callback.",
+    "image_every_steps": "Use Stylizer.iterate or a callback.",
     "film": "Save the pictures of Stylizer.iterate as its frames.",
-    "log_every_steps": "The result's `history` has every step.",
+    "log_every_steps": "`Result.history` has every step.",
     "export_dir": "Run tfstyle --preset=export --export_dir=FOLDER.",
 }
 """Alternatives in Python to options of the command line only."""
@@ -38,8 +38,8 @@ def make_config(
     """
     if config is not None and preset is not None:
         raise ConfigError(
-            "`config` and `preset` are two beginnings. Give one of them, and"
-            " options that differ as keywords."
+            "`config` and `preset` exclude each other. Received: both. Give one"
+            " of them, and other options as keywords."
         )
     for name in options:
         if name not in FIELDS:
@@ -63,8 +63,8 @@ def values_of(config: Config) -> dict[str, Any]:
 
 def _refuse(name: str) -> ConfigError:
     if name in {field.name for field in dataclasses.fields(RunConfig)}:
-        remedy = _REMEDIES.get(name, "It is of the program, tfstyle.main.")
-        return ConfigError(f"`{name}` is no option of the library. {remedy}")
+        remedy = _REMEDIES.get(name, "Run tfstyle to use it.")
+        return ConfigError(f"`{name}` is an option of the program. {remedy}")
     alike = difflib.get_close_matches(name, FIELDS, 1)
     hint = f" Did you mean {alike[0]}?" if alike else ""
-    return ConfigError(f"`{name}` is no option of a Config.{hint}")
+    return ConfigError(f"`{name}` is not an option of Config.{hint}")

@@ -10,6 +10,7 @@ import numpy as np
 
 from tfstyle.api import images as api_images
 from tfstyle.api.images import ImageLike
+from tfstyle.api.run import Given
 from tfstyle.api.run import Run
 from tfstyle.api.run import start_session
 from tfstyle.api.stylizer import Stylizer
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 NETWORK = ("weights", "seed", "pooling", "padding", "rescale_filters")
 """Options of `Config` that change the features."""
-POOLING = "average"
-"""Default pooling of features, as in the paper."""
 
 
 def make_feature_model(layers: Sequence[str], **options: Any) -> "keras.Model":
@@ -152,8 +151,8 @@ class Objective:
     """
 
     def __init__(self, run: Run, extra_losses: Mapping[str, Callable] | None):
+        from tfstyle.training.initial_image import make_initial_image
         from tfstyle.training.pyramid_objective import PyramidObjective
-        from tfstyle.training.stylize import make_first_image
         from tfstyle.training.stylize import make_to_pixels
 
         pyramid = PyramidObjective(
@@ -165,7 +164,7 @@ class Objective:
         )
         level = len(run.plan.levels) - 1
         self.config: Config = run.plan.config
-        self.initial_image: np.ndarray = make_first_image(
+        self.initial_image: np.ndarray = make_initial_image(
             run.images, pyramid, self.config, level
         )
         self._frame = run.plan.frame
@@ -267,14 +266,8 @@ def make_objective(
         WeightsError: if the weights cannot be loaded.
     """
     stylizer = Stylizer(config, preset=preset, **options)
-    run = stylizer.prepare(
-        content,
-        styles,
-        content_masks,
-        style_masks,
-        initial_image,
-        is_whole=bool(extra_losses),
-    )
+    given = Given(content, styles, content_masks, style_masks, initial_image)
+    run = stylizer.prepare(given, is_whole=bool(extra_losses))
     return Objective(run, extra_losses)
 
 
@@ -282,7 +275,7 @@ def _make_extractor(layers: Sequence[str], options: dict[str, Any]):
     for name in options:
         if name not in NETWORK:
             raise ConfigError(
-                f"`{name}` decides no feature. Give of the options only"
+                f"`{name}` does not affect features. Give only"
                 f" {', '.join(NETWORK)}."
             )
     if isinstance(layers, str):
@@ -292,7 +285,7 @@ def _make_extractor(layers: Sequence[str], options: dict[str, Any]):
         )
     keras_names("layers", tuple(layers))
     config = Config(
-        **{"pooling": POOLING, **options},
+        **{"pooling": "average", **options},  # as in the paper
         content_layers=layers,
         style_layers=layers,
         convolution="direct",

@@ -21,7 +21,6 @@ from tfstyle.image_files.writing import check_side
 from tfstyle.image_files.writing import write_image
 from tfstyle.images.picture import NOTHING
 from tfstyle.images.picture import Attribution
-from tfstyle.images.resize import resize
 from tfstyle.system.paths import expand_path
 from tfstyle.system.paths import is_same_file
 
@@ -31,17 +30,17 @@ class Source(NamedTuple):
 
     Attributes:
         facts: descriptions with hashes of the weights and images, by name.
+        paths: paths of the image files.
         files: fields of `RunConfig` that name the image files; empty if any
             image is not a file.
         alpha: alpha channel of the content, uint8 `[H, W]`, or None.
-        paths: paths of the image files.
         attribution: artist, copyright and resolution of the content.
     """
 
     facts: dict[str, str]
+    paths: list[str]
     files: dict[str, Any]
     alpha: np.ndarray | None
-    paths: list[str]
     attribution: Attribution
 
 
@@ -116,9 +115,6 @@ class Painting:
         pixels: np.ndarray,
         metadata: str,
     ) -> None:
-        alpha = self._source.alpha
-        if alpha is not None:
-            alpha = resize(alpha, self.height, self.width)
         if metadata not in METADATA:
             raise ConfigError(
                 f"`metadata` must be one of {', '.join(METADATA)}. Received:"
@@ -129,19 +125,20 @@ class Painting:
         for read in self._source.paths:
             if is_same_file(path, read):
                 raise ConfigError(
-                    f"`path` {os.fspath(path)!r} is one of the pictures that"
-                    " this one was made of. Give another."
+                    "`path` must not be a picture that this one was made from."
+                    f" Received: {path!r}. Choose another."
                 )
         check_side(path, self.height, self.width)
-        attribution = self._source.attribution
-        if metadata == "none":
-            attribution = NOTHING
-        write_image(path, pixels, alpha, *self._texts(metadata), attribution)
+        write_image(
+            path,
+            pixels,
+            self._source.alpha,
+            *self._texts(metadata),
+            NOTHING if metadata == "none" else self._source.attribution,
+        )
 
     def _texts(self, metadata: str) -> tuple[str, str]:
-        facts = self._source.facts | provenance.describe_result(
-            self.losses, self.step, self.evaluations
-        )
+        facts = self._source.facts | provenance.describe_result(self)
         config = self._repeating_config()
         if self._source.files:
             config = RunConfig(**values_of(config) | self._source.files)

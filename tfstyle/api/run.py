@@ -2,12 +2,14 @@
 
 import contextlib
 import dataclasses
+import itertools
 import os
 from collections.abc import Generator
 from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
@@ -62,56 +64,52 @@ def _make_session() -> Session:
     return Session(verbose=True, is_guest=True)
 
 
-@dataclasses.dataclass(frozen=True)
-class Inputs:
-    """Decoded input images of a call, and their file names.
+class Given(NamedTuple):
+    """Images as given by the caller of the API; see `ImageLike`.
 
     Attributes:
-        images: content, styles, masks and initial image.
-        options: fields of `RunConfig` that name the image files; empty if any
-            image is not a file.
-        paths: expanded paths of the image files.
-    """
-
-    images: ImageSet
-    options: dict[str, Any]
-    paths: list[str]
-
-
-def read_images(
-    content: ImageLike | None,
-    styles: ImageLike | Sequence[ImageLike] | None,
-    content_masks: ImageLike | Sequence[ImageLike] | None,
-    style_masks: ImageLike | Sequence[ImageLike] | None,
-    initial_image: ImageLike | None,
-    max_pixels: int,
-) -> Inputs:
-    """Reads the input images of a `Stylizer` call.
-
-    Args:
         content: the content image, or None.
         styles: one or several style images, or None.
         content_masks: one or several masks of the content, or None.
         style_masks: one or several masks of the styles, or None.
         initial_image: the starting point, or None.
+    """
+
+    content: ImageLike | None
+    styles: ImageLike | Sequence[ImageLike] | None
+    content_masks: ImageLike | Sequence[ImageLike] | None
+    style_masks: ImageLike | Sequence[ImageLike] | None
+    initial_image: ImageLike | None
+
+    def to_lists(self) -> dict[str, list[ImageLike]]:
+        """Returns the images as lists, by field.
+
+        Raises:
+            ConfigError: if there are several contents or initial images.
+        """
+        lists = {
+            name: api_images.as_list(value)
+            for name, value in self._asdict().items()
+        }
+        for name in ("content", "initial_image"):
+            if len(lists[name]) > 1:
+                raise ConfigError(
+                    f"`{name}` must be one image. Received: {len(lists[name])}."
+                )
+        return lists
+
+
+def read_images(given: dict[str, list[ImageLike]], max_pixels: int) -> ImageSet:
+    """Reads the images of a call.
+
+    Args:
+        given: images by field of `Given`.
         max_pixels: files with more pixels are refused.
 
     Raises:
         ConfigError: if the type, shape or range of an image is not supported.
         ImageError: if a file cannot be read.
     """
-    given = {
-        "content": api_images.as_list(content),
-        "styles": api_images.as_list(styles),
-        "content_masks": api_images.as_list(content_masks),
-        "style_masks": api_images.as_list(style_masks),
-        "initial_image": api_images.as_list(initial_image),
-    }
-    for name in ("content", "initial_image"):
-        if len(given[name]) > 1:
-            raise ConfigError(
-                f"`{name}` must be one image. Received: {len(given[name])}."
-            )
 
     def read(name: str) -> list[Picture]:
         return [
@@ -125,22 +123,15 @@ def read_images(
             for image in given[name]
         ]
 
-    content_picture = next(iter(read("content")), None)
-    initial_picture = next(iter(read("initial_image")), None)
-    images = ImageSet(
-        content_picture,
+    content = next(iter(read("content")), None)
+    initial = next(iter(read("initial_image")), None)
+    return ImageSet(
+        content,
         read("styles"),
         read_masks("content_masks"),
         read_masks("style_masks"),
-        initial_picture and initial_picture.pixels,
+        initial and initial.pixels,
     )
-    paths = [
-        expand_path(os.fspath(image))
-        for images_given in given.values()
-        for image in images_given
-        if isinstance(image, str | os.PathLike)
-    ]
-    return Inputs(images, _name_files(given), paths)
 
 
 class Run:
@@ -149,7 +140,7 @@ class Run:
     Args:
         config: the requested options.
         session: the session that was started with `config`.
-        inputs: the input images of the call.
+        given: the images of the call.
         is_whole: True if extra losses need the whole frame, without tiles.
 
     Attributes:
@@ -163,24 +154,22 @@ class Run:
         self,
         config: Config,
         session: Session,
-        inputs: Inputs,
+        given: Given,
         *,
         is_whole: bool = False,
     ):
+        lists = given.to_lists()
+        self.images = images = read_images(lists, config.max_image_pixels)
         machine = session.start(config)
-        self.images = images = inputs.images
         self.plan: Plan = make_plan(config, images, machine, is_whole=is_whole)
         resources.check_memory(self.plan)
         self.extractor: Extractor = session.make_extractor(self.plan.network)
         self.replicas = session.replicas
-        facts = provenance.describe_weights(
-            self.extractor.origin, self.extractor.sha256
-        )
+        facts = provenance.describe_weights(self.extractor)
         self._source = Source(
             facts | images.describe(),
-            inputs.options,
+            *_find_files(lists),
             images.alpha,
-            inputs.paths,
             images.content.attribution if images.content else NOTHING,
         )
 
@@ -255,22 +244,26 @@ def describe_record(record) -> dict[str, Any]:
     }
 
 
-def _name_files(given: dict[str, list]) -> dict[str, Any]:
-    """Returns the fields of `RunConfig` that name the image files.
+def _find_files(
+    given: dict[str, list[ImageLike]],
+) -> tuple[list[str], dict[str, Any]]:
+    """Returns the paths of image files, and the `RunConfig` fields with them.
 
-    The result is empty if any image is not a file.
+    There are no fields if any image is not a file.
     """
-    paths = {}
-    for name, images in given.items():
-        found = api_images.paths_of(images)
-        if found is None:
-            return {}
-        paths[name] = found
-    named = {
-        "content_image": next(iter(paths["content"]), None),
-        "style_images": paths["styles"],
-        "content_masks": paths["content_masks"],
-        "style_masks": paths["style_masks"],
-        "init": next(iter(paths["initial_image"]), None),
+    images = list(itertools.chain(*given.values()))
+    paths = [
+        expand_path(os.fspath(image))
+        for image in images
+        if isinstance(image, str | os.PathLike)
+    ]
+    if len(paths) < len(images):
+        return paths, {}
+    fields = {
+        "content_image": next(iter(given["content"]), None),
+        "style_images": given["styles"],
+        "content_masks": given["content_masks"],
+        "style_masks": given["style_masks"],
+        "init": next(iter(given["initial_image"]), None),
     }
-    return {name: value for name, value in named.items() if value}
+    return paths, {name: value for name, value in fields.items() if value}

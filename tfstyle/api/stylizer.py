@@ -1,31 +1,27 @@
 """Neural style transfer in Python: `Stylizer` and `stylize`."""
 
-import contextlib
 import numbers
-import sys
-import threading
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
 
+from tfstyle.api.callbacks import Callback
+from tfstyle.api.callbacks import call
+from tfstyle.api.callbacks import catching_interrupt
+from tfstyle.api.callbacks import check_callbacks
+from tfstyle.api.callbacks import showing_progress
 from tfstyle.api.images import ImageLike
-from tfstyle.api.interrupt import REASON
-from tfstyle.api.interrupt import catching_interrupt
 from tfstyle.api.options import make_config
 from tfstyle.api.result import Result
 from tfstyle.api.result import Step
+from tfstyle.api.run import Given
 from tfstyle.api.run import Run
 from tfstyle.api.run import describe_record
-from tfstyle.api.run import read_images
 from tfstyle.api.run import start_session
 from tfstyle.config.config import Config
 from tfstyle.errors import ConfigError
 from tfstyle.training.plan import choose_network
-
-Callback = Callable[[Step], object]
-"""Function called with the `Step` of every step. A returned string ends the
-run and becomes its stop reason; any other value is ignored."""
 
 
 class Stylizer:
@@ -123,16 +119,11 @@ class Stylizer:
             ImageError: if an image file cannot be read.
             NotFiniteError: if the loss stops being finite.
         """
-        _check_callbacks(callbacks)
-        run = self.prepare(
-            content,
-            styles,
-            content_masks,
-            style_masks,
-            initial_image,
-            is_whole=bool(extra_losses),
-            **options,
+        check_callbacks(callbacks)
+        given = Given(
+            content, styles, content_masks, style_masks, initial_image
         )
+        run = self.prepare(given, is_whole=bool(extra_losses), **options)
 
         from tfstyle.training.callbacks import EverySteps
         from tfstyle.training.stylize import run_to_end
@@ -141,11 +132,11 @@ class Stylizer:
 
         def act(record) -> str | None:
             history.append(describe_record(record))
-            return _call(callbacks, record, run)
+            return call(callbacks, record, run)
 
         with (
             catching_interrupt() as should_stop,
-            _showing_progress(progress) as bars,
+            showing_progress(progress) as bars,
         ):
             records = run.records(extra_losses, should_stop)
             result = run_to_end(records, [*bars, EverySteps(1, act)])
@@ -188,36 +179,19 @@ class Stylizer:
                 "`every` must be an integer of at least 1. Received:"
                 f" {every!r}."
             )
-        run = self.prepare(
-            content,
-            styles,
-            content_masks,
-            style_masks,
-            initial_image,
-            is_whole=bool(extra_losses),
-            **options,
+        given = Given(
+            content, styles, content_masks, style_masks, initial_image
         )
+        run = self.prepare(given, is_whole=bool(extra_losses), **options)
         return run.iterate(int(every), extra_losses)
 
     def prepare(
-        self,
-        content: ImageLike | None,
-        styles: ImageLike | Sequence[ImageLike] | None,
-        content_masks: ImageLike | Sequence[ImageLike] | None,
-        style_masks: ImageLike | Sequence[ImageLike] | None,
-        initial_image: ImageLike | None,
-        *,
-        is_whole: bool = False,
-        **options: Any,
+        self, given: Given, *, is_whole: bool = False, **options: Any
     ) -> Run:
         """Reads the images of a call and plans its run.
 
         Args:
-            content: the content image, or None.
-            styles: one or several style images, or None.
-            content_masks: masks of the content, one per region, or None.
-            style_masks: masks of the styles, one per style, or None.
-            initial_image: the starting point, or None.
+            given: the images of the call.
             is_whole: True if extra losses need the whole frame, without tiles.
             **options: fields of `Config`, for this run only.
         """
@@ -225,15 +199,7 @@ class Stylizer:
         if options:
             config = make_config(self.config, None, options)
             session, _ = start_session(config)
-        inputs = read_images(
-            content,
-            styles,
-            content_masks,
-            style_masks,
-            initial_image,
-            config.max_image_pixels,
-        )
-        return Run(config, session, inputs, is_whole=is_whole)
+        return Run(config, session, given, is_whole=is_whole)
 
 
 def stylize(
@@ -300,45 +266,3 @@ def stylize(
         extra_losses=extra_losses,
         progress=progress,
     )
-
-
-def _check_callbacks(callbacks: Sequence[Callback]) -> None:
-    is_list = isinstance(callbacks, list | tuple)
-    if not is_list or not all(map(callable, callbacks)):
-        raise ConfigError(
-            "`callbacks` must be a list of functions. Received:"
-            f" {callbacks!r:.200}."
-        )
-
-
-def _call(callbacks: Sequence[Callback], record, run: Run) -> str | None:
-    """Calls all callbacks; returns the last string they returned, or None."""
-    if not callbacks:
-        return None
-    step = run.make_step(record)
-    try:
-        returned = [callback(step) for callback in callbacks]
-    except KeyboardInterrupt:
-        return REASON
-    texts = [text for text in returned if isinstance(text, str)]
-    return texts[-1] if texts else None
-
-
-@contextlib.contextmanager
-def _showing_progress(is_wanted: bool | None) -> Iterator[list]:
-    """Yields a list with the progress action, or an empty list."""
-    from tfstyle.reports import progress
-
-    is_notebook = progress.is_in_notebook()
-    if is_wanted is None:
-        is_main = threading.current_thread() is threading.main_thread()
-        is_terminal = sys.stderr is not None and sys.stderr.isatty()
-        is_wanted = is_main and (is_terminal or is_notebook)
-    if not is_wanted:
-        yield []
-        return
-    bar = progress.NotebookProgress() if is_notebook else progress.ProgressBar()
-    try:
-        yield [bar]
-    finally:
-        bar.stop()

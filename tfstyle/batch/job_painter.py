@@ -12,6 +12,7 @@ from tfstyle.batch.manifest import Job
 from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import ImageError
 from tfstyle.experiment import inputs
+from tfstyle.experiment import output_checks
 from tfstyle.experiment import resources
 from tfstyle.experiment import resume
 from tfstyle.experiment import run
@@ -80,7 +81,7 @@ class JobPainter:
         images = inputs.read_images(config)
         if self._is_finished(config, images):
             return None
-        run_directory.check_output(config)
+        output_checks.check_output(config)
         self._check_inputs_stay(config)
         if not self.session.device:
             machine = self.session.start(self._config)

@@ -118,8 +118,8 @@ def read_latest(folder: str) -> Checkpoint | None:
             logging.warning("warning: %s", error)
     if paths:
         raise CheckpointError(
-            f"Every checkpoint in {folder!r} is damaged. Start anew with"
-            " --resume=restart; the old workdir is kept under another name."
+            f"Every checkpoint in {folder!r} is damaged. Use"
+            " --resume=restart to start anew; the old workdir is renamed."
         )
     return None
 
@@ -142,11 +142,13 @@ def read_checkpoint(path: str) -> Checkpoint:
     if number != FORMAT:
         raise CheckpointError(
             f"The checkpoint {path!r} must be of format {FORMAT}. Received:"
-            f" {reprlib.repr(number)}. Go on with the tfstyle that wrote it."
+            f" {reprlib.repr(number)}. Continue with the release that wrote it."
         )
     job, numbers = header.get("job"), header.get("state")
     if not isinstance(job, dict) or not isinstance(numbers, dict):
-        raise CheckpointError(f"The checkpoint {path!r} describes no run.")
+        raise CheckpointError(
+            f"The checkpoint {path!r} does not describe a run."
+        )
     names = [name.removesuffix(".npy") for name in members if name != HEADER]
     return Checkpoint(path, job, State(numbers, _StoredArrays(path, names)))
 

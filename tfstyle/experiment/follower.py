@@ -39,7 +39,7 @@ def check_same_run(
         replicas: replicas that share each evaluation, or None.
 
     Returns:
-        The options that process 0 derived from its machine.
+        The options of process 0, with those derived from its machine.
 
     Raises:
         ConfigError: if runs differ; names the process and the options.
@@ -59,10 +59,10 @@ def check_same_run(
     if differences:
         raise ConfigError(
             "All processes must be given the same flags, pictures, weights and"
-            " versions. Unlike process 0 are"
+            " versions. Differences from process 0:"
             f" {one_line('; '.join(differences), 1000)}."
         )
-    return RunIdentity(**first).decided
+    return first["flags"]
 
 
 def _compare(ours: RunIdentity, theirs: RunIdentity) -> list[str]:
@@ -132,5 +132,6 @@ def follow(
                 objective(image)
             else:
                 raise ClusterError(
-                    f"Process 0 sent no command ({command}). Start all again."
+                    f"Process 0 sent an unknown command ({command}). Restart"
+                    " all processes."
                 )

@@ -15,7 +15,6 @@ from tfstyle.flags import flagfile
 from tfstyle.flags.values import FIELDS
 from tfstyle.flags.values import parse_text
 from tfstyle.images.image_set import ImageSet
-from tfstyle.training.plan import DECIDED_BY_MACHINE
 from tfstyle.training.plan import complete_options
 
 NOT_OF_IMAGES = {
@@ -125,15 +124,6 @@ class RunIdentity:
         """Returns the attributes as a dict that JSON can represent."""
         return dataclasses.asdict(self)
 
-    @property
-    def decided(self) -> dict[str, str]:
-        """Options that were derived from the machine, as text by name."""
-        return {
-            name: self.flags[name]
-            for name in DECIDED_BY_MACHINE
-            if name in self.flags
-        }
-
     def differences(self, other: "RunIdentity") -> list[str]:
         """Lists the differences between this run and another.
 
@@ -164,8 +154,8 @@ def _read_flags(flags: dict[str, str]) -> RunConfig:
     Raises:
         ConfigError: if a value is not valid, or no longer valid.
     """
-    known = {n: v for n, v in flags.items() if n in FIELDS or _is_retired(n)}
-    known = flagfile.modernize(known)
+    known = FIELDS.keys() | flagfile.RETIRED.keys()
+    known = flagfile.modernize({n: v for n, v in flags.items() if n in known})
     return RunConfig(
         **{n: parse_text(n, v) for n, v in known.items()}
     ).resolved()
@@ -174,10 +164,6 @@ def _read_flags(flags: dict[str, str]) -> RunConfig:
 def _steps(config: RunConfig) -> list[int]:
     """Returns the steps per level, or an empty list if `num_levels` is auto."""
     return [] if config.num_levels == "auto" else list(config.steps_by_level)
-
-
-def _is_retired(name: str) -> bool:
-    return name in flagfile.RETIRED
 
 
 def _picture_flags(
@@ -202,6 +188,6 @@ def _picture_flags(
     unknown = {
         name: text
         for name, text in (given or {}).items()
-        if name not in FIELDS and not _is_retired(name)
+        if name not in FIELDS and name not in flagfile.RETIRED
     }
     return flags | unknown

@@ -31,10 +31,10 @@ def expand_image_names(config: RunConfig) -> RunConfig:
     content = config.content_image or ""
     if glob.has_magic(content) and not os.path.lexists(content):
         raise ImageError(
-            f"`content_image` {content!r} is a pattern, and a run paints one"
-            " picture. Many are the lines of a --manifest, which (echo"
+            "`content_image` must be one picture. Received the pattern:"
+            f" {content!r}. Paint many with --manifest=jobs.csv, made by (echo"
             " content_image,output_image; for f in FOLDER/*.jpg; do echo"
-            ' "$f,painted/${f##*/}"; done) > jobs.csv makes.'
+            ' "$f,painted/${f##*/}"; done) > jobs.csv'
         )
     fields = ("style_images", "content_masks", "style_masks")
     named = {name: expand_names(getattr(config, name)) for name in fields}

@@ -1,9 +1,11 @@
 """Outputs of a run: picture, flags, metrics, report and film."""
 
 import contextlib
+import functools
 import os
 import secrets
 import tempfile
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -70,10 +72,10 @@ class Outputs:
         self._folder = folder
         self._device = device
         self._facts = facts
-        self._attribution = NOTHING
-        if images.content and self._config.metadata != "none":
-            self._attribution = images.content.attribution
-        self._state = state
+        self._first_step = self._first_evaluation = 0
+        if state is not None:
+            self._first_step = sum(state.numbers["steps"])
+            self._first_evaluation = state.integer("evaluations", 1, 10**15)
         self._picture_paths: dict[int, str] = {}
         self.actions: list[Action] = []
 
@@ -86,10 +88,9 @@ class Outputs:
     def _open(self) -> None:
         config = self._config
         self._write_flags(provenance.make_text(config, self._facts))
-        state = self._state
-        evaluations = state.integer("evaluations", 1, 10**15) if state else 0
         self._metrics = metric_writers.JsonLinesWriter(
-            os.path.join(self._folder, workdir_files.METRICS), evaluations
+            os.path.join(self._folder, workdir_files.METRICS),
+            self._first_evaluation,
         )
         self._stack.callback(self._metrics.close)
         bar = progress.make_progress()
@@ -118,9 +119,7 @@ class Outputs:
         Raises:
             WriteError: if a file cannot be written.
         """
-        facts = self._facts | provenance.describe_result(
-            result.losses, result.step, result.evaluations
-        )
+        facts = self._facts | provenance.describe_result(result)
         config = self._config
         if not result.is_complete:
             config = provenance.repeat_steps(config, result.steps)
@@ -129,8 +128,25 @@ class Outputs:
         )
         path = self._config.output_image
         path = path or os.path.join(self._folder, workdir_files.OUTPUT)
-        pixels = result.to_pixels(config.output_bits)
-        self._write_picture(path, pixels, text, record)
+        content = self._images.content
+        is_named = content is not None and config.metadata != "none"
+        write = functools.partial(
+            write_image,
+            pixels=result.to_pixels(config.output_bits),
+            alpha=self._images.alpha,
+            text=text,
+            record=record,
+            attribution=content.attribution if is_named else NOTHING,
+        )
+        try:
+            write(path)
+        except ImageError as error:
+            other = _write_elsewhere(write, self._folder)
+            if other is None:
+                raise
+            raise WriteError(
+                f"{error} It was saved as {other!r} instead."
+            ) from error
         # Kept out of the picture, so that a rerun gives identical bytes.
         ended = {"ended": result.reason}
         self._write_flags(provenance.make_text(config, facts | ended))
@@ -142,26 +158,26 @@ class Outputs:
 
     def _add_pictures(self) -> None:
         """Adds the action that writes intermediate pictures."""
-        config, state = self._config, self._state
-        first_step = sum(state.numbers["steps"]) if state else 0
+        config = self._config
         folder = os.path.join(self._folder, workdir_files.IMAGES)
         pictures = metric_writers.ImageWriter(
-            folder, self._size, self._images.alpha, first_step
+            folder, self._size, self._images.alpha, self._first_step
         )
         self._picture_paths = pictures.paths
         interval = config.image_every_steps
         if not interval:
             interval = film.choose_interval(sum(config.steps_by_level))
             logging.info(
-                "Pictures for the film, of every %s, are written to %s",
+                "A picture for the film is written at every %s to %s",
                 "step" if interval == 1 else f"{interval} steps",
                 folder,
             )
-        if config.film and min(pictures.paths, default=first_step):
+        first = min(pictures.paths, default=self._first_step)
+        if config.film and first:
             logging.warning(
                 "warning: the film begins at step %d, as there are no earlier"
-                " pictures. --resume=restart makes them",
-                min(pictures.paths, default=first_step),
+                " pictures. Use --resume=restart to make them",
+                first,
             )
         self.actions.append(EverySteps(interval, pictures))
 
@@ -171,54 +187,15 @@ class Outputs:
             logging.info("No TensorBoard events: pip install tensorboard")
             return
         events = metric_writers.EventWriter(
-            os.path.join(self._folder, workdir_files.EVENTS),
-            sum(self._state.numbers["steps"]) if self._state else 0,
+            os.path.join(self._folder, workdir_files.EVENTS), self._first_step
         )
         self._stack.callback(events.close)
         config = self._config
         self.actions.append(EverySteps(config.log_every_steps, events))
         if config.image_every_steps:
-            write_image = events.write_image
             self.actions.append(
-                EverySteps(config.image_every_steps, write_image)
+                EverySteps(config.image_every_steps, events.write_image)
             )
-
-    def _write_picture(
-        self, path: str, pixels: np.ndarray, text: str, record: str
-    ) -> None:
-        """Writes the picture, falling back to another folder if that fails.
-
-        Raises:
-            WriteError: if the fallback was used; names its path.
-            ImageError: if the fallback failed as well.
-        """
-        alpha = self._images.alpha
-        if alpha is not None:
-            alpha = resize(alpha, *pixels.shape[:2])
-        try:
-            write_image(path, pixels, alpha, text, record, self._attribution)
-        except ImageError as error:
-            other = self._save_elsewhere(pixels, alpha, text, record)
-            if other is None:
-                raise
-            raise WriteError(
-                f"{error} It was saved as {other!r} instead."
-            ) from error
-
-    def _save_elsewhere(
-        self, pixels, alpha, text: str, record: str
-    ) -> str | None:
-        """Writes the picture to a fallback folder; returns its path or None."""
-        name = f"tfstyle-{secrets.token_hex(4)}.png"
-        for find_folder in (lambda: self._folder, tempfile.gettempdir):
-            # gettempdir fails if there is no folder for temporary files.
-            with contextlib.suppress(OSError, ImageError):
-                path = os.path.join(find_folder(), name)
-                write_image(
-                    path, pixels, alpha, text, record, self._attribution
-                )
-                return path
-        return None
 
     def _write_flags(self, text: str) -> None:
         path = os.path.join(self._folder, workdir_files.FLAGS)
@@ -237,7 +214,7 @@ class Outputs:
             film.write_film(path, pictures, self._folder)
         except (ImageError, WriteError) as error:
             raise WriteError(
-                f"{error} The picture is written: {output!r}."
+                f"{error} The picture was written to {output!r}."
             ) from error
         logging.info("Wrote %s", path)
 
@@ -255,9 +232,9 @@ class Outputs:
             styles = [*styles[:MAX_REPORT_STYLES], others]
         title = f"A texture of {' and '.join(styles)}"
         height, width = result.pixels.shape[:2]
-        alpha = None
-        if images.alpha is not None:
-            alpha = resize(images.alpha, height, width)
+        alpha = images.alpha
+        if alpha is not None:
+            alpha = resize(alpha, height, width)
         picture = lay_on_white(result.pixels, alpha)
         shown = [(f"Result, {width} x {height}", picture)]
         if images.content is not None:
@@ -287,3 +264,20 @@ class Outputs:
         path = os.path.join(self._folder, workdir_files.REPORT)
         atomic_file.write_text(path, page)
         logging.info("Wrote %s", path)
+
+
+def _write_elsewhere(write: Callable[[str], None], folder: str) -> str | None:
+    """Writes the picture to a fallback folder; returns its path or None.
+
+    Args:
+        write: function that writes the picture to a path.
+        folder: the workdir; the temporary folder is the next choice.
+    """
+    name = f"tfstyle-{secrets.token_hex(4)}.png"
+    for find_folder in (lambda: folder, tempfile.gettempdir):
+        # gettempdir fails if there is no folder for temporary files.
+        with contextlib.suppress(OSError, ImageError):
+            path = os.path.join(find_folder(), name)
+            write(path)
+            return path
+    return None

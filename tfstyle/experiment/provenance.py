@@ -8,9 +8,9 @@ from tfstyle.config.config import Config
 from tfstyle.flags import flagfile
 
 
-def describe_weights(origin: str, sha256: str) -> dict[str, str]:
-    """Returns the fact `weights`: their origin and SHA-256."""
-    return {"weights": f"{origin} sha256={sha256}"}
+def describe_weights(extractor) -> dict[str, str]:
+    """Returns the fact `weights` of an extractor: their origin and SHA-256."""
+    return {"weights": f"{extractor.origin} sha256={extractor.sha256}"}
 
 
 def name_weights(origin: str, config: Config) -> str:
@@ -23,12 +23,14 @@ def name_weights(origin: str, config: Config) -> str:
     return origin.replace(config.weights, os.path.basename(config.weights))
 
 
-def describe_result(
-    losses: dict[str, float], step: int, evaluations: int
-) -> dict[str, str]:
-    """Returns the fact `result`: steps, evaluations and final losses."""
-    counts = f"step={step} evaluations={evaluations}"
-    values = [f"{name}={value:.9g}" for name, value in losses.items()]
+def describe_result(made) -> dict[str, str]:
+    """Returns the fact `result`: steps, evaluations and final losses.
+
+    Args:
+        made: `Result` of the training, or a `Painting` of the library.
+    """
+    counts = f"step={made.step} evaluations={made.evaluations}"
+    values = [f"{name}={value:.9g}" for name, value in made.losses.items()]
     return {"result": " ".join([counts, *values])}
 
 

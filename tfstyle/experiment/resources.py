@@ -85,7 +85,7 @@ def log_savings(plan: Plan) -> None:
         logging.info(
             "Evaluates in tiles of %d pixels%s",
             config.tile_size,
-            f"; takes {more / 1e9:.1f} GB more to be faster"
+            f"; uses {more / 1e9:.1f} GB more to be faster"
             if more >= 0.05e9
             else "",
         )
@@ -141,7 +141,9 @@ def advise(plan: Plan, most: float) -> str:
             f"--image_size={long_edge} ({need_of(long_edge) / 1e9:.1f} GB)"
         )
     if not flags:
-        return "End other programs, or raise the limit of memory, if there is."
+        return (
+            "Close other programs, or raise the memory limit if there is one."
+        )
     return f"Give {' or '.join(flags)}."
 
 

@@ -36,7 +36,8 @@ def find_checkpoint(
         folder: the workdir.
 
     Returns:
-        The checkpoint or None, and the options derived from its machine.
+        The checkpoint or None, and its options, with those derived from its
+        machine.
 
     Raises:
         CheckpointError: if every checkpoint is damaged or incomplete.
@@ -48,9 +49,9 @@ def find_checkpoint(
         return None, NOTHING_DECIDED
     if resume == "never":
         raise ConfigError(
-            f"`workdir` {folder!r} holds a run, and `resume` is never. Name"
-            " another workdir, or give --resume=restart, which keeps the old"
-            " one under another name."
+            f"`workdir` {folder!r} contains a run, and `resume` is never."
+            " Choose another workdir, or use --resume=restart, which renames"
+            " the old one."
         )
     try:
         made = RunIdentity.from_json(checkpoint.job)
@@ -64,10 +65,10 @@ def find_checkpoint(
     differences += _compare_steps(asked.steps, made.steps, checkpoint)
     if differences:
         raise OtherRunError(
-            f"`workdir` {folder!r} holds a run of other flags:"
-            f" {one_line('; '.join(differences), 1000)}. Give the flags of that"
-            " run, name another workdir, or give --resume=restart, which keeps"
-            " the old one under another name."
+            f"`workdir` {folder!r} contains a run with other flags:"
+            f" {one_line('; '.join(differences), 1000)}. Use the flags of that"
+            " run, choose another workdir, or use --resume=restart, which"
+            " renames the old one."
         )
     if asked.versions != made.versions:
         logging.warning(
@@ -75,7 +76,7 @@ def find_checkpoint(
             " differ in its last bits",
             one_line(", ".join(f"{n} {v}" for n, v in made.versions.items())),
         )
-    return checkpoint, made.decided
+    return checkpoint, made.flags
 
 
 def check_weights(checkpoint: Checkpoint | None, run: RunIdentity) -> None:
@@ -86,9 +87,9 @@ def check_weights(checkpoint: Checkpoint | None, run: RunIdentity) -> None:
     """
     if checkpoint is not None and checkpoint.job.get("weights") != run.weights:
         raise OtherRunError(
-            "`weights` differ from the weights of the workdir's run. Give"
-            " those, name another workdir, or add --resume=restart, which"
-            " keeps the old one under another name."
+            "`weights` differ from the weights of the run in the workdir. Use"
+            " the same weights, choose another workdir, or use"
+            " --resume=restart, which renames the old one."
         )
 
 

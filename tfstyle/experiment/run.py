@@ -20,6 +20,7 @@ from tfstyle.distributed.environment import ALONE
 from tfstyle.distributed.environment import Cluster
 from tfstyle.errors import TfstyleError
 from tfstyle.experiment import inputs
+from tfstyle.experiment import output_checks
 from tfstyle.experiment import provenance
 from tfstyle.experiment import resources
 from tfstyle.experiment import resume
@@ -75,7 +76,7 @@ def run_picture(config: RunConfig, session: Session) -> int:
     place = environment.find_cluster(config.strategy)
     if place.index:
         return _follow(config, place, session)
-    run_directory.check_output(config)
+    output_checks.check_output(config)
     images = inputs.read_images(config)
     with (
         prepare(config, images, session, place) as run,
@@ -156,8 +157,7 @@ def paint(run: PreparedRun, session: Session, signals: StopSignals) -> "Result":
     )
     logging.info("%dx%d pixels, workdir %s", frame.height, frame.width, folder)
     resources.log_needs(plan, folder)
-    facts = provenance.describe_weights(extractor.origin, extractor.sha256)
-    facts |= run.images.describe()
+    facts = provenance.describe_weights(extractor) | run.images.describe()
     if replicas is not None:
         facts["replicas"] = str(replicas.num_replicas)
     state = run.checkpoint and run.checkpoint.state

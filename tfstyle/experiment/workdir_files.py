@@ -6,10 +6,8 @@ files may always be replaced.
 """
 
 import contextlib
-import json
 import os
 import re
-import zipfile
 from collections.abc import Callable
 from collections.abc import Iterator
 
@@ -34,9 +32,11 @@ OUTPUT = flagfile.OUTPUT
 ASKED = "asked.cfg"
 """File written by the studio: the requested flags."""
 JOB = "job.json"
-"""File written by the studio: the arguments; removed when the run ends."""
+"""File written by the studio; removed when the run ends."""
 OF_SYSTEMS = (".DS_Store", "Thumbs.db", "desktop.ini")
 """Files that file managers leave in folders."""
+MAX_BEGINNING = 1000
+"""Number of bytes that are compared at the beginning of a file."""
 
 
 def find_foreign(folder: str) -> str | None:
@@ -52,8 +52,7 @@ def find_foreign(folder: str) -> str | None:
         path = os.path.join(folder, name)
         if not os.path.lexists(path) or _is_empty(path):
             continue
-        is_linked = os.path.islink(path) and not os.path.isdir(path)
-        if is_linked or not is_own(path):
+        if os.path.islink(path) or not is_own(path):
             return path
     images = os.path.join(folder, IMAGES)
     if os.path.isdir(images):
@@ -135,46 +134,21 @@ def _is_empty(path: str) -> bool:
     return os.path.isfile(path) and not os.path.getsize(path)
 
 
-def _begins_with(text: str) -> Callable[[str], bool]:
-    """Returns a predicate: True if a file begins with a text."""
-    expected = text.encode()
+def _begins_with(pattern: str) -> Callable[[str], bool]:
+    """Returns a predicate: True if a file begins with a regular expression."""
 
     def begins(path: str) -> bool:
         if not os.path.isfile(path):
             return False
         with open(path, "rb") as file:
-            return file.read(len(expected)) == expected
+            return bool(re.match(pattern.encode(), file.read(MAX_BEGINNING)))
 
     return begins
-
-
-def _is_metrics(path: str) -> bool:
-    if not os.path.isfile(path):
-        return False
-    with open(path, "rb") as file:
-        try:
-            line = json.loads(file.readline(10**6))
-        except (ValueError, RecursionError):
-            return False
-    return isinstance(line, dict) and {"step", "evaluations"} <= line.keys()
-
-
-def _is_film_record(path: str) -> bool:
-    hashes = film.read_record(os.path.dirname(path))
-    return all(re.fullmatch("[0-9a-f]{64}", line) for line in hashes)
 
 
 def _is_picture_on_the_way(path: str) -> bool:
     name = os.path.splitext(os.path.basename(path))[0]
     return name.isdecimal() and metric_writers.read_step(path) is not None
-
-
-def _is_checkpoint(path: str) -> bool:
-    try:
-        with zipfile.ZipFile(path) as file:
-            return checkpoint.HEADER in file.namelist()
-    except (OSError, ValueError, zipfile.BadZipFile):
-        return checkpoint.is_named(path) and os.path.isfile(path)
 
 
 def _is_events(path: str) -> bool:
@@ -183,10 +157,10 @@ def _is_events(path: str) -> bool:
 
 _RECOGNISED: dict[str, Callable[[str], bool]] = {
     LOCK: lambda path: False,
-    FLAGS: _begins_with(flagfile.FIRST_LINE),
-    METRICS: _is_metrics,
-    REPORT: _begins_with(report.BEGINNING),
-    film.RECORD: _is_film_record,
+    FLAGS: _begins_with(re.escape(flagfile.FIRST_LINE)),
+    METRICS: _begins_with(r'\{"step": \d+, "evaluations": \d+, '),
+    REPORT: _begins_with(re.escape(report.BEGINNING)),
+    film.RECORD: _begins_with(r"[0-9a-f]{64}\n"),
     metric_writers.PREVIEW: lambda path: (
         metric_writers.read_step(path) is not None
     ),
@@ -194,6 +168,6 @@ _RECOGNISED: dict[str, Callable[[str], bool]] = {
 """Predicates that recognise the files that runs replace, by name."""
 _FOLDERS = {
     IMAGES: _is_picture_on_the_way,
-    CHECKPOINTS: _is_checkpoint,
+    CHECKPOINTS: checkpoint.is_named,
     EVENTS: _is_events,
 }

@@ -24,6 +24,7 @@ from tfstyle.image_files.srgb import make_profile
 from tfstyle.images.picture import NOTHING
 from tfstyle.images.picture import Attribution
 from tfstyle.images.picture import mask_of
+from tfstyle.images.resize import resize
 from tfstyle.images.transparency import lay_on_white
 from tfstyle.system import atomic_file
 
@@ -55,8 +56,8 @@ def write_image(
             subsampling, all other formats are lossless.
         pixels: uint8 `[H, W, 3]`, sRGB, or uint16 for a PNG or TIFF with 16
             bits per channel.
-        alpha: uint8 `[H, W]`; if the format does not support it, the picture
-            is composited over white, with a warning.
+        alpha: uint8 `[H, W]` of any size; if the format does not support it,
+            the picture is composited over white, with a warning.
         text: stored as iTXt `tfstyle` in a PNG, else as EXIF UserComment. A
             text too long for a JPEG becomes the record.
         record: text of the sidecar file; if empty, the record of a replaced
@@ -79,6 +80,8 @@ def write_image(
             f"Image {path!r} of 16 bits must end in one of"
             f" {', '.join(DEEP_ENDINGS)}."
         )
+    if alpha is not None:
+        alpha = resize(alpha, *pixels.shape[:2])
     if mask_of(alpha) is not None and ending not in ALPHA_ENDINGS:
         logging.warning(
             "Image %r is laid on white: a %s has no transparency. A .png has.",

@@ -18,10 +18,7 @@ def show(image: Picture, name: str) -> Picture:
         ImageError: if every pixel is fully transparent.
     """
     if image.alpha is not None and not image.alpha.any():
-        raise ImageError(
-            f"{name} is transparent throughout: nothing can be seen. Give"
-            " another picture."
-        )
+        raise ImageError(f"{name} is fully transparent. Use another picture.")
     return image._replace(pixels=fill_hidden(image.pixels, image.alpha))
 
 

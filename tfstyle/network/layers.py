@@ -25,6 +25,7 @@ class Layer:
     Attributes:
         name: Keras name, such as `block4_conv2`.
         alias: name in the paper, such as `conv4_2`.
+        channels_in: number of feature maps of the layer below; 3 for the first.
         channels: N_l, the number of feature maps.
         stride: pixels of the image between neighbouring positions.
         reach_left: extent of a position's receptive field to the left of, and
@@ -35,6 +36,7 @@ class Layer:
 
     name: str
     alias: str
+    channels_in: int
     channels: int
     stride: int
     reach_left: int
@@ -44,6 +46,11 @@ class Layer:
     def field(self) -> int:
         """Size of the receptive field along each axis, pixels."""
         return self.reach_left + 1 + self.reach_right
+
+    @property
+    def kernel_shape(self) -> tuple[int, int, int, int]:
+        """Shape of a convolution's kernel, `[3, 3, C_in, C_out]`."""
+        return 3, 3, self.channels_in, self.channels
 
     @property
     def is_convolution(self) -> bool:
@@ -60,7 +67,7 @@ def make_layers(pooling: str) -> tuple[Layer, ...]:
     """
     first, last = POOLING_WINDOWS[pooling]
     layers = []
-    stride, left, right = 1, 0, 0
+    channels_in, stride, left, right = 3, 1, 0, 0
     blocks = zip(CONVOLUTIONS_PER_BLOCK, CHANNELS_PER_BLOCK, strict=True)
     for block, (num_convolutions, channels) in enumerate(blocks, start=1):
         for index in range(1, num_convolutions + 1):
@@ -69,18 +76,21 @@ def make_layers(pooling: str) -> tuple[Layer, ...]:
                 Layer(
                     f"block{block}_conv{index}",
                     f"conv{block}_{index}",
+                    channels_in,
                     channels,
                     stride,
                     left,
                     right,
                 )
             )
+            channels_in = channels
         left, right = left - first * stride, right + last * stride
         stride *= 2
         layers.append(
             Layer(
                 f"block{block}_pool",
                 f"pool{block}",
+                channels,
                 channels,
                 stride,
                 left,

@@ -16,6 +16,7 @@ from tfstyle.errors import WeightsError
 from tfstyle.errors import one_line
 from tfstyle.network import wheel
 from tfstyle.network.layers import CONVOLUTIONS
+from tfstyle.network.layers import Layer
 
 LayerWeights = tuple[np.ndarray, np.ndarray]
 """Kernel float32 `[3, 3, C_in, C_out]` and bias float32 `[C_out]`."""
@@ -52,17 +53,15 @@ def read_weights(path: str) -> dict[str, LayerWeights]:
     """
     if not os.path.isfile(path):
         exists = os.path.exists(path)
-        kind = "is no regular file" if exists else "does not exist"
+        kind = "is not a regular file" if exists else "does not exist"
         raise WeightsError(
             f"Weight file {path!r} {kind}. Give a Keras .weights.h5 or .h5 file"
-            " of VGG19, or `auto` to fetch one."
+            " of VGG19, or `auto` to download one."
         )
     try:
         if zipfile.is_zipfile(path):
-            layers = wheel.read_wheel(path)
-        else:
-            layers = _read_h5(path)
-        check_shapes(layers)
+            return wheel.read_wheel(path)
+        return _read_h5(path)
     except MemoryError:
         raise
     except WeightsError as error:
@@ -72,9 +71,8 @@ def read_weights(path: str) -> dict[str, LayerWeights]:
         reason = one_line(str(error) or repr(error))
         raise WeightsError(
             f"Weight file {path!r} cannot be read ({reason}). It is truncated,"
-            " damaged or no weight file; fetch it again."
+            " damaged or not a weight file; download it again."
         ) from error
-    return layers
 
 
 def write_weights(path: str, layers: dict[str, LayerWeights]) -> None:
@@ -98,67 +96,47 @@ def _h5_name(index: int) -> str:
     return f"conv2d_{index}" if index else "conv2d"
 
 
-def check_shapes(layers: dict[str, LayerWeights]) -> None:
-    """Checks the shapes of weights, and that all values are finite.
+def _read_h5(path: str) -> dict[str, LayerWeights]:
+    """Reads weights from a file of any of Keras' formats.
 
     Raises:
         WeightsError: if a kernel or bias is missing, does not have VGG19's
             shape or is not finite; the message names the first such layer.
     """
-    channels_in = 3
-    for layer in CONVOLUTIONS:
-        if layer.name not in layers:
-            raise WeightsError(f"layer {layer.name} is missing.")
-        expected = ((3, 3, channels_in, layer.channels), (layer.channels,))
-        for part, array, shape in zip(
-            ("kernel", "bias"), layers[layer.name], expected, strict=True
-        ):
-            if array.shape != shape:
-                raise WeightsError(
-                    f"layer {layer.name} must have a {part} of shape {shape}."
-                    f" Received: {array.shape}. These are not VGG19's weights."
-                )
-            if not np.isfinite(array).all():
-                raise WeightsError(
-                    f"layer {layer.name}'s {part} holds values that are not"
-                    " finite. The file is damaged; fetch it again."
-                )
-        channels_in = layer.channels
-
-
-def _read_h5(path: str) -> dict[str, LayerWeights]:
     import h5py
 
     layers = {}
     with h5py.File(path, "r") as file:
         for index, layer in enumerate(CONVOLUTIONS):
-            for name in (
+            names = (
                 f"layers/{_h5_name(index)}/vars",  # .weights.h5
                 layer.name,  # older .h5
                 f"model_weights/{layer.name}",  # a whole model's .h5
-            ):
-                if name in file:
-                    _refuse_links(file, name, layer)
-                    layers[layer.name] = _read_h5_layer(file[name], layer)
-                    break
+            )
+            name = next((name for name in names if name in file), None)
+            if name is None:
+                raise WeightsError(f"layer {layer.name} is missing.")
+            _refuse_links(file, name, layer)
+            layers[layer.name] = _read_h5_layer(file[name], layer)
     return layers
 
 
-def _refuse_links(group, path: str, layer) -> None:
+def _refuse_links(file, path: str, layer: Layer) -> None:
     """Checks that no part of a path links to another file."""
     import h5py
 
     parts = path.split("/")
     for end in range(1, len(parts) + 1):
-        link = group.get("/".join(parts[:end]), getlink=True)
+        link = file.get("/".join(parts[:end]), getlink=True)
         if not isinstance(link, h5py.HardLink):
             raise WeightsError(f"layer {layer.name} links to another file.")
 
 
-def _read_h5_layer(group, layer) -> LayerWeights:
+def _read_h5_layer(group, layer: Layer) -> LayerWeights:
     """Finds one kernel and one bias in an h5 group, under any names."""
     import h5py
 
+    kernel, bias = shapes = layer.kernel_shape, (layer.channels,)
     arrays = {}
 
     def visit(name, item):
@@ -166,32 +144,26 @@ def _read_h5_layer(group, layer) -> LayerWeights:
             return
         if item.is_virtual or item.external:
             raise WeightsError(f"layer {layer.name} links to another file.")
-        if not np.issubdtype(item.dtype, np.floating) or item.ndim not in (
-            1,
-            4,
-        ):
-            raise WeightsError(
-                f"layer {layer.name} must hold a kernel and a bias of floating"
-                f" point. Received: {item.dtype} {item.shape}."
-            )
         # h5py decompresses whole chunks, even if the dataset is smaller.
-        size = max(item.size, math.prod(item.chunks or ()))
-        if size > 9 * 512 * 512:
+        is_small = math.prod(item.chunks or ()) <= math.prod(kernel)
+        is_float = np.issubdtype(item.dtype, np.floating)
+        if item.shape not in shapes or not is_small or not is_float:
             raise WeightsError(
-                f"layer {layer.name} must hold a kernel of at most"
-                f" (3, 3, 512, 512). Received: {item.shape}."
+                f"layer {layer.name} must have a kernel of shape {kernel} and a"
+                f" bias of shape {bias}, both of floating point. Received:"
+                f" {item.dtype} {item.shape}. These are not VGG19's weights."
             )
-        if item.ndim in arrays:
+        if item.shape in arrays:
             raise WeightsError(f"layer {layer.name} has two kernels or biases.")
-        _refuse_links(group, name, layer)
-        arrays[item.ndim] = _to_float32(item[()])
+        with np.errstate(over="ignore"):  # infinity is refused below
+            arrays[item.shape] = item[()].astype(np.float32)
+        if not np.isfinite(arrays[item.shape]).all():
+            raise WeightsError(
+                f"layer {layer.name} holds values that are not finite. The file"
+                " is damaged; download it again."
+            )
 
-    group.visititems(visit)
-    if sorted(arrays) != [1, 4]:
+    group.visititems(visit)  # follows no links
+    if len(arrays) < len(shapes):
         raise WeightsError(f"layer {layer.name} has no kernel and bias.")
-    return arrays[4], arrays[1]
-
-
-def _to_float32(array: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):  # `check_shapes` rejects infinity
-        return array.astype(np.float32)
+    return arrays[kernel], arrays[bias]

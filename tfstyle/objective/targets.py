@@ -207,9 +207,9 @@ def _check_energy(field: str, name: str, what: str, energy: tf.Tensor) -> None:
     """
     if not float(energy) > 0:
         raise ConfigError(
-            f"`{field}` must name layers that see something. Received: {name},"
-            f" silent for {what}. Leave it out, give another picture, or take"
-            " loss_scale=absolute."
+            f"`{field}` must name layers with activations. Received: {name},"
+            f" which has none for {what}. Leave it out, use another picture, or"
+            " set loss_scale=absolute."
         )
 
 
@@ -231,8 +231,8 @@ def _average_masks(
         for name, average in by_layer.items():
             if not average.any():
                 raise ConfigError(
-                    f"`{field}` must show a region each. Received: number"
-                    f" {number} is empty at {name}. Paint it in white, larger."
+                    f"`{field}` must each contain a region. Received: mask"
+                    f" {number}, empty at {name}. Enlarge its white area."
                 )
             averages[name].append(tf.constant(average))
     return averages

@@ -72,7 +72,7 @@ class XlaTrial:
             return None
         is_faster = taken < seconds
         logging.info(
-            "An evaluation takes %.2g s with XLA, %.2g s without: goes on %s",
+            "An evaluation takes %.2g s with XLA, %.2g s without: continues %s",
             taken,
             seconds,
             "with it" if is_faster else "without",

@@ -8,42 +8,35 @@ from absl import app
 from absl import flags
 
 from tfstyle.config.validation import check_is_local
-from tfstyle.errors import TfstyleError
+from tfstyle.errors import ConfigError
+from tfstyle.errors import SetupError
 from tfstyle.errors import one_line
 from tfstyle.studio import inputs
 from tfstyle.system import paths
 from tfstyle.system.exit_status import status_of
 
-_PORT = flags.DEFINE_integer("port", 0, "of the page; 0: a free one", 0, 65535)
+_PORT = flags.DEFINE_integer("port", 0, "port; 0 picks a free one", 0, 65535)
 _HOST = flags.DEFINE_string(
-    "host", "127.0.0.1", "address to listen on; others need --password"
+    "host", "127.0.0.1", "address to listen on; a public one needs --password"
 )
 _PASSWORD = flags.DEFINE_string(
     "password",
     None,
-    "that the browser asks for, with any user name; better given as the"
-    " environment variable TFSTYLE_PASSWORD, which nobody else can list",
+    "password for the browser, with any user name; the environment variable"
+    " TFSTYLE_PASSWORD is safer, as other users cannot see it",
 )
-_RUNS = flags.DEFINE_string("runs", "runs", "folder of the runs")
+_RUNS = flags.DEFINE_string("runs", "runs", "folder for all runs")
 _OPEN = flags.DEFINE_bool("open", False, "open the page in the browser")
-
-
-class MissingError(TfstyleError):
-    """A package that the studio needs is not installed."""
-
-    status = 2
 
 
 def main(argv: list[str]) -> int:
     """Serves the page until it is interrupted; returns the exit status."""
-    if len(argv) > 1:
-        given = one_line(str(argv[1:]))
-        print(f"error: Flags begin with --. Received: {given}", file=sys.stderr)
-        return 2
-    return status_of(_serve)
+    return status_of(lambda: _serve(argv[1:]))
 
 
-def _serve() -> int:
+def _serve(others: list[str]) -> int:
+    if others:
+        raise ConfigError(f"Flags begin with --. Received: {others}.")
     root = paths.expand_path(_RUNS.value)
     check_is_local("runs", root)
     root = os.path.abspath(root)
@@ -54,7 +47,7 @@ def _serve() -> int:
         import gradio  # noqa: F401
         import matplotlib  # noqa: F401
     except ImportError as error:
-        raise MissingError(
+        raise SetupError(
             f"The studio needs Gradio and Matplotlib ({error}). Run pip"
             " install -e '.[studio]'."
         ) from error
@@ -73,7 +66,7 @@ def _serve() -> int:
         port = listener.getsockname()[1]
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{port}"
-        print(f"The studio is open at {address}  (Ctrl-C ends it)", flush=True)
+        print(f"The studio is open at {address}  (Ctrl-C stops it)", flush=True)
         if _OPEN.value:
             webbrowser.open(address)
         try:

@@ -1,13 +1,13 @@
 """The Compare tab: compares two results side by side."""
 
 import html
-import os
 
 import gradio as gr
 
 from tfstyle.studio import runs
 from tfstyle.studio.runs import Run
 from tfstyle.studio.widgets import DIRECT
+from tfstyle.studio.widgets import image_of
 from tfstyle.studio.widgets import make_thumbnail
 from tfstyle.studio.widgets import read_asset
 
@@ -101,19 +101,10 @@ class Comparison:
         if not all(run and run.picture for run in pair):
             return gr.HTML(visible=False), ""
         images = "".join(
-            _image_of(run, side)
+            image_of(run.picture, f"{side}: {run.name}", side)
             for run, side in zip(pair, ("left", "right"), strict=True)
         )
         return gr.HTML(images, visible=True), _describe_differences(*pair)
-
-
-def _image_of(run: Run, side: str) -> str:
-    changed = os.stat(run.picture).st_mtime_ns
-    name = html.escape(run.name)
-    return (
-        f'<img class="{side}" alt="{side}: {name}"'
-        f' src="/picture/{name}?{changed}">'
-    )
 
 
 def _describe_differences(left: Run, right: Run) -> str:

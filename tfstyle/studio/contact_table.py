@@ -1,20 +1,19 @@
 """The Many tab: a table of small pictures, every content in every style."""
 
 import html
-import os
 
 import gradio as gr
 
 from tfstyle.errors import ConfigError
-from tfstyle.errors import TfstyleError
 from tfstyle.studio import dials
 from tfstyle.studio import inputs
+from tfstyle.studio import last_table
 from tfstyle.studio import runs
 from tfstyle.studio.jobs import Jobs
 from tfstyle.studio.painting import Painting
 from tfstyle.studio.widgets import DIRECT
-from tfstyle.studio.widgets import escape_error
 from tfstyle.studio.widgets import image_of
+from tfstyle.studio.widgets import showing_errors
 
 MOST_PAIRS = 36
 SMALL = ["--image_size=192", "--num_steps=40"]
@@ -90,7 +89,7 @@ class ContactTable:
             )
             self._size = gr.Dropdown(
                 list(dials.SIZES),
-                value=1024,
+                value="1024",
                 label="Large size",
                 info="long edge, pixels",
                 allow_custom_value=True,
@@ -119,41 +118,36 @@ class ContactTable:
             **DIRECT,
         )
 
+    @showing_errors
     def _begin(self, values) -> dict:
         """Submits a job for every pair of content and style."""
         contents = values[self._contents] or []
         styles = values[self._styles] or []
-        number = len(contents) * len(styles)
-        try:
-            if not 0 < number <= MOST_PAIRS:
-                raise ConfigError(
-                    f"Give contents and styles for 1 to {MOST_PAIRS} pictures."
-                    f" Received: {len(contents)} and {len(styles)}."
-                )
-            runs.check_table(self._root)
-            kept = [
-                [inputs.keep(self._root, path) for path, _ in paths]
-                for paths in (contents, styles)
-            ]
-            asked = [
-                (content, style, self._arguments(values, content, style, SMALL))
-                for content in kept[0]
-                for style in kept[1]
-            ]
-            pairs = []
-            for content, style, arguments in asked:
-                job = self._jobs.submit(arguments)
-                name = os.path.basename(job.workdir)
-                pairs.append([content, style, name])
-            if pairs:
-                runs.write_table(self._root, pairs)
-        except (TfstyleError, OSError) as error:
-            return {self._fault: escape_error(error)}
+        if not 0 < len(contents) * len(styles) <= MOST_PAIRS:
+            raise ConfigError(
+                f"A table must have 1 to {MOST_PAIRS} pictures. Received:"
+                f" {len(contents)} contents and {len(styles)} styles."
+            )
+        last_table.check(self._root)
+        contents, styles = (
+            [inputs.keep(self._root, path) for path, _ in paths]
+            for paths in (contents, styles)
+        )
+        asked = [
+            (content, style, self._arguments(values, content, style, SMALL))
+            for content in contents
+            for style in styles
+        ]
+        pairs = [
+            [content, style, self._jobs.submit(arguments).name]
+            for content, style, arguments in asked
+        ]
+        last_table.write(self._root, pairs)
         return {**self._offer(pairs), self._fault: ""}
 
     def _load(self) -> dict:
         """Restores the last table when the page is loaded."""
-        return self._offer(runs.read_table(self._root))
+        return self._offer(last_table.read(self._root))
 
     def _offer(self, pairs: list) -> dict:
         names = [
@@ -169,8 +163,7 @@ class ContactTable:
     def _stop(self, pairs: list) -> None:
         """Stops all jobs of the table that are painting or waiting."""
         for _, _, name in reversed(pairs):  # last first, so that none starts
-            job = self._jobs.find(os.path.join(self._root, name))
-            if job is not None:
+            if job := self._jobs.find(name):
                 self._jobs.stop(job)
 
     def _choose(self, pairs: list, event: gr.EventData):
@@ -178,64 +171,53 @@ class ContactTable:
         names = [pair[2] for pair in pairs]
         return event.run if event.run in names else gr.skip()
 
+    @showing_errors
     def _paint_large(self, values) -> dict:
         """Submits a job for a large picture of the selected pair; shows it."""
         picked = values[self._pick]
         pair = next((p for p in values[self._pairs] if p[2] == picked), None)
-        try:
-            if pair is None:
-                raise ConfigError("Paint the table first, and pick a picture.")
-            size = [f"--image_size={values[self._size]}"]
-            asked = self._arguments(values, *pair[:2], size)
-            job = self._jobs.submit(asked)
-        except (TfstyleError, OSError) as error:
-            return {self._fault: escape_error(error)}
-        name = os.path.basename(job.workdir)
+        if pair is None:
+            raise ConfigError("Paint the table first, and pick a picture.")
+        size = [f"--image_size={values[self._size]}"]
+        job = self._jobs.submit(self._arguments(values, *pair[:2], size))
         return {
             self._fault: "",
-            self._painting.shown: self._painting.show_run(name),
+            self._painting.shown: self._painting.show_run(job.name),
             self._tabs: gr.Tabs(selected="paint"),
         }
 
     def _arguments(
         self, values, content: str, style: str, flags: list[str]
     ) -> list[str]:
-        form = self._painting.form
+        options = self._painting.form.options
         found = dials.make_arguments(
-            values[form.options.base],
-            form.options.positions(values),
+            values[options.base],
+            options.positions(values),
             content=content,
             styles=[style],
-            weights=[1.0],
         )
         return [*found, *flags]
 
     def _show(self, pairs: list, seen: str):
         """Returns the table as HTML, or no update if it is unchanged."""
-        styles = list(dict.fromkeys(style for _, style, _ in pairs))
-        rows: dict[str, list[str]] = {}
-        for content, _, name in pairs:
-            rows.setdefault(content, []).append(name)
-        heads = "".join(
-            f'<th scope="col">{html.escape(inputs.stem_of(style))}</th>'
-            for style in styles
-        )
-        body = "".join(
-            f'<tr><th scope="row">{html.escape(inputs.stem_of(content))}</th>'
-            + "".join(f"<td>{self._cell(name)}</td>" for name in names)
-            + "</tr>"
-            for content, names in rows.items()
-        )
-        table = (
-            f"<table><thead><tr><td></td>{heads}</tr></thead>"
-            f"<tbody>{body}</tbody></table>"
-        )
-        table = table if pairs else ""
+        styles = dict.fromkeys(style for _, style, _ in pairs)
+        heads = [_head(style, "col") for style in styles]
+        rows = [["<td></td>", *heads]]
+        for number, (content, _, name) in enumerate(pairs):
+            if number % len(styles) == 0:
+                rows.append([_head(content, "row")])
+            rows[-1].append(f"<td>{self._cell(name)}</td>")
+        body = "".join(f"<tr>{''.join(row)}</tr>" for row in rows)
+        table = f"<table>{body}</table>" if pairs else ""
         return (gr.skip(), gr.skip()) if table == seen else (table, table)
 
     def _cell(self, name: str) -> str:
-        run = runs.find_run(self._root, name)
-        if run and (image := image_of(run, name)):
-            return image
-        job = self._jobs.find(os.path.join(self._root, name))
+        run, job = runs.find_run(self._root, name), self._jobs.find(name)
+        if run and (path := run.preview or run.picture):
+            return image_of(path, name)
         return html.escape(job.error or job.state) if job else ""
+
+
+def _head(path: str, scope: str) -> str:
+    name = html.escape(inputs.stem_of(path))
+    return f'<th scope="{scope}">{name}</th>'

@@ -1,20 +1,23 @@
-"""The dials of the page, and their conversion to and from a command line."""
+"""The dials of the page, and their conversion to and from a command line.
+
+The position of a dial is the value of its component; of all other options it is
+the text of the flag, or a bool.
+"""
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable
 from collections.abc import Sequence
+from typing import Any
 
 from tfstyle.config import lines
 from tfstyle.config.config import Config
 from tfstyle.config.config import to_text
 from tfstyle.config.fields import ordered_fields
-from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import INITS
 from tfstyle.config.validation import check_images
 from tfstyle.errors import ConfigError
 from tfstyle.flags.command_line import read_config
-from tfstyle.flags.values import FIELDS
 
 TEXTURE = "Texture"
 """Name of the preset without a content image."""
@@ -24,7 +27,7 @@ PRESETS: dict[str, list[str]] = {
     TEXTURE: ["--preset=texture"],
     "The paper": ["--preset=gatys2015"],
 }
-SIZES = (256, 384, 512, 768, 1024)
+SIZES = ("256", "384", "512", "768", "1024")
 """Suggested long edges, pixels; any other can be typed."""
 NORMAL = "Normal"
 QUALITIES = {"Quick": "40", NORMAL: "", "Fine": "300"}
@@ -45,8 +48,11 @@ FRONT = (
     "seed",
     "style_blend_weights",
 )
-"""Options that have a dial; all other fields of `Config` are in "More
-options"."""
+"""Options that have a dial."""
+OTHERS = [field for field in ordered_fields(Config) if field.name not in FRONT]
+"""Fields of the options under "More options", ordered by group."""
+Positions = dict[str, Any]
+"""Positions by option."""
 FIXED = (
     "--preview_every_seconds=1",
     "--log_every_steps=1",
@@ -55,76 +61,49 @@ FIXED = (
 """Flags of every job of the studio."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Dials:
-    """Positions of the dials.
+def positions_of(arguments: Sequence[str]) -> Positions:
+    """Returns the positions closest to the flags of a command line.
 
-    Attributes:
-        content: position of the content dial, percent, 0 to 100.
-        strokes: size of the style image relative to the output.
-        size: long edge of the output, pixels.
-        quality: a key of QUALITIES.
-        colors: a key of COLORS.
-        seed: seed of random numbers.
-        others: options without a dial, as text by name.
+    Raises:
+        ConfigError: if a flag is invalid.
     """
+    config = read_config([*arguments])
+    qualities = {text: name for name, text in QUALITIES.items()}
+    colors = {text: name for name, text in COLORS.items()}
+    return {
+        "content_weight": percent_of(config.resolved().content_weight),
+        "style_scale": config.style_scale,
+        "image_size": str(config.image_size),
+        "num_steps": qualities.get(to_text(config.num_steps), NORMAL),
+        "preserve_colors": colors[config.preserve_colors],
+        "seed": config.seed,
+        **{f.name: position_of(getattr(config, f.name)) for f in OTHERS},
+    }
 
-    content: int
-    strokes: float
-    size: int | str
-    quality: str
-    colors: str
-    seed: int
-    others: Mapping[str, str]
 
-    @classmethod
-    def of(cls, arguments: Sequence[str]) -> "Dials":
-        """Returns the positions closest to the flags of a command line.
+def position_of(value: Any) -> str | bool:
+    """Returns the position for the value of an option without a dial."""
+    if value is None:
+        return ""
+    return value if isinstance(value, bool) else to_text(value)
 
-        Raises:
-            ConfigError: if a flag is invalid.
-        """
-        config = read_config([*arguments])
-        steps = to_text(config.num_steps)
-        qualities = {text: name for name, text in QUALITIES.items()}
-        colors = {text: name for name, text in COLORS.items()}
-        return cls(
-            percent_of(config.resolved().content_weight),
-            config.style_scale,
-            config.image_size,
-            qualities.get(steps, NORMAL),
-            colors[config.preserve_colors],
-            config.seed,
-            {
-                field.name: text_of(getattr(config, field.name))
-                for field in other_fields()
-            },
-        )
 
-    def to_arguments(self, base: Sequence[str]) -> list[str]:
-        """Returns the base flags and the flags of all changed dials.
+def to_arguments(base: Sequence[str], positions: Positions) -> list[str]:
+    """Returns the base flags and the flags of all changed positions.
 
-        Args:
-            base: base flags, such as a preset's.
-        """
-        before = Dials.of(base)
-        found = [*base]
-        if self.content != before.content:
-            found.append(f"--content_weight={weight_of(self.content):.3g}")
-        if self.strokes != before.strokes:
-            found.append(f"--style_scale={self.strokes:g}")
-        if str(self.size) != str(before.size):
-            found.append(f"--image_size={self.size}")
-        if self.quality != before.quality:
-            found.append(f"--num_steps={QUALITIES[self.quality]}")
-        if self.colors != before.colors:
-            found.append(f"--preserve_colors={COLORS[self.colors]}")
-        if self.seed != before.seed:
-            found.append(f"--seed={self.seed}")
-        for name, text in self.others.items():
-            if text.strip() != before.others[name]:
-                found.append(f"--{name}={text.strip()}")
-        return found
+    Args:
+        base: base flags, such as a preset's.
+        positions: positions of all options.
+    """
+    before = positions_of(base)
+    found = [*base]
+    for name, position in positions.items():
+        if isinstance(position, str | None):  # None: an emptied field
+            position = (position or "").strip()
+        if position != before[name]:
+            text = _TO_TEXT.get(name, to_text)(position)
+            found.append(f"--{name}={text}")
+    return found
 
 
 def weight_of(percent: float) -> float:
@@ -140,78 +119,50 @@ def percent_of(weight: float) -> int:
     return round(100 * math.log(weight / LEAST_CONTENT) / math.log(ratio))
 
 
-def other_fields() -> list[dataclasses.Field]:
-    """Returns the fields of `Config` that have no dial, ordered by group."""
-    return [
-        field for field in ordered_fields(Config) if field.name not in FRONT
-    ]
+_TO_TEXT: dict[str, Callable[[Any], str]] = {
+    "content_weight": lambda percent: f"{weight_of(percent):.3g}",
+    "style_scale": lambda scale: f"{scale:g}",
+    "num_steps": lambda name: QUALITIES[name],
+    "preserve_colors": lambda name: COLORS[name],
+}
+"""Functions that convert the position of a dial to the text of its flag."""
 
 
-def help_of(name: str) -> str:
-    """Returns the help text of an option."""
-    return FIELDS[name].metadata["help"]
-
-
-def text_of(value) -> str:
-    """Returns the value of an option as flag text; empty for None."""
-    return "" if value is None else to_text(value)
-
-
-def read_options(base: Sequence[str], dials: Dials) -> list[str]:
-    """Returns the command line for positions of the dials, validated.
+def read_options(base: Sequence[str], positions: Positions) -> list[str]:
+    """Returns the command line for positions of the options, validated.
 
     Args:
-        base: base flags, which the dials change.
-        dials: positions of the dials.
+        base: base flags, which the positions change.
+        positions: positions of all options.
 
     Raises:
         ConfigError: if a flag is invalid, with the message of the command line.
     """
-    init = dials.others["init"]
+    init = positions["init"]
     if init not in INITS:  # a path would let visitors view any picture
         raise ConfigError(
             f"`init` must be one of {', '.join(INITS)}. Received: {init!r:.80}."
-            " Bring a picture under Start from a picture."
+            " Upload a picture under Start from a picture."
         )
-    for name, text in dials.others.items():
-        if len(text.splitlines()) > 1:
+    for name, position in positions.items():
+        if len(str(position).splitlines()) > 1:
             raise ConfigError(
-                f"`{name}` must be one line. Received: {text!r:.80}."
+                f"`{name}` must be one line. Received: {position!r:.80}."
             )
-    found = dials.to_arguments(base)
+    found = to_arguments(base, positions)
     read_config(found)
     return found
 
 
-def find_base(arguments: Sequence[str]) -> tuple[str | None, list[str]]:
-    """Returns the preset closest to a command line, and its flags as a base.
-
-    If the dials cannot represent a flag exactly, the base is the whole command
-    line and the preset is None.
-
-    Args:
-        arguments: the command line, without flags that name files.
-
-    Raises:
-        ConfigError: if a flag is invalid.
-    """
-    wanted = _options_of(arguments)
-    dials = Dials.of(arguments)
-    found = []
-    for preset, base in PRESETS.items():
-        made = dials.to_arguments(base)
-        if _options_of(made) == wanted:
-            num_given = len(set(base) & set(arguments))
-            found.append((len(made), -num_given, preset))
-    if not found:
-        return None, [*arguments]
-    preset = min(found)[-1]
-    return preset, PRESETS[preset]
+def find_preset(arguments: Sequence[str]) -> str:
+    """Returns the last preset whose flags are all in a command line."""
+    found = [p for p in PRESETS if set(PRESETS[p]) <= set(arguments)]
+    return found[-1]
 
 
 def make_arguments(
     base: Sequence[str],
-    dials: Dials,
+    positions: Positions,
     *,
     content: str | None = None,
     styles: Sequence[str] = (),
@@ -222,8 +173,8 @@ def make_arguments(
     """Returns the command line of a job, validated.
 
     Args:
-        base: base flags, which the dials change.
-        dials: positions of the dials.
+        base: base flags, which the positions change.
+        positions: positions of all options.
         content: path of the content image, or None.
         styles: paths of the style images.
         weights: blend weights, one per style.
@@ -234,8 +185,8 @@ def make_arguments(
     Raises:
         ConfigError: if a flag is invalid, with the message of the command line.
     """
-    found = read_options(base, dials)
-    if content:
+    found = read_options(base, positions)
+    if content is not None:
         found.append(f"--content_image={content}")
     if styles:
         found.append(f"--style_images={lines.write_list(styles)}")
@@ -243,31 +194,22 @@ def make_arguments(
         found.append(f"--content_masks={lines.write_list(masks)}")
     elif len(set(weights)) > 1:
         found.append(f"--style_blend_weights={','.join(map(str, weights))}")
-    if start:
+    if start is not None:
         found.append(f"--init={start}")
-    found = [*found, *FIXED]
+    found += FIXED
     config = read_config(found)
-    has_content = config.content_image is not None
-    check_images(config, has_content, len(styles), len(masks))
+    check_images(config, content is not None, len(styles), len(masks))
     return found
 
 
 def without_files(arguments: Sequence[str]) -> list[str]:
     """Removes the flags that name files from a command line."""
     options = {field.name for field in dataclasses.fields(Config)}
-    options |= {"preset"}
+    options = options - {"style_blend_weights"} | {"preset"}
     found = []
     for argument in arguments:
         name, _, text = argument[2:].partition("=")
         is_file = name == "init" and text not in INITS
-        if name in options and name != "style_blend_weights" and not is_file:
+        if name in options and not is_file:
             found.append(argument)
     return found
-
-
-def _options_of(arguments: Sequence[str]) -> dict:
-    config: RunConfig = read_config([*arguments])
-    return {
-        field.name: getattr(config, field.name)
-        for field in dataclasses.fields(Config)
-    }

@@ -2,7 +2,6 @@
 
 import gradio as gr
 
-from tfstyle.errors import TfstyleError
 from tfstyle.studio import repaint
 from tfstyle.studio import runs
 from tfstyle.studio.form import Form
@@ -10,7 +9,7 @@ from tfstyle.studio.runs import Run
 from tfstyle.studio.widgets import DIRECT
 from tfstyle.studio.widgets import FORMS
 from tfstyle.studio.widgets import convert_picture
-from tfstyle.studio.widgets import escape_error
+from tfstyle.studio.widgets import showing_errors
 
 LARGE_SIZES = ("2048", "4096", "8192")
 """Suggested long edges, pixels; any other can be typed."""
@@ -27,7 +26,6 @@ class Downloads:
 
     Attributes:
         form_of_file: component with the format of downloads.
-        size: component with the large size.
         watched: components that `update` sets.
     """
 
@@ -35,6 +33,7 @@ class Downloads:
         self, root: str, form: Form, shown: gr.Dropdown, fault: gr.HTML
     ):
         self._root = root
+        self._fault = fault
         self._part = gr.Column(visible=False)
         with self._part:
             with gr.Row(elem_classes="keep"):
@@ -53,25 +52,24 @@ class Downloads:
                 from_here = gr.Button("Start from here", size="sm")
                 again = gr.Button("Use its pictures and dials", size="sm")
             with gr.Accordion("Paint it large", open=False):
-                self.size = gr.Dropdown(
+                size = gr.Dropdown(
                     list(LARGE_SIZES),
                     value="4096",
                     label="Large size: long edge, pixels",
                     allow_custom_value=True,
                 )
-                self._command = _make_command(
-                    "Command",
-                    "for a terminal in the folder that the studio was started"
-                    " in",
-                    "command",
-                )
                 add = gr.Button("Add to the manifest", size="sm")
-                self._batch = _make_command(
-                    "Command for the manifest",
-                    "paints all pictures that were added, one after another",
-                    "batch",
+                self._batch = gr.Textbox(
+                    label="Command for the manifest",
+                    info="paints all pictures that were added, one after"
+                    " another; for a terminal in the folder that the studio"
+                    " was started in",
+                    elem_id="batch",
+                    interactive=False,
+                    lines=2,
+                    buttons=["copy"],
                 )
-        self.watched = [self._part, self._download, self._flags, self._command]
+        self.watched = [self._part, self._download, self._flags]
         for button, target in (
             (as_content, form.pictures.content),
             (as_style, form.pictures.styles[0]),
@@ -89,26 +87,19 @@ class Downloads:
             [fault, *form.components],
             **DIRECT,
         )
-        self.size.change(
-            self._show_command,
-            [shown, self.size],
-            self._command,
-            **DIRECT,
-        )
         add.click(
             self._add_to_manifest,
-            [shown, self.size],
+            [shown, size],
             [self._batch, fault],
             **DIRECT,
         )
 
-    def update(self, run: Run | None, form_of_file: str, size: str) -> dict:
+    def update(self, run: Run | None, form_of_file: str) -> dict:
         """Returns updates that offer the picture of a run, if it has one.
 
         Args:
             run: a run that has ended, or None.
             form_of_file: format of downloads, a key of FORMS.
-            size: long edge of the large picture, pixels.
         """
         picture = run and run.picture
         if run is None or picture is None:
@@ -121,34 +112,14 @@ class Downloads:
             self._flags: gr.DownloadButton(
                 value=flagfile, interactive=flagfile is not None
             ),
-            self._command: repaint.command_of(run, size) if flagfile else "",
         }
 
     def _find_picture(self, name: str | None) -> str | None:
         run = runs.find_run(self._root, name)
         return run and run.picture
 
-    def _show_command(self, name: str | None, size: str) -> str:
+    @showing_errors
+    def _add_to_manifest(self, name: str | None, size: str) -> dict:
         run = runs.find_run(self._root, name)
-        return repaint.command_of(run, size) if run and run.flagfile else ""
-
-    def _add_to_manifest(self, name: str | None, size: str):
-        run = runs.find_run(self._root, name)
-        if run is None:
-            return "", ""
-        try:
-            return repaint.add_to_manifest(self._root, run, size), ""
-        except (TfstyleError, OSError) as error:
-            return "", escape_error(error)
-
-
-def _make_command(label: str, info: str, elem_id: str) -> gr.Textbox:
-    """Makes a read-only text box for a command, with a copy button."""
-    return gr.Textbox(
-        label=label,
-        info=info,
-        elem_id=elem_id,
-        interactive=False,
-        lines=2,
-        buttons=["copy"],
-    )
+        command = run and repaint.add_to_manifest(self._root, run, size)
+        return {self._batch: command, self._fault: ""}

@@ -4,9 +4,9 @@ import gradio as gr
 
 from tfstyle.config.validation import INITS
 from tfstyle.errors import TfstyleError
+from tfstyle.flags.command_line import read_config
 from tfstyle.studio import dials
 from tfstyle.studio import inputs
-from tfstyle.studio.dials import Dials
 from tfstyle.studio.options import Options
 from tfstyle.studio.options import Values
 from tfstyle.studio.pictures import NUM_STYLES
@@ -46,25 +46,24 @@ class Form:
             WriteError: if a picture cannot be copied.
         """
         pictures, options = self.pictures, self.options
-        chosen = [
-            (self._keep(values[style]), values[share])
+        shares = {
+            style: values[share]
             for style, share in zip(
                 pictures.styles, pictures.weights, strict=True
             )
             if values[style] and values[share]
-        ]
+        }
         is_texture = values[options.preset] == dials.TEXTURE
-        content = None if is_texture else values[pictures.content]
-        start = values[pictures.start]
-        styles = [style for style, _ in chosen]
         return dials.make_arguments(
             values[options.base],
             options.positions(values),
-            content=content and self._keep(content),
-            styles=styles,
-            weights=[share for _, share in chosen],
-            start=start and self._keep(start),
-            masks=pictures.make_masks(values[pictures.regions], len(styles)),
+            content=None
+            if is_texture
+            else self._keep(values[pictures.content]),
+            styles=[self._keep(values[style]) for style in shares],
+            weights=[*shares.values()],
+            start=self._keep(values[pictures.start]),
+            masks=pictures.make_masks(values[pictures.regions], len(shares)),
         )
 
     def show(self, name: str | None, fault: gr.HTML) -> dict:
@@ -83,9 +82,9 @@ class Form:
             return {fault: escape_error(error)}
 
     def _fill(self, run: Run) -> dict:
-        config = run.read_arguments()
+        config = read_config(run.arguments)
         options = dials.without_files(run.arguments)
-        preset, base = dials.find_base(options)
+        preset = dials.find_preset(options)
         pictures = self.pictures
         styles = [self._find(path) for path in config.style_images]
         weights = [1.0] * len(styles)
@@ -96,33 +95,29 @@ class Form:
         start = None if config.init in INITS else self._find(config.init)
         masks = [self._find(path) for path in config.content_masks]
         found = {
-            self.options.base: base,
+            self.options.base: options,
             self.options.preset: preset,
             pictures.content: gr.Image(
                 content, visible=preset != dials.TEXTURE
             ),
             pictures.start: start,
             pictures.regions: None,
-            **self.options.show_positions(Dials.of(options)),
+            **self.options.show_positions(dials.positions_of(options)),
         }
-        for number, (style, weight) in enumerate(
-            zip(pictures.styles, pictures.weights, strict=True)
-        ):
-            is_there = number < len(styles)
-            found[style] = styles[number] if is_there else None
-            found[weight] = weights[number] if is_there else 1.0
+        missing = NUM_STYLES - len(styles)
+        found |= zip(pictures.styles, styles + missing * [None], strict=False)
+        found |= zip(pictures.weights, weights + missing * [1.0], strict=False)
         if content and all(masks) and 1 < len(masks) <= NUM_STYLES:
             found[pictures.regions] = pictures.show_regions(content, masks)
         return found
 
-    def _keep(self, path: str) -> str:
-        return inputs.keep(self._root, path)
+    def _keep(self, path: str | None) -> str | None:
+        return path and inputs.keep(self._root, path)
 
     def _find(self, path: str | None) -> str | None:
         """Returns the path of a run's picture for the browser, or None."""
-        if not path:
-            return None
         try:
-            return inputs.to_shown(self._root, self._keep(path))
+            kept = self._keep(path)
+            return kept and inputs.to_shown(self._root, kept)
         except (TfstyleError, OSError):
             return None  # the file no longer exists

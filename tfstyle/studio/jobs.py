@@ -19,6 +19,7 @@ from tfstyle.experiment import run_directory
 from tfstyle.experiment.workdir_files import ASKED
 from tfstyle.experiment.workdir_files import JOB
 from tfstyle.flags.values import FIELDS
+from tfstyle.studio.runs import Run
 from tfstyle.system import atomic_file
 from tfstyle.system.interpreter import describe_end
 from tfstyle.system.interpreter import start_python
@@ -34,10 +35,6 @@ def options_of_process(arguments: list[str]) -> list[str]:
         if (field := FIELDS.get(argument[2:].partition("=")[0]))
         and field.metadata["of_batch"]
     ]
-
-
-def _make_flagfile(arguments: list[str]) -> str:
-    return "".join(f"{lines.write_line(x, FIELDS)}\n" for x in arguments)
 
 
 @dataclasses.dataclass
@@ -59,6 +56,11 @@ class Job:
     error: str = ""
     is_stopping: bool = False
     has_begun: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name of the run: the workdir, without its path."""
+        return os.path.basename(self.workdir)
 
     @property
     def has_ended(self) -> bool:
@@ -94,28 +96,19 @@ class Jobs:
         self._thread = threading.Thread(target=self._paint_all, daemon=True)
         self._thread.start()
 
-    @property
-    def current(self) -> Job | None:
-        """The job that is painting, or else the last waiting job, or None."""
+    def unfinished(self) -> list[Job]:
+        """Returns the job that is painting and the waiting ones, in order."""
         with self._changed:
-            jobs = [job for job in self._jobs.values() if not job.has_ended]
-            painting = [job for job in jobs if job.state == "painting"]
-            return next(iter(painting or jobs[-1:]), None)
+            return [job for job in self._jobs.values() if not job.has_ended]
 
     def num_before(self, job: Job) -> int:
         """Returns the number of jobs ahead of a waiting job."""
-        with self._changed:
-            jobs = [x for x in self._jobs.values() if not x.has_ended]
-            return jobs.index(job) if job in jobs else 0
+        jobs = self.unfinished()
+        return jobs.index(job) if job in jobs else 0
 
-    def waiting(self) -> list[Job]:
-        """Returns the waiting jobs in order."""
-        with self._changed:
-            return [*self._queue]
-
-    def find(self, workdir: str) -> Job | None:
-        """Returns the job of a workdir, or None if this studio has none."""
-        return self._jobs.get(workdir)
+    def find(self, name: str | None) -> Job | None:
+        """Returns the job of a run, or None if this studio has none."""
+        return self._jobs.get(name or "")
 
     def submit(self, arguments: list[str]) -> Job:
         """Adds a job to the queue and returns it; creates its workdir.
@@ -123,14 +116,12 @@ class Jobs:
         Raises:
             WriteError: if the workdir cannot be written.
         """
+        asked = [f"{lines.write_line(x, FIELDS)}\n" for x in arguments]
         with raising_write_errors(self._root):
             workdir = run_directory.make_new_folder(self._root)
-            job = Job(workdir, arguments)
-            for name, text in (
-                (ASKED, _make_flagfile(arguments)),
-                (JOB, json.dumps(arguments)),
-            ):
+            for name, text in ((ASKED, "".join(asked)), (JOB, "{}")):
                 atomic_file.write_text(os.path.join(workdir, name), text)
+        job = Job(workdir, arguments)
         self._add(job)
         return job
 
@@ -160,10 +151,7 @@ class Jobs:
             for job in self._jobs.values():
                 if job.state == "painting":
                     self._interrupt(job)
-        # The thread returns once the worker has answered or ended.
-        with contextlib.suppress(OSError):  # the worker may have ended
-            self._worker.stdin.close()
-        self._thread.join()
+        self._thread.join()  # returns once the worker has answered
         self._end_worker()
 
     def _interrupt(self, job: Job) -> None:
@@ -175,20 +163,13 @@ class Jobs:
 
     def _take_up(self, workdir: str) -> None:
         """Adds the unfinished job of a workdir, if there is one."""
-        path = os.path.join(workdir, JOB)
-        with contextlib.suppress(
-            AttributeError, OSError, TypeError, ValueError
-        ):
-            with open(path, encoding="utf-8") as file:
-                arguments = json.load(file)
-            with open(os.path.join(workdir, ASKED), encoding="utf-8") as file:
-                is_own = file.read() == _make_flagfile(arguments)
-            if is_own:
-                self._add(Job(workdir, arguments))
+        files = [os.path.join(workdir, name) for name in (JOB, ASKED)]
+        if all(map(os.path.isfile, files)):
+            self._add(Job(workdir, Run(workdir).arguments))
 
     def _add(self, job: Job) -> None:
         with self._changed:
-            self._jobs[job.workdir] = job
+            self._jobs[job.name] = job
             self._queue.append(job)
             self._changed.notify_all()
 
@@ -204,12 +185,8 @@ class Jobs:
             with contextlib.suppress(OSError):  # the worker removes it first
                 os.unlink(os.path.join(job.workdir, JOB))
             with self._changed:
+                job.state = answer["state"]
                 job.error = answer.get("error", "")
-                status = answer["status"]
-                is_stopped = status == 128 + signal.SIGINT
-                job.state = "stopped" if is_stopped else "done"
-                if status and not is_stopped:
-                    job.state = "failed"
                 self._changed.notify_all()
 
     def _start_worker(self, options: list[str]) -> None:
@@ -219,18 +196,13 @@ class Jobs:
                 return
             self._end_worker()
         self._options = options
-        # The worker inherits a blocked SIGINT and unblocks it when ready.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-        try:
-            self._worker = start_python(
-                ["-m", WORKER, self._root, *options],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-                start_new_session=True,  # the studio handles Ctrl-C
-            )
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        self._worker = start_python(
+            ["-m", WORKER, self._root, *options],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # the studio handles Ctrl-C
+        )
 
     def _end_worker(self) -> None:
         """Closes the input of the worker process and waits for its end."""
@@ -245,7 +217,7 @@ class Jobs:
             with self._changed:
                 self._start_worker(options_of_process(job.arguments))
         except SetupError as error:
-            return {"status": error.status, "error": str(error)}
+            return {"state": "failed", "error": str(error)}
         worker = self._worker
         question = {"workdir": job.workdir, "arguments": job.arguments}
         with contextlib.suppress(OSError):  # the worker has ended
@@ -259,7 +231,7 @@ class Jobs:
             if line := worker.stdout.readline():
                 return json.loads(line)
         return {
-            "status": 1,
-            "error": f"The process that paints {describe_end(worker.wait())}."
-            " Paint again, in a smaller size.",
+            "state": "failed",
+            "error": f"The painting process {describe_end(worker.wait())}."
+            " Paint again at a smaller size.",
         }

@@ -1,7 +1,6 @@
 """The part of the form with the dials and all other options."""
 
 import dataclasses
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +10,6 @@ from tfstyle.config.fields import kind_of
 from tfstyle.config.validation import INITS
 from tfstyle.errors import ConfigError
 from tfstyle.studio import dials
-from tfstyle.studio.dials import Dials
 from tfstyle.studio.widgets import DIRECT
 
 Values = Mapping[Any, Any]
@@ -27,7 +25,7 @@ class Options:
     Attributes:
         base: component with the base flags, which the dials change.
         preset: component of the preset.
-        dials: components of the dials, by field of `Dials`.
+        dials: components of the dials, by option.
         components: all components that have a value.
         preset_applied: event fired once the dials show a chosen preset.
     """
@@ -37,72 +35,59 @@ class Options:
         self.base = gr.State(dials.PRESETS["Photograph"])
         self._make_dials()
         self._make_options()
-        self.components = {
-            *(self.base, self.preset),
-            *self.dials.values(),
-            *self._options.values(),
-        }
+        self._all = self.dials | self._options
+        self.components = {self.base, self.preset, *self._all.values()}
         self._connect()
 
-    def positions(self, values: Values) -> Dials:
-        """Returns the positions of the dials."""
-        found = {name: values[dial] for name, dial in self.dials.items()}
-        others = {
-            name: dials.text_of(values[option])
-            for name, option in self._options.items()
-        }
-        return Dials(**found, others=others)
+    def positions(self, values: Values) -> dials.Positions:
+        """Returns the positions of all options."""
+        return {name: values[option] for name, option in self._all.items()}
 
-    def show_positions(self, positions: Dials) -> dict:
-        """Returns updates that move the dials."""
-        found = {
-            dial: getattr(positions, name) for name, dial in self.dials.items()
-        }
-        for name, option in self._options.items():
-            text = positions.others[name]
-            is_switch = isinstance(option, gr.Checkbox)
-            found[option] = text == "true" if is_switch else text
-        return found
+    def show_positions(self, positions: dials.Positions) -> dict:
+        """Returns updates that move the dials and all other options."""
+        return {option: positions[name] for name, option in self._all.items()}
 
     def _make_dials(self) -> None:
-        plain = Dials.of(dials.PRESETS["Photograph"])
+        plain = dials.positions_of(dials.PRESETS["Photograph"])
         self.preset = gr.Radio(
             list(dials.PRESETS), value="Photograph", label="Preset"
         )
         self.dials = {
-            "content": gr.Slider(
-                *(0, 100, plain.content),
+            "content_weight": gr.Slider(
+                *(0, 100, plain["content_weight"]),
                 step=1,
                 label="Content, %",
                 info="0: almost only the style; 100: almost the photograph",
             ),
-            "strokes": gr.Slider(
-                *(0.1, 3, plain.strokes),
+            "style_scale": gr.Slider(
+                *(0.1, 3, plain["style_scale"]),
                 step=0.05,
                 label="Stroke size",
                 info="1: as in the style image",
             ),
-            "size": gr.Dropdown(
+            "image_size": gr.Dropdown(
                 list(dials.SIZES),
-                value=plain.size,
+                value=plain["image_size"],
                 label="Size: long edge, pixels",
                 allow_custom_value=True,
             ),
-            "quality": gr.Radio(
+            "num_steps": gr.Radio(
                 list(dials.QUALITIES),
-                value=plain.quality,
+                value=plain["num_steps"],
                 label="Quality",
-                info="Quick takes a third of the time, Fine three times",
+                info="Quick takes a third of the time, Fine three times that",
             ),
-            "colors": gr.Dropdown(
-                list(dials.COLORS), value=plain.colors, label="Colours"
+            "preserve_colors": gr.Dropdown(
+                list(dials.COLORS),
+                value=plain["preserve_colors"],
+                label="Colours",
             ),
             "seed": gr.Number(
-                plain.seed,
+                plain["seed"],
                 precision=0,
                 minimum=0,
                 label="Seed",
-                info="another number, another variant",
+                info="another number gives another variant",
             ),
         }
 
@@ -110,7 +95,7 @@ class Options:
         self._options = {}
         with gr.Accordion("More options", open=False):
             group = None
-            for field in dials.other_fields():
+            for field in dials.OTHERS:
                 if field.metadata["group"] != group:
                     group = field.metadata["group"]
                     gr.Markdown(f"### {group}")
@@ -120,37 +105,33 @@ class Options:
         self.preset_applied = self.preset.input(
             self._apply_preset,
             self.preset,
-            [
-                *(self.base, self._content),
-                *self.dials.values(),
-                *self._options.values(),
-            ],
+            [self.base, self._content, *self._all.values()],
             **DIRECT,
         )
-        for name, option in self._options.items():
+        for field in dials.OTHERS:
+            option = self._options[field.name]
             if isinstance(option, gr.Textbox):
                 option.blur(
-                    lambda values, name=name: self._check_option(values, name),
+                    lambda values, field=field: self._check(values, field),
                     self.components,
                     option,
                     **DIRECT,
                 )
 
-    def _check_option(self, values: Values, name: str):
+    def _check(self, values: Values, field: dataclasses.Field):
         """Returns a text field with its error, or else with its help text."""
-        about = dials.help_of(name)
         try:
             dials.read_options(values[self.base], self.positions(values))
         except ConfigError as error:
-            if re.match(f"(Flag )?`{name}`", str(error)):
+            if error.field == field.name:
                 return gr.Textbox(info=str(error), elem_classes="wrong")
-        return gr.Textbox(info=about, elem_classes="")
+        return gr.Textbox(info=field.metadata["help"], elem_classes="")
 
     def _apply_preset(self, preset: str) -> dict:
         """Returns updates that apply a preset; keeps size, quality and seed."""
         base = dials.PRESETS[preset]
-        found = self.show_positions(Dials.of(base))
-        for name in ("size", "quality", "seed"):
+        found = self.show_positions(dials.positions_of(base))
+        for name in ("image_size", "num_steps", "seed"):
             del found[self.dials[name]]
         return {
             self.base: base,
@@ -161,15 +142,15 @@ class Options:
 
 def _make_option(field: dataclasses.Field):
     """Makes the component of an option from its field."""
-    text = dials.text_of(field.default)
     about = {
+        "value": dials.position_of(field.default),
         "label": field.name,
-        "info": dials.help_of(field.name),
+        "info": field.metadata["help"],
         "elem_id": f"option-{field.name}",
     }
     if kind_of(field) is bool:
-        return gr.Checkbox(field.default, **about)
+        return gr.Checkbox(**about)
     choices = INITS if field.name == "init" else field.metadata["choices"]
     if choices:
-        return gr.Dropdown([str(c) for c in choices], value=text, **about)
-    return gr.Textbox(text, **about)
+        return gr.Dropdown([str(c) for c in choices], **about)
+    return gr.Textbox(**about)

@@ -5,9 +5,9 @@
 TensorFlow is started once; the flags apply to all jobs. Each line of standard
 input is a job, a JSON object with `workdir` and `arguments`, the flags of the
 run. For each job two lines are written to standard output: `has_begun`, and at
-its end the exit `status` and, if it failed, the `error`. In between SIGINT
-stops the run at its next step and keeps its picture. The process ends at the
-end of standard input, after the current run.
+its end the `state` and, if it failed, the `error`. In between SIGINT stops the
+run at its next step and keeps its picture. The process ends at the end of
+standard input, after the current run.
 """
 
 import contextlib
@@ -32,8 +32,6 @@ LOCK = ".studio.lock"
 
 def main(root: str, options: list[str]) -> None:
     """Paints all jobs that are read from standard input."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # output of libraries must not mix with answers
     session = Session()
@@ -51,7 +49,7 @@ def main(root: str, options: list[str]) -> None:
 def _paint(
     root: str, workdir: str, arguments: list[str], session, tell
 ) -> dict:
-    """Paints a run; returns its exit status and error."""
+    """Paints a run; returns its state and error."""
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         tell({"has_begun": True})
@@ -60,20 +58,22 @@ def _paint(
             file_lock.locked(os.path.join(root, LOCK), wait=True),
         ):
             if not os.path.exists(os.path.join(workdir, JOB)):
-                return {"status": 0}  # painted by an earlier studio's worker
+                return {
+                    "state": "done"
+                }  # painted by an earlier studio's worker
             check_program_fits()
             config = read_config([*arguments, f"--workdir={workdir}"])
             number = run_picture(config, session)
     except TfstyleError as error:
-        return {"status": error.status, "error": one_line(str(error), 1000)}
+        return {"state": "failed", "error": one_line(str(error), 1000)}
     except KeyboardInterrupt:  # before the first step
-        return {"status": 128 + signal.SIGINT}
+        return {"state": "stopped"}
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         # Removed here, as the studio may have ended meanwhile.
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(workdir, JOB))
-    return {"status": 128 + number if number else 0}
+    return {"state": "stopped" if number else "done"}
 
 
 if __name__ == "__main__":

@@ -1,18 +1,17 @@
 """The Paint tab: the form, and the progress and picture of a run."""
 
-import os
-
 import gradio as gr
 
-from tfstyle.errors import TfstyleError
+from tfstyle.studio import last_table
 from tfstyle.studio import runs
 from tfstyle.studio import widgets
 from tfstyle.studio.downloads import Downloads
 from tfstyle.studio.form import Form
-from tfstyle.studio.jobs import Job
 from tfstyle.studio.jobs import Jobs
 from tfstyle.studio.widgets import DIRECT
 from tfstyle.studio.widgets import escape_error
+from tfstyle.studio.widgets import image_of
+from tfstyle.studio.widgets import showing_errors
 
 STOPPING = 60.0
 """Timeout for a run to stop at its next step, seconds."""
@@ -70,7 +69,7 @@ class Painting:
         self.shown = gr.Dropdown(
             [],
             label="Run",
-            info="all runs of the folder, also those of the command line",
+            info="all runs in the folder, including those of the command line",
             allow_custom_value=True,
             elem_id="run",
         )
@@ -103,9 +102,7 @@ class Painting:
         )
         watched = {
             "fn": self._show,
-            "inputs": [
-                *(self.shown, keeping.form_of_file, keeping.size, self._seen)
-            ],
+            "inputs": [self.shown, keeping.form_of_file, self._seen],
             "outputs": [
                 *(self._state, self._progress, self._preview, self._charts),
                 *(self._go_on, self._stop, self.shown, self._seen),
@@ -121,101 +118,85 @@ class Painting:
         return gr.Dropdown(self._choices(self._list_names(name)), value=name)
 
     def _list_names(self, name: str | None) -> list[str]:
-        """Returns the names of all runs and waiting jobs.
+        """Returns the names of all runs and unfinished jobs.
 
         Args:
             name: name of the displayed run, listed even without a folder.
         """
-        waiting = [os.path.basename(j.workdir) for j in self._jobs.waiting()]
-        found = [run.name for run in runs.list_runs(self._root)]
-        return list(
-            dict.fromkeys([*([name] if name else []), *waiting, *found])
-        )
+        names = [name] if name else []
+        names += [job.name for job in self._jobs.unfinished()]
+        names += [run.name for run in runs.list_runs(self._root)]
+        return list(dict.fromkeys(names))
 
     def _choices(self, names: list[str]) -> list[tuple[str, str]]:
         """Returns titles and names of runs."""
         found = [(runs.find_run(self._root, name), name) for name in names]
         return [(run.title if run else name, name) for run, name in found]
 
+    @showing_errors
     def _start_painting(self, values) -> dict:
         """Submits a job for the pictures and dials of the form."""
-        try:
-            job = self._jobs.submit(self.form.arguments(values))
-        except (TfstyleError, OSError) as error:
-            return {self._fault: escape_error(error)}
-        return self._show_job(job)
+        return self._submit(self.form.arguments(values))
 
     def _follow_dials(self, values) -> dict:
         """Applies moved dials to the displayed run, if its pictures match."""
-        name = values[self.shown]
-        job = self._find_job(name)
-        if job is None or job.has_ended or self._is_of_table(name):
+        if self._is_of_table(values[self.shown]):
             return {self._fault: gr.skip()}
-        try:
-            arguments = self.form.arguments(values)
-        except (TfstyleError, OSError) as error:
-            return {self._fault: escape_error(error)}
-        if not _have_same_pictures(job.arguments, arguments):
-            return {self._fault: gr.skip()}
-        return self._continue(job, arguments)
+        return self._continue(values, True)
 
     def _change_dials(self, values) -> dict:
         """Stops the displayed run and continues it with the form's values."""
-        job = self._find_job(values[self.shown])
+        return self._continue(values, False)
+
+    @showing_errors
+    def _continue(self, values, must_match: bool) -> dict:
+        """Stops the displayed run; a new one starts from its picture.
+
+        Args:
+            values: values of the form and of `shown`.
+            must_match: True to do nothing if the form has other pictures.
+        """
+        job = self._jobs.find(values[self.shown])
         if job is None or job.has_ended:
             return {self._fault: gr.skip()}
-        try:
-            arguments = self.form.arguments(values)
-        except (TfstyleError, OSError) as error:
-            return {self._fault: escape_error(error)}
-        return self._continue(job, arguments)
+        arguments = self.form.arguments(values)
+        if must_match and not _have_same_pictures(job.arguments, arguments):
+            return {self._fault: gr.skip()}
+        self._jobs.stop(job)
+        self._jobs.wait(job, STOPPING)
+        run = runs.Run(job.workdir)
+        if run.picture:
+            is_free = not any("--num_levels" in x for x in arguments)
+            arguments.append(f"--init={run.picture}")
+            if is_free and runs.is_at_finest_level(run):
+                arguments.append("--num_levels=1")
+        return self._submit(arguments)
 
-    def _continue(self, job: Job, arguments: list[str]) -> dict:
-        """Stops a job and submits a new one that starts from its picture."""
-        try:
-            self._jobs.stop(job)
-            self._jobs.wait(job, STOPPING)
-            run = runs.Run(job.workdir)
-            if run.picture:
-                arguments = [*arguments, f"--init={run.picture}"]
-                is_free = not any("--num_levels" in x for x in arguments)
-                if is_free and runs.is_at_finest_level(run):
-                    arguments.append("--num_levels=1")
-            new = self._jobs.submit(arguments)
-        except (TfstyleError, OSError) as error:
-            return {self._fault: escape_error(error)}
-        return self._show_job(new)
-
-    def _show_job(self, job: Job) -> dict:
-        name = os.path.basename(job.workdir)
-        return {self.shown: self.show_run(name), self._fault: ""}
+    def _submit(self, arguments: list[str]) -> dict:
+        """Submits a job; returns updates that show its run."""
+        job = self._jobs.submit(arguments)
+        return {self.shown: self.show_run(job.name), self._fault: ""}
 
     def _stop_job(self, name: str | None) -> None:
-        job = self._find_job(name)
+        job = self._jobs.find(name)
         if job is not None:
             self._jobs.stop(job)
 
-    def _find_job(self, name: str | None) -> Job | None:
-        return self._jobs.find(os.path.join(self._root, name or ""))
-
     def _is_of_table(self, name: str) -> bool:
         """True if a run is a small picture of the table in the Many tab."""
-        return name in [row[-1] for row in runs.read_table(self._root)]
+        return name in [row[-1] for row in last_table.read(self._root)]
 
     def _show_first(self) -> dict:
         """Shows the current job with its dials, or else the newest run."""
-        job = self._jobs.current
-        if job is None:
-            found = runs.list_runs(self._root, 1)
-            name = found[0].name if found else None
-            return {self.shown: self.show_run(name)}
-        name = os.path.basename(job.workdir)
-        if self._is_of_table(name):
-            return {self.shown: self.show_run(name)}
-        filled = self.form.show(name, self._fault)
-        return {self.shown: self.show_run(name), **filled}
+        jobs = self._jobs.unfinished()
+        found = jobs or runs.list_runs(self._root, 1)
+        name = found[0].name if found else None
+        shown = {self.shown: self.show_run(name)}
+        if not jobs or self._is_of_table(name):
+            return shown
+        return shown | self.form.show(name, self._fault)
 
-    def _show(self, name, form_of_file, size, seen) -> dict:
+    def _show(self, name, form_of_file, seen) -> dict:
         """Returns updates that show the state of a run, if it has changed."""
         names, seen = self._list_names(name), seen or {}
         if names != seen.get("names"):
@@ -224,7 +205,7 @@ class Painting:
                 self.shown: gr.Dropdown(self._choices(names)),
                 self._seen: seen | {"names": names},
             }
-        run, job = runs.find_run(self._root, name), self._find_job(name)
+        run, job = runs.find_run(self._root, name), self._jobs.find(name)
         if run is None:
             if job is None or not job.has_ended:
                 return {self._seen: seen}
@@ -248,12 +229,12 @@ class Painting:
             self._stop: gr.Button(interactive=bool(is_busy and job)),
         }
         # The previous picture stays visible until there is a new one.
-        if image := widgets.image_of(run, "The picture as it is"):
-            updates[self._preview] = image
+        if path := run.preview or run.picture:
+            updates[self._preview] = image_of(path, "The picture as it is")
         if job is not None and job.state == "failed":
             updates[self._fault] = escape_error(job.error)
         return updates | self._keeping.update(
-            None if is_busy else run, form_of_file, size
+            None if is_busy else run, form_of_file
         )
 
 

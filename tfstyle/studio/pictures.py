@@ -1,7 +1,10 @@
 """The part of the form with the pictures: content, styles, regions, start."""
 
+import abc
+
 import gradio as gr
 import numpy as np
+from gradio import component_meta
 
 from tfstyle.errors import ConfigError
 from tfstyle.errors import TfstyleError
@@ -19,13 +22,36 @@ SAMPLES = ("scene.jpg", "strokes.jpg")
 REGIONS_SIZE = 768
 """Long edge of the content image in the regions editor, pixels."""
 
-# Gradio would decode uploads with Pillow; only our own reader should. Patched,
-# as Gradio makes new components for every visitor, and writes a file beside
-# the source of a subclass.
-gr.Image.preprocess = lambda self, payload: payload and payload.path
-gr.ImageEditor.preprocess = lambda self, payload: [
-    layer.path for layer in (payload.layers if payload else ())
-]
+
+class _NoStub(component_meta.ComponentMeta):
+    """Makes component classes as Gradio does, but writes no `.pyi` files."""
+
+    def __new__(cls, name, bases, attributes):
+        """Makes a class that inherits the events of its base."""
+        return abc.ABCMeta.__new__(cls, name, bases, attributes)
+
+
+class Upload(gr.Image, metaclass=_NoStub):
+    """An image whose value is the path of the uploaded file.
+
+    `gr.Image` would open it with Pillow; only our own reader should.
+    """
+
+    is_template = True  # browsers show it as a gr.Image
+
+    def preprocess(self, payload):
+        """Returns the path of the uploaded file, or None."""
+        return payload and payload.path
+
+
+class Regions(gr.ImageEditor, metaclass=_NoStub):
+    """An image editor whose value is the paths of the painted layers."""
+
+    is_template = True
+
+    def preprocess(self, payload):
+        """Returns the paths of the layers, lowest first."""
+        return [layer.path for layer in payload.layers] if payload else []
 
 
 class Pictures:
@@ -52,7 +78,6 @@ class Pictures:
             *self.styles,
             *self.weights,
         }
-        self._connect()
 
     def make_masks(self, layers, number: int) -> list[str]:
         """Makes content masks from the painted regions; returns their paths.
@@ -105,36 +130,39 @@ class Pictures:
         }
 
     def _make(self) -> None:
-        self.content, self._content_fault = _make_picture(
+        self.content = self._make_picture(
             "Content: the picture to paint", 220, "content"
         )
-        style = _make_picture("Style: how to paint it", 180, "style-1")
-        self.styles, self._style_faults = [style[0]], [style[1]]
-        self._samples = gr.Button("Try the sample pictures", size="sm")
-        self.weights = []
+        style = self._make_picture("Style: how to paint it", 180, "style-1")
+        samples = gr.Button("Try the sample pictures", size="sm")
+        samples.click(
+            lambda: [str(inputs.SAMPLES / n) for n in SAMPLES],
+            outputs=[self.content, style],
+            **DIRECT,
+        )
         with gr.Accordion("Blend more styles", open=False):
-            for number in range(2, NUM_STYLES + 1):
-                style, fault = _make_picture(
-                    f"Style {number}", 140, f"style-{number}"
-                )
-                self.styles.append(style)
-                self._style_faults.append(fault)
-            for number in range(1, NUM_STYLES + 1):
-                self.weights.append(
-                    gr.Slider(
-                        *(0, 1, 1), step=0.05, label=f"Share of style {number}"
+            self.styles = [
+                style,
+                *(
+                    self._make_picture(
+                        f"Style {number}", 140, f"style-{number}"
                     )
-                )
+                    for number in range(2, NUM_STYLES + 1)
+                ),
+            ]
+            self.weights = [
+                gr.Slider(0, 1, 1, step=0.05, label=f"Share of style {number}")
+                for number in range(1, NUM_STYLES + 1)
+            ]
         with gr.Accordion("Regions: a style for each part", open=False):
             gr.Markdown(
-                "Load the content, then paint on it: orange areas take style 2,"
-                " green ones style 3, blue ones style 4. The rest takes the"
-                " first style."
+                "Load the content, then paint on it: orange areas use style 2,"
+                " green ones style 3, blue ones style 4. Everything else uses"
+                " the first style."
             )
-            self._load_regions = gr.Button("Load the content", size="sm")
-            self.regions = gr.ImageEditor(
+            load = gr.Button("Load the content", size="sm")
+            self.regions = Regions(
                 label="Regions",
-                type="filepath",
                 sources=(),
                 transforms=(),
                 layers=False,
@@ -146,27 +174,26 @@ class Pictures:
                 ),
                 elem_id="regions",
             )
+            load.click(
+                self._begin_regions, self.content, self.regions, **DIRECT
+            )
         self.start_part = gr.Accordion("Start from a picture", open=False)
         with self.start_part:
-            self.start, self._start_fault = _make_picture(
+            self.start = self._make_picture(
                 "Start: instead of the content image", 140, "start"
             )
 
-    def _connect(self) -> None:
-        self._samples.click(
-            lambda: [str(inputs.SAMPLES / n) for n in SAMPLES],
-            outputs=[self.content, self.styles[0]],
-            **DIRECT,
+    def _make_picture(self, label: str, height: int, elem_id: str) -> Upload:
+        """Makes an image component, with its error below it."""
+        image = Upload(
+            sources=["upload", "clipboard"],
+            label=label,
+            height=height,
+            elem_id=elem_id,
         )
-        pictures = [self.content, *self.styles, self.start]
-        faults = [self._content_fault, *self._style_faults, self._start_fault]
-        for picture, fault in zip(pictures, faults, strict=True):
-            picture.change(
-                self._check_picture, picture, [picture, fault], **DIRECT
-            )
-        self._load_regions.click(
-            self._begin_regions, self.content, self.regions, **DIRECT
-        )
+        fault = gr.HTML("", elem_classes="fault")
+        image.change(self._check_picture, image, [image, fault], **DIRECT)
+        return image
 
     def _check_picture(self, path: str | None):
         """Returns a picture in a format for browsers, and its error if any."""
@@ -186,15 +213,3 @@ class Pictures:
             return self.show_regions(content, [])
         except TfstyleError:
             return gr.skip()  # the error is shown below the content image
-
-
-def _make_picture(label: str, height: int, elem_id: str):
-    """Makes an image component, and a component that shows its error."""
-    image = gr.Image(
-        type="filepath",
-        sources=["upload", "clipboard"],
-        label=label,
-        height=height,
-        elem_id=elem_id,
-    )
-    return image, gr.HTML("", elem_classes="fault")

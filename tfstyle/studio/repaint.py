@@ -1,4 +1,4 @@
-"""Repaints a run in a larger size, by a command or a line of a manifest."""
+"""A manifest of runs to repaint in a larger size."""
 
 import contextlib
 import json
@@ -21,24 +21,6 @@ MANIFEST = "manifest.jsonl"
 """File in the folder of runs with all jobs that were added."""
 _MANIFEST_LOCK = threading.Lock()
 _FOR_WATCHING = ("preview_every_seconds", "log_every_steps")
-
-
-def command_of(run: Run, size: str) -> str:
-    """Returns the command that repaints a run in another size.
-
-    Args:
-        run: a run with a flagfile.
-        size: long edge of the output, pixels.
-    """
-    place = f"{os.path.relpath(run.workdir)}-{size}"
-    return shlex.join(
-        [
-            *("python", "-m", "tfstyle.main"),
-            f"--flagfile={os.path.relpath(run.flagfile)}",
-            *_flags_of_size(run, size),
-            f"--workdir={place}",
-        ]
-    )
 
 
 def add_to_manifest(root: str, run: Run, size: str) -> str:
@@ -88,15 +70,14 @@ def _read_text(path: str) -> str:
             object per line.
     """
     read_manifest(path)
-    with open(path, "rb") as file:
-        data = file.read()
-    with contextlib.suppress(ValueError):
-        text = data.decode()
-        starts = {line.lstrip()[:1] for line in text.split("\n")}
+    with contextlib.suppress(ValueError), open(path, encoding="utf-8") as file:
+        text = file.read()
+        starts = {line.lstrip()[:1] for line in text.splitlines()}
         if starts <= {"{", "#", ""}:
             return text
     raise ConfigError(
-        f"{path!r} has other lines than the studio's. Move it away."
+        f"{path!r} is not a manifest of the studio: its lines must be JSON"
+        " objects. Move it to another folder."
     )
 
 

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 
 from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import ConfigError
-from tfstyle.errors import WriteError
-from tfstyle.errors import raising_write_errors
 from tfstyle.experiment.workdir_files import ASKED
 from tfstyle.experiment.workdir_files import FLAGS
 from tfstyle.experiment.workdir_files import LOCK
@@ -22,14 +20,11 @@ from tfstyle.flags.command_line import read_config
 from tfstyle.flags.values import parse_text
 from tfstyle.reports.metric_writers import PREVIEW
 from tfstyle.studio import inputs
-from tfstyle.system import atomic_file
 from tfstyle.system import file_lock
 
 SILENCE = 120.0
 """Time without a record after which a run counts as ended, on a disk without
 locks, seconds."""
-TABLE = "table.json"
-"""File in the folder of runs with the pictures of the last table."""
 LONGEST = 20_000_000
 """Maximum number of bytes to read from a file."""
 
@@ -106,14 +101,6 @@ class Run:
     def arguments(self) -> list[str]:
         """Requested command line, or else the flags of `flags.cfg`."""
         return [f"--{name}={value}" for name, value in self._asked.items()]
-
-    def read_arguments(self) -> RunConfig:
-        """Parses the command line of the run.
-
-        Raises:
-            ConfigError: if this release does not support it.
-        """
-        return read_config(self.arguments)
 
     @property
     def _asked(self) -> dict[str, str]:
@@ -201,50 +188,6 @@ def title_of(name: str, content: str | None, styles: Sequence[str]) -> str:
         if part
     )
     return f"{painted} ({name})" if painted else name
-
-
-def read_table(root: str) -> list[list[str]]:
-    """Reads the pictures of the last table.
-
-    Args:
-        root: the folder of runs.
-
-    Returns:
-        One row per picture: path of the content, path of the style, and name
-        of the run.
-    """
-    try:
-        with open(os.path.join(root, TABLE), encoding="utf-8") as file:
-            found = json.load(file)
-    except (OSError, ValueError):
-        return []
-    is_table = isinstance(found, list) and all(
-        isinstance(row, list) and list(map(type, row)) == [str] * 3
-        for row in found
-    )
-    return found if is_table else []
-
-
-def check_table(root: str) -> None:
-    """Checks that writing the table would not replace another kind of file.
-
-    Raises:
-        WriteError: if it would.
-    """
-    path = os.path.join(root, TABLE)
-    if os.path.exists(path) and not read_table(root):
-        raise WriteError(f"{path!r} is no table of the studio. Move it away.")
-
-
-def write_table(root: str, pairs: list[list[str]]) -> None:
-    """Writes the pictures of a table; see `read_table` for the rows.
-
-    Raises:
-        WriteError: if the file cannot be written.
-    """
-    path = os.path.join(root, TABLE)
-    with raising_write_errors(path):
-        atomic_file.write_text(path, json.dumps(pairs))
 
 
 def differences(first: Run, second: Run) -> list[tuple[str, str, str]]:

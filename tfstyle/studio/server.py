@@ -11,16 +11,15 @@ import socket
 import fastapi
 import gradio
 import uvicorn
-from starlette.responses import FileResponse
+from starlette.datastructures import Headers
+from starlette.datastructures import MutableHeaders
 from starlette.responses import PlainTextResponse
+from starlette.responses import Response
 
 from tfstyle.errors import TfstyleError
 from tfstyle.studio import inputs
-from tfstyle.studio import runs
 
 MAX_UPLOAD = "100mb"
-MAX_VALUES = 10_000_000
-"""Maximum size of the component values in a request, bytes."""
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 POLICY = (
     "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline'"
@@ -47,8 +46,9 @@ def check_address(host: str, password: str | None) -> None:
     """
     if not is_local(host) and not password:
         raise ServerError(
-            f"The studio would listen on {host}, where others can reach it."
-            " Give --password, or leave out --host."
+            "`host` must be an address of this machine, unless there is a"
+            f" password. Received: host={host!r:.200}. Set TFSTYLE_PASSWORD, or"
+            " leave out --host."
         )
 
 
@@ -87,7 +87,7 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008})
             return
         if scope["type"] == "http":
-            refusal = self._refuse(scope)
+            refusal = self._refuse(scope["method"], Headers(scope=scope))
             if refusal is None and _has_values(scope):
                 refusal, receive = await _check_values(receive)
             if refusal is not None:
@@ -95,42 +95,43 @@ class Guard:
                 return
 
         is_file = "/file=" in scope.get("path", "")
-        policy = POLICY_OF_FILES if is_file else POLICY
 
         async def send_with_policy(message):
             if message["type"] == "http.response.start":
-                message["headers"] = [
-                    *message["headers"],
-                    (b"content-security-policy", policy.encode()),
-                    (b"x-content-type-options", b"nosniff"),
-                    (b"referrer-policy", b"no-referrer"),
-                ]
+                policy = POLICY_OF_FILES if is_file else POLICY
+                MutableHeaders(scope=message).update(
+                    {
+                        "content-security-policy": policy,
+                        "x-content-type-options": "nosniff",
+                        "referrer-policy": "no-referrer",
+                    }
+                )
             await send(message)
 
         await self._app(scope, receive, send_with_policy)
 
-    def _refuse(self, scope) -> PlainTextResponse | None:
-        headers = {
-            name.decode("latin-1"): value.decode("latin-1")
-            for name, value in scope["headers"]
-        }
+    def _refuse(self, method: str, headers: Headers) -> Response | None:
         host = headers.get("host", "")
         name = re.sub(r":\d+$", "", host).strip("[]")
         if is_local(self._host) and name not in LOCAL_NAMES:
-            return PlainTextResponse("This is not the studio's name.", 403)
+            return PlainTextResponse(
+                "The studio is only available as localhost.", 403
+            )
         origin = headers.get("origin")
-        is_reading = scope["method"] in ("GET", "HEAD")
+        is_reading = method in ("GET", "HEAD")
         if origin and not is_reading and origin.partition("://")[2] != host:
-            return PlainTextResponse("Another page cannot ask for this.", 403)
+            return PlainTextResponse(
+                "Requests from other pages are refused.", 403
+            )
         if self._password and not self._is_known(headers):
             return PlainTextResponse(
-                "The studio asks for its password.",
+                "The studio requires its password.",
                 401,
                 {"WWW-Authenticate": 'Basic realm="tfstyle studio"'},
             )
         return None
 
-    def _is_known(self, headers: dict[str, str]) -> bool:
+    def _is_known(self, headers: Headers) -> bool:
         kind, _, code = headers.get("authorization", "").partition(" ")
         try:
             given = base64.b64decode(code).partition(b":")[2]
@@ -142,8 +143,8 @@ class Guard:
 
 def _has_values(scope) -> bool:
     """True if a request carries values of components."""
-    kind = dict(scope["headers"]).get(b"content-type", b"")
-    is_upload = kind.startswith(b"multipart/")
+    kind = Headers(scope=scope).get("content-type", "")
+    is_upload = kind.startswith("multipart/")
     return scope["method"] not in ("GET", "HEAD") and not is_upload
 
 
@@ -157,69 +158,47 @@ async def _check_values(receive):
         function to read the request from.
     """
     messages = []
-    body = b""
-    while True:
-        message = await receive()
-        messages.append(message)
-        body += message.get("body", b"")
-        if len(body) > MAX_VALUES:
-            return PlainTextResponse("These are too many values.", 413), receive
-        if not message.get("more_body"):
-            break
+    has_more = True
+    while has_more:
+        messages.append(await receive())
+        has_more = messages[-1].get("more_body", False)
+    body = b"".join(message.get("body", b"") for message in messages)
 
     async def receive_again():
         return messages.pop(0) if messages else await receive()
 
     try:
-        has_address = _has_address(json.loads(body or b"null"))
+        json.loads(body or b"null", object_hook=_check_file)
+    except PermissionError as error:
+        return PlainTextResponse(str(error), 403), receive
     except (ValueError, RecursionError):
-        return PlainTextResponse("These are no values.", 400), receive
-    if has_address:
-        return PlainTextResponse("Files of other hosts are not read.", 403), (
-            receive
-        )
+        return PlainTextResponse("The request must be JSON.", 400), receive
     return None, receive_again
 
 
-def _has_address(value) -> bool:
-    """True if the path of any file in the values is a URL."""
-    if isinstance(value, list):
-        return any(map(_has_address, value))
-    if not isinstance(value, dict):
-        return False
-    path = value.get("path")
-    is_address = isinstance(path, str) and "://" in path
-    return is_address or any(map(_has_address, value.values()))
+def _check_file(value: dict) -> None:
+    """Checks that an object of a request does not name a file by its URL.
+
+    Raises:
+        PermissionError: if it does.
+    """
+    if "://" in str(value.get("path")):
+        raise PermissionError("Files of other hosts are not read.")
 
 
 def make_app(
     page: gradio.Blocks, root: str, look: dict, host: str, password: str | None
 ):
-    """Makes the web application, which serves the page and pictures of runs.
+    """Makes the web application, which serves the page and files of runs.
 
     Args:
         page: the page, served at `/`.
-        root: the folder of runs, whose pictures are served.
+        root: the folder of runs, whose files are served.
         look: theme and styles of the page.
         host: address that the server listens on.
         password: password for HTTP basic authentication, or None.
     """
     app = fastapi.FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-
-    @app.get("/preview/{name}")
-    def preview(name: str):
-        run = runs.find_run(root, name)
-        path = run and (run.preview or run.picture)
-        if path is None:
-            return PlainTextResponse("There is no such preview.", 404)
-        return FileResponse(path, headers={"cache-control": "no-store"})
-
-    @app.get("/picture/{name}")
-    def picture(name: str):
-        run = runs.find_run(root, name)
-        if run is None or run.picture is None:
-            return PlainTextResponse("There is no such picture.", 404)
-        return FileResponse(run.picture)
 
     app = gradio.mount_gradio_app(
         app,
@@ -254,7 +233,7 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise ServerError(
             f"The studio cannot listen on {host}:{port} ({error.strerror})."
-            " Give another --port, or none."
+            " Choose another --port, or leave it out."
         ) from error
 
 

@@ -1,10 +1,13 @@
 """HTML fragments that show a run, and converted copies of its picture."""
 
+import functools
 import html
 import importlib.resources
 import os
+import urllib.parse
 from typing import Any
 
+from tfstyle.errors import TfstyleError
 from tfstyle.errors import one_line
 from tfstyle.image_files import sidecar
 from tfstyle.image_files.reading import read_image
@@ -27,6 +30,8 @@ FORMS = {
     "JPEG": ".jpg",
 }
 """Formats of downloads with their endings; None needs no conversion."""
+FILES = "/gradio_api/file="
+"""Address at which Gradio serves the files of the folder of runs."""
 THUMBNAIL_SIZE = 256
 _COMPLETE = ("steps", "converged", "max_evaluations")
 
@@ -75,6 +80,19 @@ def _path_of_copy(picture: str, name: str) -> str:
 def escape_error(error: Exception | str) -> str:
     """Renders an error as HTML."""
     return f'<p role="alert">{html.escape(one_line(str(error), 1000))}</p>'
+
+
+def showing_errors(handle):
+    """Decorates an event handler: expected errors are shown in `_fault`."""
+
+    @functools.wraps(handle)
+    def handle_event(self, *values):
+        try:
+            return handle(self, *values)
+        except (TfstyleError, OSError) as error:
+            return {self._fault: escape_error(error)}
+
+    return handle_event
 
 
 def describe_state(
@@ -127,15 +145,18 @@ def describe_progress(run: runs.Run, is_busy: bool) -> str:
     )
 
 
-def image_of(run: runs.Run, text: str) -> str | None:
-    """Renders the latest picture of a run as HTML; None if there is none."""
-    path = run.preview or run.picture
-    if path is None:
-        return None
-    changed = os.stat(path).st_mtime_ns
+def image_of(path: str, text: str, side: str = "") -> str:
+    """Renders a picture in the folder of runs as HTML.
+
+    Args:
+        path: path of the picture.
+        text: description of the picture, for screen readers.
+        side: its class, such as `left`.
+    """
+    address = f"{FILES}{urllib.parse.quote(path)}?{os.stat(path).st_mtime_ns}"
     return (
-        f'<img alt="{html.escape(text)}"'
-        f' src="/preview/{html.escape(run.name)}?{changed}">'
+        f'<img class="{side}" alt="{html.escape(text)}"'
+        f' src="{html.escape(address)}">'
     )
 
 

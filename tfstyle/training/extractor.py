@@ -38,7 +38,7 @@ def check_extractor(extractor: Extractor, asked: NetworkOptions) -> None:
         if value != made[name]:
             raise ConfigError(
                 f"`extractor` was made with {name}={made[name]}, but the config"
-                f" has {name}={value}. Make it by make_extractor(config)."
+                f" has {name}={value}. Make it with make_extractor(config)."
             )
     missing = [name for name in asked.layers if name not in made["layers"]]
     if missing:

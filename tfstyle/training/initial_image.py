@@ -2,8 +2,11 @@
 
 import numpy as np
 
+from tfstyle.config.config import Config
+from tfstyle.images.image_set import ImageSet
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.resize import resize
+from tfstyle.training.pyramid_objective import PyramidObjective
 
 NOISE_DEVIATION = 20.0
 """Standard deviation of the noise, grey levels.
@@ -15,35 +18,33 @@ picture was dull, at 60 the grain of the noise was still visible.
 
 
 def make_initial_image(
-    init: str,
-    height: int,
-    width: int,
-    *,
-    content: np.ndarray | None,
-    style: np.ndarray | None,
-    seed: int,
+    images: ImageSet, pyramid: PyramidObjective, config: Config, level: int
 ) -> np.ndarray:
-    """Makes the image that the optimisation starts from.
+    """Makes the image that the optimisation of a level starts from.
 
     Args:
-        init: `noise`, Gaussian in VGG19's input space with mean 0 and standard
-            deviation `NOISE_DEVIATION`; `content`; `style`; or `gray`, the mean
-            of ImageNet.
-        height: height of the image, pixels.
-        width: width of the image, pixels.
-        content: content image, uint8 `[height, width, 3]`, or None.
-        style: first style image, uint8 `[H, W, 3]`, or None.
-        seed: seed of the noise.
+        images: images of the run; its initial image, if there is one, is used.
+        pyramid: source of the level's frame, content and style.
+        config: options of the plan, with `init`: `noise`, Gaussian in VGG19's
+            input space with mean 0 and standard deviation `NOISE_DEVIATION`;
+            `content`; `style`, the first; or `gray`, the mean of ImageNet.
+        level: pyramid level.
 
     Returns:
-        float32 `[1, height, width, 3]`, BGR without the mean.
+        float32 `[1, H, W, 3]`, of the level's frame size, BGR without the mean.
     """
-    if init == "content":
-        return preprocess(content)
-    if init == "style":
-        return preprocess(resize(style, height, width))
-    if init == "gray":
-        return np.zeros((1, height, width, 3), np.float32)
-    generator = np.random.default_rng(seed)
-    noise = generator.standard_normal((1, height, width, 3), np.float32)
+    frame = pyramid.frames[level]
+    if images.initial_image is not None:
+        resized = resize(images.initial_image, frame.height, frame.width)
+        return preprocess(frame.extend(resized))
+    if config.init == "content":
+        return preprocess(pyramid.content(level))
+    if config.init == "style":
+        style = next(pyramid.styles(level))
+        return preprocess(resize(style.pixels, *frame.size))
+    shape = (1, *frame.size, 3)
+    if config.init == "gray":
+        return np.zeros(shape, np.float32)
+    generator = np.random.default_rng(config.seed)
+    noise = generator.standard_normal(shape, np.float32)
     return noise * np.float32(NOISE_DEVIATION)

@@ -169,8 +169,9 @@ def _choose_operations(config: Config, machine: Machine) -> Config:
     """
     if machine.has_gpu and config.convolution == "winograd":
         raise SetupError(
-            "`convolution` is winograd, which is for the CPU, but a GPU runs."
-            " Give convolution=direct, or hide it: CUDA_VISIBLE_DEVICES=''."
+            "`convolution` must not be winograd on a GPU. Received:"
+            " convolution=winograd. Use direct, or hide the GPU:"
+            " CUDA_VISIBLE_DEVICES=''."
         )
     is_replicated = machine.strategy in validation.REPLICATED
     precision, convolution = config.precision, config.convolution

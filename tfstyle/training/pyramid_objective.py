@@ -133,7 +133,8 @@ class PyramidObjective:
         return_freed_memory()
         tile_size = self._smaller_tiles.pop(0)
         logging.warning(
-            "warning: memory ran out; goes on in tiles of %d pixels", tile_size
+            "warning: memory ran out; continues in tiles of %d pixels",
+            tile_size,
         )
         self._evaluator = TiledEvaluator(self._extractor, tile_size)
 

@@ -25,8 +25,8 @@ def warn_if_thin(images: ImageSet, config: Config) -> None:
     layer = deepest_layer(config)
     if min(height, width) < layer.stride:
         logging.warning(
-            "The output has %dx%d pixels, of which %s needs %d each way to see"
-            " it well. Raise --image_size to %d.",
+            "The output has only %dx%d pixels, but %s needs %d each way. Raise"
+            " --image_size to %d.",
             width,
             height,
             layer.alias,
@@ -47,8 +47,8 @@ def warn_if_enlarged(images: ImageSet, config: Config) -> None:
         long_edge = max(images.content.pixels.shape)
         if output > ENLARGED * long_edge:
             logging.warning(
-                "The content image, %d pixels long, is enlarged to %d and has"
-                " no finer detail to give. Take a larger file, or"
+                "The content image, %d pixels long, is enlarged to %d,"
+                " which adds no detail. Use a larger file, or"
                 " --image_size=%d.",
                 long_edge,
                 output,
@@ -58,9 +58,9 @@ def warn_if_enlarged(images: ImageSet, config: Config) -> None:
         long_edge = max(style.pixels.shape)
         if output * config.style_scale > ENLARGED * long_edge:
             logging.warning(
-                "Style image %d, %d pixels long, is enlarged to %d, which makes"
-                " soft strokes. Take a larger file, or --style_scale=%.2f for"
-                " smaller strokes.",
+                "Style image %d, %d pixels long, is enlarged to %d, which"
+                " blurs its strokes. Use a larger file, or --style_scale=%.2f"
+                " for smaller strokes.",
                 number,
                 long_edge,
                 round(output * config.style_scale),

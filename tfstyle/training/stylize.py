@@ -16,7 +16,6 @@ from tfstyle.distributed.replicas import Replicas
 from tfstyle.images import color_transfer
 from tfstyle.images.image_set import ImageSet
 from tfstyle.images.preprocessing import deprocess
-from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.preprocessing import to_levels
 from tfstyle.images.resize import resize
 from tfstyle.images.resize import resize_floats
@@ -177,7 +176,7 @@ def iterate(
             picture = resize_floats(picture, frame.height, frame.width)
             image = frame.extend(picture[0])[np.newaxis]
         else:
-            image = make_first_image(images, pyramid, plan.config, level)
+            image = make_initial_image(images, pyramid, plan.config, level)
         if not trainer.has_work(level):
             continue
         if replicas is not None:
@@ -188,36 +187,6 @@ def iterate(
         yield from trainer.run_level(level, frame, variable, objective)
         image = variable.numpy()
     return trainer.result(pyramid.frames[-1].crop(image))
-
-
-def make_first_image(
-    images: ImageSet, pyramid: PyramidObjective, config: Config, level: int
-) -> np.ndarray:
-    """Makes the image that the optimisation of a level starts from.
-
-    Args:
-        images: images of the run.
-        pyramid: source of the level's frame, content and style.
-        config: options of the plan; `init` is used without an initial image.
-        level: pyramid level.
-
-    Returns:
-        float32 `[1, H, W, 3]`, of the level's frame size.
-    """
-    frame = pyramid.frames[level]
-    if images.initial_image is not None:
-        resized = resize(images.initial_image, frame.height, frame.width)
-        return preprocess(frame.extend(resized))
-    style = None
-    if config.init == "style":
-        style = next(pyramid.styles(level)).pixels
-    return make_initial_image(
-        config.init,
-        *frame.size,
-        content=pyramid.content(level) if config.init == "content" else None,
-        style=style,
-        seed=config.seed,
-    )
 
 
 def make_to_pixels(images: ImageSet, config: Config) -> ToPixels:

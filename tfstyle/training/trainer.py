@@ -91,7 +91,7 @@ class Trainer:
         return (
             level in self._levels
             and level >= self._first_level
-            and self._reason in ("", "steps")
+            and not self._reason
         )
 
     def stored_image(self, level: int, frame: Frame) -> np.ndarray | None:
@@ -117,15 +117,7 @@ class Trainer:
             image: float32 `[1, H, W, 3]`, changed in place.
             value_and_gradient: objective function of the level.
         """
-        config = self._config
-        optimizer = make_optimizer(
-            config.optimizer,
-            image,
-            value_and_gradient,
-            learning_rate=config.learning_rate,
-            num_correction_pairs=config.num_correction_pairs,
-            preconditioner=config.preconditioner,
-        )
+        optimizer = make_optimizer(self._config, image, value_and_gradient)
         before = self._evaluations
         with without_memory_optimizer():
             terms = optimizer.start()
@@ -135,12 +127,14 @@ class Trainer:
         while True:
             self._evaluations = before + optimizer.evaluations
             self._check_finite(level, terms)
-            yield from self._record_step(level, frame, terms, image)
-            self._reason = self._reason or self._find_reason(level, optimizer)
-            if self._is_time_to_save():
+            self._record = self._make_record(level, frame, terms, image)
+            reason = yield self._record
+            self._reason = reason or self._find_reason(level, optimizer)
+            has_ended = bool(self._reason)
+            if self._save_state and (has_ended or self._throttle.is_due):
                 with self._throttle.acting():
                     self._save(level, terms, image, optimizer)
-            if self._reason:
+            if has_ended:
                 break
             with without_memory_optimizer():
                 new_terms = optimizer.update_step(
@@ -159,9 +153,8 @@ class Trainer:
         """Returns the result for the last image, cropped to the picture."""
         return Result(self._to_pixels(image), image, self._reason, self._record)
 
-    def _record_step(self, level, frame, terms, image) -> Records:
-        """Yields the record of the current image; receives a stop reason."""
-        self._record = record = Record(
+    def _make_record(self, level, frame, terms, image) -> Record:
+        return Record(
             step=sum(self._steps),
             num_steps=sum(self._config.steps_by_level),
             evaluations=self._evaluations,
@@ -173,7 +166,6 @@ class Trainer:
             to_pixels=self._to_pixels,
             steps=tuple(self._steps),
         )
-        self._reason = (yield record) or self._reason
 
     def _find_reason(self, level: int, optimizer) -> str:
         config = self._config
@@ -197,11 +189,6 @@ class Trainer:
             f"{what} is {total} at step {self._steps[level]} of level {level}:"
             " smaller weights or a smaller `learning_rate` may help."
         )
-
-    def _is_time_to_save(self) -> bool:
-        if self._save_state is None:
-            return False
-        return bool(self._reason) or self._throttle.is_due
 
     def _save(self, level, terms, image, optimizer) -> None:
         state = optimizer.state()
@@ -244,9 +231,9 @@ class Trainer:
             found, total, rel_tol=0 if self._is_exact else SAME_TOTAL_ON_GPU
         ):
             logging.warning(
-                "warning: the loss was %.9g where the checkpoint was written,"
-                " and is %.9g here: the machine or its settings differ, and"
-                " the picture may",
+                "warning: the loss was %.9g when the checkpoint was written and"
+                " is %.9g now: the machine or its settings differ, so the"
+                " picture may differ, too",
                 total,
                 found,
             )

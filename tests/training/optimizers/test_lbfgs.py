@@ -8,6 +8,11 @@ import pytest
 import scipy.optimize
 import tensorflow as tf
 
+from tests.targets import make_extractor
+from tests.targets import make_whole_objective
+from tfstyle.config.config import Config
+from tfstyle.images.preprocessing import preprocess
+from tfstyle.images.resize import resize
 from tfstyle.training.optimizers.lbfgs import LBFGS
 from tfstyle.training.state import State
 
@@ -259,30 +264,13 @@ def test_checkpoint_of_an_earlier_release_goes_on_without_pairs(caplog):
 @pytest.mark.slow
 def test_lbfgs_is_no_worse_than_scipy_on_a_picture(real_weights, samples):
     """60 evaluations from the content, 96 px, the same memory."""
-    from tests.targets import compute_targets
-    from tfstyle.config.config import Config
-    from tfstyle.images.preprocessing import preprocess
-    from tfstyle.images.resize import resize
-    from tfstyle.network import vgg19
-    from tfstyle.network.extractor import Extractor
-    from tfstyle.network.extractor import make_feature_model
-    from tfstyle.network.options import NetworkOptions
-    from tfstyle.objective.evaluators import WholeFrameEvaluator
-    from tfstyle.objective.objective import make_value_and_gradient
-    from tfstyle.objective.options import ObjectiveOptions
-
     config = Config().resolved()
-    network = vgg19.make_vgg19(real_weights.layers)
-    names = (*config.content_layers, *config.style_layers)
-    model = make_feature_model(network, names)
-    extractor = Extractor(model, "", "", NetworkOptions(names))
     content, style = (
         tf.constant(preprocess(resize(sample, 72, 96))) for sample in samples
     )
-    evaluator = WholeFrameEvaluator(extractor)
-    targets = compute_targets(evaluator, content, [style], config)
-    options = ObjectiveOptions.of(config)
-    evaluate = make_value_and_gradient(extractor, targets, options)
+    names = (*config.content_layers, *config.style_layers)
+    extractor = make_extractor(real_weights, names)
+    evaluate = make_whole_objective(extractor, content, [style], config)
     image = tf.Variable(content)
     optimizer = LBFGS(image, evaluate, 20)
     terms = optimizer.start()

@@ -163,9 +163,9 @@ class LBFGS:
         }
         ring = np.asarray(self._ring)  # no copy on the CPU
         arrays = {
-            f"{name}_{row}": ring[place]
+            name: ring[place]
             for row in self._rows()
-            for name, place in self._places(row).items()
+            for place, name in self._places(row).items()
         }
         arrays["preconditioned_gradient"] = self._preconditioned_gradient
         return State(numbers, arrays)
@@ -182,8 +182,8 @@ class LBFGS:
         (self._scale,) = state.reals("scale", 1)
         if "inverse_curvatures" in state.numbers:
             logging.warning(
-                "warning: an earlier release wrote the checkpoint: L-BFGS goes"
-                " on from its image without its correction pairs."
+                "warning: an earlier release wrote the checkpoint: L-BFGS"
+                " continues from its image without its correction pairs."
             )
             self._num_pairs = 0
             return
@@ -192,17 +192,15 @@ class LBFGS:
             state.array("preconditioned_gradient", tuple(self._image.shape))
         )
         for row in self._rows():
-            for name, place in self._places(row).items():
-                delta = state.array(
-                    f"{name}_{row}", tuple(self._ring.shape[1:])
-                )
+            for place, name in self._places(row).items():
+                delta = state.array(name, tuple(self._ring.shape[1:]))
                 lbfgs_steps.write_rows(self._ring, [place], delta[np.newaxis])
 
-    def _places(self, row: int) -> dict[str, int]:
-        """Returns the ring rows of the two halves of a pair, by name."""
+    def _places(self, row: int) -> dict[int, str]:
+        """Returns the names of a pair's two halves by their ring rows."""
         return {
-            "position_delta": row,
-            "preconditioned_gradient_delta": self._num_rows + row,
+            row: f"position_delta_{row}",
+            self._num_rows + row: f"preconditioned_gradient_delta_{row}",
         }
 
     def _rows(self) -> list[int]:
@@ -234,60 +232,58 @@ class LBFGS:
                 image = lbfgs_steps.move(
                     self._image.read_value(), direction, length
                 )
-            terms, gradient = self._evaluate(image)
-            numbers, change, preconditioned = lbfgs_steps.measure(
-                self.gradient,
-                gradient,
-                self._preconditioned_gradient,
-                direction,
-                self._terms.total,
-                terms.total,
-                self._ring,
-                *self._gains,
-            )
-            # The only read on the host: all decisions use these numbers.
-            measured = Measured.of(numbers.numpy())
+            trial = self._try(image, direction, step)
+            measured = trial.measured
             if search is None:
                 if not measured.start_slope < 0:
                     return Search.NO_DECREASE
                 search = LineSearch(measured.start, measured.start_slope, step)
             if search.add_trial(measured.value, measured.slope):
-                best = Trial(
-                    step,
-                    image,
-                    terms,
-                    gradient,
-                    measured,
-                    change,
-                    preconditioned,
-                )
+                best = trial
             if search.is_done:
                 break
             step = search.step
         if best is None:
             return Search.NO_DECREASE
-        measured = best.measured
-        self._image.assign(best.image)
-        self._terms, self.gradient = best.terms, best.gradient
-        self._preconditioned_gradient = best.preconditioned_gradient
+        self._accept(best, direction)
+        return Search.MOVED
+
+    def _try(
+        self, image: tf.Tensor, direction: tf.Tensor, step: float
+    ) -> Trial:
+        """Evaluates an image at a step along a direction."""
+        terms, gradient = self._evaluate(image)
+        numbers, *preconditioned = lbfgs_steps.measure(
+            self.gradient,
+            gradient,
+            self._preconditioned_gradient,
+            direction,
+            self._terms.total,
+            terms.total,
+            self._ring,
+            *self._gains,
+        )
+        # The only read on the host: all decisions use these numbers.
+        measured = Measured.of(numbers.numpy())
+        return Trial(step, image, terms, gradient, measured, *preconditioned)
+
+    def _accept(self, trial: Trial, direction: tf.Tensor) -> None:
+        """Moves the image to a trial and keeps the pair that it gives."""
+        measured = trial.measured
+        self._image.assign(trial.image)
+        self._terms, self.gradient = trial.terms, trial.gradient
+        self._preconditioned_gradient = trial.preconditioned_gradient
         self._products.move(measured)
         # Below the slope's rounding error, y d is noise: the pair could turn
         # the next direction uphill.
         epsilon = np.finfo(self._image.dtype.as_numpy_dtype).eps
         if measured.slope_rise > -measured.start_slope * epsilon:
-            length = tf.constant(best.step, self._image.dtype)
-            pair = lbfgs_steps.make_pair(
-                direction, length, best.preconditioned_change
-            )
-            self._keep_pair(pair, best.step, measured)
-        return Search.MOVED
+            self._keep_pair(trial, direction)
 
     def _step_along(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns the direction and the image after a step along it."""
-        image, gradient = (
-            self._image.read_value(),
-            self._preconditioned_gradient,
-        )
+        image = self._image.read_value()
+        gradient = self._preconditioned_gradient
         if not self._scale:
             return lbfgs_steps.descend(image, gradient, step)
         rows = self._rows()
@@ -301,14 +297,15 @@ class LBFGS:
             step,
         )
 
-    def _keep_pair(
-        self, pair: tf.Tensor, step: float, measured: Measured
-    ) -> None:
-        """Writes a correction pair over the oldest one."""
-        row = self._next_row
-        places = list(self._places(row).values())
-        lbfgs_steps.write_rows(self._ring, places, pair)
-        self._products.add_pair(row, step, measured)
-        self._scale = step * measured.slope_rise / measured.rise
+    def _keep_pair(self, trial: Trial, direction: tf.Tensor) -> None:
+        """Writes the correction pair of a trial over the oldest one."""
+        row, measured = self._next_row, trial.measured
+        length = tf.constant(trial.step, self._image.dtype)
+        pair = lbfgs_steps.make_pair(
+            direction, length, trial.preconditioned_change
+        )
+        lbfgs_steps.write_rows(self._ring, list(self._places(row)), pair)
+        self._products.add_pair(row, trial.step, measured)
+        self._scale = trial.step * measured.slope_rise / measured.rise
         self._next_row = (row + 1) % self._num_rows
         self._num_pairs = min(self._num_pairs + 1, self._num_rows)

