@@ -8,6 +8,7 @@ import zipfile
 import zlib
 
 import h5py
+import imagecodecs
 import numpy as np
 import tifffile
 from PIL import Image
@@ -132,7 +133,7 @@ def make_pictures():
         (photo, "AVIF", meta),
     ]
     contents = [save(image, kind, **more) for image, kind, more in choices]
-    return contents + make_deep_tiffs()
+    return contents + make_deep_tiffs() + make_rare_pictures(photo)
 
 
 def make_deep_tiffs():
@@ -151,6 +152,68 @@ def make_deep_tiffs():
         tifffile.imwrite(file, values, photometric=kind, **options)
         contents.append(file.getvalue())
     return contents
+
+
+def make_rare_pictures(photo):
+    """Returns files that are for imagecodecs, or of documents."""
+    colors = np.asarray(photo)
+    deep = colors.astype("u2") * 257
+    layers = np.dstack([colors, colors[..., :1]])
+    contents = [
+        imagecodecs.png_encode(deep),
+        imagecodecs.jpeg2k_encode(deep, codecformat="jp2"),
+        imagecodecs.jpeg2k_encode(deep[..., 0] >> 4, bitspersample=12),
+        imagecodecs.jpegxl_encode(layers),
+        imagecodecs.jpegxl_encode(deep, lossless=True, usecontainer=True),
+        imagecodecs.jpeg_encode(deep >> 4, bitspersample=12),
+        imagecodecs.rgbe_encode(colors.astype("f4") / 40, header=True),
+        make_psd(layers),
+        make_openraster(save(photo, "PNG")),
+        make_png(
+            40,
+            32,
+            png_chunk(b"cICP", bytes([9, 16, 0, 1])),
+            png_chunk(b"IDAT", zlib.compress(bytes(32 * 121))),
+        ),
+    ]
+    for compression in ("zstd", "lzma", "lzw", "packbits", "jpeg", "webp"):
+        file = io.BytesIO()
+        tifffile.imwrite(
+            file,
+            colors if compression in ("jpeg", "webp") else deep,
+            photometric="rgb",
+            compression=compression,
+        )
+        contents.append(file.getvalue())
+    return contents
+
+
+def make_psd(values, size=None):
+    """Returns a Photoshop document with transparency, of one layer."""
+    height, width, num = values.shape
+    height, width = size or (height, width)
+    head = struct.pack(">4sH6xHIIHH", b"8BPS", 1, num, height, width, 8, 3)
+    resources = struct.pack(">4sHHI", b"8BIM", 1057, 0, 5) + b"\0\0\0\1\1\0"
+    layers = struct.pack(">Ih", 2, -1)
+    return b"".join(
+        (
+            head,
+            struct.pack(">II", 0, len(resources)),
+            resources,
+            struct.pack(">I", len(layers)),
+            layers,
+            b"\0\0",
+            np.moveaxis(values, -1, 0).tobytes(),
+        )
+    )
+
+
+def make_openraster(merged, method=zipfile.ZIP_STORED):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        archive.writestr("mimetype", "image/openraster", zipfile.ZIP_STORED)
+        archive.writestr("mergedimage.png", merged)
+    return file.getvalue()
 
 
 def repair_png(data):
@@ -276,6 +339,10 @@ def make_image_bombs():
         save(Image.new("L", (32, 32)), kind)
         for kind in ("GIF", "BMP", "JPEG", "TIFF", "JPEG2000")
     )
+    deep = np.zeros((32, 32, 3), np.uint16)
+    jpeg12 = imagecodecs.jpeg_encode(deep, bitspersample=12)
+    jxl_size = (65000 - 1) << 3 | 3 << 1
+    radiance = imagecodecs.rgbe_encode(deep.astype("f4"), header=True)
     width = tiff.index(struct.pack("<HHI", 256, 4, 1))
     box = jp2.index(b"jp2h") - 4
     return {
@@ -290,6 +357,18 @@ def make_image_bombs():
         "jp2 box": jp2[:box]
         + struct.pack(">I4sQ", 1, b"jp2h", 1 << 40)
         + jp2[box + 8 :],
+        "jp2 channels": put(
+            jp2, jp2.index(b"\xff\x4f\xff\x51") + 40, 16000, form=">H"
+        ),
+        "jpeg 12 size": put(
+            jpeg12, jpeg12.index(b"\xff\xc1") + 5, 65000, 65000, form=">H"
+        ),
+        "radiance size": radiance.replace(b"-Y 32 +X 32", b"-Y 65000 +X 65000"),
+        "jxl size": b"\xff\x0a" + jxl_size.to_bytes(4, "little") + bytes(99),
+        "psd size": make_psd(np.zeros((32, 32, 4), np.uint8), (30000, 30000)),
+        "ora": make_openraster(bytes(SIZE), zipfile.ZIP_DEFLATED),
+        "ora size": make_openraster(make_png(60000, 60000, pixels)),
+        "deep png size": make_png(60000, 60000, pixels, depth=16),
         "ppm size": b"P6 65000 65000 255\n" + bytes(999),
         "plain ppm size": b"P3 65000 65000 255\n" + b"1 " * 999,
         "gif size": put(gif, 6, 65000, 65000),

@@ -154,8 +154,8 @@ MUTATIONS = {
     ),
     "orientation": Mutation(
         "image_files/srgb.py",
-        "image = ImageOps.exif_transpose(image)",
-        "image = ImageOps.mirror(ImageOps.exif_transpose(image))",
+        "        6: (1, -1),",
+        "        6: (-1, 1),",
         "image_files/test_reading.py",
     ),
     "alpha_size": Mutation(

@@ -89,12 +89,25 @@ def test_picture_of_the_folder_is_its_own_copy(tmp_path):
     assert inputs.stem_of(kept) == "scene"
 
 
-def test_picture_that_browsers_do_not_show_becomes_a_png(tmp_path):
-    path = tmp_path / "a.tif"
+@pytest.mark.parametrize("name", ["a.tif", "a.jpg"])
+def test_picture_that_browsers_do_not_show_becomes_a_png(tmp_path, name):
+    path, named = tmp_path / "a.tif", tmp_path / name
     pixels = read_image(str(SAMPLES / "scene.jpg")).pixels
     write_image(str(path), pixels)
-    shown = inputs.to_shown(str(tmp_path / "runs"), str(path))
+    path.rename(named)
+    shown, warnings = inputs.to_shown(str(tmp_path / "runs"), str(named))
     assert shown.endswith(".png")
+    assert warnings == ()
     np.testing.assert_array_equal(read_image(shown).pixels, pixels)
     scene = str(SAMPLES / "scene.jpg")
-    assert inputs.to_shown(str(tmp_path), scene) == scene
+    assert inputs.to_shown(str(tmp_path), scene) == (scene, ())
+
+
+def test_picture_with_a_warning_is_shown_as_it_is_read(tmp_path):
+    path = str(tmp_path / "a.jpg")
+    with Image.open(SAMPLES / "scene.jpg") as image:
+        image.convert("CMYK").save(path)
+    shown, (text,) = inputs.to_shown(str(tmp_path / "runs"), path)
+    assert "CMYK" in text
+    pixels = read_image(path).pixels
+    np.testing.assert_array_equal(read_image(shown).pixels, pixels)

@@ -1,12 +1,14 @@
 """Images of any kind as arrays: paths, PIL images, NumPy arrays, tensors."""
 
 import importlib.resources
+import io
 import os
 from collections.abc import Sequence
 from typing import Any
 from typing import TypeAlias
 
 import numpy as np
+from absl import logging
 from PIL import Image
 
 from tfstyle.config.validation import check_is_local
@@ -14,7 +16,8 @@ from tfstyle.errors import ConfigError
 from tfstyle.errors import ImageError
 from tfstyle.image_files import reading as image_files
 from tfstyle.image_files import srgb
-from tfstyle.image_files.attribution import read_attribution
+from tfstyle.image_files.decoded import Source
+from tfstyle.image_files.decoding import from_pillow
 from tfstyle.image_files.masks import to_mask
 from tfstyle.image_files.paths import expand_names
 from tfstyle.image_files.reading import MAX_PIXELS
@@ -115,13 +118,17 @@ def as_list(images: ImageLike | Sequence[ImageLike] | None) -> list[ImageLike]:
 def _read_pil(image: Image.Image, argument: str) -> Picture:
     try:
         image.load()
-        attribution = read_attribution(image)
-        return Picture(*srgb.to_srgb(f"`{argument}`", image), attribution)
+        source = Source(argument, io.BytesIO(), lambda size: None)
+        profile = image.info.get("icc_profile")
+        picture = srgb.to_srgb(source, from_pillow(image, profile))
     except (OSError, SyntaxError, ValueError) as error:
         raise ImageError(
             f"`{argument}` cannot be decoded ({str(error) or repr(error)})."
             " Give another picture."
         ) from error
+    for text in picture.warnings:
+        logging.warning("`%s` %s", argument, text)
+    return picture
 
 
 def _to_uint8(image: Any, argument: str) -> np.ndarray:

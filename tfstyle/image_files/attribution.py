@@ -1,6 +1,7 @@
 """Metadata of a photograph: artist, copyright and resolution."""
 
 import contextlib
+from collections.abc import Mapping
 from typing import Any
 
 from PIL import Image
@@ -22,25 +23,35 @@ LEAST_DPI, MOST_DPI = 10, 20_000
 
 
 def read_attribution(image: Image.Image) -> Attribution:
-    """Reads a picture's artist, copyright and resolution.
+    """Reads the metadata of a picture opened by Pillow."""
+    exif = {}
+    # Pillow raises many types of errors for damaged EXIF.
+    with contextlib.suppress(Exception):
+        exif = dict(image.getexif())
+    return make_attribution(exif, image.info)
+
+
+def make_attribution(
+    exif: Mapping[int, Any], info: Mapping[Any, Any]
+) -> Attribution:
+    """Returns a picture's artist, copyright and resolution.
 
     Damaged or invalid entries are ignored.
 
     Args:
-        image: picture opened by Pillow.
+        exif: values by EXIF tag.
+        info: texts of a PNG by keyword, and "dpi".
     """
     texts = {}
-    dpi = _to_dpi(image.info.get("dpi"))
-    # Pillow raises many types of errors for damaged EXIF.
-    with contextlib.suppress(Exception):
-        exif = image.getexif()
-        texts = {tag: _to_text(exif.get(tag)) for tag in IN_PNG}
-        scale = 2.54 if exif.get(UNIT) == CENTIMETRE else 1
-        dpi = dpi or _to_dpi([scale * exif[tag] for tag in RESOLUTIONS])
     for tag, name in IN_PNG.items():
-        texts[tag] = texts.get(tag) or _to_text(image.info.get(name))
-    kept = {tag: text for tag, text in texts.items() if text}
-    return Attribution(kept, dpi)
+        text = _to_text(exif.get(tag)) or _to_text(info.get(name))
+        if text:
+            texts[tag] = text
+    scale = 2.54 if exif.get(UNIT) == CENTIMETRE else 1
+    dpi = _to_dpi(info.get("dpi"), 1)
+    return Attribution(
+        texts, dpi or _to_dpi([exif.get(tag) for tag in RESOLUTIONS], scale)
+    )
 
 
 def _to_text(value: Any) -> str:
@@ -52,10 +63,18 @@ def _to_text(value: Any) -> str:
     return one_line(value.strip("\0 "), LONGEST)
 
 
-def _to_dpi(value: Any) -> tuple[float, float] | None:
+def _to_dpi(value: Any, scale: float) -> tuple[float, float] | None:
     try:
-        across, down = (float(number) for number in value)
+        across, down = (scale * _to_float(number) for number in value)
     except (TypeError, ValueError, ZeroDivisionError):
         return None
     is_real = all(LEAST_DPI <= number <= MOST_DPI for number in (across, down))
     return (across, down) if is_real else None
+
+
+def _to_float(number: Any) -> float:
+    """Converts a number, or a numerator and a denominator."""
+    if isinstance(number, tuple):
+        numerator, denominator = number
+        return numerator / denominator
+    return float(number)

@@ -1,4 +1,4 @@
-"""Bit depth conversion: integer and float levels to 8 bits.
+"""Bit depth conversion: integer and float levels to 8 or 16 bits.
 
 16-bit levels are divided by 257, but 12-bit sensors and microscopes leave the
 upper bits empty, and such a picture would be black: if all levels are below
@@ -8,8 +8,11 @@ no known scale and are stretched from the darkest to the brightest. Every guess
 is logged.
 """
 
+from collections.abc import Callable
+
 import numpy as np
-from absl import logging
+
+from tfstyle.image_files.decoded import Source
 
 BITS = 12
 """Bit depth up to which 16-bit levels are scaled by the brightest."""
@@ -20,74 +23,98 @@ LEAST_TOP = 2.0 ** (BITS - 16)
 """Smallest maximum of floats from 0 to 1; darker pictures are stretched."""
 
 
-def to_8_bits(path: str, values: np.ndarray) -> np.ndarray:
-    """Converts levels to uint8.
+def make_scale(
+    source: Source,
+    values: np.ndarray,
+    bits: int | None,
+    dtype: type[np.unsignedinteger],
+) -> Callable[[np.ndarray], np.ndarray] | None:
+    """Makes a function that scales levels to all of uint8 or uint16.
 
     Args:
-        path: path of the picture, for the log.
-        values: integers or floats of any shape, grey or RGB without alpha.
-            Never written into.
+        source: the file, for warnings.
+        values: integers or floats of any shape, grey or colours without alpha.
+        bits: bits per channel if known, or None.
+        dtype: uint8 or uint16.
+
+    Returns:
+        Function from a part of `values` to `dtype`, which writes into none, or
+        None if they need no scaling.
 
     Raises:
         ValueError: if no level is finite, or their range overflows.
     """
-    if values.dtype == np.uint8:
-        return values
+    full = np.iinfo(dtype).max
     if values.dtype.kind == "f":
-        return _narrow_floats(path, values)
+        low, top = _float_range(source, values)
+    elif values.dtype == dtype == np.uint8 and bits in (None, 8):
+        return None
+    else:
+        low, top = _integer_range(source, values, bits)
+    if values.dtype.kind == "u" and low == 0 and top <= TOP:
+        levels = np.arange(TOP + 1).clip(max=top) / (top / full)
+        table = np.rint(levels).astype(dtype)
+        return lambda part: table[part]
+    spread = np.float64(top) - low or 1.0
+    if not np.isfinite(spread):
+        raise ValueError("its levels differ by more than can be counted")
+    return lambda part: _scale(part, low, full / spread, dtype)
+
+
+def _integer_range(
+    source: Source, values: np.ndarray, bits: int | None
+) -> tuple[float, float]:
+    """Returns the levels of black and white of integers."""
+    if bits is not None and bits != 16:
+        return 0, 2**bits - 1
+    if values.dtype == np.uint8:
+        return 0, 255
     low, top = int(values.min()), int(values.max())
     if low < 0 or top > TOP:
-        return _stretch(path, values, low, top)
-    bits = 16
-    if 0 < top < 2**BITS or top in SENSOR_TOPS:
-        bits = max(8, top.bit_length())
-        logging.warning(
-            "Image %r: its 16-bit levels reach %d only; read as %d bits.",
-            path,
-            top,
-            bits,
-        )
-    levels = np.arange(2**bits) / ((2**bits - 1) / 255)
-    return np.rint(levels).astype(np.uint8)[values]
+        return _stretched(source, low, top)
+    if not (0 < top < 2**BITS or top in SENSOR_TOPS):
+        return 0, TOP
+    bits = max(8, top.bit_length())
+    source.warnings.append(
+        f"has 16-bit levels up to {top} only; read as {bits} bits."
+    )
+    return 0, 2**bits - 1
 
 
-def _narrow_floats(path: str, values: np.ndarray) -> np.ndarray:
+def _float_range(source: Source, values: np.ndarray) -> tuple[float, float]:
+    """Returns the levels of black and white of floats."""
     is_finite = np.isfinite(values)
     if not is_finite.any():
         raise ValueError("none of its levels is a number")
     low = float(values.min(where=is_finite, initial=np.inf))
     top = float(values.max(where=is_finite, initial=-np.inf))
     if low < 0 or not LEAST_TOP < top <= 1:
-        return _stretch(path, values, low, top)
-    logging.warning(
-        "Image %r: its float levels, %g to %g, are read as 0 black, 1 white.",
-        path,
-        low,
-        top,
+        return _stretched(source, low, top)
+    source.warnings.append(
+        f"has float levels, {low:g} to {top:g}; 0 is read as black, 1 as white."
     )
-    return _scale(values, 0.0, 1.0)
+    return 0.0, 1.0
 
 
-def _stretch(
-    path: str, values: np.ndarray, low: float, top: float
+def _stretched(source: Source, low: float, top: float) -> tuple[float, float]:
+    source.warnings.append(
+        f"has levels without a scale, {low:g} to {top:g}; they are stretched"
+        " to black and white."
+    )
+    return low, top
+
+
+def _scale(
+    values: np.ndarray,
+    low: float,
+    factor: float,
+    dtype: type[np.unsignedinteger],
 ) -> np.ndarray:
-    logging.warning(
-        "Image %r: its levels, %g to %g, are stretched to black and white.",
-        path,
-        low,
-        top,
-    )
-    return _scale(values, low, top)
-
-
-def _scale(values: np.ndarray, low: float, top: float) -> np.ndarray:
-    """Maps `low` to 0 and `top` to 255; NaN becomes 0."""
-    spread = np.float64(top) - low or 1.0
-    if not np.isfinite(spread):
-        raise ValueError("its levels differ by more than can be counted")
+    """Maps levels linearly, `low` to 0; NaN becomes 0."""
     with np.errstate(over="ignore", invalid="ignore"):
         scaled = values.astype(np.result_type(values.dtype, np.float32))
         scaled -= low
-        scaled *= 255 / spread
-    np.nan_to_num(scaled, copy=False, nan=0, posinf=255, neginf=0)
-    return np.rint(scaled.clip(0, 255)).astype(np.uint8)
+        scaled *= factor
+    top = np.iinfo(dtype).max
+    np.nan_to_num(scaled, copy=False, nan=0, posinf=top, neginf=0)
+    return np.rint(scaled.clip(0, top)).astype(dtype)

@@ -6,32 +6,32 @@ twice: pixels that no data reach differ between the two results.
 """
 
 import contextlib
+import io
 from collections.abc import Iterator
 from typing import BinaryIO
 
 import numpy as np
-from absl import logging
 from PIL import Image
 from PIL import ImageFile
 
 from tfstyle.errors import ImageError
+from tfstyle.image_files.decoded import Source
 
 MOST = 0.1
 """Maximum share of a picture that may be missing."""
 FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "PPM", "TIFF")
 """Formats that Pillow decodes row by row, so that a part can be recovered."""
 PROGRESSIVE = 0xC2
-SCAN = 0xDA
+SCAN, END = 0xDA, 0xD9
 
 
-def load(path: str, file: BinaryIO, image: ImageFile.ImageFile) -> Image.Image:
+def load(source: Source, image: ImageFile.ImageFile) -> Image.Image:
     """Decodes a picture, or the readable part of a damaged one.
 
     The caller must hold the lock of Pillow's settings.
 
     Args:
-        path: path of the picture, for messages.
-        file: file from which the picture was opened.
+        source: file from which the picture was opened.
         image: the picture, not yet decoded.
 
     Raises:
@@ -39,9 +39,16 @@ def load(path: str, file: BinaryIO, image: ImageFile.ImageFile) -> Image.Image:
         MemoryError: if there is not enough memory for the picture.
         Exception: Pillow's error, if nothing can be decoded.
     """
+    file = source.file
     try:
         image.load()
-        return image
+        if not (_is_jpeg(image) and _ends_grey(image)):
+            return image
+        # An end marker may stand amid the data: without it an error is raised.
+        whole, file = image, io.BytesIO(_without_end(source.read()))
+        image = _open_again(file, "JPEG")
+        image.load()
+        return whole
     except MemoryError:
         raise
     except Exception:
@@ -52,14 +59,55 @@ def load(path: str, file: BinaryIO, image: ImageFile.ImageFile) -> Image.Image:
         missing = f"{share:.0%}" if share >= 0.01 else missing
         if "progressive" in image.info:
             missing = "much detail" if share else "some detail"
-        problem = f"Image {path!r} is cut off or damaged: {missing} of it"
+        problem = f"is cut off or damaged: {missing} of it is missing"
         if share > MOST:
             raise ImageError(
-                f"{problem} is missing, more than a tenth. Fetch it again."
+                f"Image {source.path!r} {problem}, more than a tenth. Fetch it"
+                " again."
             ) from None
         if share or _is_jpeg(image):
-            logging.warning("%s is missing. Fetch it again.", problem)
+            source.warnings.append(f"{problem}. Fetch it again.")
         return rest
+
+
+def _ends_grey(image: Image.Image) -> bool:
+    """True if the last pixel is the grey that libjpeg fills in."""
+    width, height = image.size
+    last = image.getpixel((width - 1, height - 1))
+    return bool((np.abs(np.subtract(last, 127.5)) < 2).all())
+
+
+def _without_end(data: bytes) -> bytes:
+    """Returns a JPEG's data up to its first end marker.
+
+    Bytes are added, as the decoder reads a few in advance.
+    """
+    places = [p for marker, p, _ in read_segments(data) if marker == END]
+    return data[: places[0]] + bytes(64) if places else data
+
+
+def read_segments(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Yields the segments of a JPEG up to its end, without its pixels.
+
+    Yields:
+        Marker, offset of the marker, and content.
+    """
+    place = 2
+    while 0 <= (place := data.find(b"\xff", place)) < len(data) - 1:
+        marker = data[place + 1]
+        if marker in (0, 0xFF) or 0xD0 <= marker < END:
+            place += 1  # entropy-coded data, or a marker without a segment
+            continue
+        if marker == END:
+            yield marker, place, b""
+            return
+        if place + 4 > len(data):
+            return
+        end = place + 2 + int.from_bytes(data[place + 2 : place + 4], "big")
+        if end > len(data):
+            return
+        yield marker, place, data[place + 4 : end]
+        place = end
 
 
 def _decode_rest(
@@ -133,16 +181,8 @@ def _lacks_scans(data: bytes) -> bool:
     truncating it is not visible. A scan's header lists the coefficients and
     components that it encodes, and the number of bits left to later scans.
     """
-    missing, place = set(), 2
-    while 0 <= (place := data.find(b"\xff", place)) < len(data) - 3:
-        marker = data[place + 1]
-        if marker in (0, 0xFF) or 0xD0 <= marker <= 0xD9:
-            place += 1  # entropy-coded data, or a marker without a segment
-            continue
-        end = place + 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-        if end > len(data):
-            break
-        segment = data[place + 4 : end]
+    missing = set()
+    for marker, _, segment in read_segments(data):
         if marker == PROGRESSIVE:
             components = segment[6::3]
             missing = {(c, k) for c in components for k in range(64)}
@@ -152,5 +192,4 @@ def _lacks_scans(data: bytes) -> bool:
             if not bits & 15:
                 brought = range(first, last + 1)
                 missing -= {(c, k) for c in components for k in brought}
-        place = end
     return bool(missing)

@@ -12,8 +12,9 @@ from tfstyle.system.paths import expand_path
 from tfstyle.system.paths import is_address
 
 READ_ENDINGS = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff"),
-    *(".bmp", ".gif", ".avif", ".heic", ".heif", ".jp2", ".j2k"),
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp"),
+    *(".tif", ".tiff", ".bmp", ".dib", ".gif", ".avif"),
+    *(".heic", ".heif", ".hif", ".jp2", ".j2k", ".j2c", ".jpf", ".jpx", ".jxl"),
     *(".ppm", ".pgm", ".pbm", ".pnm"),
 )
 """File extensions that count as pictures in a folder."""
@@ -58,8 +59,11 @@ def expand_names(names: Sequence[str]) -> list[str]:
             for path in glob.glob(pattern, recursive=True)
             if os.path.isfile(path)
         ]
+        num_others = 0
         if not is_pattern:
-            files = [p for p in files if p.lower().endswith(READ_ENDINGS)]
+            pictures = [p for p in files if p.lower().endswith(READ_ENDINGS)]
+            num_others = len(files) - len(pictures)
+            files = pictures
         if not files:
             if is_pattern:
                 raise ImageError(
@@ -69,7 +73,12 @@ def expand_names(names: Sequence[str]) -> list[str]:
                 f"No picture is in {name!r} itself. Name others, or a pattern:"
                 " 'folder/**/*.jpg'."
             )
-        logging.info("%d pictures of %r", len(files), name)
+        logging.info(
+            "%d pictures of %r; other files left out: %d",
+            len(files),
+            name,
+            num_others,
+        )
         expanded += sorted(files, key=_sort_key)
     return expanded
 

@@ -6,19 +6,21 @@ a separate alpha channel.
 """
 
 import contextlib
+import functools
 import os
 import stat
 import threading
 import warnings
 from collections.abc import Iterator
-from typing import BinaryIO
 
+from absl import logging
 from PIL import Image
+from PIL import PngImagePlugin
 
 from tfstyle.errors import ImageError
 from tfstyle.image_files import decoding
 from tfstyle.image_files import srgb
-from tfstyle.image_files.attribution import read_attribution
+from tfstyle.image_files.decoded import Source
 from tfstyle.image_files.paths import to_path
 from tfstyle.images.picture import Picture
 
@@ -34,6 +36,12 @@ USER_COMMENT = 0x9286
 CHARSETS = {b"ASCII\0\0\0": "ascii", b"UNICODE\0": "utf-16-be"}
 
 
+SETTINGS = {
+    (Image, "MAX_IMAGE_PIXELS"): None,  # sizes are checked here
+    (PngImagePlugin, "MAX_TEXT_CHUNK"): 1 << 24,  # profiles have a few MB
+    (PngImagePlugin, "MAX_TEXT_MEMORY"): 1 << 28,
+}
+"""Settings of Pillow while a file is read."""
 _PILLOW = threading.RLock()
 """Lock of Pillow's settings, which are global to the process."""
 
@@ -51,22 +59,26 @@ def read_image(
         ImageError: if the file is missing, empty, damaged, too large or of an
             unsupported format; the message names the file and a remedy.
     """
-
-    def check_size(size):
-        _check_size(path, size, max_pixels)
-
     path = to_path(path)
-    with _open(path) as file:
-        image = decoding.decode(path, file, check_size)
-        check_size(image.size)  # some headers give a wrong size
-        attribution = read_attribution(image)
-        return Picture(*srgb.to_srgb(path, image), attribution)
+    with _open(path, max_pixels) as source:
+        decoded = decoding.decode(source)
+        height, width = decoded.values.shape[:2]
+        source.check_size((width, height))  # some headers give a wrong size
+        picture = srgb.to_srgb(source, decoded)
+    for text in picture.warnings:
+        _log_once(path, text)
+    return picture
+
+
+@functools.lru_cache(1024)
+def _log_once(path: str, text: str) -> None:
+    logging.warning("Image %r %s", path, text)
 
 
 def read_text(path: str) -> str | None:
     """Returns the text embedded in a picture by `write_image`, or None."""
-    with _open(path) as file:
-        _, image = decoding.open_picture(path, file)
+    with _open(path) as source:
+        image = decoding.open_picture(source)
         if image.format == "PNG":
             text = image.info.get("tfstyle")
             return text if isinstance(text, str) else None
@@ -81,15 +93,15 @@ def read_text(path: str) -> str | None:
 
 def read_bits(path: str) -> int:
     """Returns the bits per channel of a picture written by `write_image`."""
-    with _open(path) as file:
-        _, image = decoding.open_picture(path, file)
+    with _open(path) as source:
+        image = decoding.open_picture(source)
         # The raw mode of a 16-bit PNG or TIFF ends in ;16B or ;16L.
         return 16 if any(";16" in str(tile.args) for tile in image.tile) else 8
 
 
 @contextlib.contextmanager
-def _open(path: str) -> Iterator[BinaryIO]:
-    """Opens a file for decoding in the block, without Pillow's pixel limit.
+def _open(path: str, max_pixels: int = MAX_PIXELS) -> Iterator[Source]:
+    """Opens a file for decoding in the block, with Pillow's settings changed.
 
     Raises:
         ImageError: for any error while opening the file or in the block.
@@ -109,7 +121,7 @@ def _open(path: str) -> Iterator[BinaryIO]:
             " taken from the current folder."
         ) from error
     _PILLOW.acquire()
-    limit = Image.MAX_IMAGE_PIXELS
+    before = [getattr(module, name) for module, name in SETTINGS]
     try:
         with open(handle, "rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd metadata is harmless
@@ -118,8 +130,11 @@ def _open(path: str) -> Iterator[BinaryIO]:
                 raise ImageError(f"Image {path!r} is not a regular file.")
             if mode.st_size == 0:
                 raise ImageError(f"Image {path!r} is empty. Save it anew.")
-            Image.MAX_IMAGE_PIXELS = None
-            yield file
+            for (module, name), setting in SETTINGS.items():
+                setattr(module, name, setting)
+            yield Source(
+                path, file, lambda size: _check_size(path, size, max_pixels)
+            )
     except (ImageError, MemoryError):
         raise
     # Pillow raises many types of errors for damaged files.
@@ -130,12 +145,15 @@ def _open(path: str) -> Iterator[BinaryIO]:
             " Fetch it again, or save it anew as PNG or JPEG."
         ) from error
     finally:
-        Image.MAX_IMAGE_PIXELS = limit
+        for (module, name), setting in zip(SETTINGS, before, strict=True):
+            setattr(module, name, setting)
         _PILLOW.release()
 
 
 def _check_size(path: str, size: tuple[int, int], max_pixels: int) -> None:
     width, height = size
+    if min(size) < 1:
+        raise ImageError(f"Image {path!r} has no pixels. Fetch it again.")
     if max(size) > min(MAX_SIDE, MAX_RATIO * min(size)):
         raise ImageError(
             f"Image {path!r} may have sides of at most {MAX_SIDE} pixels, one"

@@ -15,17 +15,27 @@ READ = {
     "WEBP": rb"RIFF.{4}WEBP",
     "TIFF": rb"II[*+]\0|MM\0[*+]",
     "BMP": rb"BM",
+    "DIB": rb"\x28\0\0\0.{8}\x01\0",
     "GIF": rb"GIF8[79]a",
     "JPEG2000": rb"\0\0\0\x0cjP  \r\n\x87\n|\xff\x4f\xff\x51",
     "PPM": rb"P[1-6f]\s",
     "AVIF": rb".{4}ftyp(.{4}){0,15}?avi[fs]",
+    "JPEGXL": rb"\0\0\0\x0cJXL |\xff\x0a",
+    "RADIANCE": rb"#\?R(ADIANCE|GBE)",
+    "PSD": rb"8BPS\0\x01",
+    "KRITA": rb"PK\x03\x04.{26}mimetype.{0,64}?application/x-krita",
+    "OPENRASTER": rb"PK\x03\x04.{26}mimetype.{0,64}?image/openraster",
+    "RAW": (
+        rb"II\x1a\0\0\0HEAPCCDR|.{4}ftypcrx |FUJIFILMCCD-RAW|FOVb"
+        rb"|II(RO|RS|U\0)|MMOR|\0MRM"
+    ),
     "HEIC": rb".{4}ftyp(.{4}){0,15}?(he[iv][cxms]|mif1|msf1)",
 }
 """Patterns of the supported formats; the first match decides."""
 
 RAW = (
-    "is a raw photograph. Develop it, in darktable for example, and save it as"
-    " TIFF or JPEG."
+    "is a raw photograph. pip install 'tfstyle[raw]' develops it; or develop it"
+    " in darktable, for example, and save it as TIFF or JPEG."
 )
 _EXPORT = "Export it as PNG or JPEG."
 # A comment ends at its first -->: ambiguous matches would take time that grows
@@ -34,25 +44,18 @@ _COMMENT = rb"<!--((?!-->).)*-->"
 _PROLOGUE = rb"(?i)(\xef\xbb\xbf)?(\s|<\?xml[^>]*>|" + _COMMENT + rb")*"
 
 OTHERS = {
-    rb"II\x1a\0.{4}HEAPCCDR|.{4}ftypcrx |FUJIFILMCCD-RAW|FOVb": RAW,
-    rb"II(RO|RS|U\0)|MMOR|\0MRM": RAW,
-    rb"8BP[SB]": f"is a Photoshop document. {_EXPORT}",
+    rb"8BP[SB]": f"is a large Photoshop document. {_EXPORT}",
     rb"gimp xcf": f"is a GIMP document. {_EXPORT}",
     rb"\0\0\x01\0.\0|icns": f"is an icon. {_EXPORT}",
     rb"%PDF": "is a PDF document. Save its page as PNG or JPEG.",
     rb"%!PS|\xc5\xd0\xd3\xc6": f"is a PostScript document. {_EXPORT}",
-    rb"\0\0\0\x0cJXL |\xff\x0a": f"is a JPEG XL picture. {_EXPORT}",
-    rb"v/1\x01|#\?R(ADIANCE|GBE)": f"is an HDR picture. {_EXPORT}",
+    rb"v/1\x01": f"is an OpenEXR picture. {_EXPORT}",
+    rb"SIMPLE  =": f"is a FITS file. {_EXPORT}",
+    rb"P7\n|PF\s": f"is a Netpbm picture of a kind that is not read. {_EXPORT}",
     (
         rb".{4}(ftyp|moov|mdat|wide)|RIFF.{4}AVI |\x1aE\xdf\xa3|OggS|FLV"
         rb"|\0\0\x01[\xba\xb3]"
     ): "is a film. Save one of its frames as PNG or JPEG.",
-    rb"PK\x03\x04.{26}mimetype.{0,64}?application/x-krita": (
-        f"is a Krita document. {_EXPORT}"
-    ),
-    rb"PK\x03\x04.{26}mimetype.{0,64}?image/openraster": (
-        f"is an OpenRaster document. {_EXPORT}"
-    ),
     rb"PK[\x03\x05]|7z\xbc\xaf|Rar!|\x1f\x8b": "is an archive. Unpack it.",
     rb"version https://git-lfs": (
         "is a pointer of Git LFS, not the picture. Run git lfs pull."
@@ -87,7 +90,7 @@ def describe_other(head: bytes) -> str:
             return sentence
     if _is_text(head):
         return "is a text file, not a picture. Give the path of a picture."
-    return f"is not a {', '.join(READ)} file. Save it anew as PNG or JPEG."
+    return "is no picture of a known format. Save it as PNG or JPEG."
 
 
 def _matches(pattern: bytes, head: bytes) -> bool:

@@ -1,91 +1,177 @@
-"""Conversion of Pillow images to upright 8-bit sRGB and separate alpha."""
+"""Conversion of decoded pixels to upright 8-bit sRGB and separate alpha."""
 
-import contextlib
 import functools
 import io
+from collections.abc import Callable
 
+import imagecodecs
 import numpy as np
-from absl import logging
-from PIL import Image
 from PIL import ImageCms
-from PIL import ImageOps
 
-from tfstyle.image_files.bit_depth import to_8_bits
+from tfstyle.image_files import bit_depth
+from tfstyle.image_files.decoded import Decoded
+from tfstyle.image_files.decoded import Hdr
+from tfstyle.image_files.decoded import Source
+from tfstyle.image_files.hdr import make_tone_map
+from tfstyle.image_files.pillow_arrays import ROWS
+from tfstyle.image_files.pillow_arrays import to_image
+from tfstyle.images.picture import Picture
+
+SIGNATURES = {"L": b"GRAY", "RGB": b"RGB ", "CMYK": b"CMYK", "LAB": b"Lab "}
+"""Colour spaces of ICC profiles, by their Pillow modes."""
+CODEC_SPACES = {"L": "gray", "RGB": "rgb", "CMYK": "cmyk", "LAB": "lab"}
+
+Convert = Callable[[np.ndarray], np.ndarray]
 
 
-def to_srgb(
-    path: str, image: Image.Image
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Converts a decoded picture to upright sRGB with 8 bits per channel.
-
-    Args:
-        path: path of the picture, for warnings.
-        image: decoded picture of any mode.
-
-    Returns:
-        Pixels, uint8 `[H, W, 3]`, and alpha, uint8 `[H, W]` or None.
+def to_srgb(source: Source, decoded: Decoded) -> Picture:
+    """Converts pixels as stored to upright sRGB with 8 bits per channel.
 
     Raises:
         ValueError: if the levels are floats, none of them finite.
     """
-    profile = image.info.get("icc_profile")
-    # A picture with damaged EXIF is not rotated.
-    with contextlib.suppress(SyntaxError):
-        image = ImageOps.exif_transpose(image)
-    alpha = None
-    if image.mode.startswith("I") or image.mode == "F":
-        image, alpha = _narrow(path, image)
-    elif image.has_transparency_data:
-        image = image.convert("LA" if image.mode == "LA" else "RGBA")
-        alpha = np.array(image.getchannel("A"))
-        image = image.convert(image.mode[:-1])
-    if image.mode in ("1", "P", "YCbCr", "HSV", "RGBX"):
-        image = image.convert("RGB")
-    if profile or image.mode == "LAB":
-        image = _convert_profile(path, image, profile)
-    return np.array(image.convert("RGB")), alpha
+    convert = _make_convert(source, decoded)
+    pixels, alpha, orientation = (
+        decoded.values,
+        decoded.alpha,
+        decoded.orientation,
+    )
+    if convert is not None or orientation != 1:
+        pixels = _convert_upright(pixels, convert, orientation)
+    if alpha is not None:
+        alpha = np.ascontiguousarray(_turn(alpha, orientation))
+    return Picture(pixels, alpha, decoded.attribution, tuple(source.warnings))
 
 
-def _narrow(
-    path: str, image: Image.Image
-) -> tuple[Image.Image, np.ndarray | None]:
-    """Converts grey levels of more than 8 bits to 8 bits.
+def _convert_upright(
+    values: np.ndarray, convert: Convert | None, orientation: int
+) -> np.ndarray:
+    """Converts and turns pixels row by row."""
+    height, width = values.shape[:2]
+    size = (width, height) if orientation > 4 else (height, width)
+    pixels = np.empty((*size, 3), np.uint8)
+    stored = _turn(_as_items(pixels), _INVERSES.get(orientation, orientation))
+    for row in range(0, height, ROWS):
+        rows = values[row : row + ROWS]
+        rows = np.ascontiguousarray(rows if convert is None else convert(rows))
+        stored[row : row + ROWS] = _as_items(rows)
+    return pixels
 
-    Returns:
-        Picture of mode L, and alpha, uint8 `[H, W]`, 0 at the file's
-        transparent level and else 255, or None.
-    """
-    values = np.array(image)
-    level = image.info.get("transparency")
-    alpha = None if level is None else np.where(values == level, 0, 255)
-    narrow = Image.fromarray(to_8_bits(path, values))
-    return narrow, None if alpha is None else alpha.astype(np.uint8)
+
+def _as_items(pixels: np.ndarray) -> np.ndarray:
+    """Returns a view `[H, W]` of uint8 `[H, W, 3]`, which is copied faster."""
+    return pixels.view("V3")[..., 0]
 
 
-def _convert_profile(
-    path: str, image: Image.Image, profile: bytes | None
-) -> Image.Image:
-    """Converts a picture from its colour profile to sRGB."""
+_INVERSES = {6: 8, 8: 6}
+"""Orientations that undo others; all the rest undo themselves."""
+
+
+def _turn(values: np.ndarray, orientation: int) -> np.ndarray:
+    """Returns a view of `[H, W, ...]` turned by an EXIF orientation."""
+    if orientation > 4:
+        values = values.swapaxes(0, 1)
+    down, across = {
+        2: (1, -1),
+        3: (-1, -1),
+        4: (-1, 1),
+        6: (1, -1),
+        7: (-1, -1),
+        8: (-1, 1),
+    }.get(orientation, (1, 1))
+    return values[::down, ::across]
+
+
+def _make_convert(source: Source, decoded: Decoded) -> Convert | None:
+    """Makes the conversion of rows to 8-bit sRGB; None if they are."""
+    values, space, bits, profile, *_ = decoded
     if profile == make_profile():
-        return image
-    try:
-        if profile:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        else:
-            source = ImageCms.createProfile("LAB")
-        target = ImageCms.createProfile("sRGB")
-        return ImageCms.profileToProfile(
-            image, source, target, outputMode="RGB"
+        profile = None
+    is_rgb_profile = (
+        isinstance(profile, Hdr)
+        or (profile or b"")[16:20] == (SIGNATURES["RGB"])
+    )
+    if space == "L" and is_rgb_profile:  # as in browsers
+        colors = np.broadcast_to(values, (*values.shape[:2], 3))
+        decoded = decoded._replace(values=colors, space="RGB")
+        convert = _make_convert(source, decoded)
+        return lambda rows: convert(np.broadcast_to(rows, (*rows.shape[:2], 3)))
+    if isinstance(profile, Hdr):
+        source.warnings.append(
+            "has a high dynamic range; brighter parts than white are darkened"
+            " to fit."
         )
-    except (ImageCms.PyCMSError, OSError) as error:
-        if image.mode == "LAB":
-            raise
-        logging.warning(
-            "Image %r: its colour profile is unusable (%s); read as sRGB.",
-            path,
-            error,
+        return make_tone_map(values, bits, profile)
+    if space == "CMYK" and profile is None:
+        source.warnings.append(
+            "is CMYK without a colour profile; its colours are a guess. Save"
+            " it as RGB if they are wrong."
         )
-        return image
+    if profile is not None or space == "LAB":
+        try:
+            return _make_profile_convert(source, decoded)
+        except (ImageCms.PyCMSError, OSError, ValueError) as error:
+            if space == "LAB":
+                raise
+            source.warnings.append(
+                f"has an unusable colour profile ({error}); it is read as sRGB."
+            )
+    narrow = bit_depth.make_scale(source, values, decoded.bits, np.uint8)
+    if space == "RGB":
+        return narrow
+    return lambda rows: _pillow_rgb(
+        rows if narrow is None else narrow(rows), space
+    )
+
+
+def _pillow_rgb(rows: np.ndarray, space: str) -> np.ndarray:
+    return np.asarray(to_image(rows, space).convert("RGB"))
+
+
+def _make_profile_convert(source: Source, decoded: Decoded) -> Convert:
+    """Makes the conversion of rows from a colour profile.
+
+    Raises:
+        ImageCms.PyCMSError, OSError: if the profile is damaged.
+        ValueError: if it is of another colour space.
+    """
+    values, space, bits, profile, *_ = decoded
+    if values.dtype == np.uint8:
+        stored = (
+            ImageCms.createProfile("LAB")
+            if profile is None
+            else ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        )
+        transform = ImageCms.buildTransform(
+            stored, ImageCms.createProfile("sRGB"), space, "RGB"
+        )
+
+        def convert(rows):
+            image = ImageCms.applyTransform(to_image(rows, space), transform)
+            return np.asarray(image)
+
+        return convert
+    profile = profile or imagecodecs.cms_profile("lab4")
+    if profile[16:20] != SIGNATURES[space]:
+        raise ValueError("it is of another colour space")
+    widen = bit_depth.make_scale(source, values, bits, np.uint16)
+
+    def convert_deep(rows):
+        # LittleCMS' table for 16 bits is up to 12 levels of 255 off.
+        rows = rows if widen is None else widen(rows)
+        srgb = imagecodecs.cms_transform(
+            rows[..., 0] if space == "L" else rows,
+            profile,
+            make_profile(),
+            colorspace=CODEC_SPACES[space],
+            outcolorspace="rgb",
+            outdtype=np.uint16,
+            flags=imagecodecs.CMS.FLAGS.NOOPTIMIZE,
+        )
+        return np.rint(srgb / 257).astype(np.uint8)
+
+    convert_deep(values[:1])  # raises an error for a damaged profile
+    return convert_deep
 
 
 @functools.cache

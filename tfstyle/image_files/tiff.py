@@ -1,236 +1,213 @@
-"""Reading of TIFF files that Pillow cannot read or misreads.
-
-Pillow has no 16-bit colour modes: it keeps the upper 8 bits of most files, but
-mixes up separate planes, leaves white-is-zero inverted, and does not open
-colour floats at all. Such files are read by tifffile.
-"""
+"""Reading of TIFF files with tifffile."""
 
 import contextlib
-import importlib.util
 import logging
-import zlib
-from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
-from typing import BinaryIO
 
 import numpy as np
-from PIL import Image
-from PIL import TiffImagePlugin
 
 from tfstyle.errors import ImageError
-from tfstyle.image_files import signatures
-from tfstyle.image_files.bit_depth import to_8_bits
+from tfstyle.image_files.attribution import make_attribution
+from tfstyle.image_files.decoded import SEVERAL
+from tfstyle.image_files.decoded import Decoded
+from tfstyle.image_files.decoded import Source
 
-SIZE, TILE_SIZE = (256, 257), (322, 323)
-"""Tags of width and height."""
-SUBFILE_TYPE, BITS, PHOTOMETRIC, ORIENTATION = 254, 258, 262, 274
-PLANAR, SUB_IFDS, SAMPLE_FORMAT, PROFILE, DNG = 284, 330, 339, 34675, 50706
-WHITE_IS_ZERO, BLACK_IS_ZERO, RGB = 0, 1, 2
+ORIENTATION, PROFILE, DNG = 274, 34675, 50706
+PHASE_ONE = (b"IIII", b"MMMM")
+"""Bytes 8 to 12 of raw photographs by Phase One."""
+REDUCED, MASK = 1, 4
+"""Bits of NewSubfileType."""
+WHITE_IS_ZERO, PALETTE, YCBCR, LAB = 0, 3, 6, 8
+SPACES = {
+    **dict.fromkeys((WHITE_IS_ZERO, 1, PALETTE), "L"),
+    **dict.fromkeys((2, YCBCR), "RGB"),  # YCbCr is decoded so, if JPEG
+    5: "CMYK",
+    **dict.fromkeys((LAB, 9), "LAB"),
+}
+"""Colour spaces by photometric interpretation."""
 SENSORS = (32803, 34892)
 """Photometric interpretations of raw sensor data."""
-UNSIGNED, SIGNED = 1, 2
-SEPARATE = 2
-ASSOCIATED = 1
-"""Extra sample type of premultiplied alpha."""
-NONE, LZW, PACK_BITS, DEFLATE = 1, 5, 32773, (8, 32946)
-"""Compression schemes."""
-FLOATS = 3
-"""Floating point predictor."""
+ASSOCIATED, UNASSOCIATED = 1, 2
+"""Types of extra samples: premultiplied alpha, and alpha."""
+JPEGS = (6, 7)
+MOST_PAGES = 100
+"""Number of pages among which the one to read is chosen."""
 MAX_TILE = 2048 * 2048
 """Maximum size of a tile larger than the picture, pixels."""
-_INSTALL = ", or pip install imagecodecs"
 
 
-def check_is_developed(path: str, file: BinaryIO) -> None:
-    """Checks that a TIFF holds a picture, not raw sensor data with a preview.
+def is_raw(source: Source) -> bool:
+    """True for sensor data with a preview, such as DNG, NEF, CR2 or IIQ."""
+    import tifffile
 
-    Raises:
-        ImageError: if it is a raw photograph, such as DNG, NEF or CR2.
-    """
-    head, tags = _read_tags(file)
-    is_preview = tags.get(SUBFILE_TYPE, 0) == 1 and SUB_IFDS in tags
-    if (
-        head[8:10] == b"CR"
-        or DNG in tags
-        or is_preview
-        or tags.get(PHOTOMETRIC) in SENSORS
-    ):
-        raise ImageError(f"Image {path!r} {signatures.RAW}")
-
-
-def check_tiles(file: BinaryIO) -> None:
-    """Checks that tiles are not much larger than the picture.
-
-    Decoding a small picture would otherwise allocate memory for a huge tile.
-
-    Raises:
-        ValueError: if a tile is larger than the picture and `MAX_TILE`.
-    """
-    _, tags = _read_tags(file)
-    width, height, tile_width, tile_height = (
-        _numbers(tags, tag, 0)[0] for tag in (*SIZE, *TILE_SIZE)
-    )
-    if tile_width * tile_height > max(width * height, MAX_TILE):
-        raise ValueError("its tiles are larger than the picture")
-
-
-def is_for_tifffile(file: BinaryIO) -> bool:
-    """True if Pillow cannot open a TIFF, or would misread it."""
-    _, tags = _read_tags(file)
-    file.seek(0)
-    try:
-        Image.open(file, formats=["TIFF"])
-    except Image.UnidentifiedImageError:
+    source.file.seek(0)
+    head = source.file.read(12)
+    if head[8:10] == b"CR" or head[8:12] in PHASE_ONE:
         return True
-    num_bits = max(_numbers(tags, BITS, 1))
-    kind = _numbers(tags, SAMPLE_FORMAT, UNSIGNED)[0]
-    if num_bits <= 8:
-        return kind == SIGNED
-    return (
-        tags.get(PLANAR) == SEPARATE
-        or tags.get(PHOTOMETRIC) == WHITE_IS_ZERO
-        or (num_bits == 32 and kind == UNSIGNED)
-    )
+    with _open(source) as tiff:
+        first = tiff.pages.first
+        pages = [*_pages_of(tiff), *(first.pages or ())]
+        return DNG in first.tags or any(
+            isinstance(page, tifffile.TiffPage) and page.photometric in SENSORS
+            for page in pages
+        )
 
 
-def read(
-    path: str, file: BinaryIO, check_size: Callable[[tuple[int, int]], None]
-) -> Image.Image:
-    """Reads the first page of a TIFF with tifffile.
-
-    Args:
-        path: path of the picture, for messages.
-        file: the opened TIFF.
-        check_size: called with (width, height) before decoding.
-
-    Returns:
-        Picture with 8 bits per channel, not yet rotated, with its colour
-        profile and EXIF orientation.
+def read(source: Source) -> Decoded:
+    """Reads a TIFF: the first page that is not a reduced copy or a mask.
 
     Raises:
-        ImageError: if its compression is not supported or needs a library
-            that is not installed.
-        Exception: of many types, if it is damaged.
+        Exception: of many types, if it is damaged or not supported.
     """
-    import tifffile  # slow to import, and rarely needed
-
-    file.seek(0)
-    with _quiet(), tifffile.TiffFile(file, name=path) as tiff:
-        page = tiff.pages.first
-        check_size((page.imagewidth, page.imagelength))
-        _check_channels(page)
-        _check_compression(path, page)
+    with _open(source) as tiff:
+        page = _choose_page(source, tiff)
+        source.check_size((page.imagewidth, page.imagelength))
+        _check(source, page)
         values = page.asarray().reshape(page.shaped)
         # [planes, depth, H, W, channels]
         values = np.moveaxis(values[:, 0], 0, -2)
         values = values.reshape(*values.shape[:2], -1)
-        return _to_image(path, values, page)
-
-
-def _read_tags(file: BinaryIO) -> tuple[bytes, dict[int, Any]]:
-    """Returns the header and the tags of the first page.
-
-    Raises:
-        ValueError: if there are no tags, as in truncated files: they are often
-            at the end.
-    """
-    file.seek(0)
-    head = file.read(16)
-    is_big = 43 in head[2:4]
-    tags = TiffImagePlugin.ImageFileDirectory_v2(head[: 16 if is_big else 8])
-    file.seek(tags.next)
-    tags.load(file)
-    if not tags:
-        raise ValueError("it is cut off")
-    return head, tags
-
-
-def _numbers(tags: dict[int, Any], tag: int, default: int) -> tuple[int, ...]:
-    numbers = tags.get(tag, default)
-    return numbers if isinstance(numbers, tuple) else (numbers,)
+        return _decode(values, page)
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Suppresses tifffile's log messages about defects of a file."""
+def _open(source: Source) -> Iterator[Any]:
+    """Opens a TIFF without tifffile's log messages about defects."""
+    import tifffile  # slow to import
+
     logger = logging.getLogger("tifffile")
     before = logger.level
     logger.setLevel(logging.CRITICAL + 1)
+    source.file.seek(0)
     try:
-        yield
+        with tifffile.TiffFile(source.file, name=source.path) as tiff:
+            if not tiff.pages:
+                raise ValueError("it is damaged or cut off")
+            yield tiff
     finally:
         logger.setLevel(before)
 
 
-def _check_channels(page: Any) -> None:
-    """Checks that the channels are grey or RGB, with or without alpha.
+def _pages_of(tiff: Any) -> list[Any]:
+    num = min(len(tiff.pages), MOST_PAGES)
+    return [tiff.pages.get(number) for number in range(num)]
+
+
+def _choose_page(source: Source, tiff: Any) -> Any:
+    """Returns the page to read; warns if there are others as large."""
+    pages = _pages_of(tiff)
+    pages = [p for p in pages if not p.subfiletype & (REDUCED | MASK)] or pages
+    others = [page for page in pages[1:] if page.shape == pages[0].shape]
+    if others:
+        source.warnings.append(SEVERAL)
+    return pages[0]
+
+
+def _check(source: Source, page: Any) -> None:
+    """Checks a page's layout.
 
     Raises:
-        ValueError: if the channels or the data type are not supported.
+        ImageError: if its tiles are much larger than the picture.
+        ValueError: if its channels are not supported.
     """
+    space = SPACES.get(page.photometric)
+    is_ycbcr = page.photometric == YCBCR and page.compression not in JPEGS
+    if space is None or is_ycbcr or page.dtype is None or page.imagedepth != 1:
+        raise ValueError("its kind of channels is not supported")
     num = page.samplesperpixel
-    is_grey = page.photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO) and num <= 2
-    is_rgb = page.photometric == RGB and 3 <= num <= 4
-    dtype = page.dtype
-    if not (is_grey or is_rgb) or dtype is None or page.imagedepth != 1:
-        raise ValueError("it has channels other than grey or RGB and alpha")
-
-
-def _check_compression(path: str, page: Any) -> None:
-    """Checks that a TIFF's compression is supported, and its segments' sizes.
-
-    Raises:
-        ImageError: if the compression is not supported.
-        ValueError: if a strip or tile unpacks to more than its pixels.
-    """
-    needs_codecs = (
-        page.compression in (LZW, PACK_BITS) or page.predictor == FLOATS
-    )
-    has_codecs = importlib.util.find_spec("imagecodecs") is not None
-    is_usual = page.compression in (NONE, LZW, PACK_BITS, *DEFLATE)
-    if not is_usual or (needs_codecs and not has_codecs):
+    if num < len(space) or (space == "L" and num > 2):
+        raise ValueError(f"its {num} channels are not supported")
+    if space in ("CMYK", "LAB") and page.dtype not in (np.uint8, np.uint16):
+        raise ValueError("its kind of channels is not supported")
+    # A small picture could claim memory for a huge tile.
+    if page.tilewidth * page.tilelength > max(
+        page.imagewidth * page.imagelength, MAX_TILE
+    ):
         raise ImageError(
-            f"Image {path!r} is a TIFF of deep colour in an unusual"
-            f" compression. Save it uncompressed{_INSTALL * is_usual}."
+            f"Image {source.path!r} has tiles that are larger than the picture."
+            " Save it anew."
         )
-    if page.compression not in DEFLATE:
-        return
-    limit = int(np.prod(page.chunks)) * page.dtype.itemsize
-    handle = page.parent.filehandle
-    for offset, size in zip(page.dataoffsets, page.databytecounts, strict=True):
-        handle.seek(offset)
-        unpacker = zlib.decompressobj()
-        unpacker.decompress(handle.read(size), limit)
-        if unpacker.unconsumed_tail:
-            raise ValueError("a part of it unpacks to more than its pixels")
 
 
-def _to_image(path: str, values: np.ndarray, page: Any) -> Image.Image:
-    """Converts levels `[H, W, C]` to an 8-bit picture."""
-    num_colors = 3 if page.photometric == RGB else 1
-    colors = to_8_bits(path, values[..., :num_colors])
-    if page.photometric == WHITE_IS_ZERO:
-        colors = 255 - colors
-    image = Image.fromarray(colors if num_colors == 3 else colors[..., 0])
-    if values.shape[-1] > num_colors:
-        alpha = Image.fromarray(_narrow_alpha(values[..., num_colors]))
-        if page.extrasamples[:1] == (ASSOCIATED,):
-            bands = (*image.split(), alpha)
-            multiplied = Image.merge("RGBa" if num_colors == 3 else "La", bands)
-            image = multiplied.convert("RGBA" if num_colors == 3 else "LA")
-        else:
-            image.putalpha(alpha)
-    if PROFILE in page.tags:
-        image.info["icc_profile"] = page.tags[PROFILE].value
-    if ORIENTATION in page.tags:
-        image.getexif()[ORIENTATION] = int(page.tags[ORIENTATION].value)
-    return image
+def _decode(values: np.ndarray, page: Any) -> Decoded:
+    """Splits channels `[H, W, C]` of a page into colours and alpha."""
+    space = SPACES[page.photometric]
+    bits = page.bitspersample if values.dtype.kind in "bu" else None
+    if bits is not None and bits > 16:
+        bits = None
+    num = len(space) if space != "L" else 1
+    colors, alpha = values[..., :num], None
+    for channel, kind in enumerate(page.extrasamples, num):
+        if kind in (ASSOCIATED, UNASSOCIATED) and channel < values.shape[-1]:
+            if kind == ASSOCIATED:
+                colors = _divide(colors, values[..., channel], bits)
+            alpha = _narrow_alpha(values[..., channel], bits)
+            break
+    if page.photometric == PALETTE:
+        colors = (page.colormap >> 8).astype(np.uint8).T[colors[..., 0]]
+        space, bits = "RGB", 8
+    elif page.photometric == WHITE_IS_ZERO:
+        colors = _invert(colors, bits)
+    elif space == "LAB":
+        colors = _offset(colors, page.photometric == LAB)
+    tags = {tag.code: tag.value for tag in page.tags}
+    orientation = tags.get(ORIENTATION, 1)
+    return Decoded(
+        colors,
+        space,
+        bits,
+        tags.get(PROFILE),
+        alpha,
+        int(orientation) if orientation in range(1, 9) else 1,
+        make_attribution(tags, {}),
+    )
 
 
-def _narrow_alpha(alpha: np.ndarray) -> np.ndarray:
+def _top(values: np.ndarray, bits: int | None) -> float:
+    """Returns the level of white."""
+    if values.dtype.kind == "f":
+        return 1.0
+    return 2.0**bits - 1 if bits else float(np.iinfo(values.dtype).max)
+
+
+def _divide(
+    colors: np.ndarray, alpha: np.ndarray, bits: int | None
+) -> np.ndarray:
+    """Divides premultiplied colours by alpha."""
+    top = _top(alpha, bits)
+    share = np.maximum(alpha.astype(np.float32) / top, np.finfo("f").tiny)
+    divided = np.minimum(colors / share[..., np.newaxis], top)
+    is_float = colors.dtype.kind == "f"
+    return (divided if is_float else np.rint(divided)).astype(colors.dtype)
+
+
+def _narrow_alpha(alpha: np.ndarray, bits: int | None) -> np.ndarray:
     """Converts alpha to uint8 from the range of its type, 0..1 for floats."""
-    is_float = alpha.dtype.kind == "f"
-    top = 1.0 if is_float else float(np.iinfo(alpha.dtype).max)
-    share = np.nan_to_num(alpha.astype(np.float32) / top).clip(0, 1)
-    return np.rint(share * 255).astype(np.uint8)
+    if alpha.dtype == np.uint8 and bits == 8:
+        return alpha
+    share = alpha.astype(np.float32) / _top(alpha, bits)
+    return np.rint(np.nan_to_num(share).clip(0, 1) * 255).astype(np.uint8)
+
+
+def _invert(values: np.ndarray, bits: int | None) -> np.ndarray:
+    """Inverts levels, of which 0 is white."""
+    if values.dtype == bool:
+        return ~values
+    if values.dtype.kind == "f":
+        return 1 - values
+    return np.array(_top(values, bits), values.dtype) - values
+
+
+def _offset(values: np.ndarray, is_signed: bool) -> np.ndarray:
+    """Converts a* and b* of CIELAB to offsets from the middle, as ICC has them.
+
+    16-bit a* and b* are in units of 1/256; in ICC profiles 65535 is 127.
+    """
+    values = values.copy()
+    half = 1 << (8 * values.dtype.itemsize - 1)
+    if is_signed:
+        values[..., 1:] ^= half
+    if values.dtype == np.uint16:
+        values[..., 1:] = np.minimum(values[..., 1:] * (257 / 256), 65535)
+    return values

@@ -27,11 +27,14 @@ class Picture(NamedTuple):
         pixels: uint8 `[H, W, 3]`, sRGB.
         alpha: uint8 `[H, W]`, or None if the file has no alpha channel.
         attribution: artist, copyright and resolution.
+        warnings: doubts about the file, each the end of a sentence that begins
+            with its name.
     """
 
     pixels: np.ndarray
     alpha: np.ndarray | None = None
     attribution: Attribution = NOTHING
+    warnings: tuple[str, ...] = ()
 
     @property
     def nbytes(self) -> int:

@@ -118,6 +118,6 @@ class Form:
         """Returns the path of a run's picture for the browser, or None."""
         try:
             kept = self._keep(path)
-            return kept and inputs.to_shown(self._root, kept)
+            return kept and inputs.to_shown(self._root, kept)[0]
         except (TfstyleError, OSError):
             return None  # the file no longer exists

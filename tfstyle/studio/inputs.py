@@ -11,6 +11,7 @@ import numpy as np
 
 from tfstyle.errors import ImageError
 from tfstyle.errors import raising_write_errors
+from tfstyle.image_files import signatures
 from tfstyle.image_files.reading import read_image
 from tfstyle.image_files.writing import write_image
 from tfstyle.images.picture import Picture
@@ -29,6 +30,8 @@ MAX_PIXELS = 100_000_000
 """Maximum size of an uploaded picture, pixels."""
 SHOWN_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif")
 """Endings of image files that browsers can display."""
+SHOWN_KINDS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "AVIF")
+"""Formats that browsers can display."""
 
 
 def find_regions(
@@ -116,26 +119,32 @@ def keep(root: str, path: str) -> str:
     return kept
 
 
-def to_shown(root: str, path: str) -> str:
-    """Returns the path of a picture that browsers can display.
+def to_shown(root: str, path: str) -> tuple[str, tuple[str, ...]]:
+    """Returns a picture that browsers display as it is painted, and warnings.
 
-    Other formats are converted to PNG.
+    Other formats, and pictures with warnings, are converted to PNG.
 
     Args:
         root: the folder of runs.
         path: path of the picture.
+
+    Returns:
+        Path of the picture or its PNG, and the warnings, see `Picture`.
 
     Raises:
         ImageError: if it cannot be read as a picture, or the PNG cannot be
             written.
     """
     picture = _read(path)
-    if os.path.splitext(path)[1].lower() in SHOWN_ENDINGS:
-        return path
+    with open(path, "rb") as file:
+        kind = signatures.find_kind(file.read(signatures.HEAD))
+    is_known = os.path.splitext(path)[1].lower() in SHOWN_ENDINGS
+    if is_known and kind in SHOWN_KINDS and not picture.warnings:
+        return path, ()
     shown = os.path.join(root, FOLDER, f"{_name_of(path)}.png")
     if not os.path.exists(shown):
         write_image(shown, picture.pixels, picture.alpha)
-    return shown
+    return shown, picture.warnings
 
 
 def stem_of(path: str) -> str:

@@ -1,6 +1,8 @@
 """The part of the form with the pictures: content, styles, regions, start."""
 
 import abc
+import html
+import os
 
 import gradio as gr
 import numpy as np
@@ -200,9 +202,11 @@ class Pictures:
         if not path:
             return gr.skip(), ""
         try:
-            shown = inputs.to_shown(self._root, path)
+            shown, warnings = inputs.to_shown(self._root, path)
         except (TfstyleError, OSError) as error:
             return gr.skip(), escape_error(error)
+        for text in warnings:
+            gr.Warning(html.escape(f"{os.path.basename(path)} {text}"))
         return gr.skip() if shown == path else shown, ""
 
     def _begin_regions(self, content: str | None):
