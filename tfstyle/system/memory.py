@@ -29,7 +29,7 @@ def check_program_fits() -> None:
         SetupError: if not enough threads can be started.
     """
     left, free = free_addresses(), free_memory(with_swap=True)
-    remedy = "End other programs, or raise the container's limit."
+    remedy = "Close other programs, or raise the container's limit."
     need = LOADED
     if left < ADDRESSES:
         free, need = left, ADDRESSES
@@ -54,7 +54,7 @@ def _check_threads(needed: int) -> None:
         except RuntimeError as error:
             raise SetupError(
                 f"Only {len(waiting)} of the {needed} threads that the program"
-                " needs can be started. End other programs, or raise the limit"
+                " needs can be started. Close other programs, or raise the limit"
                 " (ulimit -u, or that of the container or job)."
             ) from error
         finally:

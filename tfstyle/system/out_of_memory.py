@@ -10,7 +10,7 @@ from tfstyle.errors import OutOfMemoryError
 from tfstyle.errors import TfstyleError
 from tfstyle.errors import one_line
 
-END_OTHERS = "End other programs, or use smaller images."
+END_OTHERS = "Close other programs, or use smaller images."
 _SIGNS = re.compile(
     "failed to map|cannot allocate memory|out.of.memory|ALLOC_FAILED", re.I
 )
