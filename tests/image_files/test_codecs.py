@@ -17,6 +17,7 @@ COLORS = np.stack([X * 4, Y * 6, 255 - X * 2 - Y * 3], -1).astype(np.uint8)
 COLORS[0, :2] = [[0, 0, 0], [255, 255, 255]]
 ALPHA = (X * 4).astype(np.uint8)
 RGBA = np.dstack([COLORS, ALPHA])
+FLOATS = (RGBA / 255).astype(np.float32)
 LOSSY = 3  # grey levels, in the mean
 
 
@@ -57,8 +58,8 @@ def test_read_image_scales_a_jpeg_2000_by_its_bits(
 @pytest.mark.parametrize("is_boxed", [False, True])
 @pytest.mark.parametrize(
     "values",
-    [COLORS, COLORS[..., 1], RGBA, COLORS * np.uint16(257)],
-    ids=["rgb", "grey", "rgba", "deep"],
+    [COLORS, COLORS[..., 1], RGBA, COLORS * np.uint16(257), FLOATS],
+    ids=["rgb", "grey", "rgba", "deep", "floats"],
 )
 def test_read_image_reads_jpeg_xl(tmp_path, values, is_boxed):
     content = imagecodecs.jpegxl_encode(
@@ -66,9 +67,10 @@ def test_read_image_reads_jpeg_xl(tmp_path, values, is_boxed):
     )
     picture = read(tmp_path, content)
     expected = values // 257 if values.dtype == np.uint16 else values
+    expected = RGBA if values is FLOATS else expected
     colors = expected[..., :3] if expected.ndim == 3 else expected
     assert difference(picture, colors).max() == 0
-    assert (picture.alpha is not None) == (values is RGBA)
+    assert (picture.alpha is not None) == (expected is RGBA)
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,21 @@ def make_scale(
     return lambda part: _scale(part, low, full / spread, dtype)
 
 
+def white_of(dtype: np.dtype, bits: int | None) -> float:
+    """Returns the level of white of a dtype or bit depth; 1 for floats."""
+    if dtype.kind == "f":
+        return 1.0
+    return 2.0**bits - 1 if bits else float(np.iinfo(dtype).max)
+
+
+def alpha_to_8_bits(alpha: np.ndarray, bits: int | None) -> np.ndarray:
+    """Converts alpha to uint8 from the range of its dtype or bit depth."""
+    if alpha.dtype == np.uint8 and bits in (None, 8):
+        return alpha
+    share = alpha.astype(np.float32) / white_of(alpha.dtype, bits)
+    return np.rint(np.nan_to_num(share).clip(0, 1) * 255).astype(np.uint8)
+
+
 def _integer_range(
     source: Source, values: np.ndarray, bits: int | None
 ) -> tuple[float, float]:

@@ -10,6 +10,7 @@ import numpy as np
 from tfstyle.errors import ImageError
 from tfstyle.image_files import damaged
 from tfstyle.image_files import signatures
+from tfstyle.image_files.bit_depth import alpha_to_8_bits
 from tfstyle.image_files.decoded import Decoded
 from tfstyle.image_files.decoded import Hdr
 from tfstyle.image_files.decoded import Source
@@ -109,9 +110,7 @@ def _split(values: np.ndarray, bits: int | None) -> Decoded:
     space, has_alpha = SPACES[values.shape[-1]]
     alpha = None
     if has_alpha:
-        top = 2 ** (bits or 8 * values.dtype.itemsize) - 1
-        levels = np.rint(np.arange(top + 1) * (255 / top)).astype(np.uint8)
-        alpha = levels[values[..., -1]]
+        alpha = alpha_to_8_bits(values[..., -1], bits)
         values = values[..., :-1]
     return Decoded(values, space, bits, alpha=alpha)
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from tfstyle.errors import ImageError
 from tfstyle.image_files.attribution import make_attribution
+from tfstyle.image_files.bit_depth import alpha_to_8_bits
+from tfstyle.image_files.bit_depth import white_of
 from tfstyle.image_files.decoded import SEVERAL
 from tfstyle.image_files.decoded import Decoded
 from tfstyle.image_files.decoded import Source
@@ -142,7 +144,7 @@ def _decode(values: np.ndarray, page: Any) -> Decoded:
         if kind in (ASSOCIATED, UNASSOCIATED) and channel < values.shape[-1]:
             if kind == ASSOCIATED:
                 colors = _divide(colors, values[..., channel], bits)
-            alpha = _narrow_alpha(values[..., channel], bits)
+            alpha = alpha_to_8_bits(values[..., channel], bits)
             break
     if page.photometric == PALETTE:
         colors = (page.colormap >> 8).astype(np.uint8).T[colors[..., 0]]
@@ -164,30 +166,15 @@ def _decode(values: np.ndarray, page: Any) -> Decoded:
     )
 
 
-def _top(values: np.ndarray, bits: int | None) -> float:
-    """Returns the level of white."""
-    if values.dtype.kind == "f":
-        return 1.0
-    return 2.0**bits - 1 if bits else float(np.iinfo(values.dtype).max)
-
-
 def _divide(
     colors: np.ndarray, alpha: np.ndarray, bits: int | None
 ) -> np.ndarray:
     """Divides premultiplied colours by alpha."""
-    top = _top(alpha, bits)
+    top = white_of(alpha.dtype, bits)
     share = np.maximum(alpha.astype(np.float32) / top, np.finfo("f").tiny)
     divided = np.minimum(colors / share[..., np.newaxis], top)
     is_float = colors.dtype.kind == "f"
     return (divided if is_float else np.rint(divided)).astype(colors.dtype)
-
-
-def _narrow_alpha(alpha: np.ndarray, bits: int | None) -> np.ndarray:
-    """Converts alpha to uint8 from the range of its type, 0..1 for floats."""
-    if alpha.dtype == np.uint8 and bits == 8:
-        return alpha
-    share = alpha.astype(np.float32) / _top(alpha, bits)
-    return np.rint(np.nan_to_num(share).clip(0, 1) * 255).astype(np.uint8)
 
 
 def _invert(values: np.ndarray, bits: int | None) -> np.ndarray:
@@ -196,7 +183,7 @@ def _invert(values: np.ndarray, bits: int | None) -> np.ndarray:
         return ~values
     if values.dtype.kind == "f":
         return 1 - values
-    return np.array(_top(values, bits), values.dtype) - values
+    return np.array(white_of(values.dtype, bits), values.dtype) - values
 
 
 def _offset(values: np.ndarray, is_signed: bool) -> np.ndarray:

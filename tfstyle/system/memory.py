@@ -54,8 +54,8 @@ def _check_threads(needed: int) -> None:
         except RuntimeError as error:
             raise SetupError(
                 f"Only {len(waiting)} of the {needed} threads that the program"
-                " needs can be started. Close other programs, or raise the limit"
-                " (ulimit -u, or that of the container or job)."
+                " needs can be started. Close other programs, or raise the"
+                " limit (ulimit -u, or that of the container or job)."
             ) from error
         finally:
             is_over.set()
