@@ -39,7 +39,7 @@ def test_every_file_is_read(save):
         )
     )
     seen = with_alpha[..., 3] > 0
-    pixels, alpha, _ = images.content
+    pixels, alpha = images.content[:2]
     np.testing.assert_array_equal(pixels[seen], with_alpha[seen][:, :3])
     np.testing.assert_array_equal(alpha, with_alpha[..., 3])
     for style, expected in zip(images.styles, (first, second), strict=True):
