@@ -13,8 +13,8 @@ ZIPPED = ("KRITA", "OPENRASTER")
 """Formats that are ZIP archives."""
 MERGED = "mergedimage.png"
 """Name of the merged picture in a Krita or OpenRaster document."""
-MOST_MERGED = 1 << 30
-"""Maximum size of the merged picture's file, bytes."""
+MOST_RATIO = 20
+"""Maximum compression of the merged picture, which is compressed already."""
 _EXPORT = "Export it as PNG or JPEG."
 PSD_HEADER = 26
 PSD_VERSION = 1057
@@ -34,11 +34,10 @@ def open_merged(source: Source) -> io.BytesIO:
                 f"Image {source.path!r} is a document without a merged"
                 f" picture. {_EXPORT}"
             )
-        with archive.open(MERGED) as merged:
-            content = merged.read(MOST_MERGED + 1)
-    if len(content) > MOST_MERGED:
-        raise ValueError("its merged picture is too large")
-    return io.BytesIO(content)
+        sizes = archive.getinfo(MERGED)
+        if sizes.file_size > MOST_RATIO * sizes.compress_size + (1 << 24):
+            raise ValueError("its merged picture is no PNG")
+        return io.BytesIO(archive.read(MERGED))
 
 
 def open_photoshop(source: Source) -> Image.Image:
