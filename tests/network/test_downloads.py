@@ -1,6 +1,7 @@
 """Downloads of weights: what is served, refused and out of reach."""
 
 import functools
+import gc
 import hashlib
 import http.server
 import os
@@ -8,6 +9,7 @@ import shutil
 import socket
 import threading
 import time
+import warnings
 import zipfile
 
 import numpy as np
@@ -32,12 +34,16 @@ def served(tmp_path, monkeypatch):
         http.server.SimpleHTTPRequestHandler, directory=folder
     )
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.daemon_threads = False  # waits for connections at its end
         threading.Thread(target=server.serve_forever).start()
         address = f"http://127.0.0.1:{server.server_port}/"
         monkeypatch.setattr(downloads, "KERAS_FOLDER", address)
         monkeypatch.setattr(time, "sleep", lambda _: None)  # before a retry
         yield folder
         server.shutdown()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()  # sockets of requests that failed
     shutil.rmtree(tmp_path)
 
 
