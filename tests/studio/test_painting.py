@@ -134,14 +134,17 @@ def test_picture_that_cannot_be_read_is_told_below_it(
 def test_picture_that_browsers_do_not_show_is_shown(
     new_page, address, tmp_path
 ):
-    path = tmp_path / "photograph.tif"
+    path = tmp_path / "photograph.jpg"  # is a TIFF of inks
     with Image.open(SAMPLES / "scene.jpg") as image:
-        image.save(path)
-    visitor = new_page(address)
-    choose_picture(visitor.page, "content", path)
-    visitor.page.wait_for_function(
+        image.convert("CMYK").save(path, "TIFF")
+    page = new_page(address).page
+    choose_picture(page, "content", path)
+    page.wait_for_function(
         "() => document.querySelector('#content img')?.naturalWidth > 0"
     )
+    note = page.locator("#content + .fault .note")
+    note.wait_for()
+    assert note.inner_text().startswith("photograph.jpg is CMYK without")
 
 
 def test_pictures_are_dropped_and_pasted(new_page, address):

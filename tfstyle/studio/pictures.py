@@ -74,6 +74,7 @@ class Pictures:
 
     def __init__(self, root: str):
         self._root = root
+        self._notes: dict[str, str] = {}  # by the name of the picture shown
         self._make()
         self.components = {
             *(self.content, self.start, self.regions),
@@ -198,16 +199,23 @@ class Pictures:
         return image
 
     def _check_picture(self, path: str | None):
-        """Returns a picture in a format for browsers, and its error if any."""
+        """Returns a picture in a format for browsers, and a note if any.
+
+        The note is an error, or warnings; they stay when the browser checks the
+        picture that is shown instead.
+        """
         if not path:
             return gr.skip(), ""
         try:
             shown, warnings = inputs.to_shown(self._root, path)
         except (TfstyleError, OSError) as error:
             return gr.skip(), escape_error(error)
-        for text in warnings:
-            gr.Warning(html.escape(f"{os.path.basename(path)} {text}"))
-        return gr.skip() if shown == path else shown, ""
+        name = os.path.basename(shown)
+        if warnings:
+            notes = (f"{os.path.basename(path)} {text}" for text in warnings)
+            text = html.escape(" ".join(notes))
+            self._notes[name] = f'<p role="alert" class="note">{text}</p>'
+        return gr.skip() if shown == path else shown, self._notes.get(name, "")
 
     def _begin_regions(self, content: str | None):
         """Loads the content image into the regions editor."""
