@@ -13,6 +13,7 @@ def start(
     *arguments,
     program=("-m", "tfstyle.main"),
     stderr=subprocess.PIPE,
+    cwd=ROOT,
     **options,
 ):
     """Starts a run, or another program; its terminal is read from pipes.
@@ -25,7 +26,7 @@ def start(
             *("env", "--default-signal=INT"),
             *(sys.executable, *program, *map(str, arguments)),
         ],
-        cwd=ROOT,
+        cwd=cwd,
         stdout=subprocess.PIPE,
         text=True,
         stderr=stderr,
