@@ -14,7 +14,7 @@ from tfstyle.image_files.reading import read_image
 
 Y, X = np.mgrid[:40, :56]
 COLORS = np.stack([X * 4, Y * 6, 255 - X * 2 - Y * 3], -1).astype(np.uint8)
-GREY, RGB, CMYK = 1, 3, 4
+GREY, RGB, CMYK, MULTICHANNEL = 1, 3, 4, 7
 
 
 def make_psd(values, mode, num_layers=0, is_merged=True):
@@ -82,8 +82,9 @@ def test_a_fourth_channel_is_transparency_if_the_number_of_layers_is_negative(
     [
         (make_psd(COLORS, RGB, is_merged=False), "without its merged picture"),
         (make_psd(COLORS.astype(np.uint16), RGB), "Photoshop document"),
+        (make_psd(COLORS, MULTICHANNEL), "Photoshop document"),
     ],
-    ids=["not merged", "deep"],
+    ids=["not merged", "deep", "multichannel"],
 )
 def test_read_image_says_what_a_photoshop_document_lacks(
     tmp_path, content, reason

@@ -17,6 +17,8 @@ MOST_RATIO = 20
 """Maximum compression of the merged picture, which is compressed already."""
 _EXPORT = "Export it as PNG or JPEG."
 PSD_HEADER = 26
+MULTICHANNEL = b"\0\7"
+"""Colour mode at the end of the header, of channels without colours."""
 PSD_VERSION = 1057
 """Resource whose fifth byte is 0 if the merged picture is not stored."""
 
@@ -48,6 +50,9 @@ def open_photoshop(source: Source) -> Image.Image:
     """
     source.file.seek(0)
     try:
+        if source.file.read(PSD_HEADER)[24:] == MULTICHANNEL:
+            raise KeyError("Pillow would read its first channel")
+        source.file.seek(0)
         image = Image.open(source.file, formats=["PSD"])
     except (KeyError, OSError) as error:
         raise ImageError(
