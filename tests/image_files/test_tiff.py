@@ -315,6 +315,7 @@ def test_read_image_converts_deep_colour_from_its_profile(tmp_path, caplog):
     path = write(tmp_path, scaled(COLORS, "f4"), extratags=[tag])
     assert read_image(path).pixels.shape == (40, 50, 3)
     assert "an unusable colour profile" in caplog.text
+    assert len(caplog.records) == 2  # and the range of the floats, once
 
 
 def test_read_text_of_deep_colour_is_none(tmp_path):

@@ -2,6 +2,8 @@
 
 import dataclasses
 from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
 from typing import BinaryIO
 from typing import NamedTuple
 
@@ -10,6 +12,8 @@ import numpy as np
 from tfstyle.images.picture import NOTHING
 from tfstyle.images.picture import Attribution
 
+ORIENTATION = 0x0112
+"""EXIF tag of the orientation."""
 SEVERAL = "has several pages or frames; the first is read."
 """Warning about a file with several pictures."""
 
@@ -68,3 +72,9 @@ class Decoded(NamedTuple):
     alpha: np.ndarray | None = None
     orientation: int = 1
     attribution: Attribution = NOTHING
+
+
+def orientation_of(tags: Mapping[int, Any]) -> int:
+    """Returns the orientation among EXIF or TIFF tags; 1 if none is valid."""
+    orientation = tags.get(ORIENTATION)
+    return int(orientation) if orientation in range(1, 9) else 1

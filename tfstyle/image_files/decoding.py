@@ -25,9 +25,9 @@ from tfstyle.image_files.decoded import SEVERAL
 from tfstyle.image_files.decoded import Decoded
 from tfstyle.image_files.decoded import Hdr
 from tfstyle.image_files.decoded import Source
+from tfstyle.image_files.decoded import orientation_of
 from tfstyle.image_files.pillow_arrays import to_array
 
-ORIENTATION = 0x0112
 PNG_DEPTH = 24
 """Offset of a PNG's bits per channel."""
 MOVING = ("GIF", "PNG", "WEBP", "AVIF")
@@ -75,9 +75,7 @@ def _decode_tiff(source: Source) -> Decoded:
     Pillow decodes the readable part of a truncated file, and rare layouts.
     """
     try:
-        if tiff.is_raw(source):
-            return codecs.read_raw(source)
-        return tiff.read(source)
+        return tiff.read(source) or codecs.read_raw(source)
     except (ImageError, MemoryError):
         raise
     except Exception as error:  # of many types
@@ -184,9 +182,7 @@ def from_pillow(image: Image.Image, profile: bytes | Hdr | None) -> Decoded:
 def _find_orientation(image: Image.Image) -> int:
     """Returns the EXIF orientation, 1 if there is none or EXIF is damaged."""
     with contextlib.suppress(SyntaxError):
-        orientation = image.getexif().get(ORIENTATION)
-        if orientation in range(1, 9):
-            return int(orientation)
+        return orientation_of(image.getexif())
     return 1
 
 

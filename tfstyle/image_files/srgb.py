@@ -154,11 +154,9 @@ def _make_profile_convert(source: Source, decoded: Decoded) -> Convert:
     profile = profile or imagecodecs.cms_profile("lab4")
     if profile[16:20] != SIGNATURES[space]:
         raise ValueError("it is of another colour space")
-    widen = bit_depth.make_scale(source, values, bits, np.uint16)
 
-    def convert_deep(rows):
+    def transform(rows):
         # LittleCMS' table for 16 bits is up to 12 levels of 255 off.
-        rows = rows if widen is None else widen(rows)
         srgb = imagecodecs.cms_transform(
             rows[..., 0] if space == "L" else rows,
             profile,
@@ -170,8 +168,10 @@ def _make_profile_convert(source: Source, decoded: Decoded) -> Convert:
         )
         return np.rint(srgb / 257).astype(np.uint8)
 
-    convert_deep(values[:1])  # raises an error for a damaged profile
-    return convert_deep
+    # Raises an error for a damaged profile, before the depth is guessed.
+    transform(np.zeros((1, 1, values.shape[-1]), np.uint16))
+    widen = bit_depth.make_scale(source, values, bits, np.uint16)
+    return lambda rows: transform(rows if widen is None else widen(rows))
 
 
 @functools.cache

@@ -14,8 +14,9 @@ from tfstyle.image_files.bit_depth import white_of
 from tfstyle.image_files.decoded import SEVERAL
 from tfstyle.image_files.decoded import Decoded
 from tfstyle.image_files.decoded import Source
+from tfstyle.image_files.decoded import orientation_of
 
-ORIENTATION, PROFILE, DNG = 274, 34675, 50706
+PROFILE, DNG = 34675, 50706
 PHASE_ONE = (b"IIII", b"MMMM")
 """Bytes 8 to 12 of raw photographs by Phase One."""
 REDUCED, MASK = 1, 4
@@ -39,30 +40,18 @@ MAX_TILE = 2048 * 2048
 """Maximum size of a tile larger than the picture, pixels."""
 
 
-def is_raw(source: Source) -> bool:
-    """True for sensor data with a preview, such as DNG, NEF, CR2 or IIQ."""
-    import tifffile
-
-    source.file.seek(0)
-    head = source.file.read(12)
-    if head[8:10] == b"CR" or head[8:12] in PHASE_ONE:
-        return True
-    with _open(source) as tiff:
-        first = tiff.pages.first
-        pages = [*_pages_of(tiff), *(first.pages or ())]
-        return DNG in first.tags or any(
-            isinstance(page, tifffile.TiffPage) and page.photometric in SENSORS
-            for page in pages
-        )
-
-
-def read(source: Source) -> Decoded:
+def read(source: Source) -> Decoded | None:
     """Reads a TIFF: the first page that is not a reduced copy or a mask.
+
+    Returns:
+        The picture, or None for a raw photograph, such as DNG, NEF or CR2.
 
     Raises:
         Exception: of many types, if it is damaged or not supported.
     """
     with _open(source) as tiff:
+        if _is_raw(source, tiff):
+            return None
         page = _choose_page(source, tiff)
         source.check_size((page.imagewidth, page.imagelength))
         _check(source, page)
@@ -89,6 +78,20 @@ def _open(source: Source) -> Iterator[Any]:
             yield tiff
     finally:
         logger.setLevel(before)
+
+
+def _is_raw(source: Source, tiff: Any) -> bool:
+    """True for sensor data with a preview."""
+    source.file.seek(0)
+    head = source.file.read(12)
+    first = tiff.pages.first
+    pages = [*_pages_of(tiff), *(first.pages or ())]
+    return (
+        head[8:10] == b"CR"
+        or head[8:12] in PHASE_ONE
+        or DNG in first.tags
+        or any(getattr(page, "photometric", None) in SENSORS for page in pages)
+    )
 
 
 def _pages_of(tiff: Any) -> list[Any]:
@@ -154,14 +157,13 @@ def _decode(values: np.ndarray, page: Any) -> Decoded:
     elif space == "LAB":
         colors = _offset(colors, page.photometric == LAB)
     tags = {tag.code: tag.value for tag in page.tags}
-    orientation = tags.get(ORIENTATION, 1)
     return Decoded(
         colors,
         space,
         bits,
         tags.get(PROFILE),
         alpha,
-        int(orientation) if orientation in range(1, 9) else 1,
+        orientation_of(tags),
         make_attribution(tags, {}),
     )
 
