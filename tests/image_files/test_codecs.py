@@ -55,6 +55,16 @@ def test_read_image_scales_a_jpeg_2000_by_its_bits(
     assert picture.warnings == ()
 
 
+def test_read_image_counts_the_pixels_of_the_codestream_as_well(tmp_path):
+    content = imagecodecs.jpeg2k_encode(COLORS, codecformat="jp2")
+    place = content.index(b"\xff\x4f\xff\x51") + 8
+    large = struct.pack(">II", 65000, 65000)
+    content = content[:place] + large + content[place + 8 :]
+    (tmp_path / "a").write_bytes(content)
+    with refuses("", "65000x65000", kind=ImageError):
+        read_image(tmp_path / "a")
+
+
 @pytest.mark.parametrize("is_boxed", [False, True])
 @pytest.mark.parametrize(
     "values",

@@ -92,12 +92,15 @@ def _decode_with_pillow(source: Source, image: ImageFile.ImageFile) -> Decoded:
         image.info.pop(name, None)
     profile = find_profile(source, image)
     deep = None
-    # A damaged file is decoded by Pillow, which finds out how much is missing.
-    with contextlib.suppress(ValueError, RuntimeError):
+    try:
         if image.format == "JPEG2000":
             deep, profile = codecs.read_jpeg2000(source), None
         elif image.format == "PNG" and _num_bits(source) == 16:
             deep = codecs.read_png(source)
+    except ImageError:
+        raise
+    except (ValueError, RuntimeError):
+        pass  # Pillow finds out below how much of a damaged file is missing
     if deep is not None:
         return deep._replace(
             profile=profile,
