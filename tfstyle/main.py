@@ -56,7 +56,12 @@ def _run(config: RunConfig) -> int:
     if config.export_dir:
         _export(config, session)
         return 0
-    number = run_picture(config, session)
+    if config.content_video:
+        from tfstyle.films.run import run_film
+
+        number = run_film(config, session)
+    else:
+        number = run_picture(config, session)
     return 128 + number if number else 0
 
 

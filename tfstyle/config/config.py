@@ -134,6 +134,12 @@ class Config:
         " absolute losses 0",
         least=0,
     )
+    temporal_weight: float | None = _loss(
+        None,
+        "for films: weight of squared differences to the previous painting,"
+        " moved; default: 5, for absolute losses 2e4",
+        least=0,
+    )
     content_reduction: str = _loss(
         "sum",
         "for absolute losses; sum: the paper's content loss; mean: independent"
@@ -200,6 +206,12 @@ class Config:
         " least 30",
         scope="end",
         least=0,
+    )
+    frame_steps: int | None = _optimization(
+        None,
+        "for films: update steps of a frame that starts from the previous"
+        " painting; default: 20",
+        least=1,
     )
     max_evaluations: int | None = _optimization(
         None, "stop after this many evaluations of the losses", least=1

@@ -49,6 +49,10 @@ class RunConfig(Config):
         "style image files, folders or patterns such as 'art/*.jpg'; without"
         " one the content is reconstructed",
     )
+    content_video: str | None = _input(
+        None,
+        "film to paint: a file such as .mp4, or a folder of numbered pictures",
+    )
     content_masks: Sequence[str] = _input(
         (),
         "mask files, one per region of the output; the light side is inside,"
@@ -64,6 +68,21 @@ class RunConfig(Config):
         "output file, .png, .jpg, .webp or .tif; default: output.png in the"
         " workdir",
         is_path=True,
+    )
+    output_video: str | None = _file(
+        None,
+        "the painted film, .mp4, .mov, .mkv, .webm or .gif, or a folder for"
+        " its frames; default: output.mp4 in the workdir",
+        is_path=True,
+    )
+    frames: str | None = _file(
+        None,
+        "frames of the film to paint, such as 100-200; 1-500/10: every tenth",
+    )
+    frame_rate: float | None = _file(
+        None,
+        "frames per second of a folder of pictures; default: 24",
+        above=0,
     )
     output_bits: int = _file(
         8,

@@ -116,7 +116,7 @@ class ReplicatedEvaluator:
         masks: dict[str, list[tf.Tensor]],
     ) -> dict[str, list[GramSum]]:
         """Returns layers' Gram sums of a whole image, one per mask."""
-        targets = Targets({}, dict.fromkeys(names, ()), masks, {})
+        targets = Targets({}, dict.fromkeys(names, ()), masks, {}, {})
         rounds = self._assign_targets(targets, image.shape[1:3])
         return self._sum_rounds(image, rounds).style
 
@@ -196,6 +196,7 @@ class ReplicatedEvaluator:
                 targets=targets._replace(
                     content={n: p[i] for n, p in targets.content.items()},
                     masks=self._cut_masks(targets.masks, assigned.tile),
+                    temporal={},
                 )
             )
             for i, assigned in enumerate(self.assign_tiles(size))

@@ -36,13 +36,24 @@ def expand_image_names(config: RunConfig) -> RunConfig:
             " content_image,output_image; for f in FOLDER/*.jpg; do echo"
             ' "$f,painted/${f##*/}"; done) > jobs.csv.'
         )
-    fields = ("style_images", "content_masks", "style_masks")
+    fields = ["style_images", "style_masks"]
+    if not config.content_video:  # there a folder has one mask per frame
+        fields.append("content_masks")
     named = {name: expand_names(getattr(config, name)) for name in fields}
     return dataclasses.replace(config, **named)
 
 
-def read_images(config: RunConfig) -> ImageSet:
+def read_images(
+    config: RunConfig,
+    content: Picture | None = None,
+    content_masks: Sequence[np.ndarray] | None = None,
+) -> ImageSet:
     """Reads the image files of a config; style images may be read again later.
+
+    Args:
+        config: the options.
+        content: a frame of the film that is the content, or None.
+        content_masks: uint8 `[H, W]`, masks of that frame, or None.
 
     Raises:
         ConfigError: if the number of images does not fit the options.
@@ -50,7 +61,7 @@ def read_images(config: RunConfig) -> ImageSet:
     """
     check_images(
         config,
-        config.content_image is not None,
+        bool(config.content_image or content),
         len(config.style_images),
         len(config.content_masks),
         len(config.style_masks),
@@ -70,16 +81,20 @@ def read_images(config: RunConfig) -> ImageSet:
         progress(number + 1)
         return style
 
-    content = read(config.content_image) if config.content_image else None
+    if config.content_image:
+        content = read(config.content_image)
     images = ImageSet(
         content,
         ImageList(read_style, len(config.style_images)),
-        read_masks(config.content_masks),
+        read_masks(config.content_masks)
+        if content_masks is None
+        else content_masks,
         read_masks(config.style_masks),
         None if config.init in INITS else read(config.init).pixels,
     )
     images.describe()  # reads every style, so that errors are found here
-    _log_stretched_masks(config, images)
+    if content_masks is None:
+        _log_stretched_masks(config, images)
     return images
 
 

@@ -55,6 +55,21 @@ def check_output(config: RunConfig) -> None:
             f" {path + sidecar.ENDING!r}, which is another file. Choose another"
             " --output_image."
         )
+    _check_folders(config, path)
+    _check_may_be_replaced(config, "output_image", path, _is_output_of)
+    _check_may_be_replaced(config, "film", config.film, _is_film_of)
+
+
+def _check_folders(config: RunConfig, path: str | None) -> None:
+    """Checks the workdir, and that the output replaces no input.
+
+    Args:
+        config: options of the run.
+        path: path of the output, or None.
+
+    Raises:
+        WorkdirError: if the workdir is not writable or would lose a file.
+    """
     _check_writable(config.workdir or "runs")
     _check_inputs_stay(config, path)
     if config.workdir is not None and config.resume != "restart":
@@ -64,8 +79,24 @@ def check_output(config: RunConfig) -> None:
                 f"{foreign!r} was not written by a run, which would replace it."
                 " Choose another --workdir, or move the file."
             )
-    _check_may_be_replaced(config, "output_image", path, _is_output_of)
-    _check_may_be_replaced(config, "film", config.film, _is_film_of)
+
+
+def check_film_output(config: RunConfig, endings: tuple[str, ...]) -> None:
+    """Checks that a painted film can be written, before the run starts.
+
+    Args:
+        config: options of the run.
+        endings: supported endings of files.
+
+    Raises:
+        ConfigError: if the ending is not supported.
+        WorkdirError: as `check_output`.
+    """
+    path = config.output_video
+    if path is not None and os.path.splitext(path)[1]:
+        _check_target("output_video", path, endings)
+        _check_may_be_replaced(config, "output_video", path, _is_film_of)
+    _check_folders(config, path)
 
 
 def _check_target(

@@ -16,7 +16,7 @@ from tfstyle.system import file_lock
 
 INPUTS = (
     *("content_image", "style_images", "content_masks", "style_masks"),
-    *("init", "weights", "manifest"),
+    *("content_video", "init", "weights", "manifest"),
 )
 """Options that name input files."""
 
@@ -56,9 +56,11 @@ def open_workdir(config: RunConfig) -> Iterator[str]:
                     ".",
                     workdir_files.IMAGES,
                     workdir_files.CHECKPOINTS,
+                    workdir_files.FRAMES,
                 ):
                     atomic_file.remove_partial(os.path.join(folder, path))
-                for path in filter(None, (config.output_image, config.film)):
+                outputs = config.output_image, config.film, config.output_video
+                for path in filter(None, outputs):
                     path = os.path.realpath(path)
                     atomic_file.remove_partial(*os.path.split(path))
             yield folder

@@ -24,9 +24,13 @@ LOCK = ".lock"
 IMAGES = "images"
 """Folder of a workdir for the intermediate pictures."""
 CHECKPOINTS = "checkpoints"
+FRAMES = "frames"
+"""Folder of a workdir for the painted frames of a film."""
 EVENTS = "events"
 FLAGS = flagfile.NAME
 METRICS = "metrics.jsonl"
+FRAME_METRICS = "frames.jsonl"
+"""Losses of a film, one line per frame."""
 REPORT = "report.html"
 OUTPUT = flagfile.OUTPUT
 ASKED = "asked.cfg"
@@ -54,11 +58,12 @@ def find_foreign(folder: str) -> str | None:
             continue
         if os.path.islink(path) or not is_own(path):
             return path
-    images = os.path.join(folder, IMAGES)
-    if os.path.isdir(images):
-        for _, path in metric_writers.numbered_pictures(images):
-            if metric_writers.read_step(path) is None:
-                return path
+    for name, is_own in ((IMAGES, _is_picture_on_the_way), (FRAMES, is_output)):
+        pictures = os.path.join(folder, name)
+        if os.path.isdir(pictures):
+            for _, path in metric_writers.numbered_pictures(pictures):
+                if not is_own(path):
+                    return path
     return None
 
 
@@ -66,7 +71,7 @@ def is_replaced(folder: str, path: str) -> bool:
     """True if a run in this workdir would replace a given file."""
     name = os.path.relpath(os.path.realpath(path), os.path.realpath(folder))
     parent, name = os.path.split(name)
-    if parent == IMAGES:
+    if parent in (IMAGES, FRAMES):
         return metric_writers.number_of(name) is not None
     return name in _RECOGNISED if not parent else parent == CHECKPOINTS
 
@@ -159,6 +164,7 @@ _RECOGNISED: dict[str, Callable[[str], bool]] = {
     LOCK: lambda path: False,
     FLAGS: _begins_with(re.escape(flagfile.FIRST_LINE)),
     METRICS: _begins_with(r'\{"step": \d+, "evaluations": \d+, '),
+    FRAME_METRICS: _begins_with(r'\{"frame": \d+, '),
     REPORT: _begins_with(re.escape(report.BEGINNING)),
     film.RECORD: _begins_with(r"[0-9a-f]{64}\n"),
     metric_writers.PREVIEW: lambda path: (
@@ -168,6 +174,7 @@ _RECOGNISED: dict[str, Callable[[str], bool]] = {
 """Predicates that recognise the files that runs replace, by name."""
 _FOLDERS = {
     IMAGES: _is_picture_on_the_way,
+    FRAMES: is_output,
     CHECKPOINTS: checkpoint.is_named,
     EVENTS: _is_events,
 }

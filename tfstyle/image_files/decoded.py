@@ -46,10 +46,13 @@ class Hdr(NamedTuple):
     Attributes:
         transfer: transfer characteristics, as numbered in ITU-T H.273.
         primaries: chromaticities x, y of white, red, green and blue.
+        peak: brightest luminance that tone mapping keeps apart, cd/m2; None:
+            that of the picture. The frames of a film need a common one.
     """
 
     transfer: int
     primaries: tuple[float, ...]
+    peak: float | None = None
 
 
 class Decoded(NamedTuple):

@@ -47,6 +47,8 @@ def make_tone_map(
     matrix = matrix.astype(np.float32)
     if profile.transfer == HLG:
         peak = peak**1.2 * HLG_PEAK / WHITE
+    if profile.peak is not None:
+        peak = profile.peak / WHITE
 
     def tone_map(rows):
         light = np.nan_to_num(rows) if table is None else table[rows]

@@ -133,7 +133,7 @@ def _open(path: str, max_pixels: int = MAX_PIXELS) -> Iterator[Source]:
             for (module, name), setting in SETTINGS.items():
                 setattr(module, name, setting)
             yield Source(
-                path, file, lambda size: _check_size(path, size, max_pixels)
+                path, file, lambda size: check_size(path, size, max_pixels)
             )
     except (ImageError, MemoryError):
         raise
@@ -150,7 +150,17 @@ def _open(path: str, max_pixels: int = MAX_PIXELS) -> Iterator[Source]:
         _PILLOW.release()
 
 
-def _check_size(path: str, size: tuple[int, int], max_pixels: int) -> None:
+def check_size(path: str, size: tuple[int, int], max_pixels: int) -> None:
+    """Checks the size of a picture or film before it is decoded.
+
+    Args:
+        path: path of the file, for messages.
+        size: width and height, pixels.
+        max_pixels: maximum number of pixels.
+
+    Raises:
+        ImageError: if it is too large, or too thin.
+    """
     width, height = size
     if min(size) < 1:
         raise ImageError(f"Image {path!r} has no pixels. Fetch it again.")

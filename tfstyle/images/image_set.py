@@ -5,11 +5,25 @@ import functools
 import hashlib
 from collections.abc import Sequence
 from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from tfstyle.images.picture import Picture
 from tfstyle.images.picture import mask_of
+
+
+class MovedPainting(NamedTuple):
+    """Painting of a film's previous frame, moved by the optical flow.
+
+    Attributes:
+        pixels: uint8 `[H, W, 3]`, RGB.
+        weights: uint8 `[H, W]`, trust in the flow; 0 where there is none, as
+            the place was hidden in the previous frame.
+    """
+
+    pixels: np.ndarray
+    weights: np.ndarray
 
 
 @dataclasses.dataclass(eq=False)
@@ -25,6 +39,10 @@ class ImageSet:
             style is used.
         initial_image: uint8 `[H, W, 3]`, RGB, start of the optimisation, or
             None.
+        previous: painting of a film's previous frame, moved to this one, or
+            None.
+        colors_of: picture whose colours the styles take if they are matched;
+            None for the content image.
     """
 
     content: Picture | None = None
@@ -32,6 +50,8 @@ class ImageSet:
     content_masks: Sequence[np.ndarray] = ()
     style_masks: Sequence[np.ndarray] = ()
     initial_image: np.ndarray | None = None
+    previous: MovedPainting | None = None
+    colors_of: Picture | None = None
 
     @classmethod
     def of_arrays(

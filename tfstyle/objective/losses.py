@@ -243,3 +243,41 @@ def relative_range_loss(image: tf.Tensor) -> tf.Tensor:
         channels, in units of the squared distance from black to white.
     """
     return range_loss(image) / (image.shape.num_elements() * GREY_LEVELS**2)
+
+
+def temporal_loss(
+    image: tf.Tensor, target: tf.Tensor, weights: tf.Tensor
+) -> tf.Tensor:
+    """Computes the temporal loss, L_t = 1/D sum(c (x - w)**2).
+
+    Args:
+        image: float32 `[1, H, W, 3]`, BGR without the mean.
+        target: float32 `[1, H, W, 3]`, w, the painting of the previous frame
+            moved by the optical flow.
+        weights: float32 `[1, H, W, 1]`, c, 0..1, trust in the optical flow.
+
+    Returns:
+        float32 scalar, in (grey level)**2, not yet weighted; D is the number
+        of pixels times that of channels.
+
+    References:
+        Ruder, Dosovitskiy, Brox, Artistic style transfer for videos, 2016,
+        eq. 6.
+    """
+    return tf.reduce_mean(weights * tf.square(image - target))
+
+
+def relative_temporal_loss(
+    image: tf.Tensor, target: tf.Tensor, weights: tf.Tensor
+) -> tf.Tensor:
+    """Computes `temporal_loss`; 1 is black where it should be white.
+
+    Args:
+        image: float32 `[1, H, W, 3]`, BGR without the mean.
+        target: float32 `[1, H, W, 3]`, the previous painting, moved.
+        weights: float32 `[1, H, W, 1]`, 0..1.
+
+    Returns:
+        float32 scalar, dimensionless, not yet weighted.
+    """
+    return temporal_loss(image, target, weights) / GREY_LEVELS**2

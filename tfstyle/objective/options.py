@@ -24,6 +24,7 @@ class ObjectiveOptions:
     tv_weight: float
     chroma_weight: float
     range_weight: float
+    temporal_weight: float | None
     jit_compile: str
 
     @classmethod

@@ -44,12 +44,16 @@ class Targets(NamedTuple):
             the image, or an empty dict.
         content_energy: `{layer: float32 scalar}`, sum of the squared content
             features, the divisor of relative content losses.
+        temporal: for a frame of a film, `target`, float32 `[1, H, W, 3]`, the
+            painting of the previous frame moved to this one, and `weights`,
+            float32 `[1, H, W, 1]`, trust in it, 0..1.
     """
 
     content: dict[str, tf.Tensor]
     style: dict[str, list[tf.Tensor]]
     masks: dict[str, list[tf.Tensor]]
     content_energy: dict[str, tf.Tensor]
+    temporal: dict[str, tf.Tensor]
 
 
 class Style(NamedTuple):
@@ -99,7 +103,7 @@ def compute_targets(
         if config.loss_scale == "relative":
             content_energy = _measure_energy(evaluator, content, config)
     if not config.style_weight:
-        return Targets(content_targets, {}, {}, content_energy)
+        return Targets(content_targets, {}, {}, content_energy, {})
     masks = {}
     if len(content_masks) and num_styles:
         masks = _average_masks(
@@ -123,7 +127,9 @@ def compute_targets(
                 _check_energy(
                     "style_layers", name, f"style {number}", tf.norm(gram)
                 )
-    return Targets(content_targets, style_targets, masks, content_energy)
+    return Targets(
+        content_targets, style_targets, masks, content_energy, {}
+    )
 
 
 def _list_by_layer(

@@ -21,11 +21,13 @@ PIXEL_LOSSES = {
         "total_variation": losses.relative_total_variation_loss,
         "chroma": losses.relative_chroma_loss,
         "range": losses.relative_range_loss,
+        "temporal": losses.relative_temporal_loss,
     },
     "absolute": {
         "total_variation": losses.total_variation_loss,
         "chroma": losses.chroma_loss,
         "range": losses.range_loss,
+        "temporal": losses.temporal_loss,
     },
 }
 """Losses of the image's pixels, by `loss_scale`."""
@@ -145,7 +147,7 @@ def terms_of_sums(
         options: weights and scale of the losses.
     """
     raw = _layer_losses(sums, targets, image.shape[1:3], options)
-    return _combine_losses(image, raw, options)
+    return _combine_losses(image, raw, targets.temporal, options)
 
 
 def _layer_losses(
@@ -171,7 +173,10 @@ def _layer_losses(
 
 
 def _combine_losses(
-    image: tf.Tensor, raw: dict[str, tf.Tensor], options: ObjectiveOptions
+    image: tf.Tensor,
+    raw: dict[str, tf.Tensor],
+    temporal: dict[str, tf.Tensor],
+    options: ObjectiveOptions,
 ) -> LossTerms:
     """Adds the pixel losses and the weighted sums to the layers' losses."""
     ordered, weighted = {}, {}
@@ -207,9 +212,11 @@ def _combine_losses(
         ("total_variation", options.tv_weight),
         ("chroma", options.chroma_weight),
         ("range", options.range_weight),
+        ("temporal", options.temporal_weight if temporal else 0),
     ):
         if weight:
-            ordered[term] = pixel_losses[term](image)
+            others = temporal if term == "temporal" else {}
+            ordered[term] = pixel_losses[term](image, **others)
             weighted[f"weighted/{term}"] = weight * ordered[term]
     total = tf.reduce_sum(tf.stack(list(weighted.values())))
     return LossTerms(total, ordered, weighted)

@@ -72,7 +72,7 @@ class TiledEvaluator:
         masks: dict[str, list[tf.Tensor]],
     ) -> dict[str, list[GramSum]]:
         """Returns layers' Gram sums of a whole image, one per mask."""
-        targets = Targets({}, dict.fromkeys(names, ()), masks, {})
+        targets = Targets({}, dict.fromkeys(names, ()), masks, {}, {})
         sums = (
             self._run(tile_sums.sum_tile, view_of(image, tile), targets, tile)
             for tile in self._cut(image.shape[1:3])
@@ -199,6 +199,7 @@ def _own_targets(targets: Targets, tile: np.ndarray) -> Targets:
             for name, masks in targets.masks.items()
         },
         content_energy={},
+        temporal={},
     )
 
 

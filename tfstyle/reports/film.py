@@ -122,7 +122,7 @@ def write_film(path: str, pictures: Sequence[str], folder: str) -> None:
         os.makedirs(os.path.dirname(os.path.realpath(path)), exist_ok=True)
         with atomic_file.replacing(path) as temporary:
             write[ending](temporary, frames, milliseconds)
-            _keep_hash(temporary, folder)
+            keep_hash(temporary, folder)
     except ImageError:
         raise
     except (OSError, ValueError) as error:
@@ -288,7 +288,7 @@ def read_record(folder: str) -> list[str]:
         return file.read().split()
 
 
-def _keep_hash(path: str, folder: str) -> None:
+def keep_hash(path: str, folder: str) -> None:
     """Records the hash of a film, before the film gets its final name."""
     known = read_record(folder)
     digest = hash_file(path)

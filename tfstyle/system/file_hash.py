@@ -1,6 +1,7 @@
 """Hashes of files, read in blocks."""
 
 import hashlib
+from collections.abc import Sequence
 
 _BLOCK = 1 << 20
 """Block size, bytes."""
@@ -17,3 +18,14 @@ def hash_file(path: str) -> str:
         while data := file.read(_BLOCK):
             digest.update(data)
     return digest.hexdigest()
+
+
+def describe_files(paths: Sequence[str]) -> str:
+    """Returns the number of files and a hash of their contents, in order.
+
+    Raises:
+        OSError: if one cannot be read.
+    """
+    hashes = "".join(hash_file(path) for path in paths)
+    digest = hashlib.sha256(hashes.encode()).hexdigest()
+    return f"{len(paths)} sha256={digest}"

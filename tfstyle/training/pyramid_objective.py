@@ -75,6 +75,7 @@ class PyramidObjective:
         self._content = images.content and images.content.pixels
         if config.preserve_colors == "luminance":
             self._content = color_transfer.to_luminance(self._content)
+        self._previous = images.previous
         self._styles = _match_styles(images, config)
         seen = mask_of(images.alpha)
         content_masks = images.content_masks or [None]
@@ -153,7 +154,7 @@ class PyramidObjective:
                 _extend(mask, frame) for mask in self._content_masks
             ],
             image_size=size,
-        )
+        )._replace(temporal=self._temporal(frame))
         options = self._plan.levels[level].options
         if not self._extra_losses:
             return evaluator.make_objective(targets, options, size)
@@ -162,6 +163,22 @@ class PyramidObjective:
             for name, loss in self._extra_losses.items()
         }
         return make_value_and_gradient(self._extractor, targets, options, extra)
+
+    def _temporal(self, frame: Frame) -> dict[str, tf.Tensor]:
+        """Returns the targets of the temporal loss; empty without a film."""
+        if self._previous is None:
+            return {}
+        pixels, weights = (
+            frame.extend(resize(pixels, frame.height, frame.width))
+            for pixels in self._previous
+        )
+        if self._config.preserve_colors == "luminance":
+            pixels = color_transfer.to_luminance(pixels)
+        weights = weights[np.newaxis, ..., np.newaxis] / np.float32(255)
+        return {
+            "target": tf.constant(preprocess(pixels)),
+            "weights": tf.constant(weights),
+        }
 
     def _preprocessed_styles(self, level: int) -> Iterator[Style]:
         progress = LoopProgress("Reading styles' targets", len(self._styles))
@@ -262,7 +279,7 @@ def _match_styles(images: ImageSet, config: Config) -> Sequence[Picture]:
     }.get(config.preserve_colors)
     if match is None:
         return images.styles
-    content = images.content
+    content = images.colors_of or images.content
 
     def make(number: int) -> Picture:
         style = images.styles[number]

@@ -1,0 +1,1 @@
+"""Films: every frame painted in a style, steady from frame to frame."""

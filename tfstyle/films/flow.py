@@ -1,0 +1,136 @@
+"""Optical flow between the frames of a film, and how far to trust it.
+
+Computed by OpenCV's DIS flow (Kroeger et al., Fast optical flow using dense
+inverse search, 2016).
+
+Notes: with 20 refinements and a blur of one pixel the end-point error was .66
+px on noisy JPEG frames (plain medium .90), and half as many pixels of H.264
+were wrongly masked.
+"""
+
+import functools
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+BLUR = 1.0
+"""Standard deviation of the blur of frames before the flow, pixels."""
+REFINEMENTS, SMOOTHNESS = 20, 80.0
+SOFTNESS = 0.8
+"""Standard deviation of the blur of weights, pixels."""
+NEW_SHOT = 0.5
+"""Share of hidden pixels above which a frame begins a new shot.
+
+Notes: 0.93 to 1 between unrelated pictures, at most 0.09 within shots.
+"""
+SMALLEST = 12
+"""Minimum side of a frame for DIS, pixels."""
+
+
+class Motion(NamedTuple):
+    """Motion between two frames.
+
+    Attributes:
+        flow: float32 `[H, W, 2]`, (x, y) in pixels: the place of each pixel in
+            the previous frame, minus its place in this one.
+        weights: float32 `[H, W]`, 0..1, trust in the flow.
+        hidden: share of pixels that were hidden in the previous frame.
+    """
+
+    flow: np.ndarray
+    weights: np.ndarray
+    hidden: float
+
+
+def measure_motion(frame: np.ndarray, previous: np.ndarray) -> Motion:
+    """Measures the motion from the previous frame to this one.
+
+    Args:
+        frame: uint8 `[H, W, 3]`, RGB.
+        previous: uint8 `[H, W, 3]`, RGB.
+    """
+    frame, previous = _to_grey(frame), _to_grey(previous)
+    backward = _make_dis().calc(frame, previous, None)
+    forward = _make_dis().calc(previous, frame, None)
+    hidden, boundary = _find_untrusted(backward, forward)
+    signs = np.where(hidden | boundary, np.float32(-1), np.float32(1))
+    # Blurred before clipping, so that untrusted areas grow.
+    weights = cv2.GaussianBlur(signs, (0, 0), SOFTNESS)
+    return Motion(backward, np.clip(weights, 0, 1), float(hidden.mean()))
+
+
+def move(pixels: np.ndarray, flow: np.ndarray) -> np.ndarray:
+    """Moves a picture of the previous frame to the places in this one.
+
+    Args:
+        pixels: uint8 `[H, W, 3]`.
+        flow: float32 `[h, w, 2]`, of a frame of any size.
+
+    Returns:
+        uint8 `[H, W, 3]`; beyond the edges the outermost pixels are repeated.
+    """
+    height, width = pixels.shape[:2]
+    ratio = np.float32([width / flow.shape[1], height / flow.shape[0]])
+    flow = cv2.resize(flow, (width, height)) * ratio
+    return cv2.remap(
+        pixels,
+        _places(height, width) + flow,
+        None,
+        cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+
+
+def resize_weights(weights: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Resizes weights, float32 `[h, w]`, 0..1, to uint8 `[height, width]`."""
+    resized = cv2.resize(weights, (width, height), interpolation=cv2.INTER_AREA)
+    return np.rint(255 * np.clip(resized, 0, 1)).astype(np.uint8)
+
+
+@functools.lru_cache(maxsize=1)
+def _make_dis() -> cv2.DISOpticalFlow:
+    dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    dis.setVariationalRefinementIterations(REFINEMENTS)
+    dis.setVariationalRefinementAlpha(SMOOTHNESS)
+    return dis
+
+
+def _to_grey(frame: np.ndarray) -> np.ndarray:
+    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+    return cv2.GaussianBlur(grey, (0, 0), BLUR)
+
+
+def _find_untrusted(
+    backward: np.ndarray, forward: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Finds pixels hidden in the previous frame, and motion boundaries.
+
+    `|w + v|^2 > .01 (|w|^2 + |v|^2) + .5`, where v is the backward flow and w
+    the forward flow at x + v(x); and `|grad v|^2 > .01 |v|^2 + .002`.
+
+    References:
+        Sundaram, Brox, Keutzer, Dense point trajectories, 2010; Ruder et al.,
+        2016, section 4.
+    """
+    height, width = backward.shape[:2]
+    places = _places(height, width) + backward
+    returned = cv2.remap(forward, places, None, cv2.INTER_LINEAR)
+    error, size = _squares(backward + returned), _squares(backward)
+    x, y = places[..., 0], places[..., 1]
+    is_outside = (x < 0) | (y < 0) | (x > width - 1) | (y > height - 1)
+    hidden = error > 0.01 * (size + _squares(returned)) + 0.5
+    down, right = np.gradient(backward, axis=(0, 1))
+    boundary = _squares(down) + _squares(right) > 0.01 * size + 0.002
+    return hidden | is_outside, boundary
+
+
+def _squares(vectors: np.ndarray) -> np.ndarray:
+    """Returns the squared norms of `[H, W, 2]`."""
+    return np.square(vectors).sum(axis=-1)
+
+
+def _places(height: int, width: int) -> np.ndarray:
+    """Returns x and y of every pixel, float32 `[H, W, 2]`."""
+    rows, columns = np.mgrid[:height, :width].astype(np.float32)
+    return np.stack([columns, rows], axis=-1)

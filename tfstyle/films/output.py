@@ -1,0 +1,160 @@
+"""The finished film, made from the painted frames of a workdir."""
+
+import os
+import shutil
+from collections.abc import Sequence
+
+import numpy as np
+from absl import logging
+from PIL import Image
+
+from tfstyle.config.run_config import RunConfig
+from tfstyle.errors import WriteError
+from tfstyle.errors import one_line
+from tfstyle.experiment import output_checks
+from tfstyle.films.frame_files import FrameFiles
+from tfstyle.images.transparency import lay_on_white
+from tfstyle.reports import film as film_records
+from tfstyle.system import atomic_file
+from tfstyle.video_files import animations
+from tfstyle.video_files.film import Film
+from tfstyle.video_files.sound import Sound
+from tfstyle.video_files.video_file import VideoFile
+from tfstyle.video_files.writing import ALPHA_ENDINGS
+from tfstyle.video_files.writing import FORMATS
+from tfstyle.video_files.writing import FilmWriter
+
+OUTPUT = "output.mp4"
+"""Default name of the film in the workdir."""
+ENDINGS = (*FORMATS, *animations.FORMATS)
+"""Endings of output files; a path without an ending is a folder."""
+
+
+def ending_of(path: str) -> str:
+    """Returns the ending of a film; empty for a folder of frames."""
+    return os.path.splitext(path)[1].lower()
+
+
+def check_output(config: RunConfig) -> None:
+    """Checks that the outputs of a film may be written.
+
+    Raises:
+        ConfigError: if the ending is unknown.
+        WorkdirError: if an output exists and must not be replaced.
+    """
+    output_checks.check_film_output(config, ENDINGS)
+
+
+def write_output(
+    config: RunConfig,
+    frames: FrameFiles,
+    times: Sequence[tuple[int, int]],
+    film: Film,
+    folder: str,
+) -> None:
+    """Writes painted frames as a film, atomically, or as a folder of pictures.
+
+    Args:
+        config: options, including `output_video`.
+        frames: the painted frames.
+        times: number and time of each frame, in units of the film's
+            `time_base`.
+        film: the film that was painted; its sound is copied.
+        folder: the workdir, which records the hash of the file.
+
+    Raises:
+        WriteError: if the film cannot be written.
+    """
+    path = config.output_video or os.path.join(folder, OUTPUT)
+    ending = ending_of(path)
+    try:
+        if not ending:
+            _copy_frames(path, frames, [number for number, _ in times])
+        else:
+            parent = os.path.dirname(os.path.realpath(path))
+            os.makedirs(parent, exist_ok=True)
+            write = _write_animation if ending in animations.FORMATS else _write
+            with atomic_file.replacing(path) as temporary:
+                write(temporary, ending, frames, times, film)
+                film_records.keep_hash(temporary, folder)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise WriteError(
+            f"Film {path!r} cannot be written ({one_line(str(reason))})."
+        ) from error
+    logging.info("Wrote %s", path)
+
+
+def _write(
+    path: str,
+    ending: str,
+    frames: FrameFiles,
+    times: Sequence[tuple[int, int]],
+    film: Film,
+) -> None:
+    facts, first = film.facts, frames.read(times[0][0])
+    is_part = times[0][0] > 1
+    start = times[0][1] if is_part else 0
+    sound = None
+    if isinstance(film, VideoFile):
+        end = times[-1][1] * facts.time_base + 1 / facts.rate
+        sound = Sound(film.path, start * facts.time_base, end)
+    if facts.has_alpha and ending not in ALPHA_ENDINGS:
+        logging.warning(
+            "warning: %s has no transparency; the film is laid on white. %s"
+            " keep it",
+            ending,
+            " and ".join(ALPHA_ENDINGS),
+        )
+    with FilmWriter(
+        path,
+        ending,
+        first.pixels.shape[:2],
+        facts.rate,
+        facts.time_base,
+        has_alpha=facts.has_alpha,
+        sound=sound,
+    ) as writer:
+        if writer.left_out:
+            logging.warning(
+                "warning: %s cannot hold the film's %s. .mkv can",
+                ending,
+                ", ".join(writer.left_out),
+            )
+        for number, time in times:
+            picture = frames.read(number)
+            writer.write(picture.pixels, picture.alpha, time - start)
+        writer.finish()
+
+
+def _write_animation(
+    path: str,
+    ending: str,
+    frames: FrameFiles,
+    times: Sequence[tuple[int, int]],
+    film: Film,
+) -> None:
+    seconds = np.array([time for _, time in times]) * float(
+        film.facts.time_base
+    )
+    seconds = np.append(seconds, seconds[-1] + 1 / float(film.facts.rate))
+    # Differences of rounded times, so that errors do not add up.
+    milliseconds = np.diff(np.rint(seconds * 100) * 10).astype(int)
+    pictures = []
+    for number, _ in times:
+        picture = frames.read(number)
+        pictures.append(Image.fromarray(lay_on_white(*picture[:2])))
+    write = animations.write_animation
+    write(path, ending, pictures, np.maximum(milliseconds, 10).tolist())
+
+
+def _copy_frames(
+    path: str, frames: FrameFiles, numbers: Sequence[int]
+) -> None:
+    """Copies painted frames to a folder; existing files are replaced."""
+    os.makedirs(path, exist_ok=True)
+    for number in numbers:
+        source = frames.path(number)
+        target = os.path.join(path, os.path.basename(source))
+        with atomic_file.replacing(target) as temporary:
+            shutil.copyfile(source, temporary)

@@ -1,0 +1,155 @@
+"""Paints the frames of a film, each from the painting of the previous one.
+
+After Ruder, Dosovitskiy and Brox, Artistic style transfer for videos, 2016: a
+frame starts from the previous painting, moved by the optical flow, and a
+temporal loss keeps it close to that. Where the previous frame hid a place, it
+starts from the frame itself.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tfstyle.config.run_config import RunConfig
+from tfstyle.experiment import resources
+from tfstyle.experiment.session import Session
+from tfstyle.films.flow import move
+from tfstyle.films.flow import resize_weights
+from tfstyle.films.frames_to_paint import FrameToPaint
+from tfstyle.images.image_set import ImageSet
+from tfstyle.images.image_set import MovedPainting
+from tfstyle.images.resize import resize
+from tfstyle.training.plan import NOTHING_DECIDED
+from tfstyle.training.plan import Plan
+from tfstyle.training.plan import make_plan
+
+if TYPE_CHECKING:
+    from tfstyle.training.callbacks import Result
+
+TEMPORAL_WEIGHTS = {"relative": 5.0, "absolute": 2e4}
+"""Default of `temporal_weight`, by `loss_scale`."""
+FRAME_STEPS = 20
+"""Default of `frame_steps`."""
+
+
+def complete_film_options(config: RunConfig) -> RunConfig:
+    """Returns a copy with the defaults of the options for films."""
+    weight, steps = config.temporal_weight, config.frame_steps
+    if weight is None:
+        weight = TEMPORAL_WEIGHTS[config.loss_scale]
+    return dataclasses.replace(
+        config,
+        temporal_weight=weight,
+        frame_steps=FRAME_STEPS if steps is None else steps,
+    )
+
+
+class FramePainter:
+    """Paints frames in one style.
+
+    Args:
+        config: options of the paintings, with those for films.
+        session: the TensorFlow session, with its networks.
+        images: styles and their masks, with the first frame.
+        decided: options that an earlier part of the film decided.
+
+    Attributes:
+        plan: plan of the first frame.
+        extractor: feature extractor of all frames.
+
+    Raises:
+        ConfigError: if images and options contradict each other.
+        OutOfMemoryError: if there is clearly not enough memory.
+        WeightsError: if the weights cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        session: Session,
+        images: ImageSet,
+        decided: Mapping[str, str] = NOTHING_DECIDED,
+    ):
+        self._config = config
+        self._images = images
+        self._decided = decided
+        self._machine = session.start(config)
+        self._replicas = session.replicas
+        self.plan = self._make_plan(images)
+        resources.check_memory(self.plan)
+        self.extractor = session.make_extractor(self.plan.network)
+
+    def paint(
+        self,
+        frame: FrameToPaint,
+        previous: np.ndarray | None,
+        should_stop: Callable[[], str | None] = lambda: None,
+    ) -> "Result":
+        """Paints a frame.
+
+        Args:
+            frame: the frame.
+            previous: uint8 `[H, W, 3]`, painting of the previous frame; used
+                unless the frame begins a shot.
+            should_stop: function called before every evaluation; a returned
+                string ends the painting as its reason.
+
+        Raises:
+            ConfigError: if frame and options contradict each other.
+            NotFiniteError: if the loss stops being finite.
+        """
+        from tfstyle.training.stylize import iterate
+        from tfstyle.training.stylize import run_to_end
+
+        images = self._make_images(frame)
+        if frame.motion is not None:
+            self._add_previous(images, frame, previous)
+        records = iterate(
+            images,
+            self._make_plan(images),
+            self.extractor,
+            should_stop=should_stop,
+            replicas=self._replicas,
+        )
+        return run_to_end(records, [])
+
+    def _make_plan(self, images: ImageSet) -> Plan:
+        """Plans the painting of a frame, by whether it has a predecessor."""
+        config = self._config
+        if images.previous is not None:
+            config = dataclasses.replace(
+                config, num_levels=1, num_steps=(config.frame_steps,)
+            )
+        return make_plan(config, images, self._machine, self._decided)
+
+    def _make_images(self, frame: FrameToPaint) -> ImageSet:
+        """Returns the images of a frame.
+
+        Regions that are not in the frame are left out, with their styles.
+        """
+        styles, masks = self._images.styles, frame.masks
+        style_masks = self._images.style_masks
+        present = [n for n, mask in enumerate(masks) if mask.any()]
+        if 0 < len(present) < len(masks) == len(styles):
+            masks = [masks[n] for n in present]
+            styles = [styles[n] for n in present]
+            style_masks = style_masks and [style_masks[n] for n in present]
+        return ImageSet(
+            frame.picture, styles, masks, style_masks, colors_of=frame.shot
+        )
+
+    def _add_previous(
+        self, images: ImageSet, frame: FrameToPaint, previous: np.ndarray
+    ) -> None:
+        """Adds the previous painting, moved, as start and as a target."""
+        moved = move(previous, frame.motion.flow)
+        size = moved.shape[:2]
+        weights = resize_weights(frame.motion.weights, *size)
+        trust = weights[..., np.newaxis] / np.float32(255)
+        content = resize(frame.picture.pixels, *size)
+        start = moved * trust + content * (1 - trust)
+        images.initial_image = np.rint(start).astype(np.uint8)
+        images.previous = MovedPainting(moved, weights)

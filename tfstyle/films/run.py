@@ -1,0 +1,132 @@
+"""Painting a film: from its options to the finished file.
+
+Each painted frame is written to the workdir at once, and is all that the next
+frame needs: an interrupted film continues to the same bytes.
+"""
+
+import contextlib
+import dataclasses
+import os
+
+from absl import logging
+
+from tfstyle.config.run_config import RunConfig
+from tfstyle.experiment import inputs
+from tfstyle.experiment import run_directory
+from tfstyle.experiment import workdir_files
+from tfstyle.experiment.identity import RunIdentity
+from tfstyle.experiment.session import Session
+from tfstyle.films import output
+from tfstyle.films.film_run import FilmRun
+from tfstyle.films.frame_files import FrameFiles
+from tfstyle.films.frames_to_paint import frames_to_paint
+from tfstyle.films.painter import FramePainter
+from tfstyle.films.painter import complete_film_options
+from tfstyle.films.region_masks import RegionMasks
+from tfstyle.films.scan import Scan
+from tfstyle.films.scan import scan
+from tfstyle.films.selection import Selection
+from tfstyle.images.image_set import ImageSet
+from tfstyle.images.resize import fit_size
+from tfstyle.reports.metric_writers import JsonLinesWriter
+from tfstyle.system.prefetch import prefetch
+from tfstyle.system.signals import StopSignals
+from tfstyle.video_files.film import Film
+from tfstyle.video_files.opening import open_film
+
+AHEAD = 2
+"""Number of frames that are read ahead, with their motion."""
+
+
+def run_film(config: RunConfig, session: Session) -> int:
+    """Paints a film.
+
+    Args:
+        config: the requested options.
+        session: the TensorFlow session, with its networks.
+
+    Returns:
+        The number of the signal that ended the run, or 0.
+
+    Raises:
+        ConfigError: if options, film and images contradict each other.
+        VideoError: if the film cannot be read.
+        WorkdirError: if an output exists and must not be replaced.
+    """
+    config = complete_film_options(config)
+    output.check_output(config)
+    film = open_film(
+        config.content_video, config.max_image_pixels, config.frame_rate
+    )
+    for text in film.facts.warnings:
+        logging.warning("warning: %r %s", film.path, text)
+    selection = Selection.parse(config.frames)
+    masks = RegionMasks(config.content_masks, config.max_image_pixels)
+    images = inputs.read_images(
+        config, next(iter(film.frames())).picture, masks.at(selection.first)
+    )
+    facts = _describe(film, selection, masks, images)
+    with (
+        run_directory.open_workdir(config) as folder,
+        StopSignals() as signals,
+    ):
+        files = FrameFiles(folder)
+        asked = RunIdentity.of_request(config, images)
+        asked = dataclasses.replace(asked, images=facts)
+        painted, decided = files.find_painted(selection, asked, config.resume)
+        found = scan(film, selection)
+        _log_film(config, film, found, len(painted))
+        numbers = sorted(found.times)
+        last = max(painted, default=0)
+        if last < numbers[-1]:
+            painter = FramePainter(config, session, images, decided)
+            metrics = JsonLinesWriter(
+                os.path.join(folder, workdir_files.FRAME_METRICS),
+                last + 1 if last else 0,
+                "frame",
+            )
+            frames = frames_to_paint(film, found, masks, last)
+            run = FilmRun(painter, files, metrics, facts, len(numbers))
+            with contextlib.closing(metrics):
+                run.paint(prefetch(frames, AHEAD), painted, signals)
+        if painted:
+            times = [(number, found.times[number]) for number in painted]
+            output.write_output(config, files, times, film, folder)
+        return signals.number or 0
+
+
+def _describe(
+    film: Film, selection: Selection, masks: RegionMasks, images: ImageSet
+) -> dict[str, str]:
+    """Returns facts about the inputs, by which a film is recognised."""
+    facts = images.describe()
+    facts.pop("content_image")
+    facts = {n: f for n, f in facts.items() if not n.startswith("content_")}
+    part = f"frames={selection.first}/{selection.step}"
+    return {
+        "content_video": f"{film.describe()} {part}",
+        **masks.describe(),
+        **facts,
+    }
+
+
+def _log_film(
+    config: RunConfig, film: Film, found: Scan, num_painted: int
+) -> None:
+    """Logs what will be painted."""
+    height, width = film.facts.size
+    painted_height, painted_width = fit_size(height, width, config.image_size)
+    logging.info(
+        "%s: %dx%d pixels, %.4g frames/s; %d frames in %d shots, painted at"
+        " %dx%d pixels",
+        film.path,
+        width,
+        height,
+        float(film.facts.rate),
+        len(found.times),
+        len(found.cuts),
+        painted_width,
+        painted_height,
+    )
+    if num_painted:
+        logging.info("%d frames are painted already", num_painted)

@@ -1,0 +1,1 @@
+"""Video files to sRGB frames and back."""

@@ -1,0 +1,127 @@
+"""Films in container files, such as .mp4."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from tfstyle.image_files.reading import check_size
+from tfstyle.system.file_hash import describe_files
+from tfstyle.video_files import frame_pixels
+from tfstyle.video_files.containers import VideoError
+from tfstyle.video_files.containers import open_input
+from tfstyle.video_files.film import FilmFacts
+from tfstyle.video_files.film import Frame
+
+if TYPE_CHECKING:
+    import av
+
+DEFAULT_RATE = Fraction(25)
+"""Rate of a file that does not tell one, frames per second."""
+
+
+class VideoFile:
+    """A film in a container file; its largest video stream is read.
+
+    Args:
+        path: path of the file.
+        max_pixels: larger frames are refused.
+
+    Attributes:
+        path: path of the file.
+        facts: facts about the film.
+
+    Raises:
+        VideoError: if it cannot be read.
+    """
+
+    def __init__(self, path: str, max_pixels: int):
+        self.path = path
+        self._max_pixels = max_pixels
+        with open_input(path) as container:
+            stream = self._find_stream(container)
+            first = next(self._decode(container, stream), None)
+            if first is None:
+                raise VideoError(f"Film {path!r} has no frames.")
+            picture = frame_pixels.to_picture(first, self._aspect(stream))
+            rate = stream.average_rate or DEFAULT_RATE
+            self.facts = FilmFacts(
+                picture.pixels.shape[:2],
+                stream.frames or _estimate(container, rate),
+                rate,
+                stream.time_base,
+                picture.alpha is not None,
+                tuple(_describe_doubts(first)),
+            )
+
+    def describe(self) -> str:
+        """Returns a hash of the file."""
+        return describe_files([self.path])
+
+    def frames(self) -> Iterator[Frame]:
+        """Yields all frames; damaged ones are left out.
+
+        Raises:
+            VideoError: if the file cannot be read any more.
+        """
+        with open_input(self.path) as container:
+            stream = self._find_stream(container)
+            aspect = self._aspect(stream)
+            last = None
+            for number, frame in enumerate(
+                self._decode(container, stream), start=1
+            ):
+                pts = frame.pts
+                if pts is None or (last is not None and pts <= last):
+                    step = 1 / (self.facts.rate * stream.time_base)
+                    pts = 0 if last is None else last + max(1, round(step))
+                last = pts
+                picture = frame_pixels.to_picture(frame, aspect)
+                yield Frame(number, picture, pts)
+
+    def _find_stream(self, container) -> "av.VideoStream":
+        streams = [
+            stream
+            for stream in container.streams.video
+            if not stream.disposition & stream.disposition.attached_pic
+        ]
+        if not streams:
+            raise VideoError(f"{self.path!r} is not a film: it has no frames.")
+        stream = max(streams, key=lambda stream: stream.width * stream.height)
+        check_size(self.path, (stream.width, stream.height), self._max_pixels)
+        stream.thread_type = "AUTO"
+        return stream
+
+    def _decode(self, container, stream) -> Iterator["av.VideoFrame"]:
+        import av
+
+        for packet in container.demux(stream):
+            try:
+                yield from packet.decode()
+            except av.error.InvalidDataError:
+                continue
+
+    def _aspect(self, stream) -> Fraction | None:
+        return stream.sample_aspect_ratio
+
+
+def _estimate(container, rate: Fraction) -> int:
+    """Estimates the number of frames from the duration."""
+    if not container.duration:
+        return 0
+    import av
+
+    return round(Fraction(container.duration, av.time_base) * rate)
+
+
+def _describe_doubts(frame: "av.VideoFrame") -> Iterator[str]:
+    """Yields warnings about a film, by its first frame."""
+    if frame_pixels.is_hdr(frame):
+        yield (
+            "has a high dynamic range; brighter parts than white are darkened"
+            " to fit."
+        )
+    if frame.interlaced_frame:
+        yield (
+            "is interlaced; its lines will be painted as a comb. Deinterlace it"
+            " first, for example with ffmpeg -vf bwdif."
+        )
