@@ -11,6 +11,8 @@ from tfstyle.api.callbacks import call
 from tfstyle.api.callbacks import catching_interrupt
 from tfstyle.api.callbacks import check_callbacks
 from tfstyle.api.callbacks import showing_progress
+from tfstyle.api.film import FilmLike
+from tfstyle.api.film import paint_film
 from tfstyle.api.images import ImageLike
 from tfstyle.api.options import make_config
 from tfstyle.api.result import Result
@@ -184,6 +186,54 @@ class Stylizer:
         )
         run = self.prepare(given, is_whole=bool(extra_losses), **options)
         return run.iterate(int(every), extra_losses)
+
+    def film(
+        self,
+        film: FilmLike,
+        styles: ImageLike | Sequence[ImageLike] | None = None,
+        *,
+        frames: str | None = None,
+        content_masks: ImageLike | Sequence[ImageLike] | None = None,
+        style_masks: ImageLike | Sequence[ImageLike] | None = None,
+        **options: Any,
+    ) -> Iterator[Result]:
+        """Yields the painting of each frame of a film, steady over time.
+
+        Example:
+            >>> import tfstyle
+            >>> stylizer = tfstyle.Stylizer(
+            ...     weights="random", image_size=32, num_steps=2, frame_steps=1
+            ... )
+            >>> scene = tfstyle.sample("scene")
+            >>> film = [scene[:, x : x + 600] for x in range(0, 30, 10)]
+            >>> painted = stylizer.film(film, tfstyle.sample("strokes"))
+            >>> [frame.step for frame in painted]
+            [2, 1, 1]
+
+        Args:
+            film: path of a film or of a folder of numbered pictures, or its
+                frames.
+            styles: one or several style images.
+            frames: the frames to paint, such as 100-200, or 1-500/10 for
+                every tenth; None for all.
+            content_masks: masks of the regions, for all frames, or paths of
+                folders with a mask for each frame.
+            style_masks: masks of the styles, one per style, or None.
+            **options: fields of `Config`, for this film only.
+
+        Raises:
+            ConfigError: if an option is invalid, or images and options
+                disagree.
+            ImageError: if the film or an image cannot be read.
+            NotFiniteError: if the loss stops being finite.
+            SetupError: if the extra `video` is not installed.
+        """
+        session, config = self._session, self.config
+        if options:
+            config = make_config(self.config, None, options)
+            session, _ = start_session(config)
+        given = Given(None, styles, None, style_masks, None)
+        return paint_film(config, session, film, given, content_masks, frames)
 
     def prepare(
         self, given: Given, *, is_whole: bool = False, **options: Any

@@ -11,21 +11,21 @@ were wrongly masked.
 import functools
 from typing import NamedTuple
 
-import cv2
 import numpy as np
+
+from tfstyle.errors import SetupError
+from tfstyle.video_files.containers import MISSING
+
+try:
+    import cv2
+except ImportError as error:
+    raise SetupError(MISSING) from error
 
 BLUR = 1.0
 """Standard deviation of the blur of frames before the flow, pixels."""
 REFINEMENTS, SMOOTHNESS = 20, 80.0
 SOFTNESS = 0.8
 """Standard deviation of the blur of weights, pixels."""
-NEW_SHOT = 0.5
-"""Share of hidden pixels above which a frame begins a new shot.
-
-Notes: 0.93 to 1 between unrelated pictures, at most 0.09 within shots.
-"""
-SMALLEST = 12
-"""Minimum side of a frame for DIS, pixels."""
 
 
 class Motion(NamedTuple):

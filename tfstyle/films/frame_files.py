@@ -7,16 +7,15 @@ import numpy as np
 
 from tfstyle.errors import ConfigError
 from tfstyle.errors import one_line
-from tfstyle.experiment import provenance
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.resume import OtherRunError
 from tfstyle.experiment.workdir_files import FRAMES
-from tfstyle.films.selection import Selection
 from tfstyle.image_files.reading import read_image
 from tfstyle.image_files.reading import read_text
 from tfstyle.image_files.writing import write_image
 from tfstyle.images.picture import Picture
 from tfstyle.training.plan import NOTHING_DECIDED
+from tfstyle.video_files.selection import Selection
 
 
 class FrameFiles:

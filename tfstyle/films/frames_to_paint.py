@@ -1,5 +1,6 @@
 """The frames of a film in the order in which they are painted."""
 
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,10 +10,13 @@ import numpy as np
 from tfstyle.films.flow import Motion
 from tfstyle.films.flow import measure_motion
 from tfstyle.films.region_masks import RegionMasks
-from tfstyle.films.scan import Scan
+from tfstyle.films.shots import is_cut
 from tfstyle.images.picture import Picture
 from tfstyle.images.transparency import show
-from tfstyle.video_files.film import Film
+from tfstyle.video_files.film import Frame
+
+AHEAD = 2
+"""Number of frames to read ahead, with their motion."""
 
 
 class FrameToPaint(NamedTuple):
@@ -34,13 +38,12 @@ class FrameToPaint(NamedTuple):
 
 
 def frames_to_paint(
-    film: Film, scan: Scan, masks: RegionMasks, after: int = 0
+    frames: Iterable[Frame], masks: RegionMasks, after: int = 0
 ) -> Iterator[FrameToPaint]:
-    """Yields the frames of a scan, from a number on.
+    """Yields frames with their motion and shot.
 
     Args:
-        film: the film.
-        scan: its selected frames and cuts.
+        frames: the frames, in order.
         masks: masks of the regions.
         after: number of the last frame that is painted already, or 0.
 
@@ -48,19 +51,14 @@ def frames_to_paint(
         ImageError: if a frame or mask cannot be read.
     """
     shot = previous = None
-    last = max(scan.times)
-    for frame in film.frames():
-        number = frame.number
-        if number > last:
-            break
-        if number not in scan.times:
-            continue
-        picture = show(frame.picture, f"Frame {number} of {film.path!r}")
-        if number in scan.cuts:
+    for number, picture, _ in frames:
+        picture = show(picture, f"Frame {number}")
+        is_first = previous is None or is_cut(picture.pixels, previous.pixels)
+        if is_first:
             shot = picture
         if number > after:
             motion = None
-            if number not in scan.cuts:
+            if not is_first:
                 motion = measure_motion(picture.pixels, previous.pixels)
             yield FrameToPaint(number, picture, shot, masks.at(number), motion)
         previous = picture

@@ -148,9 +148,7 @@ def _write_animation(
     write(path, ending, pictures, np.maximum(milliseconds, 10).tolist())
 
 
-def _copy_frames(
-    path: str, frames: FrameFiles, numbers: Sequence[int]
-) -> None:
+def _copy_frames(path: str, frames: FrameFiles, numbers: Sequence[int]) -> None:
     """Copies painted frames to a folder; existing files are replaced."""
     os.makedirs(path, exist_ok=True)
     for number in numbers:

@@ -19,6 +19,7 @@ from tfstyle.experiment.session import Session
 from tfstyle.films.flow import move
 from tfstyle.films.flow import resize_weights
 from tfstyle.films.frames_to_paint import FrameToPaint
+from tfstyle.images.color_transfer import to_luminance
 from tfstyle.images.image_set import ImageSet
 from tfstyle.images.image_set import MovedPainting
 from tfstyle.images.resize import resize
@@ -145,11 +146,14 @@ class FramePainter:
         self, images: ImageSet, frame: FrameToPaint, previous: np.ndarray
     ) -> None:
         """Adds the previous painting, moved, as start and as a target."""
+        content = images.content.pixels
+        if self._config.preserve_colors == "luminance":
+            # The network paints in grey; the painting has the frame's colours.
+            previous, content = map(to_luminance, (previous, content))
         moved = move(previous, frame.motion.flow)
         size = moved.shape[:2]
         weights = resize_weights(frame.motion.weights, *size)
         trust = weights[..., np.newaxis] / np.float32(255)
-        content = resize(frame.picture.pixels, *size)
-        start = moved * trust + content * (1 - trust)
+        start = moved * trust + resize(content, *size) * (1 - trust)
         images.initial_image = np.rint(start).astype(np.uint8)
         images.previous = MovedPainting(moved, weights)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 
@@ -13,65 +14,61 @@ from tfstyle.image_files.reading import read_image
 from tfstyle.images.image_set import describe_image
 from tfstyle.system.file_hash import describe_files
 
+Region: TypeAlias = np.ndarray | list[str]
+"""Mask of all frames, uint8 `[H, W]`, or the path of the mask of each frame."""
 
-class RegionMasks:
-    """Reads the masks of each frame.
 
-    Args:
-        paths: one per region: a mask file, or a folder of masks whose n-th is
-            that of frame n.
-        max_pixels: larger masks are refused.
+def read_region(path: str, max_pixels: int) -> Region:
+    """Reads a mask file, or lists the files of a folder of masks.
 
     Raises:
-        ImageError: if a mask cannot be read.
+        ImageError: if the mask cannot be read, or the folder has none.
+    """
+    if os.path.isdir(path):
+        return expand_names([path])
+    return read_mask(path, max_pixels)
+
+
+class RegionMasks:
+    """The masks of each frame.
+
+    Args:
+        regions: the regions of the film.
+        max_pixels: larger mask files are refused.
     """
 
-    def __init__(self, paths: Sequence[str], max_pixels: int):
+    def __init__(self, regions: Sequence[Region], max_pixels: int):
+        self._regions = regions
         self._max_pixels = max_pixels
-        self._regions: list[np.ndarray | list[str]] = [
-            expand_names([path])
-            if os.path.isdir(path)
-            else read_mask(path, max_pixels)
-            for path in paths
-        ]
-        self._paths = paths
 
     def describe(self) -> dict[str, str]:
         """Returns a hash of the masks of every region, by its number."""
-        described = {}
-        for number, region in enumerate(self._regions, start=1):
-            if isinstance(region, np.ndarray):
-                text = describe_image(region)
-            else:
-                text = describe_files(region)
-            described[f"content_masks {number}"] = text
-        return described
+        return {
+            f"content_masks {number}": describe_files(region)
+            if isinstance(region, list)
+            else describe_image(region)
+            for number, region in enumerate(self._regions, start=1)
+        }
 
     def at(self, number: int) -> list[np.ndarray]:
         """Returns the masks of a frame, uint8 `[H, W]`, one per region.
 
-        A mask of a folder may be black: the region is not in this frame.
-
         Raises:
             ImageError: if a mask is missing or cannot be read.
         """
-        masks = []
-        for path, region in zip(self._paths, self._regions, strict=True):
-            if isinstance(region, np.ndarray):
-                masks.append(region)
-                continue
-            if number > len(region):
-                raise ImageError(
-                    f"The folder of masks {path!r} must have one for each"
-                    f" frame. Received: {len(region)}, none for frame"
-                    f" {number}."
-                )
-            name = region[number - 1]
-            image = read_image(name, self._max_pixels)
-            if image.alpha is None and not image.pixels.any():
-                masks.append(np.zeros(image.pixels.shape[:2], np.uint8))
-            else:
-                masks.append(
-                    to_mask(image.pixels, image.alpha, f"Mask {name!r}")
-                )
-        return masks
+        return [
+            self._read(region, number) if isinstance(region, list) else region
+            for region in self._regions
+        ]
+
+    def _read(self, paths: list[str], number: int) -> np.ndarray:
+        """Reads the mask of a frame; black if it does not show the region."""
+        if number > len(paths):
+            raise ImageError(
+                f"The folder {os.path.dirname(paths[0])!r} must have a mask for"
+                f" every frame. Received: {len(paths)} masks, none for frame"
+                f" {number}."
+            )
+        path = paths[number - 1]
+        image = read_image(path, self._max_pixels)
+        return to_mask(image.pixels, image.alpha, f"Mask {path!r}")

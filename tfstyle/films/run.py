@@ -19,13 +19,14 @@ from tfstyle.experiment.session import Session
 from tfstyle.films import output
 from tfstyle.films.film_run import FilmRun
 from tfstyle.films.frame_files import FrameFiles
+from tfstyle.films.frames_to_paint import AHEAD
 from tfstyle.films.frames_to_paint import frames_to_paint
 from tfstyle.films.painter import FramePainter
 from tfstyle.films.painter import complete_film_options
 from tfstyle.films.region_masks import RegionMasks
-from tfstyle.films.scan import Scan
-from tfstyle.films.scan import scan
-from tfstyle.films.selection import Selection
+from tfstyle.films.region_masks import read_region
+from tfstyle.films.shots import Scan
+from tfstyle.films.shots import scan
 from tfstyle.images.image_set import ImageSet
 from tfstyle.images.resize import fit_size
 from tfstyle.reports.metric_writers import JsonLinesWriter
@@ -33,9 +34,7 @@ from tfstyle.system.prefetch import prefetch
 from tfstyle.system.signals import StopSignals
 from tfstyle.video_files.film import Film
 from tfstyle.video_files.opening import open_film
-
-AHEAD = 2
-"""Number of frames that are read ahead, with their motion."""
+from tfstyle.video_files.selection import Selection
 
 
 def run_film(config: RunConfig, session: Session) -> int:
@@ -55,15 +54,15 @@ def run_film(config: RunConfig, session: Session) -> int:
     """
     config = complete_film_options(config)
     output.check_output(config)
-    film = open_film(
-        config.content_video, config.max_image_pixels, config.frame_rate
-    )
+    most = config.max_image_pixels
+    film = open_film(config.content_video, most, config.frame_rate)
     for text in film.facts.warnings:
         logging.warning("warning: %r %s", film.path, text)
     selection = Selection.parse(config.frames)
-    masks = RegionMasks(config.content_masks, config.max_image_pixels)
+    regions = [read_region(path, most) for path in config.content_masks]
+    masks = RegionMasks(regions, most)
     images = inputs.read_images(
-        config, next(iter(film.frames())).picture, masks.at(selection.first)
+        config, next(film.frames()).picture, masks.at(selection.first)
     )
     facts = _describe(film, selection, masks, images)
     with (
@@ -85,7 +84,7 @@ def run_film(config: RunConfig, session: Session) -> int:
                 last + 1 if last else 0,
                 "frame",
             )
-            frames = frames_to_paint(film, found, masks, last)
+            frames = frames_to_paint(film.frames(selection), masks, last)
             run = FilmRun(painter, files, metrics, facts, len(numbers))
             with contextlib.closing(metrics):
                 run.paint(prefetch(frames, AHEAD), painted, signals)
@@ -117,14 +116,14 @@ def _log_film(
     height, width = film.facts.size
     painted_height, painted_width = fit_size(height, width, config.image_size)
     logging.info(
-        "%s: %dx%d pixels, %.4g frames/s; %d frames in %d shots, painted at"
+        "%s: %dx%d pixels, %.4g frames/s; %d frames, %d cuts, painted at"
         " %dx%d pixels",
         film.path,
         width,
         height,
         float(film.facts.rate),
         len(found.times),
-        len(found.cuts),
+        found.num_shots - 1,
         painted_width,
         painted_height,
     )

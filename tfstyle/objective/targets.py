@@ -127,9 +127,7 @@ def compute_targets(
                 _check_energy(
                     "style_layers", name, f"style {number}", tf.norm(gram)
                 )
-    return Targets(
-        content_targets, style_targets, masks, content_energy, {}
-    )
+    return Targets(content_targets, style_targets, masks, content_energy, {})
 
 
 def _list_by_layer(

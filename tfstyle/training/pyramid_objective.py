@@ -172,8 +172,6 @@ class PyramidObjective:
             frame.extend(resize(pixels, frame.height, frame.width))
             for pixels in self._previous
         )
-        if self._config.preserve_colors == "luminance":
-            pixels = color_transfer.to_luminance(pixels)
         weights = weights[np.newaxis, ..., np.newaxis] / np.float32(255)
         return {
             "target": tf.constant(preprocess(pixels)),

@@ -19,6 +19,8 @@ FORMATS = (
 )
 """Formats that are read. Playlists, which name further files, are not."""
 
+MISSING = "Films need PyAV and OpenCV: pip install 'tfstyle[video]'."
+
 
 class VideoError(ImageError):
     """A film cannot be read."""
@@ -33,9 +35,7 @@ def check_library() -> None:
     try:
         import av  # noqa: F401
     except ImportError as error:
-        raise SetupError(
-            "Films need PyAV and OpenCV: pip install 'tfstyle[video]'."
-        ) from error
+        raise SetupError(MISSING) from error
 
 
 @contextlib.contextmanager

@@ -7,6 +7,8 @@ from typing import NamedTuple
 from typing import Protocol
 
 from tfstyle.images.picture import Picture
+from tfstyle.video_files.selection import ALL
+from tfstyle.video_files.selection import Selection
 
 
 class Frame(NamedTuple):
@@ -54,8 +56,8 @@ class Film(Protocol):
     def describe(self) -> str:
         """Returns a hash of its contents."""
 
-    def frames(self) -> Iterator[Frame]:
-        """Yields all frames.
+    def frames(self, selection: Selection = ALL) -> Iterator[Frame]:
+        """Yields the selected frames.
 
         Raises:
             VideoError: if a frame cannot be decoded.

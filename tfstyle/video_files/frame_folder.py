@@ -10,6 +10,8 @@ from tfstyle.system.file_hash import describe_files
 from tfstyle.video_files.containers import VideoError
 from tfstyle.video_files.film import FilmFacts
 from tfstyle.video_files.film import Frame
+from tfstyle.video_files.selection import ALL
+from tfstyle.video_files.selection import Selection
 
 
 class FrameFolder:
@@ -45,14 +47,14 @@ class FrameFolder:
         """Returns a hash of the pictures."""
         return describe_files(self._names)
 
-    def frames(self) -> Iterator[Frame]:
-        """Yields all frames.
+    def frames(self, selection: Selection = ALL) -> Iterator[Frame]:
+        """Yields the selected frames.
 
         Raises:
             ImageError: if a picture cannot be read.
             VideoError: if its size is not that of the first.
         """
-        for number, name in enumerate(self._names, start=1):
+        for number, name in selection.choose(self._names):
             picture = read_image(name, self._max_pixels)
             height, width = picture.pixels.shape[:2]
             if (height, width) != self.facts.size:
@@ -61,4 +63,3 @@ class FrameFolder:
                     f" {width}x{height} pixels in {os.path.basename(name)!r}."
                 )
             yield Frame(number, picture, number - 1)
-

@@ -53,7 +53,9 @@ def to_picture(frame: "av.VideoFrame", aspect: Fraction | None) -> Picture:
         width = max(1, round(width * float(aspect)))
 
     def show(values: np.ndarray) -> np.ndarray:
-        return np.ascontiguousarray(np.rot90(resize(values, height, width), turns))
+        return np.ascontiguousarray(
+            np.rot90(resize(values, height, width), turns)
+        )
 
     alpha = None if picture.alpha is None else show(picture.alpha)
     return Picture(show(picture.pixels), alpha)
@@ -70,7 +72,7 @@ def is_hdr(frame: "av.VideoFrame") -> bool:
 
 
 def _to_rgb(frame: "av.VideoFrame", form: str) -> np.ndarray:
-    """Converts to RGB of full range, `[H, W, C]`, still in its own primaries."""
+    """Converts to RGB of full range, in the frame's own primaries."""
     matrix = None
     if frame.colorspace in (UNKNOWN, 0) and not frame.format.is_rgb:
         matrix = BT709 if frame.height >= HD_LINES else BT601

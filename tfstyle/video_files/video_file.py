@@ -1,5 +1,6 @@
 """Films in container files, such as .mp4."""
 
+from collections.abc import Iterable
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -11,6 +12,8 @@ from tfstyle.video_files.containers import VideoError
 from tfstyle.video_files.containers import open_input
 from tfstyle.video_files.film import FilmFacts
 from tfstyle.video_files.film import Frame
+from tfstyle.video_files.selection import ALL
+from tfstyle.video_files.selection import Selection
 
 if TYPE_CHECKING:
     import av
@@ -57,8 +60,8 @@ class VideoFile:
         """Returns a hash of the file."""
         return describe_files([self.path])
 
-    def frames(self) -> Iterator[Frame]:
-        """Yields all frames; damaged ones are left out.
+    def frames(self, selection: Selection = ALL) -> Iterator[Frame]:
+        """Yields the selected frames; damaged ones do not count.
 
         Raises:
             VideoError: if the file cannot be read any more.
@@ -66,17 +69,23 @@ class VideoFile:
         with open_input(self.path) as container:
             stream = self._find_stream(container)
             aspect = self._aspect(stream)
-            last = None
-            for number, frame in enumerate(
-                self._decode(container, stream), start=1
-            ):
-                pts = frame.pts
-                if pts is None or (last is not None and pts <= last):
-                    step = 1 / (self.facts.rate * stream.time_base)
-                    pts = 0 if last is None else last + max(1, round(step))
-                last = pts
+            decoded = self._time(self._decode(container, stream))
+            for number, (frame, pts) in selection.choose(decoded):
                 picture = frame_pixels.to_picture(frame, aspect)
                 yield Frame(number, picture, pts)
+
+    def _time(
+        self, frames: Iterable["av.VideoFrame"]
+    ) -> Iterator[tuple["av.VideoFrame", int]]:
+        """Yields frames with increasing times, which some files lack."""
+        duration = 1 / (self.facts.rate * self.facts.time_base)
+        last = None
+        for frame in frames:
+            pts = frame.pts
+            if pts is None or (last is not None and pts <= last):
+                pts = 0 if last is None else last + max(1, round(duration))
+            last = pts
+            yield frame, pts
 
     def _find_stream(self, container) -> "av.VideoStream":
         streams = [

@@ -2,7 +2,6 @@
 
 import contextlib
 from fractions import Fraction
-from typing import TYPE_CHECKING
 from typing import NamedTuple
 
 import numpy as np
@@ -10,9 +9,6 @@ import numpy as np
 from tfstyle.images.transparency import lay_on_white
 from tfstyle.video_files.sound import Sound
 from tfstyle.video_files.sound import SoundCopy
-
-if TYPE_CHECKING:
-    import av
 
 FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 """FFmpeg's formats by the ending of a file."""
@@ -39,9 +35,7 @@ class Encoding(NamedTuple):
 _H264 = Encoding("libx264", "yuv420p", {"crf": "18"})
 _VP9_OPTIONS = {"crf": "24", "b": "0", "row-mt": "1"}
 _ENCODINGS = {
-    (".mov", True): Encoding(
-        "prores_ks", "yuva444p10le", {"profile": "4444"}
-    ),
+    (".mov", True): Encoding("prores_ks", "yuva444p10le", {"profile": "4444"}),
     (".webm", True): Encoding("libvpx-vp9", "yuva420p", _VP9_OPTIONS),
     (".webm", False): Encoding("libvpx-vp9", "yuv420p", _VP9_OPTIONS),
 }

@@ -1,11 +1,15 @@
 """Selection of some frames of a film."""
 
-import math
+import itertools
 import re
+from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import NamedTuple
+from typing import TypeVar
 
 from tfstyle.errors import ConfigError
+
+Item = TypeVar("Item")
 
 
 class Selection(NamedTuple):
@@ -44,17 +48,20 @@ class Selection(NamedTuple):
             f" frames={text!r:.40}."
         )
 
-    def __contains__(self, number: object) -> bool:
-        """True if the frame with this number is selected."""
-        if not isinstance(number, int) or number < self.first:
-            return False
-        is_before_end = self.last is None or number <= self.last
-        return is_before_end and (number - self.first) % self.step == 0
+    def choose(self, frames: Iterable[Item]) -> Iterator[tuple[int, Item]]:
+        """Yields the number of each selected frame, and the frame."""
+        numbered = enumerate(frames, start=1)
+        yield from itertools.islice(
+            numbered, self.first - 1, self.last, self.step
+        )
 
     def numbers(self) -> Iterator[int]:
         """Yields the numbers of the selected frames, endlessly if open."""
-        last = math.inf if self.last is None else self.last
-        number = self.first
-        while number <= last:
+        for number in itertools.count(self.first, self.step):
+            if self.last is not None and number > self.last:
+                return
             yield number
-            number += self.step
+
+
+ALL = Selection()
+"""Every frame of a film."""
