@@ -1,32 +1,29 @@
 """Films of the intermediate pictures of a run, as MP4, GIF or WebP.
 
-GIF and WebP are written by Pillow, MP4 by ffmpeg from the package
-imageio-ffmpeg.
+GIF and WebP are written by Pillow, MP4 by PyAV.
 """
 
-import contextlib
 import itertools
 import math
 import os
-import subprocess
 from collections.abc import Iterator
 from collections.abc import Sequence
-from typing import TypeVar
+from fractions import Fraction
 
+import numpy as np
 from absl import logging
 from PIL import Image
 
 from tfstyle.errors import ImageError
-from tfstyle.errors import TfstyleError
 from tfstyle.errors import WriteError
-from tfstyle.errors import one_line
 from tfstyle.images.resize import fit_size
 from tfstyle.reports import metric_writers
 from tfstyle.system import atomic_file
 from tfstyle.system.file_hash import hash_file
-from tfstyle.system.interpreter import describe_end
+from tfstyle.video_files import animations
+from tfstyle.video_files.containers import check_library
+from tfstyle.video_files.writing import FilmWriter
 
-Item = TypeVar("Item")
 ENDINGS = (".mp4", ".gif", ".webp")
 MAX_PICTURES = 120
 """Maximum number of pictures for a film, besides the first, if
@@ -42,14 +39,8 @@ SHORTEST, LONGEST = 50, 200
 """Minimum and maximum duration of a frame, milliseconds."""
 HOLD = 2000
 """Duration of the last frame, milliseconds."""
-PALETTE_FRAMES, PALETTE_SIDE = 16, 64
-"""Number of frames, and their long edge in pixels, for a GIF's palette."""
 RECORD = "film.sha256"
 """File of a workdir with the hashes of all films that its runs wrote."""
-
-
-class FilmError(TfstyleError):
-    """This machine cannot write the film."""
 
 
 def choose_interval(num_steps: int) -> int:
@@ -58,38 +49,13 @@ def choose_interval(num_steps: int) -> int:
 
 
 def check_encoder(path: str) -> None:
-    """Checks that the encoder of a film is available, before the run starts.
+    """Checks that a film can be encoded, before the run starts.
 
     Raises:
-        FilmError: if it is missing.
+        SetupError: if PyAV is not installed, which encodes an MP4.
     """
-    if _ending(path) != ".mp4":
-        return
-    try:
-        described = subprocess.run(
-            [find_ffmpeg(), "-hide_banner", "-h", "encoder=libx264"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-        ).stdout
-    except (ImportError, RuntimeError, OSError):
-        described = b""
-    if b"Encoder libx264" not in described:
-        raise FilmError(
-            f"`film` {path!r} needs ffmpeg with libx264: pip install"
-            " 'tfstyle[film]'. A .gif or .webp needs none."
-        )
-
-
-def find_ffmpeg() -> str:
-    """Returns the path of ffmpeg.
-
-    Raises:
-        ImportError: if imageio-ffmpeg, which finds it, is not installed.
-        RuntimeError: if ffmpeg is not found.
-    """
-    import imageio_ffmpeg
-
-    return imageio_ffmpeg.get_ffmpeg_exe()
+    if _ending(path) == ".mp4":
+        check_library()
 
 
 def was_written_by(folder: str, path: str) -> bool:
@@ -111,17 +77,18 @@ def write_film(path: str, pictures: Sequence[str], folder: str) -> None:
         WriteError: if the film cannot be written.
     """
     ending = _ending(path)
-    pictures = choose(pictures, MAX_FRAMES.get(ending, len(pictures)))
+    pictures = animations.choose(
+        pictures, MAX_FRAMES.get(ending, len(pictures))
+    )
     milliseconds = _frame_time(len(pictures))
     size = film_size(*metric_writers.read_picture(pictures[-1]).size, ending)
     count = "1 frame" if len(pictures) == 1 else f"{len(pictures)} frames"
     logging.info("Writing %s: %s of %dx%d pixels", path, count, *size)
     frames = (_read_frame(picture, size) for picture in pictures)
-    write = {".mp4": _write_mp4, ".gif": _write_gif, ".webp": _write_webp}
     try:
         os.makedirs(os.path.dirname(os.path.realpath(path)), exist_ok=True)
         with atomic_file.replacing(path) as temporary:
-            write[ending](temporary, frames, milliseconds)
+            _write(temporary, ending, frames, milliseconds)
             keep_hash(temporary, folder)
     except ImageError:
         raise
@@ -150,18 +117,6 @@ def film_size(width: int, height: int, ending: str) -> tuple[int, int]:
     return width, height
 
 
-def choose(items: Sequence[Item], most: int) -> list[Item]:
-    """Returns evenly spaced items, including the first and the last.
-
-    Args:
-        items: items to choose from, at least one.
-        most: maximum number of items to return.
-    """
-    count = min(len(items), most)
-    step = (len(items) - 1) / max(1, count - 1)
-    return [items[round(number * step)] for number in range(count)]
-
-
 def _frame_time(num_frames: int) -> int:
     """Returns the duration of a frame, ms, a multiple of 10 for GIF."""
     wanted = round(100 * SECONDS / num_frames) * 10
@@ -180,103 +135,24 @@ def _read_frame(path: str, size: tuple[int, int]) -> Image.Image:
     return image.resize(size, Image.Resampling.LANCZOS)
 
 
-def _write_gif(
-    path: str, frames: Iterator[Image.Image], milliseconds: int
+def _write(
+    path: str, ending: str, frames: Iterator[Image.Image], milliseconds: int
 ) -> None:
-    """Writes a GIF with a single palette, which avoids flicker."""
-    images = list(frames)
-    palette = _make_palette(images)
-    _save_all(
-        path,
-        [
-            image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
-            for image in images
-        ],
-        milliseconds,
-        format="GIF",
-    )
-
-
-def _make_palette(images: list[Image.Image]) -> Image.Image:
-    """Returns a picture with the palette of a film.
-
-    The first frames, where colours change most, and the last, which is shown
-    longest, have more weight.
-    """
-    chosen = choose(images, PALETTE_FRAMES)
-    chosen += images[1:4] + images[-1:] * 3
-    height, width = fit_size(chosen[0].height, chosen[0].width, PALETTE_SIDE)
-    strip = Image.new("RGB", (width * len(chosen), height))
-    for number, image in enumerate(chosen):
-        small = image.resize((width, height), Image.Resampling.NEAREST)
-        strip.paste(small, (width * number, 0))
-    return strip.quantize(256, kmeans=1)
-
-
-def _write_webp(
-    path: str, frames: Iterator[Image.Image], milliseconds: int
-) -> None:
-    _save_all(path, list(frames), milliseconds, format="WEBP", quality=85)
-
-
-def _save_all(
-    path: str, images: list[Image.Image], milliseconds: int, **options
-) -> None:
-    """Writes an endless loop of frames with Pillow."""
-    images[0].save(
-        path,
-        save_all=True,
-        append_images=images[1:],
-        duration=[milliseconds] * (len(images) - 1) + [HOLD],
-        loop=0,
-        **options,
-    )
-
-
-def _write_mp4(
-    path: str, frames: Iterator[Image.Image], milliseconds: int
-) -> None:
-    """Writes H.264 that every player supports: 4:2:0, BT.709, index first.
-
-    ffmpeg reads from a pipe, so it ends even if this process is killed. Its own
-    session shields it from Ctrl-C, which this process handles.
-    """
+    """Writes frames of one duration; the last is shown for HOLD."""
+    if ending in animations.FORMATS:
+        images = list(frames)
+        times = [milliseconds] * (len(images) - 1) + [HOLD]
+        animations.write_animation(path, ending, images, times)
+        return
     first = next(frames)
-    command = [
-        *(find_ffmpeg(), "-v", "error", "-y"),
-        *("-f", "rawvideo", "-pix_fmt", "rgb24"),
-        *("-s", f"{first.width}x{first.height}"),
-        *("-framerate", f"1000/{milliseconds}", "-i", "pipe:0"),
-        "-vf",
-        "scale=out_color_matrix=bt709:out_range=tv"
-        ":flags=accurate_rnd+full_chroma_int,format=yuv420p,setparams="
-        "range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709",
-        *("-c:v", "libx264", "-crf", "18"),
-        *("-movflags", "+faststart", "-f", "mp4", f"file:{path}"),
-    ]
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    ) as process:
-        try:
-            with contextlib.suppress(BrokenPipeError):  # reason is in stderr
-                for frame in itertools.chain([first], frames):
-                    data = frame.tobytes()
-                    process.stdin.write(data)
-                for _ in range(math.ceil(HOLD / milliseconds) - 1):
-                    process.stdin.write(data)
-            _, said = process.communicate()
-        except BaseException:
-            process.kill()
-            raise
-    if process.returncode:
-        lines = said.decode(errors="replace").split("\n")
-        end = f"it {describe_end(process.returncode)}"
-        reason = next((line for line in lines if line.strip()), end)
-        raise OSError(f"ffmpeg: {one_line(reason)}")
+    size, rate = (first.height, first.width), Fraction(1000, milliseconds)
+    with FilmWriter(path, ending, size, rate, 1 / rate) as writer:
+        number, image = 0, first
+        for number, image in enumerate(itertools.chain([first], frames)):
+            writer.write(np.asarray(image), None, number)
+        for held in range(1, math.ceil(HOLD / milliseconds)):
+            writer.write(np.asarray(image), None, number + held)
+        writer.finish()
 
 
 def read_record(folder: str) -> list[str]:

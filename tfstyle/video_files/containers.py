@@ -19,6 +19,10 @@ FORMATS = (
 )
 """Formats that are read. Playlists, which name further files, are not."""
 
+EXACT = 0x4 | 0x2000 | 0x4000 | 0x40000 | 0x80000
+"""FFmpeg's flags for the conversion of colours: bicubic, full chroma, accurate
+rounding, and the same bits on every machine. By default it darkens by 1.5 grey
+levels."""
 MISSING = "Films need PyAV and OpenCV: pip install 'tfstyle[video]'."
 
 

@@ -15,6 +15,7 @@ from tfstyle.image_files.hdr import PQ
 from tfstyle.image_files.srgb import to_srgb
 from tfstyle.images.picture import Picture
 from tfstyle.images.resize import resize
+from tfstyle.video_files.containers import EXACT
 
 if TYPE_CHECKING:
     import av
@@ -76,7 +77,9 @@ def _to_rgb(frame: "av.VideoFrame", form: str) -> np.ndarray:
     matrix = None
     if frame.colorspace in (UNKNOWN, 0) and not frame.format.is_rgb:
         matrix = BT709 if frame.height >= HD_LINES else BT601
-    return frame.to_ndarray(format=form, src_colorspace=matrix)
+    return frame.to_ndarray(
+        format=form, src_colorspace=matrix, interpolation=EXACT
+    )
 
 
 def _tone_map(frame: "av.VideoFrame") -> Picture:

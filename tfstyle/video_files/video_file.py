@@ -103,9 +103,13 @@ class VideoFile:
     def _decode(self, container, stream) -> Iterator["av.VideoFrame"]:
         import av
 
+        decoder = stream.codec_context
+        if stream.metadata.get("alpha_mode") == "1":
+            # FFmpeg's own decoder of VP9 ignores the alpha channel.
+            decoder = av.CodecContext.create(f"libvpx-{decoder.name}", "r")
         for packet in container.demux(stream):
             try:
-                yield from packet.decode()
+                yield from decoder.decode(packet if packet.size else None)
             except av.error.InvalidDataError:
                 continue
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tfstyle.images.transparency import lay_on_white
+from tfstyle.video_files.containers import EXACT
 from tfstyle.video_files.sound import Sound
 from tfstyle.video_files.sound import SoundCopy
 
@@ -60,8 +61,8 @@ class FilmWriter(contextlib.ExitStack):
         left_out: names of the source's streams that the format cannot hold.
 
     Raises:
+        OSError: if the file cannot be written.
         VideoError: if the source of the sound cannot be read.
-        av.error.FFmpegError: if the file cannot be written.
     """
 
     def __init__(
@@ -105,6 +106,18 @@ class FilmWriter(contextlib.ExitStack):
             self._sound = self.enter_context(SoundCopy(sound, self._output))
             self.left_out = self._sound.left_out
 
+    def __exit__(self, kind, error, trace) -> bool | None:
+        """Closes the file; raises FFmpeg's errors as OSError."""
+        import av
+
+        try:
+            super().__exit__(kind, error, trace)
+        except av.error.FFmpegError as failed:
+            error = failed
+        if isinstance(error, av.error.FFmpegError):
+            raise OSError(error.errno, error.strerror) from error
+        return None
+
     def write(
         self, pixels: np.ndarray, alpha: np.ndarray | None, pts: int
     ) -> None:
@@ -130,6 +143,7 @@ class FilmWriter(contextlib.ExitStack):
             format=self._stream.pix_fmt,
             dst_colorspace="ITU709",
             dst_color_range="MPEG",
+            interpolation=EXACT,
         )
         frame.pts, frame.time_base = pts, self._time_base
         self._output.mux(self._stream.encode(frame))
