@@ -187,7 +187,7 @@ def test_events_hold_the_losses_and_pictures(tmp_path):
     assert np.abs(preview - final).mean() < 3  # a JPEG's loss
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_missing_tensorboard_is_said_in_one_line(tmp_path):
     code = (
         "import sys; from importlib import util; find = util.find_spec;"
@@ -249,7 +249,7 @@ def test_masks_and_initial_image_are_read(tmp_path, generator):
         assert re.search(rf"^# {name}: \d+x\d+ sha256=", text, re.M)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_16_bit_picture_repeats_itself_and_is_the_one_of_8(first_run, tmp_path):
     workdir, _ = first_run
     run_of = {}
@@ -371,7 +371,7 @@ def test_signal_stops_the_run_with_its_picture(tmp_path, number, status):
     assert json.loads(last)["step"] == steps
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_closed_terminal_ends_the_run_with_its_picture(tmp_path):
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
@@ -399,7 +399,7 @@ def test_closed_terminal_ends_the_run_with_its_picture(tmp_path):
 def test_second_signal_exits_at_once(tmp_path):
     process = start(
         *SMOKE,
-        "--image_size=700",
+        "--image_size=448",
         "--num_levels=1",  # a coarse level's steps would be over too soon
         "--num_steps=100000",
         f"--workdir={tmp_path}",

@@ -65,7 +65,7 @@ def test_script_writes_into_the_package(script):
     assert script.SAMPLES.resolve() == SAMPLES.resolve()
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("name", NAMES)
 def test_script_paints_the_committed_sample(painted, name):
     difference = np.abs(read(painted / name) - read(SAMPLES / name))
@@ -80,7 +80,7 @@ def test_scene_is_painted_the_same_again(script):
     np.testing.assert_array_equal(script.paint_scene(), scene)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_script_paints_the_same_bytes_again(script, painted, tmp_path):
     again = paint(script, tmp_path)
     for name in NAMES:

@@ -163,7 +163,7 @@ def test_extra_losses_get_the_picture_without_a_border():
     assert [tuple(shape) for shape in seen] == [(1, 20, 26, 3), (1, 39, 53, 3)]
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_extra_losses_see_the_whole_frame_where_memory_is_scarce(monkeypatch):
     def free_for_run(self, enough, with_swap=False):
         return math.inf if with_swap else 0.0

@@ -225,7 +225,7 @@ def test_changed_job_and_mended_one_are_done(twenty):
     assert "--content_weight=0.06\n" in (kept / "flags.cfg").read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_each_line_has_its_own_film(tmp_path):
     out = tmp_path / "out"
     out.mkdir()
@@ -368,7 +368,7 @@ def test_jobs_of_a_dead_worker_are_done_by_another(straight, tmp_path):
     assert steps == list(range(25))
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_slow_worker_leaves_nobody_idle_and_no_picture_is_made_twice(
     straight, tmp_path
 ):
@@ -392,7 +392,7 @@ def test_slow_worker_leaves_nobody_idle_and_no_picture_is_made_twice(
     assert len(list((folder / "run" / "jobs").iterdir())) == NUM_LONG
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_redone_picture_survives_a_kill_on_its_way(twenty):
     """The old run is kept, so what it made may still be replaced later."""
     folder, rows, _ = twenty

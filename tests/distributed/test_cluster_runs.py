@@ -135,6 +135,7 @@ def read_metrics(workdir):
     return [json.loads(line) for line in lines]
 
 
+@pytest.mark.soak
 def test_two_processes_of_two_devices_evaluate_as_one(two_runs):
     (one, *_, last), (four, *_, last_of_four) = map(read_metrics, two_runs)
     assert one.keys() == four.keys()
@@ -204,6 +205,7 @@ def test_killed_process_ends_the_other_and_a_restart_goes_on(
     assert pictures[0] == pictures[1]
 
 
+@pytest.mark.soak
 def test_first_process_killed_ends_the_other(start_two, tmp_path):
     started = start_two(*LONG, f"--workdir={tmp_path}")
     wait_for_step(tmp_path, 3)
@@ -215,6 +217,7 @@ def test_first_process_killed_ends_the_other(start_two, tmp_path):
 
 
 @pytest.mark.parametrize("frozen", [pytest.param(0, marks=pytest.mark.soak), 1])
+@pytest.mark.soak
 def test_frozen_process_ends_the_other(start_two, tmp_path, frozen):
     """By `cluster_timeout`, as it gives no sign."""
     started = start_two(*LONG, "--cluster_timeout=4", f"--workdir={tmp_path}")
@@ -270,6 +273,7 @@ def test_absent_processes_are_waited_for_so_long(start, tmp_path):
         assert "--cluster_timeout" in error
 
 
+@pytest.mark.soak
 def test_signal_while_waiting_ends_the_process(start, tmp_path):
     flags = (*RUN, f"--workdir={tmp_path}")
     started = {
@@ -296,6 +300,7 @@ def test_processes_with_other_flags_are_refused(start_two, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.soak
 def test_error_of_the_first_process_ends_the_other(start_two, tmp_path):
     started = start_two(*RUN, "--style_weight=1e39", f"--workdir={tmp_path}")
     statuses, said = finish_all(started)
@@ -315,6 +320,7 @@ time.sleep(120)
 """
 
 
+@pytest.mark.soak
 def test_process_that_lives_but_is_silent_ends_the_other(start, tmp_path):
     """A signal still ends it, although TensorFlow watches for SIGTERM."""
     addresses = find_addresses(2)

@@ -85,17 +85,21 @@ def slow(*values):
     return pytest.param(*values, marks=pytest.mark.slow)
 
 
+def soak(*values):
+    return pytest.param(*values, marks=pytest.mark.soak)
+
+
 @pytest.mark.parametrize(
     ("size", "options"),
     [
         ((33, 65), {}),
-        slow((160, 96), {}),
+        soak((160, 96), {}),
         slow((17, 20), {}),  # one position: a tile for one replica only
-        slow((97, 163), {"masks": 2}),
+        soak((97, 163), {"masks": 2}),
         # Three tiles for two replicas: at the end one has nothing to do.
         slow((97, 163), {"masks": 2, "tile_size": 96}),
-        slow((97, 80), {"content_weight": 0.0, "tv_weight": 0.0}),
-        slow((97, 80), {"style_weight": 0.0}),
+        soak((97, 80), {"content_weight": 0.0, "tv_weight": 0.0}),
+        soak((97, 80), {"style_weight": 0.0}),
         slow(
             (97, 80),
             {
@@ -104,7 +108,7 @@ def slow(*values):
                 "content_weight": 1e3,
             },
         ),
-        slow((97, 80), {"style_blend_weights": (3, 1)}),
+        soak((97, 80), {"style_blend_weights": (3, 1)}),
     ],
 )
 def test_replicas_equal_the_whole_frame(
@@ -113,7 +117,7 @@ def test_replicas_equal_the_whole_frame(
     check_replicas(extractor, replicas, generator, size, **options)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("tile_size", [0, 64])
 def test_four_replicas_equal_the_whole_frame(four, generator, tile_size):
     with four.scope():
@@ -123,7 +127,7 @@ def test_four_replicas_equal_the_whole_frame(four, generator, tile_size):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_one_replica_equals_the_whole_frame(generator):
     check_replicas(
         make_extractor(CONFIG), mirror(["/cpu:0"]), generator, (97, 80)
@@ -148,7 +152,7 @@ def test_replicas_take_the_same_part_of_the_work(extractor, replicas):
     assert replicas.describe() == "2 replicas"
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_replicas_give_the_same_picture(samples, extractor, replicas):
     content, style = samples
     config = dataclasses.replace(

@@ -107,6 +107,7 @@ def test_run_on_a_full_disk_goes_on_once_there_is_room(
     assert (disk / "run" / "output.png").read_bytes() == left_alone
 
 
+@pytest.mark.soak
 def test_output_stays_when_the_disk_is_full_at_the_end(disk):
     flags = [*RUN, f"--workdir={disk / 'run'}", "--checkpoint_every_seconds=0"]
     assert finish(start(*flags, "--num_steps=1"))[0] == 0
@@ -184,6 +185,7 @@ def test_read_only_disk_is_told_before_the_work(disk):
     assert stderr == expected
 
 
+@pytest.mark.soak
 def test_picture_whose_folder_turned_into_a_file_is_saved_elsewhere(tmp_path):
     """It was still a folder when the run began."""
     out, workdir = tmp_path / "out", tmp_path / "workdir"

@@ -523,7 +523,7 @@ def test_jit_compile_gives_the_same_value(random_weights, images):
     assert relative_error(compiled_gradient, gradient) < GRADIENT
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_graph_that_xla_does_not_compile_runs_without_on_a_gpu(
     random_weights, images, monkeypatch, caplog
 ):

@@ -98,9 +98,9 @@ def check_tiles(extractor, config, size, tile_size, generator, *, masks=0):
     ("size", "tile_size", "pooling"),
     [
         ((50, 211), 128, "rms"),
-        pytest.param((50, 211), 128, "average", marks=pytest.mark.slow),
-        pytest.param((97, 163), 48, "max", marks=pytest.mark.slow),
-        pytest.param((160, 96), 64, "average", marks=pytest.mark.slow),
+        pytest.param((50, 211), 128, "average", marks=pytest.mark.soak),
+        pytest.param((97, 163), 48, "max", marks=pytest.mark.soak),
+        pytest.param((160, 96), 64, "average", marks=pytest.mark.soak),
         pytest.param((97, 163), 48, "rms", marks=pytest.mark.slow),
         pytest.param((65, 33), 16, "rms", marks=pytest.mark.slow),
         pytest.param((65, 33), 16, "max", marks=pytest.mark.slow),
@@ -181,7 +181,7 @@ def test_spans_hold_every_pixel_once(extent, tile_size):
     assert all(span.end - span.start >= 16 for span in spans)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_steps_of_tiles_end_where_those_of_the_whole_frame_end(samples):
     config = Config(
         weights="random",
@@ -224,7 +224,9 @@ def make_tiled_objective(extractor, generator, size, **fields):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kept", [1, 4, 100])
+@pytest.mark.parametrize(
+    "kept", [4, *(pytest.param(n, marks=pytest.mark.soak) for n in (1, 100))]
+)
 def test_what_is_kept_changes_no_bit(make_evaluator, generator, kept):
     extractor, size = make_evaluator("rms"), (97, 163)
     make, image = make_tiled_objective(extractor, generator, size)
@@ -236,7 +238,7 @@ def test_what_is_kept_changes_no_bit(make_evaluator, generator, kept):
         assert terms.to_floats() == expected_terms.to_floats()
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_tiles_take_winograd_s_convolution(
     random_weights, generator, monkeypatch
 ):

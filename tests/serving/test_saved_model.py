@@ -314,7 +314,7 @@ def test_versions_count_up_and_are_never_touched(tmp_path):
     assert not os.listdir(tmp_path / "7")
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_saved_model_cli_shows_and_runs(exported, tmp_path):
     tool = os.path.join(os.path.dirname(sys.executable), "saved_model_cli")
     environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}

@@ -7,7 +7,7 @@ import pytest
 from tests.processes import run_tool
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.weights
 def test_child_tells_the_seconds_of_its_evaluations():
     done = run_tool("benchmark", "--child=direct", "--against_size=32")

@@ -36,7 +36,7 @@ def relative_error(found, expected):
     return ((found - expected) ** 2).sum() / (expected**2).sum()
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_sheet_shows_and_measures_what_is_given(tmp_path, samples):
     # Ours is the content, narrower than it is, and the peer is the style.
     content = resize(samples[0], 66, 96)
@@ -95,7 +95,7 @@ def test_sheet_shows_and_measures_what_is_given(tmp_path, samples):
         )
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("peers", "message"),
     [

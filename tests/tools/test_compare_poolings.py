@@ -9,7 +9,7 @@ from tfstyle.image_files.reading import read_image
 
 
 @pytest.mark.weights
-@pytest.mark.slow
+@pytest.mark.soak
 def test_max_pooling_passes_on_a_larger_gradient(real_weights, tmp_path):
     done = run_tool(
         *("compare_poolings", "--image_size=96", "--evaluations=8,20"),

@@ -36,7 +36,7 @@ def grams_of(pixels, weights):
     return {name: references.gram(features[name]) for name in LAYERS}
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_conditions_and_pictures(samples, tmp_path):
     folder = tmp_path / "stimuli"
     done = run(folder, "--num_steps=120", "--seeds=3,7")

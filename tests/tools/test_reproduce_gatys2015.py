@@ -43,7 +43,7 @@ def check_files(folder, figure, table):
         assert np.isfinite(cell["losses"]["total"])
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_figure_1_has_content_by_layer_and_style_by_layers(tmp_path):
     status, said, table = reproduce(tmp_path, 1)
     assert status == 0, said
@@ -93,7 +93,7 @@ def test_figure_3_has_layers_by_ratio(monkeypatch):
     assert len(set(names)) == 20
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.distributed
 def test_processes_share_the_cells_and_the_last_draws(tmp_path):
     tool = ("launch_local", "--workers=2", "--", sys.executable)
@@ -105,7 +105,7 @@ def test_processes_share_the_cells_and_the_last_draws(tmp_path):
     check_files(tmp_path, 2, table)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_pictures_of_other_flags_or_cut_short_are_not_drawn(tmp_path):
     reproduce(tmp_path, 2)
     (tmp_path / "figure2.json").unlink()
@@ -132,7 +132,7 @@ def test_wrong_flags_are_told_in_a_line(tmp_path, arguments, text):
 
 
 @pytest.mark.weights
-@pytest.mark.slow
+@pytest.mark.soak
 def test_lower_layers_keep_more_of_the_pixels(samples, real_weights):
     content = resize(samples[0], 72, 96).astype(float)
     errors = []
@@ -151,7 +151,7 @@ def test_lower_layers_keep_more_of_the_pixels(samples, real_weights):
 
 
 @pytest.mark.weights
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("size", "num_steps", "least"),
     [(128, 60, 100), pytest.param(224, 400, 1000, marks=pytest.mark.soak)],
@@ -173,7 +173,7 @@ def test_style_loss_of_a_texture_falls(real_weights, size, num_steps, least):
 
 
 @pytest.mark.weights
-@pytest.mark.slow
+@pytest.mark.soak
 def test_alpha_trades_style_for_content_along_each_row(samples, real_weights):
     extractor = make_extractor(RunConfig())
     for layers in (LAYERS[:1], LAYERS):

@@ -50,6 +50,7 @@ def extractor(real_weights):
         pytest.param(410, 3, 2, marks=pytest.mark.soak),
     ],
 )
+@pytest.mark.soak
 def test_outermost_pixels_are_as_those_inside(
     gravel, extractor, size, num_levels, num_pictures, start
 ):

@@ -747,6 +747,7 @@ def test_odd_sizes_are_painted_in_a_frame_and_cropped(samples, extractor):
         pytest.param((256, 512, 1024), marks=pytest.mark.soak),
     ],
 )
+@pytest.mark.soak
 def test_one_recipe_serves_every_size(samples, real_weights, sizes):
     """The paper's content loss would grow sixteenfold beside the style's."""
     extractor = make_extractor(Config().resolved())

@@ -261,7 +261,7 @@ def test_checkpoint_of_an_earlier_release_goes_on_without_pairs(caplog):
 
 
 @pytest.mark.weights
-@pytest.mark.slow
+@pytest.mark.soak
 def test_lbfgs_is_no_worse_than_scipy_on_a_picture(real_weights, samples):
     """60 evaluations from the content, 96 px, the same memory."""
     config = Config().resolved()
