@@ -206,6 +206,14 @@ def relative_out_of_range(image):
     return loss / unit, gradient / unit
 
 
+def temporal(image, target, weights):
+    """Returns the mean of weighted squared differences, and its gradient."""
+    differences = image - target
+    weights = weights[..., np.newaxis]
+    loss = (weights * differences**2).sum() / image.size
+    return loss, 2 * weights * differences / image.size
+
+
 MEAN_BGR = (103.939, 116.779, 123.68)
 
 

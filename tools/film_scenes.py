@@ -1,5 +1,6 @@
 """Films of known motion, made by moving real pictures: frames and true flow."""
 
+import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -64,7 +65,7 @@ def _film(picture, size, num_frames, camera: Callable[[int], np.ndarray]):
     ]
     frames = [_render(picture, size, matrix) for matrix in matrices]
     flows, seen = [None], [None]
-    for before, now in zip(matrices, matrices[1:], strict=False):
+    for before, now in itertools.pairwise(matrices):
         flow = _flow_between(size, now, before)
         flows.append(flow)
         seen.append(_is_inside(flow))
@@ -120,7 +121,7 @@ def _place(angle=0.0, zoom=1.0, x=0.0, y=0.0):
 
 
 def _pan(pictures, size, num_frames):
-    return _film(pictures[0], size, num_frames, lambda t: _place(x=6 * t - 60))
+    return _film(pictures[0], size, num_frames, lambda t: _place(x=6 * t - 120))
 
 
 def _turn(pictures, size, num_frames):

@@ -23,6 +23,7 @@ NOT_OF_THE_PICTURE = {
     *("image_every_steps", "log_every_steps", "manifest", "max_image_pixels"),
     *("metadata", "output_bits", "output_image", "overwrite", "report"),
     *("preview_every_seconds", "resume", "shard", "strategy", "workdir"),
+    *("output_video", "frames", "frame_rate"),
 }
 AT_LEAST_1 = ("max_image_pixels", "max_evaluations", "log_every_steps")
 AT_LEAST_0 = (
@@ -476,3 +477,35 @@ def test_resolved_config_comes_back_from_its_flags():
     ).resolved()
     assert config.content_layer_weights == (1 / 3, 1 / 3, 1 / 3)
     assert parse_file(config.to_flags()) == config
+
+
+# Films.
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wrong"),
+    [
+        ("temporal_weight", 0.0, -1.0),
+        ("frame_steps", 1, 0),
+        ("frame_rate", 0.5, 0.0),
+        ("frames", "1-9", None),
+        ("output_video", "a.mp4", "https://a/b.mp4"),
+    ],
+)
+def test_options_of_films_need_a_film(name, value, wrong):
+    config = RunConfig(content_video="a.mp4", **{name: value})
+    assert getattr(config, name) == value
+    with refuses(name, "content_video"):
+        RunConfig(**{name: value})
+    if wrong is not None:
+        with refuses(name):
+            RunConfig(content_video="a.mp4", **{name: wrong})
+
+
+def test_film_excludes_a_picture():
+    for name in ("content_image", "output_image", "film"):
+        with refuses(name, "content_video"):
+            RunConfig(content_video="a.mp4", **{name: "a.png"})
+    for name in ("content_video", "output_video", "frames"):
+        with refuses(name, "manifest"):
+            RunConfig(manifest="a.csv", **{name: "a.mp4"})

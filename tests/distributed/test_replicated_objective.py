@@ -9,6 +9,7 @@ import tensorflow as tf
 from tests.objective.test_tiled_objective import EQUAL
 from tests.objective.test_tiled_objective import check_objective
 from tests.objective.test_tiled_objective import make_mask
+from tests.objective.test_tiled_objective import make_temporal
 from tests.objective.test_tiled_objective import relative_error
 from tests.targets import compute_targets
 from tfstyle.config.config import Config
@@ -70,10 +71,13 @@ def check_replicas(
     whole = compute_targets(
         WholeFrameEvaluator(extractor), content, styles, config, **regions
     )
+    if config.temporal_weight:
+        whole = whole._replace(temporal=make_temporal(generator, size))
     options = ObjectiveOptions.of(config)
     terms, gradient = make_value_and_gradient(extractor, whole, options)(image)
     evaluator = ReplicatedEvaluator(extractor, replicas, tile_size)
     targets = compute_targets(evaluator, content, styles, config, **regions)
+    targets = targets._replace(temporal=whole.temporal)
     for name, grams in whole.style.items():
         for gram, expected in zip(targets.style[name], grams, strict=True):
             assert relative_error(gram, expected) < EQUAL
@@ -92,7 +96,7 @@ def soak(*values):
 @pytest.mark.parametrize(
     ("size", "options"),
     [
-        ((33, 65), {}),
+        ((33, 65), {"temporal_weight": 5.0}),
         soak((160, 96), {}),
         slow((17, 20), {}),  # one position: a tile for one replica only
         soak((97, 163), {"masks": 2}),

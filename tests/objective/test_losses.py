@@ -167,3 +167,30 @@ def test_loss_of_differences_and_gradient_equal_float64(
     expected, slope = reference(image[0].astype(np.float64))
     np.testing.assert_allclose(loss, expected, rtol=REDUCTION)
     np.testing.assert_allclose(gradient[0], slope, rtol=1e-4, atol=1e-5)
+
+
+def test_temporal_loss_equals_hand_arithmetic():
+    image = tf.constant([[[[1.0, 2.0, 3.0], [7.0, 7.0, 7.0]]]])
+    target = tf.constant([[[[1.0, 0.0, 6.0], [5.0, 7.0, 7.0]]]])
+    weights = tf.constant([[[[1.0], [0.5]]]])
+    expected = (4 + 9 + 0.5 * 4) / 6
+    loss = losses.temporal_loss(image, target, weights)
+    np.testing.assert_allclose(loss, expected, rtol=REDUCTION)
+    relative = losses.relative_temporal_loss(image, target, weights)
+    np.testing.assert_allclose(relative, expected / 255**2, rtol=REDUCTION)
+
+
+def test_temporal_loss_and_gradient_equal_float64(generator):
+    image, target = generator.normal(0, 50, (2, 1, 6, 5, 3)).astype(np.float32)
+    weights = generator.uniform(0, 1, (6, 5)).astype(np.float32)
+    loss, gradient = gradient_of(
+        lambda image: losses.temporal_loss(
+            image, tf.constant(target), tf.constant(weights[None, ..., None])
+        ),
+        image,
+    )
+    expected, slope = references.temporal(
+        *(array.astype(np.float64) for array in (image[0], target[0], weights))
+    )
+    np.testing.assert_allclose(loss, expected, rtol=REDUCTION)
+    np.testing.assert_allclose(gradient[0], slope, rtol=1e-4, atol=1e-6)

@@ -61,6 +61,16 @@ def check_objective(objective, image, terms, gradient):
                 assert relative_error(found[name], value) < EQUAL
 
 
+def make_temporal(generator, size):
+    """Returns targets of the temporal loss."""
+    target = generator.normal(0, 50, (1, *size, 3))
+    weights = generator.uniform(0, 1, (1, *size, 1))
+    return {
+        "target": tf.constant(target, tf.float32),
+        "weights": tf.constant(weights, tf.float32),
+    }
+
+
 def check_tiles(extractor, config, size, tile_size, generator, *, masks=0):
     """Holds that targets, terms and gradient are those of the whole frame."""
     config = dataclasses.replace(config, tile_size=tile_size).resolved()
@@ -88,8 +98,12 @@ def check_tiles(extractor, config, size, tile_size, generator, *, masks=0):
     for name, grams in whole.style.items():
         for gram, expected in zip(tiled.style[name], grams, strict=True):
             assert relative_error(gram, expected) < EQUAL
+    if config.temporal_weight:
+        temporal = make_temporal(generator, size)
+        whole, tiled = (x._replace(temporal=temporal) for x in (whole, tiled))
     options = ObjectiveOptions.of(config)
     terms, gradient = make_value_and_gradient(extractor, whole, options)(image)
+    assert ("temporal" in terms.raw) == bool(config.temporal_weight)
     objective = evaluator.make_objective(tiled, options, size)
     check_objective(objective, image, terms, gradient)
 
@@ -148,6 +162,11 @@ def test_tiles_equal_the_whole_frame_without_a_term(
     make_evaluator, generator, leave_out
 ):
     config = Config(convolution="direct", **{leave_out: 0.0})
+    check_tiles(make_evaluator("rms"), config, (97, 80), 48, generator)
+
+
+def test_tiles_equal_the_whole_frame_of_a_film(make_evaluator, generator):
+    config = Config(convolution="direct", temporal_weight=5.0)
     check_tiles(make_evaluator("rms"), config, (97, 80), 48, generator)
 
 

@@ -14,18 +14,32 @@ METADATA = ("full", "names", "none")
 MANIFEST_ENDINGS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson")
 
 EXCLUDED = {
-    "export_dir": ("content_image", "style_images", "film", "manifest"),
+    "export_dir": (
+        *("content_image", "style_images", "film", "manifest"),
+        "content_video",
+    ),
     "manifest": (
         *("content_image", "style_images", "content_masks", "style_masks"),
-        *("output_image", "film"),
+        *("output_image", "film", "content_video", "output_video", "frames"),
+    ),
+    "content_video": (
+        *("content_image", "output_image", "film", "report"),
+        *("image_every_steps", "preview_every_seconds"),
     ),
 }
 """Options that may not be given, by the option that excludes them."""
 REASONS = {
     "export_dir": "an export paints nothing",
     "manifest": "each of its lines names its own",
+    "content_video": "a film's frames are painted into frames/ of the workdir",
 }
 """Why an option excludes others."""
+
+OF_FILMS = (
+    *("output_video", "frames", "frame_rate", "temporal_weight"),
+    "frame_steps",
+)
+"""Options that need `content_video`."""
 
 _input = functools.partial(option, group="Files", scope="file", is_path=True)
 _file = functools.partial(option, group="Files", scope="run")
@@ -72,7 +86,7 @@ class RunConfig(Config):
     output_video: str | None = _file(
         None,
         "the painted film, .mp4, .mov, .mkv, .webm or .gif, or a folder for"
-        " its frames; default: output.mp4 in the workdir",
+        " its painted frames; default: output.mp4 in the workdir",
         is_path=True,
     )
     frames: str | None = _file(
@@ -187,6 +201,7 @@ class RunConfig(Config):
     def __post_init__(self):
         super().__post_init__()
         _check_excluded(self)
+        _check_films(self)
         _check_manifest(self)
         _check_shard(self)
 
@@ -207,6 +222,19 @@ def _check_excluded(config: RunConfig) -> None:
     if config.export_dir and config.precision not in ("auto", "float32"):
         reason = "the exported model is in float32"
         raise contradiction(config, "export_dir", "precision", reason)
+
+
+def _check_films(config: RunConfig) -> None:
+    """Checks that options for films are given with a film."""
+    if config.content_video or config.manifest:
+        return
+    for name in OF_FILMS:
+        if getattr(config, name) is not None:
+            raise ConfigError(
+                f"`{name}` is for films, and `content_video` is missing. Give"
+                f" it, or leave out `{name}`. Received:"
+                f" {name}={getattr(config, name)!s:.80}."
+            )
 
 
 def _check_manifest(config: RunConfig) -> None:

@@ -8,7 +8,6 @@ px on noisy JPEG frames (plain medium .90), and half as many pixels of H.264
 were wrongly masked.
 """
 
-import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +23,7 @@ except ImportError as error:
 BLUR = 1.0
 """Standard deviation of the blur of frames before the flow, pixels."""
 REFINEMENTS, SMOOTHNESS = 20, 80.0
+"""Iterations of DIS's variational refinement, and weight of its smoothness."""
 SOFTNESS = 0.8
 """Standard deviation of the blur of weights, pixels."""
 
@@ -35,12 +35,12 @@ class Motion(NamedTuple):
         flow: float32 `[H, W, 2]`, (x, y) in pixels: the place of each pixel in
             the previous frame, minus its place in this one.
         weights: float32 `[H, W]`, 0..1, trust in the flow.
-        hidden: share of pixels that were hidden in the previous frame.
+        hidden: bool `[H, W]`, True where the previous frame hid the place.
     """
 
     flow: np.ndarray
     weights: np.ndarray
-    hidden: float
+    hidden: np.ndarray
 
 
 def measure_motion(frame: np.ndarray, previous: np.ndarray) -> Motion:
@@ -51,13 +51,16 @@ def measure_motion(frame: np.ndarray, previous: np.ndarray) -> Motion:
         previous: uint8 `[H, W, 3]`, RGB.
     """
     frame, previous = _to_grey(frame), _to_grey(previous)
-    backward = _make_dis().calc(frame, previous, None)
-    forward = _make_dis().calc(previous, frame, None)
+    dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    dis.setVariationalRefinementIterations(REFINEMENTS)
+    dis.setVariationalRefinementAlpha(SMOOTHNESS)
+    backward = dis.calc(frame, previous, None)
+    forward = dis.calc(previous, frame, None)
     hidden, boundary = _find_untrusted(backward, forward)
     signs = np.where(hidden | boundary, np.float32(-1), np.float32(1))
     # Blurred before clipping, so that untrusted areas grow.
     weights = cv2.GaussianBlur(signs, (0, 0), SOFTNESS)
-    return Motion(backward, np.clip(weights, 0, 1), float(hidden.mean()))
+    return Motion(backward, np.clip(weights, 0, 1), hidden)
 
 
 def move(pixels: np.ndarray, flow: np.ndarray) -> np.ndarray:
@@ -68,7 +71,7 @@ def move(pixels: np.ndarray, flow: np.ndarray) -> np.ndarray:
         flow: float32 `[h, w, 2]`, of a frame of any size.
 
     Returns:
-        uint8 `[H, W, 3]`; beyond the edges the outermost pixels are repeated.
+        uint8 `[H, W, 3]`; beyond the edges the picture is mirrored.
     """
     height, width = pixels.shape[:2]
     ratio = np.float32([width / flow.shape[1], height / flow.shape[0]])
@@ -78,7 +81,7 @@ def move(pixels: np.ndarray, flow: np.ndarray) -> np.ndarray:
         _places(height, width) + flow,
         None,
         cv2.INTER_CUBIC,
-        borderMode=cv2.BORDER_REPLICATE,
+        borderMode=cv2.BORDER_REFLECT,
     )
 
 
@@ -86,14 +89,6 @@ def resize_weights(weights: np.ndarray, height: int, width: int) -> np.ndarray:
     """Resizes weights, float32 `[h, w]`, 0..1, to uint8 `[height, width]`."""
     resized = cv2.resize(weights, (width, height), interpolation=cv2.INTER_AREA)
     return np.rint(255 * np.clip(resized, 0, 1)).astype(np.uint8)
-
-
-@functools.lru_cache(maxsize=1)
-def _make_dis() -> cv2.DISOpticalFlow:
-    dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    dis.setVariationalRefinementIterations(REFINEMENTS)
-    dis.setVariationalRefinementAlpha(SMOOTHNESS)
-    return dis
 
 
 def _to_grey(frame: np.ndarray) -> np.ndarray:

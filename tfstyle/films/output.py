@@ -19,6 +19,7 @@ from tfstyle.system import atomic_file
 from tfstyle.video_files import animations
 from tfstyle.video_files.film import Film
 from tfstyle.video_files.sound import Sound
+from tfstyle.video_files.sound import find_left_out
 from tfstyle.video_files.video_file import VideoFile
 from tfstyle.video_files.writing import ALPHA_ENDINGS
 from tfstyle.video_files.writing import FORMATS
@@ -45,12 +46,34 @@ def check_output(config: RunConfig) -> None:
     output_checks.check_film_output(config, ENDINGS)
 
 
+def warn_of_losses(config: RunConfig, film: Film) -> None:
+    """Logs what of a film its output cannot hold."""
+    ending = ending_of(config.output_video or OUTPUT)
+    if not ending:
+        return
+    lost = []
+    if film.facts.has_alpha and ending not in ALPHA_ENDINGS:
+        lost.append("transparency, laid on white")
+    if isinstance(film, VideoFile) and ending in FORMATS:
+        lost += find_left_out(film.path, FORMATS[ending])
+    if lost:
+        logging.warning(
+            "warning: %s cannot hold the film's %s. Choose another"
+            " --output_video: .mov and .webm hold transparency, .mkv most"
+            " sound and subtitles",
+            ending,
+            "; ".join(lost),
+        )
+
+
 def write_output(
     config: RunConfig,
     frames: FrameFiles,
     times: Sequence[tuple[int, int]],
     film: Film,
     folder: str,
+    *,
+    is_whole: bool,
 ) -> None:
     """Writes painted frames as a film, atomically, or as a folder of pictures.
 
@@ -61,6 +84,8 @@ def write_output(
             `time_base`.
         film: the film that was painted; its sound is copied.
         folder: the workdir, which records the hash of the file.
+        is_whole: True if the last frame is that of the film, whose sound then
+            goes on to its own end.
 
     Raises:
         WriteError: if the film cannot be written.
@@ -73,9 +98,12 @@ def write_output(
         else:
             parent = os.path.dirname(os.path.realpath(path))
             os.makedirs(parent, exist_ok=True)
-            write = _write_animation if ending in animations.FORMATS else _write
             with atomic_file.replacing(path) as temporary:
-                write(temporary, ending, frames, times, film)
+                if ending in animations.FORMATS:
+                    _write_animation(temporary, ending, frames, times, film)
+                else:
+                    start, sound = _find_sound(film, times, is_whole)
+                    _write(temporary, ending, frames, times, film, start, sound)
                 film_records.keep_hash(temporary, folder)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -85,27 +113,34 @@ def write_output(
     logging.info("Wrote %s", path)
 
 
+def _find_sound(
+    film: Film, times: Sequence[tuple[int, int]], is_whole: bool
+) -> tuple[int, Sound | None]:
+    """Returns the time that becomes 0, and the sound of the frames, or None.
+
+    A film keeps its times; a part of one begins at 0.
+    """
+    (number, start), (_, last) = times[0], times[-1]
+    if number == 1:
+        start = 0
+    if not isinstance(film, VideoFile):
+        return start, None
+    base = film.facts.time_base
+    end = None if is_whole else last * base + 1 / film.facts.rate
+    return start, Sound(film.path, start * base, end)
+
+
 def _write(
     path: str,
     ending: str,
     frames: FrameFiles,
     times: Sequence[tuple[int, int]],
     film: Film,
+    start: int,
+    sound: Sound | None,
 ) -> None:
+    """Writes a film; `start` is the time that becomes 0."""
     facts, first = film.facts, frames.read(times[0][0])
-    is_part = times[0][0] > 1
-    start = times[0][1] if is_part else 0
-    sound = None
-    if isinstance(film, VideoFile):
-        end = times[-1][1] * facts.time_base + 1 / facts.rate
-        sound = Sound(film.path, start * facts.time_base, end)
-    if facts.has_alpha and ending not in ALPHA_ENDINGS:
-        logging.warning(
-            "warning: %s has no transparency; the film is laid on white. %s"
-            " keep it",
-            ending,
-            " and ".join(ALPHA_ENDINGS),
-        )
     with FilmWriter(
         path,
         ending,
@@ -115,12 +150,6 @@ def _write(
         has_alpha=facts.has_alpha,
         sound=sound,
     ) as writer:
-        if writer.left_out:
-            logging.warning(
-                "warning: %s cannot hold the film's %s. .mkv can",
-                ending,
-                ", ".join(writer.left_out),
-            )
         for number, time in times:
             picture = frames.read(number)
             writer.write(picture.pixels, picture.alpha, time - start)

@@ -2,8 +2,9 @@
 
 After Ruder, Dosovitskiy and Brox, Artistic style transfer for videos, 2016: a
 frame starts from the previous painting, moved by the optical flow, and a
-temporal loss keeps it close to that. Where the previous frame hid a place, it
-starts from the frame itself.
+temporal loss keeps it close to that wherever the previous frame shows the same
+place. Other places start from the moved painting, too, which is mirrored beyond
+the edges: paint becomes other paint sooner than a photograph does.
 """
 
 import dataclasses
@@ -22,7 +23,6 @@ from tfstyle.films.frames_to_paint import FrameToPaint
 from tfstyle.images.color_transfer import to_luminance
 from tfstyle.images.image_set import ImageSet
 from tfstyle.images.image_set import MovedPainting
-from tfstyle.images.resize import resize
 from tfstyle.training.plan import NOTHING_DECIDED
 from tfstyle.training.plan import Plan
 from tfstyle.training.plan import make_plan
@@ -134,7 +134,7 @@ class FramePainter:
         styles, masks = self._images.styles, frame.masks
         style_masks = self._images.style_masks
         present = [n for n, mask in enumerate(masks) if mask.any()]
-        if 0 < len(present) < len(masks) == len(styles):
+        if len(present) < len(masks):
             masks = [masks[n] for n in present]
             styles = [styles[n] for n in present]
             style_masks = style_masks and [style_masks[n] for n in present]
@@ -145,15 +145,10 @@ class FramePainter:
     def _add_previous(
         self, images: ImageSet, frame: FrameToPaint, previous: np.ndarray
     ) -> None:
-        """Adds the previous painting, moved, as start and as a target."""
-        content = images.content.pixels
+        """Adds the previous painting, moved."""
         if self._config.preserve_colors == "luminance":
             # The network paints in grey; the painting has the frame's colours.
-            previous, content = map(to_luminance, (previous, content))
+            previous = to_luminance(previous)
         moved = move(previous, frame.motion.flow)
-        size = moved.shape[:2]
-        weights = resize_weights(frame.motion.weights, *size)
-        trust = weights[..., np.newaxis] / np.float32(255)
-        start = moved * trust + resize(content, *size) * (1 - trust)
-        images.initial_image = np.rint(start).astype(np.uint8)
+        weights = resize_weights(frame.motion.weights, *moved.shape[:2])
         images.previous = MovedPainting(moved, weights)

@@ -58,6 +58,7 @@ def run_film(config: RunConfig, session: Session) -> int:
     film = open_film(config.content_video, most, config.frame_rate)
     for text in film.facts.warnings:
         logging.warning("warning: %r %s", film.path, text)
+    output.warn_of_losses(config, film)
     selection = Selection.parse(config.frames)
     regions = [read_region(path, most) for path in config.content_masks]
     masks = RegionMasks(regions, most)
@@ -90,7 +91,10 @@ def run_film(config: RunConfig, session: Session) -> int:
                 run.paint(prefetch(frames, AHEAD), painted, signals)
         if painted:
             times = [(number, found.times[number]) for number in painted]
-            output.write_output(config, files, times, film, folder)
+            is_whole = selection.last is None and painted == numbers
+            output.write_output(
+                config, files, times, film, folder, is_whole=is_whole
+            )
         return signals.number or 0
 
 

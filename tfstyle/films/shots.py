@@ -65,7 +65,7 @@ def is_cut(frame: np.ndarray, previous: np.ndarray) -> bool:
         previous: uint8 `[H, W, 3]`, the previous frame.
     """
     motion = measure_motion(_reduce(frame), _reduce(previous))
-    return motion.hidden > NEW_SHOT
+    return motion.hidden.mean() > NEW_SHOT
 
 
 def _reduce(pixels: np.ndarray) -> np.ndarray:

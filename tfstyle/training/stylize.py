@@ -152,8 +152,9 @@ def iterate(
         NotFiniteError: if the loss or gradient stops being finite; the message
             names the step.
     """
-    warn_if_thin(images, plan.config)
-    warn_if_enlarged(images, plan.config)
+    if images.previous is None:  # else it was said of an earlier frame
+        warn_if_thin(images, plan.config)
+        warn_if_enlarged(images, plan.config)
     check_extractor(extractor, plan.network)
     pyramid = PyramidObjective(
         images, plan, extractor, extra_losses=extra_losses, replicas=replicas

@@ -3,6 +3,7 @@
 import os
 from fractions import Fraction
 
+from tfstyle.errors import ConfigError
 from tfstyle.video_files.containers import check_library
 from tfstyle.video_files.film import Film
 from tfstyle.video_files.frame_folder import FrameFolder
@@ -31,4 +32,9 @@ def open_film(
         rate = Fraction(frame_rate or FRAME_RATE).limit_denominator(1001)
         return FrameFolder(path, max_pixels, rate)
     check_library()
+    if frame_rate is not None:
+        raise ConfigError(
+            "`frame_rate` is that of a folder of pictures; a file has its own."
+            f" Received: frame_rate={frame_rate:g} and {path!r}. Leave it out."
+        )
     return VideoFile(path, max_pixels)

@@ -1,9 +1,11 @@
 """Copying of sound and subtitles from one film to another, without decoding."""
 
 import contextlib
+import io
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING
+from typing import Any
 from typing import NamedTuple
 
 from tfstyle.video_files.containers import open_input
@@ -33,12 +35,12 @@ class Sound(NamedTuple):
 class SoundCopy(contextlib.ExitStack):
     """Copies packets of sound and subtitles to an output; a context manager.
 
+    Chapters of a whole film are copied, too. Streams that the output's format
+    cannot hold are left out, see `find_left_out`.
+
     Args:
         sound: the source.
         output: the output, before its first packet.
-
-    Attributes:
-        left_out: names of streams that the output's format cannot hold.
 
     Raises:
         VideoError: if the source cannot be read.
@@ -50,8 +52,16 @@ class SoundCopy(contextlib.ExitStack):
         self._sound = sound
         self._source = self.enter_context(open_input(sound.path))
         self._copies: dict[int, av.stream.Stream] = {}
-        self.left_out: list[str] = []
-        self._add_streams()
+        for stream in _streams_of(self._source):
+            if not _is_held(stream, output):
+                continue
+            copy = output.add_stream_from_template(stream)
+            for tag in KEPT_TAGS:
+                if tag in stream.metadata:
+                    copy.metadata[tag] = stream.metadata[tag]
+            self._copies[stream.index] = copy
+        if sound.start == 0 and sound.end is None:
+            output.set_chapters(self._source.chapters())
         self._packets = self._read_packets()
         self._next = next(self._packets, None)
 
@@ -64,20 +74,6 @@ class SoundCopy(contextlib.ExitStack):
             packet.stream = self._copies[packet.stream.index]
             self._output.mux(packet)
             self._next = next(self._packets, None)
-
-    def _add_streams(self) -> None:
-        streams = self._source.streams
-        held = self._output.supported_codecs
-        for stream in (*streams.audio, *streams.subtitles):
-            codec = stream.codec_context.codec.canonical_name
-            if codec not in held:
-                self.left_out.append(f"{stream.type} in {codec}")
-                continue
-            copy = self._output.add_stream_from_template(stream)
-            for tag in KEPT_TAGS:
-                if tag in stream.metadata:
-                    copy.metadata[tag] = stream.metadata[tag]
-            self._copies[stream.index] = copy
 
     def _read_packets(self) -> Iterator["av.Packet"]:
         """Yields the packets of the part, with times from its start."""
@@ -93,8 +89,43 @@ class SoundCopy(contextlib.ExitStack):
             if (time >= start or not start) and (end is None or time < end):
                 shift = round(start / packet.time_base)
                 packet.dts -= shift
-                packet.pts = (packet.pts or packet.dts + shift) - shift
+                if packet.pts is not None:
+                    packet.pts -= shift
                 yield packet
+
+
+def find_left_out(path: str, form: str) -> list[str]:
+    """Names the streams of a film that a format cannot hold.
+
+    Args:
+        path: path of the film.
+        form: FFmpeg's name of the format.
+
+    Raises:
+        VideoError: if the film cannot be read.
+    """
+    import av
+
+    with (
+        open_input(path) as source,
+        av.open(io.BytesIO(), "w", format=form) as output,
+    ):
+        return [
+            f"{stream.type} ({stream.codec_context.codec.canonical_name})"
+            for stream in _streams_of(source)
+            if not _is_held(stream, output)
+        ]
+
+
+def _streams_of(source: "av.container.InputContainer") -> list[Any]:
+    """Returns streams of sound and subtitles whose codec FFmpeg knows."""
+    streams = (*source.streams.audio, *source.streams.subtitles)
+    return [stream for stream in streams if stream.codec_context is not None]
+
+
+def _is_held(stream: Any, output: "av.container.OutputContainer") -> bool:
+    name = stream.codec_context.codec.canonical_name
+    return name in output.supported_codecs
 
 
 def _time_of(packet: "av.Packet") -> Fraction:

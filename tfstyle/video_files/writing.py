@@ -57,9 +57,6 @@ class FilmWriter(contextlib.ExitStack):
         has_alpha: True if the frames have an alpha channel.
         sound: source of sound and subtitles, or None.
 
-    Attributes:
-        left_out: names of the source's streams that the format cannot hold.
-
     Raises:
         OSError: if the file cannot be written.
         VideoError: if the source of the sound cannot be read.
@@ -82,7 +79,9 @@ class FilmWriter(contextlib.ExitStack):
         self._keeps_alpha = has_alpha and ending in ALPHA_ENDINGS
         self._time_base = time_base
         form = FORMATS[ending]
-        options = {"movflags": "+faststart"} if form in ("mp4", "mov") else {}
+        options = {"fflags": "+bitexact"}  # no random identifiers
+        if form in ("mp4", "mov"):
+            options["movflags"] = "+faststart"  # plays while it loads
         self._output = self.enter_context(
             av.open(f"file:{path}", "w", format=form, options=options)
         )
@@ -101,10 +100,8 @@ class FilmWriter(contextlib.ExitStack):
         context.colorspace = BT709
         context.color_primaries = context.color_trc = BT709
         self._sound = None
-        self.left_out: list[str] = []
         if sound is not None:
             self._sound = self.enter_context(SoundCopy(sound, self._output))
-            self.left_out = self._sound.left_out
 
     def __exit__(self, kind, error, trace) -> bool | None:
         """Closes the file; raises FFmpeg's errors as OSError."""
