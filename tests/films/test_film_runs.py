@@ -206,8 +206,8 @@ def test_folders_of_frames_in_and_out(paint, tmp_path):
         assert image.size == (32, 24)
     expected = (tmp_path / "run" / "frames" / names[1]).read_bytes()
     assert (output / names[1]).read_bytes() == expected
+    write_image(folder / "shot_12.png", make_frame(0, 20, 20))
     with pytest.raises(ImageError, match="one size"):
-        write_image(folder / "shot_12.png", make_frame(0, 20, 20))
         paint(content_video=str(folder), workdir=str(tmp_path / "again"))
 
 
@@ -256,6 +256,14 @@ def test_luminance_keeps_the_colors_of_every_frame(paint, clip, tmp_path):
         red_less_blue = (frames[number] - content)[..., 0]
         difference = red_less_blue - (frames[number] - content)[..., 2]
         assert abs(difference).mean() < 12  # clipped colours differ
+
+
+def test_optimizer_that_stops_at_once_starts_again(paint, tmp_path, caplog):
+    """The moved painting is where the temporal loss alone is 0."""
+    with caplog.at_level("INFO", "absl"):
+        paint(temporal_weight=1e12, frames="1-2", frame_steps=8)
+    assert "Frame 2: the optimizer stopped after" in caplog.text
+    assert len(read_frames(tmp_path / "run" / "frames")) == 2
 
 
 def test_output_of_another_run_is_not_replaced(paint, tmp_path):

@@ -130,6 +130,11 @@ def test_odd_sides_lose_their_last_pixel(tmp_path):
 def test_disk_error_is_an_os_error(tmp_path):
     path = str(tmp_path / "no" / "a.mp4")
     writer = FilmWriter(path, ".mp4", (32, 32), 10, Fraction(1, 10))
-    with pytest.raises(OSError, match="No such file"), writer:
-        writer.write(make_frame(0, 32, 32), None, 0)
-        writer.finish()
+
+    def write():
+        with writer:
+            writer.write(make_frame(0, 32, 32), None, 0)
+            writer.finish()
+
+    with pytest.raises(OSError, match="No such file"):
+        write()

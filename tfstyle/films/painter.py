@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+from absl import logging
 
 from tfstyle.config.run_config import RunConfig
 from tfstyle.experiment import resources
@@ -34,6 +35,9 @@ TEMPORAL_WEIGHTS = {"relative": 5.0, "absolute": 2e4}
 """Default of `temporal_weight`, by `loss_scale`."""
 FRAME_STEPS = 20
 """Default of `frame_steps`."""
+FEWEST_STEPS = 5
+"""Fewest steps after which the optimizer may say that it has converged; from a
+good start a line search sometimes finds no lower value at once."""
 
 
 def complete_film_options(config: RunConfig) -> RunConfig:
@@ -102,12 +106,27 @@ class FramePainter:
             ConfigError: if frame and options contradict each other.
             NotFiniteError: if the loss stops being finite.
         """
-        from tfstyle.training.stylize import iterate
-        from tfstyle.training.stylize import run_to_end
-
         images = self._make_images(frame)
         if frame.motion is not None:
             self._add_previous(images, frame, previous)
+        result = self._run(images, should_stop)
+        if result.reason == "converged" and result.step < FEWEST_STEPS:
+            logging.info(
+                "Frame %d: the optimizer stopped after %d steps; it starts"
+                " again",
+                frame.number,
+                result.step,
+            )
+            images.initial_image = result.pixels
+            result = self._run(images, should_stop)
+        return result
+
+    def _run(
+        self, images: ImageSet, should_stop: Callable[[], str | None]
+    ) -> "Result":
+        from tfstyle.training.stylize import iterate
+        from tfstyle.training.stylize import run_to_end
+
         records = iterate(
             images,
             self._make_plan(images),

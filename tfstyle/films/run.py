@@ -7,6 +7,7 @@ frame needs: an interrupted film continues to the same bytes.
 import contextlib
 import dataclasses
 import os
+import shutil
 
 from absl import logging
 
@@ -35,6 +36,9 @@ from tfstyle.system.signals import StopSignals
 from tfstyle.video_files.film import Film
 from tfstyle.video_files.opening import open_film
 from tfstyle.video_files.selection import Selection
+
+BYTES_PER_PIXEL = 2.3
+"""Size of a painted frame and its share of the film, bytes per pixel."""
 
 
 def run_film(config: RunConfig, session: Session) -> int:
@@ -75,7 +79,7 @@ def run_film(config: RunConfig, session: Session) -> int:
         asked = dataclasses.replace(asked, images=facts)
         painted, decided = files.find_painted(selection, asked, config.resume)
         found = scan(film, selection)
-        _log_film(config, film, found, len(painted))
+        _log_film(config, film, found, len(painted), folder)
         numbers = sorted(found.times)
         last = max(painted, default=0)
         if last < numbers[-1]:
@@ -114,7 +118,7 @@ def _describe(
 
 
 def _log_film(
-    config: RunConfig, film: Film, found: Scan, num_painted: int
+    config: RunConfig, film: Film, found: Scan, num_painted: int, folder: str
 ) -> None:
     """Logs what will be painted."""
     height, width = film.facts.size
@@ -131,5 +135,13 @@ def _log_film(
         painted_width,
         painted_height,
     )
+    num_left = len(found.times) - num_painted
+    need = num_left * painted_height * painted_width * BYTES_PER_PIXEL
+    free = shutil.disk_usage(folder).free
+    logging.info(
+        "Needs about %.2g GB of disk, %.3g GB are free", need / 1e9, free / 1e9
+    )
+    if need > free:
+        logging.warning("warning: the disk may not suffice for all frames")
     if num_painted:
         logging.info("%d frames are painted already", num_painted)

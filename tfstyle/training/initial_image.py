@@ -23,8 +23,8 @@ def make_initial_image(
     """Makes the image that the optimisation of a level starts from.
 
     Args:
-        images: images of the run; its previous or initial image, if there is
-            one, is used.
+        images: images of the run; its initial image, or else its previous
+            painting, is used if there is one.
         pyramid: source of the level's frame, content and style.
         config: options of the plan, with `init`: `noise`, Gaussian in VGG19's
             input space with mean 0 and standard deviation `NOISE_DEVIATION`;
@@ -36,7 +36,7 @@ def make_initial_image(
     """
     frame = pyramid.frames[level]
     given = images.initial_image
-    if images.previous is not None:
+    if given is None and images.previous is not None:
         given = images.previous.pixels
     if given is not None:
         resized = resize(given, frame.height, frame.width)
