@@ -94,10 +94,9 @@ def test_frames_tell_how_they_were_made(paint, tmp_path):
     lines = (tmp_path / "run" / "frames.jsonl").read_text().splitlines()
     metrics = [json.loads(line) for line in lines]
     assert [line["frame"] for line in metrics] == [1, 2, 3, 4, 5, 6]
-    begins = [line["begins_shot"] for line in metrics]
-    assert begins == [True, False, False, False, True, False]
     for line in metrics:
-        assert ("weighted/temporal" in line) != line["begins_shot"]
+        assert ("weighted/temporal" in line) != (line["frame"] in (1, 5))
+        assert line["step"] == 2
     text = read_text(str(tmp_path / "run" / "frames" / "000002.png"))
     for pattern in (
         r"^# content_video: 1 sha256=[0-9a-f]{64} frames=1/1$",
@@ -286,6 +285,36 @@ def test_picture_of_someone_else_is_not_taken_for_a_frame(paint, tmp_path):
     write_image(tmp_path / "run" / "frames" / "000001.png", make_frame(0))
     with pytest.raises(WriteError, match="was not written by a run"):
         paint()
+
+
+@pytest.mark.slow
+def test_processes_share_the_shots_and_the_last_joins_them(
+    make_config, tmp_path
+):
+    clip = tmp_path / "shots.mkv"
+    shots = [make_frame(n) // (1 + n % 2) for n in range(0, 60, 10)]
+    shots = [np.roll(shot, 20 * n, axis=n % 2) for n, shot in enumerate(shots)]
+    write_clip(clip, [frame for shot in shots for frame in [shot[::-1]] * 2])
+    config = make_config(content_video=str(clip), num_steps=(30,))
+    flags = [f"--content_video={clip}"]
+    flags += [x for x in config.to_flags() if "content_video" not in x]
+    two = [start(*flags) for _ in range(2)]
+    said = []
+    for process in two:
+        status, stderr = finish(process)
+        assert status == 0, stderr
+        said.append(stderr)
+    counts = [text.count("frames left") for text in said]
+    assert min(counts) > 0, said  # each painted some
+    assert sum("Wrote" in text for text in said) >= 1
+    frames = read_frames(tmp_path / "run" / "frames")
+    alone = [x for x in flags if "workdir" not in x and "output" not in x]
+    status, stderr = finish(start(*alone, f"--workdir={tmp_path / 'alone'}"))
+    assert status == 0, stderr
+    np.testing.assert_array_equal(
+        frames, read_frames(tmp_path / "alone" / "frames")
+    )
+    assert len(read_times(tmp_path / "out.mkv")) == len(frames)
 
 
 @pytest.mark.slow

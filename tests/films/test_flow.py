@@ -69,8 +69,8 @@ def test_weights_are_soft_and_grow_no_further_than_they_must(picture):
 
 def test_moved_picture_is_the_frame(picture):
     frame, previous = view(picture, 105, 90), view(picture, 100, 90)
-    flow = [*np.zeros((HEIGHT, WIDTH, 2), np.float32), 5, 0]
-    moved = move(previous, flow.astype(np.float32))
+    flow = np.zeros((HEIGHT, WIDTH, 2), np.float32) + np.float32([5, 0])
+    moved = move(previous, flow)
     np.testing.assert_array_equal(moved[:, :-5], frame[:, :-5])
     # Beyond the edge it is mirrored.
     np.testing.assert_array_equal(moved[:, -5:], previous[:, :-6:-1])

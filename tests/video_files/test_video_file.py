@@ -61,6 +61,32 @@ def test_selected_frames_keep_number_and_time(tmp_path, frames, text, numbers):
         np.testing.assert_array_equal(picture.pixels, frames[number - 1])
 
 
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts", "a.avi"])
+def test_frames_from_a_time_on_are_those_of_the_whole_film(tmp_path, name):
+    path = tmp_path / name
+    write_clip(
+        path,
+        [make_frame(number) for number in range(45)],
+        "libx264",
+        "yuv420p",
+        tags=(1, 1, 1, 1),
+        options={"g": "12", "bf": "3", "crf": "20"},
+    )
+    film = VideoFile(str(path), MOST)
+    whole = list(film.frames())
+    assert len(whole) == 45
+    for first in (1, 2, 11, 12, 13, 30, 45):
+        selection = Selection(first, 44, 2)
+        part = film.frames(selection, whole[first - 1].pts)
+        for frame, expected in zip(
+            part, whole[first - 1 : 44 : 2], strict=True
+        ):
+            assert (frame.number, frame.pts) == (expected.number, expected.pts)
+            np.testing.assert_array_equal(
+                frame.picture.pixels, expected.picture.pixels
+            )
+
+
 def test_every_frame_of_a_variable_rate_has_its_time(tmp_path, frames):
     times = [0, 33, 500, 510, 1900]
     write_clip(tmp_path / "a.mkv", frames, times=times)

@@ -30,11 +30,18 @@ class BusyError(WorkdirError):
 
 
 @contextlib.contextmanager
-def open_workdir(config: RunConfig) -> Iterator[str]:
+def open_workdir(
+    config: RunConfig, *, is_shared: bool = False
+) -> Iterator[str]:
     """Creates and locks the workdir of a run; yields its path.
 
     With `resume` restart, an existing workdir is renamed to `NAME.1` or the
     next free number. A new folder that stays empty is removed at the end.
+
+    Args:
+        config: options of the run.
+        is_shared: True to let several processes work in it, which lock their
+            parts themselves.
 
     Raises:
         BusyError: if another run is using the workdir.
@@ -50,6 +57,9 @@ def open_workdir(config: RunConfig) -> Iterator[str]:
     is_new = named is None or not os.path.isdir(named)
     folder = make_workdir(config)
     try:
+        if is_shared:
+            yield folder
+            return
         with _locked(folder):
             with _raising_workdir_errors():
                 for path in (

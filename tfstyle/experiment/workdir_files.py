@@ -28,6 +28,8 @@ FRAMES = "frames"
 """Folder of a workdir for the painted frames of a film."""
 EVENTS = "events"
 FLAGS = flagfile.NAME
+CLAIMS = "claims"
+"""Folder of a workdir with the lock files of a film's shots."""
 METRICS = "metrics.jsonl"
 FRAME_METRICS = "frames.jsonl"
 """Losses of a film, one line per frame."""
@@ -175,6 +177,7 @@ _RECOGNISED: dict[str, Callable[[str], bool]] = {
 _FOLDERS = {
     IMAGES: _is_picture_on_the_way,
     FRAMES: is_output,
+    CLAIMS: _is_empty,
     CHECKPOINTS: checkpoint.is_named,
     EVENTS: _is_events,
 }

@@ -3,21 +3,26 @@
 import collections
 import statistics
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import numpy as np
 from absl import logging
 
 from tfstyle.experiment import provenance
 from tfstyle.films.frame_files import FrameFiles
+from tfstyle.films.frames_to_paint import AHEAD
 from tfstyle.films.frames_to_paint import FrameToPaint
+from tfstyle.films.frames_to_paint import frames_to_paint
 from tfstyle.films.painter import FramePainter
-from tfstyle.reports.metric_writers import JsonLinesWriter
+from tfstyle.films.region_masks import RegionMasks
+from tfstyle.films.shots import Scan
+from tfstyle.system.prefetch import prefetch
 from tfstyle.system.signals import StopSignals
 from tfstyle.training.callbacks import Result
+from tfstyle.video_files.film import Film
+from tfstyle.video_files.selection import Selection
 
 SECONDS_BETWEEN_LINES = 10.0
 """Minimum time between two lines of progress."""
@@ -26,103 +31,107 @@ RECENT = 20
 
 
 class FilmRun:
-    """Paints frames one after another; writes and logs each of them.
+    """Paints shots; writes and logs each frame.
 
     Args:
+        film: the film.
+        found: its selected frames and shots.
+        masks: masks of its regions.
         painter: painter of the frames.
         files: painted frames of the workdir.
-        metrics: writer of one line per frame.
         facts: facts by name, written into the metadata of each frame.
-        num_frames: number of frames of the film.
     """
 
     def __init__(
         self,
+        film: Film,
+        found: Scan,
+        masks: RegionMasks,
         painter: FramePainter,
         files: FrameFiles,
-        metrics: JsonLinesWriter,
         facts: dict[str, str],
-        num_frames: int,
     ):
         self._config: Any = painter.plan.config  # a RunConfig
+        self._film = film
+        self._found = found
+        self._masks = masks
         self._painter = painter
         self._files = files
         weights = provenance.describe_weights(painter.extractor)
         self._facts = facts | weights
-        self._metrics = metrics
-        self._num_frames = num_frames
-        self._seconds = collections.deque(maxlen=RECENT)
-        self._next_line = -np.inf
+        self._num_left = files.count_missing(found.times)
+        self._seconds: collections.deque[float] = collections.deque(
+            maxlen=RECENT
+        )
+        self._next_line = 0.0
 
-    def paint(
-        self,
-        frames: Iterable[FrameToPaint],
-        painted: list[int],
-        signals: StopSignals,
-    ) -> None:
-        """Paints frames until the last or a signal.
+    def paint_shot(self, shot: Sequence[int], signals: StopSignals) -> None:
+        """Paints the frames of a shot that are missing, in order.
+
+        A thread reads ahead, another writes behind.
 
         Args:
-            frames: the frames to paint.
-            painted: numbers of the frames painted before; extended.
-            signals: stop signals.
+            shot: numbers of its frames.
+            signals: stop signals, which end the shot at the next step.
         """
-        previous = None
-        if painted:
-            previous = self._files.read(painted[-1]).pixels
+        painted = self._files.find_painted(shot)
+        if len(painted) == len(shot):
+            return
+        self._files.remove_partial(shot[len(painted)])
+        pixels = self._files.read(painted[-1]).pixels if painted else None
+        frames = frames_to_paint(
+            self._film.frames(self._select(shot), self._found.times[shot[0]]),
+            self._masks,
+            painted[-1] if painted else 0,
+        )
         with ThreadPoolExecutor(1) as thread:
             writing: Future[None] | None = None
-            for frame in frames:
+            for frame in prefetch(frames, AHEAD):
                 start = time.monotonic()
-                result = self._painter.paint(frame, previous, signals)
+                result = self._painter.paint(frame, pixels, signals)
                 if not result.is_complete:
                     break  # stopped by a signal
                 if writing is not None:
                     writing.result()  # raises its errors
-                previous = result.pixels
-                writing = thread.submit(self._write, frame, result, start)
-                painted.append(frame.number)
-                self._log(len(painted), frame, result, time.monotonic() - start)
+                writing = thread.submit(self._write, frame, result)
+                pixels = result.pixels
+                if self._config.output_bits != 8:
+                    # As it is read when a film goes on.
+                    writing.result()
+                    pixels = self._files.read(frame.number).pixels
+                self._log(frame, result, time.monotonic() - start)
             if writing is not None:
                 writing.result()
 
-    def _write(self, frame: FrameToPaint, result: Result, start: float) -> None:
-        """Writes a painted frame and its line of metrics."""
+    def _select(self, shot: Sequence[int]) -> Selection:
+        step = shot[1] - shot[0] if len(shot) > 1 else 1
+        return Selection(shot[0], shot[-1], step)
+
+    def _write(self, frame: FrameToPaint, result: Result) -> None:
+        """Writes a painted frame with its flags and losses."""
         facts = self._facts | provenance.describe_result(result)
         text = provenance.make_text(self._config, facts)
-        bits = self._config.output_bits
-        self._files.write(
-            frame.number, result.to_pixels(bits), frame.picture.alpha, text
-        )
-        self._metrics.write(
-            {
-                "frame": frame.number,
-                "begins_shot": frame.motion is None,
-                "steps": result.step,
-                "seconds": round(time.monotonic() - start, 3),
-                **result.losses,
-            }
-        )
+        pixels = result.to_pixels(self._config.output_bits)
+        self._files.write(frame.number, pixels, frame.picture.alpha, text)
 
-    def _log(
-        self, count: int, frame: FrameToPaint, result: Result, seconds: float
-    ) -> None:
+    def _log(self, frame: FrameToPaint, result: Result, seconds: float) -> None:
         """Logs the progress, at most every ten seconds."""
+        self._num_left -= 1
         if frame.motion is not None or not self._seconds:
             self._seconds.append(seconds)
         now = time.monotonic()
-        if now < self._next_line and count < self._num_frames:
+        if now < self._next_line and self._num_left:
             return
         self._next_line = now + SECONDS_BETWEEN_LINES
-        left = statistics.median(self._seconds) * (self._num_frames - count)
+        left = statistics.median(self._seconds) * self._num_left
         logging.info(
-            "Frame %d of %d: %d steps, %.1f s, loss %.4g%s",
-            count,
-            self._num_frames,
+            "Frame %d: %d steps, %.1f s, loss %.4g; %d frames left%s",
+            frame.number,
             result.step,
             seconds,
             result.losses["total"],
-            f"; about {describe_time(left)} left" if left else "",
+            self._num_left,
+            f", about {describe_time(left)}" if left else "",
         )
 
 

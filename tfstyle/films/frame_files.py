@@ -1,6 +1,8 @@
 """Painted frames as files of the workdir, from which a film continues."""
 
+import itertools
 import os
+from collections.abc import Iterable
 from collections.abc import Mapping
 
 import numpy as np
@@ -10,12 +12,14 @@ from tfstyle.errors import one_line
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.resume import OtherRunError
 from tfstyle.experiment.workdir_files import FRAMES
+from tfstyle.flags import flagfile
 from tfstyle.image_files.reading import read_image
 from tfstyle.image_files.reading import read_text
 from tfstyle.image_files.writing import write_image
 from tfstyle.images.picture import Picture
+from tfstyle.reports import metric_writers
+from tfstyle.system import atomic_file
 from tfstyle.training.plan import NOTHING_DECIDED
-from tfstyle.video_files.selection import Selection
 
 
 class FrameFiles:
@@ -32,37 +36,54 @@ class FrameFiles:
         """Returns the path of a painted frame, `frames/000001.png`."""
         return os.path.join(self._folder, f"{number:06d}.png")
 
-    def find_painted(
-        self, selection: Selection, asked: RunIdentity, resume: str
-    ) -> tuple[list[int], Mapping[str, str]]:
-        """Finds the frames that are painted already, without a gap.
+    def find_painted(self, numbers: Iterable[int]) -> list[int]:
+        """Returns the numbers up to the first frame that is not painted."""
+        return list(
+            itertools.takewhile(
+                lambda number: os.path.isfile(self.path(number)), numbers
+            )
+        )
+
+    def count_missing(self, numbers: Iterable[int]) -> int:
+        """Counts the frames that are not painted."""
+        return sum(not os.path.isfile(self.path(n)) for n in numbers)
+
+    def remove_partial(self, number: int) -> None:
+        """Removes what a killed process left of a frame."""
+        atomic_file.remove_partial(*os.path.split(self.path(number)))
+
+    def losses(self, number: int) -> dict[str, float]:
+        """Returns the steps, evaluations and losses of a painted frame."""
+        _, facts = flagfile.parse_text(read_text(self.path(number)) or "")
+        pairs = (pair.split("=") for pair in facts["result"].split())
+        return {name: float(value) for name, value in pairs}
+
+    def check(self, asked: RunIdentity, resume: str) -> Mapping[str, str]:
+        """Checks that painted frames belong to the requested film.
 
         Args:
-            selection: frames to paint.
             asked: identity of the requested film.
             resume: the option `resume`.
 
         Returns:
-            The numbers of these frames, and the options decided for them.
+            The options decided for them; none if there are no frames.
 
         Raises:
             ConfigError: if there are any and `resume` is never.
             OtherRunError: if a frame belongs to another film or other options.
         """
-        painted, decided = [], NOTHING_DECIDED
-        for number in selection.numbers():
-            path = self.path(number)
-            if not os.path.isfile(path):
-                break
+        decided = NOTHING_DECIDED
+        if not os.path.isdir(self._folder):
+            return decided
+        for _, path in metric_writers.numbered_pictures(self._folder):
             decided = self._check(path, asked)
-            painted.append(number)
-        if painted and resume == "never":
-            raise ConfigError(
-                f"`workdir` {os.path.dirname(self._folder)!r} contains a film,"
-                " and `resume` is never. Choose another workdir, or use"
-                " --resume=restart, which renames the old one."
-            )
-        return painted, decided
+            if resume == "never":
+                raise ConfigError(
+                    f"`workdir` {os.path.dirname(self._folder)!r} contains a"
+                    " film, and `resume` is never. Choose another workdir, or"
+                    " use --resume=restart, which renames the old one."
+                )
+        return decided
 
     def read(self, number: int) -> Picture:
         """Reads a painted frame."""

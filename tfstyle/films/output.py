@@ -1,8 +1,10 @@
 """The finished film, made from the painted frames of a workdir."""
 
+import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable
+from collections.abc import Mapping
 
 import numpy as np
 from absl import logging
@@ -12,6 +14,7 @@ from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import WriteError
 from tfstyle.errors import one_line
 from tfstyle.experiment import output_checks
+from tfstyle.experiment import workdir_files
 from tfstyle.films.frame_files import FrameFiles
 from tfstyle.images.transparency import lay_on_white
 from tfstyle.reports import film as film_records
@@ -69,7 +72,7 @@ def warn_of_losses(config: RunConfig, film: Film) -> None:
 def write_output(
     config: RunConfig,
     frames: FrameFiles,
-    times: Sequence[tuple[int, int]],
+    times: Mapping[int, int],
     film: Film,
     folder: str,
     *,
@@ -80,7 +83,7 @@ def write_output(
     Args:
         config: options, including `output_video`.
         frames: the painted frames.
-        times: number and time of each frame, in units of the film's
+        times: time of each frame by its number, in units of the film's
             `time_base`.
         film: the film that was painted; its sound is copied.
         folder: the workdir, which records the hash of the file.
@@ -90,11 +93,12 @@ def write_output(
     Raises:
         WriteError: if the film cannot be written.
     """
+    _write_metrics(folder, frames, times)
     path = config.output_video or os.path.join(folder, OUTPUT)
     ending = ending_of(path)
     try:
         if not ending:
-            _copy_frames(path, frames, [number for number, _ in times])
+            _copy_frames(path, frames, times)
         else:
             parent = os.path.dirname(os.path.realpath(path))
             os.makedirs(parent, exist_ok=True)
@@ -114,14 +118,14 @@ def write_output(
 
 
 def _find_sound(
-    film: Film, times: Sequence[tuple[int, int]], is_whole: bool
+    film: Film, times: Mapping[int, int], is_whole: bool
 ) -> tuple[int, Sound | None]:
     """Returns the time that becomes 0, and the sound of the frames, or None.
 
     A film keeps its times; a part of one begins at 0.
     """
-    (number, start), (_, last) = times[0], times[-1]
-    if number == 1:
+    start, last = min(times.values()), max(times.values())
+    if 1 in times:
         start = 0
     if not isinstance(film, VideoFile):
         return start, None
@@ -134,13 +138,13 @@ def _write(
     path: str,
     ending: str,
     frames: FrameFiles,
-    times: Sequence[tuple[int, int]],
+    times: Mapping[int, int],
     film: Film,
     start: int,
     sound: Sound | None,
 ) -> None:
     """Writes a film; `start` is the time that becomes 0."""
-    facts, first = film.facts, frames.read(times[0][0])
+    facts, first = film.facts, frames.read(min(times))
     with FilmWriter(
         path,
         ending,
@@ -150,7 +154,7 @@ def _write(
         has_alpha=facts.has_alpha,
         sound=sound,
     ) as writer:
-        for number, time in times:
+        for number, time in times.items():
             picture = frames.read(number)
             writer.write(picture.pixels, picture.alpha, time - start)
         writer.finish()
@@ -160,24 +164,22 @@ def _write_animation(
     path: str,
     ending: str,
     frames: FrameFiles,
-    times: Sequence[tuple[int, int]],
+    times: Mapping[int, int],
     film: Film,
 ) -> None:
-    seconds = np.array([time for _, time in times]) * float(
-        film.facts.time_base
-    )
+    seconds = np.array([*times.values()]) * float(film.facts.time_base)
     seconds = np.append(seconds, seconds[-1] + 1 / float(film.facts.rate))
     # Differences of rounded times, so that errors do not add up.
     milliseconds = np.diff(np.rint(seconds * 100) * 10).astype(int)
     pictures = []
-    for number, _ in times:
+    for number in times:
         picture = frames.read(number)
         pictures.append(Image.fromarray(lay_on_white(*picture[:2])))
     write = animations.write_animation
     write(path, ending, pictures, np.maximum(milliseconds, 10).tolist())
 
 
-def _copy_frames(path: str, frames: FrameFiles, numbers: Sequence[int]) -> None:
+def _copy_frames(path: str, frames: FrameFiles, numbers: Iterable[int]) -> None:
     """Copies painted frames to a folder; existing files are replaced."""
     os.makedirs(path, exist_ok=True)
     for number in numbers:
@@ -185,3 +187,15 @@ def _copy_frames(path: str, frames: FrameFiles, numbers: Sequence[int]) -> None:
         target = os.path.join(path, os.path.basename(source))
         with atomic_file.replacing(target) as temporary:
             shutil.copyfile(source, temporary)
+
+
+def _write_metrics(
+    folder: str, frames: FrameFiles, numbers: Iterable[int]
+) -> None:
+    """Writes a line for each frame with its steps and losses."""
+    lines = [
+        json.dumps({"frame": number, **frames.losses(number)}) + "\n"
+        for number in numbers
+    ]
+    path = os.path.join(folder, workdir_files.FRAME_METRICS)
+    atomic_file.write_text(path, "".join(lines))

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 TEMPORAL_WEIGHTS = {"relative": 5.0, "absolute": 2e4}
 """Default of `temporal_weight`, by `loss_scale`."""
-FRAME_STEPS = 20
+FRAME_STEPS = 15
 """Default of `frame_steps`."""
 FEWEST_STEPS = 5
 """Fewest steps after which the optimizer may say that it has converged; from a

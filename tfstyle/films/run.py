@@ -4,9 +4,7 @@ Each painted frame is written to the workdir at once, and is all that the next
 frame needs: an interrupted film continues to the same bytes.
 """
 
-import contextlib
 import dataclasses
-import os
 import shutil
 
 from absl import logging
@@ -14,24 +12,21 @@ from absl import logging
 from tfstyle.config.run_config import RunConfig
 from tfstyle.experiment import inputs
 from tfstyle.experiment import run_directory
-from tfstyle.experiment import workdir_files
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.session import Session
 from tfstyle.films import output
 from tfstyle.films.film_run import FilmRun
 from tfstyle.films.frame_files import FrameFiles
-from tfstyle.films.frames_to_paint import AHEAD
-from tfstyle.films.frames_to_paint import frames_to_paint
 from tfstyle.films.painter import FramePainter
 from tfstyle.films.painter import complete_film_options
 from tfstyle.films.region_masks import RegionMasks
 from tfstyle.films.region_masks import read_region
+from tfstyle.films.shot_claims import ShotClaims
+from tfstyle.films.shot_claims import check_unclaimed
 from tfstyle.films.shots import Scan
 from tfstyle.films.shots import scan
 from tfstyle.images.image_set import ImageSet
 from tfstyle.images.resize import fit_size
-from tfstyle.reports.metric_writers import JsonLinesWriter
-from tfstyle.system.prefetch import prefetch
 from tfstyle.system.signals import StopSignals
 from tfstyle.video_files.film import Film
 from tfstyle.video_files.opening import open_film
@@ -70,35 +65,37 @@ def run_film(config: RunConfig, session: Session) -> int:
         config, next(film.frames()).picture, masks.at(selection.first)
     )
     facts = _describe(film, selection, masks, images)
+    if config.resume == "restart" and config.workdir:
+        check_unclaimed(config.workdir)
     with (
-        run_directory.open_workdir(config) as folder,
+        run_directory.open_workdir(config, is_shared=True) as folder,
         StopSignals() as signals,
     ):
-        files = FrameFiles(folder)
+        files, claims = FrameFiles(folder), ShotClaims(folder)
         asked = RunIdentity.of_request(config, images)
         asked = dataclasses.replace(asked, images=facts)
-        painted, decided = files.find_painted(selection, asked, config.resume)
+        decided = files.check(asked, config.resume)
         found = scan(film, selection)
-        _log_film(config, film, found, len(painted), folder)
-        numbers = sorted(found.times)
-        last = max(painted, default=0)
-        if last < numbers[-1]:
+        _log_film(config, film, found, files, folder)
+        numbers = [*found.times]
+        if files.count_missing(numbers):
             painter = FramePainter(config, session, images, decided)
-            metrics = JsonLinesWriter(
-                os.path.join(folder, workdir_files.FRAME_METRICS),
-                last + 1 if last else 0,
-                "frame",
-            )
-            frames = frames_to_paint(film.frames(selection), masks, last)
-            run = FilmRun(painter, files, metrics, facts, len(numbers))
-            with contextlib.closing(metrics):
-                run.paint(prefetch(frames, AHEAD), painted, signals)
-        if painted:
-            times = [(number, found.times[number]) for number in painted]
-            is_whole = selection.last is None and painted == numbers
-            output.write_output(
-                config, files, times, film, folder, is_whole=is_whole
-            )
+            run = FilmRun(film, found, masks, painter, files, facts)
+            for shot in found.shots:
+                with claims.claimed(f"{shot[0]:06d}") as is_ours:
+                    if is_ours and not signals.number:
+                        run.paint_shot(shot, signals)
+        painted = files.find_painted(numbers)
+        if painted != numbers and not signals.number:
+            logging.info("Other processes paint the rest and join the film")
+        elif painted:
+            with claims.claimed("output") as is_ours:
+                if is_ours:
+                    times = {number: found.times[number] for number in painted}
+                    is_whole = selection.last is None and painted == numbers
+                    output.write_output(
+                        config, files, times, film, folder, is_whole=is_whole
+                    )
         return signals.number or 0
 
 
@@ -118,30 +115,33 @@ def _describe(
 
 
 def _log_film(
-    config: RunConfig, film: Film, found: Scan, num_painted: int, folder: str
+    config: RunConfig, film: Film, found: Scan, files: FrameFiles, folder: str
 ) -> None:
-    """Logs what will be painted."""
+    """Logs what will be painted, and the disk space that it needs."""
     height, width = film.facts.size
     painted_height, painted_width = fit_size(height, width, config.image_size)
     logging.info(
-        "%s: %dx%d pixels, %.4g frames/s; %d frames, %d cuts, painted at"
-        " %dx%d pixels",
+        "%s: %dx%d pixels, %.4g frames/s; %d frames and %d cuts; painted at"
+        " %dx%d pixels, workdir %s",
         film.path,
         width,
         height,
         float(film.facts.rate),
         len(found.times),
-        found.num_shots - 1,
+        len(found.shots) - 1,
         painted_width,
         painted_height,
+        folder,
     )
-    num_left = len(found.times) - num_painted
-    need = num_left * painted_height * painted_width * BYTES_PER_PIXEL
+    num_missing = files.count_missing(found.times)
+    if num_missing < len(found.times):
+        logging.info(
+            "%d frames are painted already", len(found.times) - num_missing
+        )
+    need = num_missing * painted_height * painted_width * BYTES_PER_PIXEL
     free = shutil.disk_usage(folder).free
     logging.info(
         "Needs about %.2g GB of disk, %.3g GB are free", need / 1e9, free / 1e9
     )
     if need > free:
         logging.warning("warning: the disk may not suffice for all frames")
-    if num_painted:
-        logging.info("%d frames are painted already", num_painted)

@@ -27,11 +27,11 @@ class Scan(NamedTuple):
     Attributes:
         times: time of each frame by its number, in units of the film's
             `time_base`.
-        num_shots: number of shots among these frames.
+        shots: numbers of the frames of each shot.
     """
 
     times: dict[int, int]
-    num_shots: int
+    shots: list[list[int]]
 
 
 def scan(film: Film, selection: Selection) -> Scan:
@@ -41,12 +41,14 @@ def scan(film: Film, selection: Selection) -> Scan:
         ConfigError: if the film has no such frames.
         VideoError: if it cannot be read.
     """
-    times, num_shots, previous = {}, 0, None
+    times, shots, previous = {}, [], None
     progress = LoopProgress("Looking for cuts: frame", film.facts.num_frames)
     for frame in film.frames(selection):
         progress(frame.number)
         pixels = frame.picture.pixels
-        num_shots += previous is None or is_cut(pixels, previous)
+        if previous is None or is_cut(pixels, previous):
+            shots.append([])
+        shots[-1].append(frame.number)
         times[frame.number] = frame.pts
         previous = pixels
     if not times:
@@ -54,7 +56,7 @@ def scan(film: Film, selection: Selection) -> Scan:
             f"`frames` must be frames of {film.path!r}, which has fewer."
             f" Received: {selection.first} as the first."
         )
-    return Scan(times, num_shots)
+    return Scan(times, shots)
 
 
 def is_cut(frame: np.ndarray, previous: np.ndarray) -> bool:

@@ -7,7 +7,6 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -29,20 +28,19 @@ PREVIEW = "preview.jpg"
 
 
 class JsonLinesWriter:
-    """Appends JSON objects to a file, in complete lines only.
+    """Appends one JSON object per record to a file, in complete lines only.
 
     Args:
         path: path of the file.
-        first: value of `key` in the next line of a resumed run; earlier lines
-            in the file are kept, later ones removed.
-        key: name of a value that grows from line to line.
+        evaluations: number of evaluations of the next record of a resumed run;
+            earlier lines in the file are kept, later ones removed.
 
     Attributes:
-        lines: the lines of the file, as dicts.
+        lines: the records in the file, as dicts.
     """
 
-    def __init__(self, path: str, first: int = 0, key: str = "evaluations"):
-        self.lines = _read_lines(path, first, key) if first else []
+    def __init__(self, path: str, evaluations: int = 0):
+        self.lines = _read_lines(path, evaluations) if evaluations else []
         text = "".join(json.dumps(line) + "\n" for line in self.lines)
         atomic_file.write_text(path, text)
         self._path = path
@@ -50,7 +48,11 @@ class JsonLinesWriter:
             self._file = open(path, "ab", buffering=0)  # noqa: SIM115
 
     def __call__(self, record: Record) -> None:
-        """Writes the line of a record."""
+        """Writes the line of a record in one system call.
+
+        Raises:
+            WriteError: if the line cannot be written; the file is unchanged.
+        """
         line = {
             "step": record.step,
             "evaluations": record.evaluations,
@@ -60,14 +62,6 @@ class JsonLinesWriter:
             "seconds": round(record.seconds, 3),
             **record.losses,
         }
-        self.write(line)
-
-    def write(self, line: dict[str, Any]) -> None:
-        """Writes a line in one system call.
-
-        Raises:
-            WriteError: if it cannot be written; the file is unchanged.
-        """
         data = (json.dumps(line) + "\n").encode()
         end = self._file.tell()
         try:
@@ -85,8 +79,8 @@ class JsonLinesWriter:
         self._file.close()
 
 
-def _read_lines(path: str, first: int, key: str) -> list[dict]:
-    """Returns a file's complete lines whose `key` is below `first`."""
+def _read_lines(path: str, evaluations: int) -> list[dict]:
+    """Returns a file's complete lines with fewer evaluations, in order."""
     lines = []
     # The file may be missing, and a line incomplete after a power failure.
     invalid = (ValueError, TypeError, KeyError, RecursionError)
@@ -95,7 +89,7 @@ def _read_lines(path: str, first: int, key: str) -> list[dict]:
         open(path, "rb") as file,
     ):
         for line in map(json.loads, file):
-            if line[key] >= first:
+            if line["evaluations"] >= evaluations:
                 break
             lines.append(line)
     return lines

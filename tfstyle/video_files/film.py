@@ -56,8 +56,15 @@ class Film(Protocol):
     def describe(self) -> str:
         """Returns a hash of its contents."""
 
-    def frames(self, selection: Selection = ALL) -> Iterator[Frame]:
+    def frames(
+        self, selection: Selection = ALL, pts: int | None = None
+    ) -> Iterator[Frame]:
         """Yields the selected frames.
+
+        Args:
+            selection: numbers of the frames.
+            pts: time of the first of them if known, in units of the
+                `time_base`; a file is then not decoded from its beginning.
 
         Raises:
             VideoError: if a frame cannot be decoded.

@@ -47,8 +47,14 @@ class FrameFolder:
         """Returns a hash of the pictures."""
         return describe_files(self._names)
 
-    def frames(self, selection: Selection = ALL) -> Iterator[Frame]:
+    def frames(
+        self, selection: Selection = ALL, pts: int | None = None
+    ) -> Iterator[Frame]:
         """Yields the selected frames.
+
+        Args:
+            selection: numbers of the frames.
+            pts: time of the first of them, or None; not needed.
 
         Raises:
             ImageError: if a picture cannot be read.

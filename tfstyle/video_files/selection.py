@@ -48,11 +48,19 @@ class Selection(NamedTuple):
             f" frames={text!r:.40}."
         )
 
-    def choose(self, frames: Iterable[Item]) -> Iterator[tuple[int, Item]]:
-        """Yields the number of each selected frame, and the frame."""
-        numbered = enumerate(frames, start=1)
+    def choose(
+        self, frames: Iterable[Item], start: int = 1
+    ) -> Iterator[tuple[int, Item]]:
+        """Yields the number of each selected frame, and the frame.
+
+        Args:
+            frames: the frames of a film, from `start` on.
+            start: number of the first of them, at most `first`.
+        """
+        last = None if self.last is None else self.last - start + 1
+        numbered = enumerate(frames, start=start)
         yield from itertools.islice(
-            numbered, self.first - 1, self.last, self.step
+            numbered, self.first - start, last, self.step
         )
 
     def numbers(self) -> Iterator[int]:

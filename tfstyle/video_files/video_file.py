@@ -1,5 +1,6 @@
 """Films in container files, such as .mp4."""
 
+import itertools
 from collections.abc import Iterable
 from collections.abc import Iterator
 from fractions import Fraction
@@ -60,8 +61,14 @@ class VideoFile:
         """Returns a hash of the file."""
         return describe_files([self.path])
 
-    def frames(self, selection: Selection = ALL) -> Iterator[Frame]:
+    def frames(
+        self, selection: Selection = ALL, pts: int | None = None
+    ) -> Iterator[Frame]:
         """Yields the selected frames; damaged ones do not count.
+
+        Args:
+            selection: numbers of the frames.
+            pts: time of the first of them if known, to begin near it.
 
         Raises:
             VideoError: if the file cannot be read any more.
@@ -69,10 +76,28 @@ class VideoFile:
         with open_input(self.path) as container:
             stream = self._find_stream(container)
             aspect = self._aspect(stream)
-            decoded = self._time(self._decode(container, stream))
-            for number, (frame, pts) in selection.choose(decoded):
+            start = 1
+            if pts is not None and self._seek(container, stream, pts):
+                start = selection.first
+            frames = self._decode(container, stream)
+            if start > 1:
+                frames = itertools.dropwhile(lambda f: f.pts < pts, frames)
+            timed = self._time(frames)
+            for number, (frame, time) in selection.choose(timed, start):
                 picture = frame_pixels.to_picture(frame, aspect)
-                yield Frame(number, picture, pts)
+                yield Frame(number, picture, time)
+
+    def _seek(self, container, stream, pts: int) -> bool:
+        """Moves to a frame or shortly before; True if that worked.
+
+        Files without an index, or without times, are read from their beginning.
+        """
+        container.seek(pts, stream=stream)
+        first = next(self._decode(container, stream), None)
+        has_moved = first is not None and first.pts is not None
+        has_moved = has_moved and first.pts <= pts
+        container.seek(pts if has_moved else 0, stream=stream)
+        return has_moved
 
     def _time(
         self, frames: Iterable["av.VideoFrame"]
