@@ -11,6 +11,9 @@ import time
 import filelock
 import pytest
 
+from tests.clips import make_frame
+from tests.clips import read_times
+from tests.clips import write_clip
 from tests.processes import finish
 from tests.processes import start
 from tfstyle.batch.job_painter import workdir_of
@@ -252,6 +255,32 @@ def test_each_line_has_its_own_film(tmp_path):
 # Long jobs, stopped and killed.
 
 
+@pytest.mark.slow
+def test_films_are_lines_beside_pictures(tmp_path):
+    write_clip(tmp_path / "clip.mkv", [make_frame(n) for n in range(3)])
+    film = {
+        "content_video": str(tmp_path / "clip.mkv"),
+        "style_images": STROKES,
+        "output_video": str(tmp_path / "out" / "film.mp4"),
+        "frame_steps": 1,
+    }
+    write_csv(tmp_path / "jobs.csv", [film, make_row(tmp_path, "a.png")])
+    status, lines = run(tmp_path, *SMALL)
+    assert status == 0, lines
+    assert re.fullmatch(r"\[1/2\] \S+: 3 of 3 frames, \d+\.\d s.*", lines[-3])
+    assert re.fullmatch(DONE, lines[-2])
+    assert len(read_times(tmp_path / "out" / "film.mp4")) == 3
+    before = written(tmp_path)["a.png"]
+    status, lines = run(tmp_path, *SMALL)
+    assert (status, lines[-1]) == (0, "0 done, 2 finished before")
+    assert written(tmp_path)["a.png"] == before
+    # Another style: it is painted anew.
+    film["style_images"] = SCENE
+    write_csv(tmp_path / "jobs.csv", [film, make_row(tmp_path, "a.png")])
+    status, lines = run(tmp_path, *SMALL)
+    assert (status, lines[-1]) == (0, "1 done, 1 finished before")
+
+
 def make_long(folder):
     (folder / "out").mkdir()
     inits = ("noise", "content", "gray", "noise")
@@ -313,7 +342,9 @@ def test_stopped_batch_leaves_a_picture_and_goes_on(straight, tmp_path):
     ended, stderr = finish(process)
     lines = stderr.splitlines()
     assert ended == 143, stderr
-    assert re.fullmatch(r"\[2/4\] \S+/1\.png: stopped at step \d+", lines[-2])
+    assert re.fullmatch(
+        r"\[2/4\] \S+/1\.png: stopped after \d+ steps \(SIG\w+\)", lines[-2]
+    )
     assert lines[-1] == "1 done, 3 left"
     assert list(written(folder)) == ["0.png", "1.png"]
     ended, lines = run(folder, *LONG, name="jobs.jsonl")

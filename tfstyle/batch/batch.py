@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from absl import logging
 
 from tfstyle.batch.job_painter import JobPainter
+from tfstyle.batch.job_painter import Outcome
 from tfstyle.batch.job_painter import workdir_of
 from tfstyle.batch.job_sharing import JobSharing
 from tfstyle.batch.manifest import Job
@@ -33,7 +34,6 @@ from tfstyle.experiment.session import Session
 from tfstyle.system.out_of_memory import raising_out_of_memory_errors
 from tfstyle.system.signals import StopSignals
 from tfstyle.system.tensorflow_setup import return_freed_memory
-from tfstyle.training.callbacks import Result
 
 MAX_MESSAGE = 1000
 _OUTCOMES = (
@@ -185,7 +185,7 @@ class _Batch:
                 raising_out_of_memory_errors(),
                 self._sharing.claimed(os.path.basename(workdir)),
             ):
-                result = self._painter.paint(job, workdir)
+                outcome = self._painter.paint(job, workdir)
         except WeightsError:
             raise  # the next job has the same weights
         except BusyError:
@@ -205,15 +205,14 @@ class _Batch:
                 self.failures.append((job, reason))
                 logging.error("%s: failed: %s", place, reason)
         else:
-            if result is None:
+            if outcome is None:
                 is_counted = number is not None and not signals.number
                 self._counts["finished before"] += is_counted
-            elif result.reason == signals():
-                logging.info("%s: stopped at step %d", place, result.step)
+            elif outcome.is_stopped:
+                logging.info("%s: stopped after %s", place, outcome.work)
             else:
-                self._log_result(
-                    number, place, result, time.monotonic() - start
-                )
+                seconds = time.monotonic() - start
+                self._log_done(number, place, outcome, seconds)
             return
         return_freed_memory()  # held by the error's traceback until here
 
@@ -234,20 +233,19 @@ class _Batch:
                 "%s %s, %s: %s", manifest, job.place, _name(job), reason
             )
 
-    def _log_result(
-        self, number: int | None, place: str, result: Result, seconds: float
+    def _log_done(
+        self, number: int | None, place: str, outcome: Outcome, seconds: float
     ) -> None:
-        """Counts and logs a picture that was painted."""
+        """Counts and logs a picture or film that was painted."""
         self._seconds.append(seconds)
         is_own = number is not None
         self._counts["done" if is_own else "done for other processes"] += 1
         logging.info(
-            "%s: %d steps%s, %.1f s, loss %.4g%s",
+            "%s: %s, %.1f s%s%s",
             place,
-            result.step,
-            "" if result.reason == "steps" else f" ({result.reason})",
+            outcome.work,
             seconds,
-            result.losses["total"],
+            outcome.loss,
             self._time_left(self._total - number if is_own else 0),
         )
 

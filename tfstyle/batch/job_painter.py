@@ -5,6 +5,7 @@ import dataclasses
 import hashlib
 import os
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from absl import logging
 
@@ -23,7 +24,6 @@ from tfstyle.experiment.session import quietly
 from tfstyle.image_files.paths import expand_names
 from tfstyle.images.image_set import ImageSet
 from tfstyle.system.signals import StopSignals
-from tfstyle.training.callbacks import Result
 from tfstyle.training.plan import choose_network
 
 MAX_STEM = 60
@@ -36,6 +36,20 @@ def workdir_of(folder: str, output: str) -> str:
     stem = os.path.splitext(os.path.basename(output))[0][:MAX_STEM]
     name = f"{stem}-{hashlib.sha256(path).hexdigest()[:8]}"
     return os.path.join(folder, "jobs", name)
+
+
+class Outcome(NamedTuple):
+    """Outcome of a job, for the log.
+
+    Attributes:
+        is_stopped: True if a signal stopped the job.
+        work: what was done, such as "90 steps".
+        loss: final loss of a picture, or empty.
+    """
+
+    is_stopped: bool
+    work: str
+    loss: str = ""
 
 
 class JobPainter:
@@ -64,11 +78,11 @@ class JobPainter:
         self.session = session
         self.signals = signals
 
-    def paint(self, job: Job, workdir: str) -> Result | None:
-        """Paints the picture of a job.
+    def paint(self, job: Job, workdir: str) -> Outcome | None:
+        """Paints the picture or film of a job.
 
         Returns:
-            The result. None if the picture was finished before, or a signal
+            The outcome. None if the picture was finished before, or a signal
             arrived before the first step.
 
         Raises:
@@ -77,6 +91,8 @@ class JobPainter:
                 painted.
         """
         config = job.to_config(self._config, workdir)
+        if config.content_video:
+            return self._paint_film(config)
         config = inputs.expand_image_names(config)
         images = inputs.read_images(config)
         if self._is_finished(config, images):
@@ -116,7 +132,7 @@ class JobPainter:
         Raises:
             WorkdirError: if an output would replace an input.
         """
-        for name in ("output_image", "film"):
+        for name in ("output_image", "output_video", "film"):
             path = getattr(config, name)
             if not path or not os.path.exists(path):
                 continue
@@ -128,7 +144,29 @@ class JobPainter:
                     " replace it. Choose another path."
                 )
 
-    def _run(self, config: RunConfig, images: ImageSet) -> Result | None:
+    def _paint_film(self, config: RunConfig) -> Outcome | None:
+        """Paints a film; what is painted of another one is renamed."""
+        from tfstyle.films.run import paint_film
+
+        self._check_inputs_stay(config)
+        with quietly():
+            try:
+                result = paint_film(config, self.session, self.signals)
+            except resume.OtherRunError:
+                config = _restarting(config)
+                result = paint_film(config, self.session, self.signals)
+        if result.is_written and not result.num_painted:
+            return None
+        if not result.is_written and not self.signals.number:
+            raise run_directory.BusyError(
+                "Other processes are painting the rest of the film."
+            )
+        return Outcome(
+            not result.is_written,
+            f"{result.num_painted} of {result.num_frames} frames",
+        )
+
+    def _run(self, config: RunConfig, images: ImageSet) -> Outcome | None:
         """Runs a job; removes its checkpoints once it is complete."""
         with run.prepare(config, images, self.session) as prepared:
             resources.log_savings(prepared.plan)
@@ -138,7 +176,12 @@ class JobPainter:
                 result = run.paint(prepared, self.session, self.signals)
                 if result.is_complete:
                     _remove_intermediate_files(config, prepared.folder)
-        return result
+        reason = "" if result.reason == "steps" else f" ({result.reason})"
+        return Outcome(
+            result.reason == self.signals(),
+            f"{result.step} steps{reason}",
+            f", loss {result.losses['total']:.4g}",
+        )
 
 
 def _restarting(config: RunConfig) -> RunConfig:

@@ -34,6 +34,8 @@ OWN = "#"
 """Prefix of columns that are not flags and are ignored."""
 MAX_FILE = 100_000_000
 """Maximum size of a file, bytes; bounds the memory needed."""
+OUTPUTS = ("output_image", "output_video")
+"""Options that name the output of a line."""
 _DELIMITERS = ",;\t"
 _JSON_ENDINGS = (".json", ".jsonl", ".ndjson")
 
@@ -57,8 +59,9 @@ class Job:
 
     @property
     def output(self) -> str:
-        """Path of the picture to write; empty if missing in the line."""
-        return self.values.get("output_image", "")
+        """Path of the picture or film; empty if missing in the line."""
+        values = self.values
+        return values.get("output_image") or values.get("output_video") or ""
 
     def to_config(self, base: RunConfig, workdir: str) -> RunConfig:
         """Returns the options of the picture.
@@ -149,7 +152,7 @@ def _read_table(path: str, text: str) -> Iterator[Row]:
     rows = _read_cells(path, text)
     place, names = next(rows, ("line 1", []))
     names = [re.sub("[- ]", "_", name.lower().lstrip("-")) for name in names]
-    if "output_image" not in names:
+    if not {"output_image", "output_video"} & {*names}:
         raise ConfigError(
             f"`manifest` {path!r}, {place}: must name the columns, including"
             f" output_image. Received: {one_line(', '.join(names), 80)!r}."
@@ -285,13 +288,16 @@ def _make_job(
     """Parses the values of a row; the output first, for error messages."""
     values = {}
     try:
-        for name in sorted(given, key=lambda name: name != "output_image"):
+        for name in sorted(given, key=lambda name: name not in OUTPUTS):
             values[name] = parse(name, given[name])
     except ConfigError as error:
         return Job(place, values, str(error))
-    if "output_image" not in values:
+    if "output_image" not in values and "output_video" not in values:
         return Job(
-            place, values, "`output_image` is missing. Every line needs one."
+            place,
+            values,
+            "`output_image` is missing, or `output_video` of a film. Every line"
+            " needs one.",
         )
     return Job(place, values)
 
@@ -299,7 +305,7 @@ def _make_job(
 def _check_outputs(path: str, jobs: list[Job]) -> None:
     """Checks that no two jobs write the same file."""
     first_jobs: dict[str, Job] = {}
-    for job, name in itertools.product(jobs, ("output_image", "film")):
+    for job, name in itertools.product(jobs, (*OUTPUTS, "film")):
         value = job.values.get(name)
         if not value:
             continue

@@ -65,8 +65,8 @@ class FilmRun:
         )
         self._next_line = 0.0
 
-    def paint_shot(self, shot: Sequence[int], signals: StopSignals) -> None:
-        """Paints the frames of a shot that are missing, in order.
+    def paint_shot(self, shot: Sequence[int], signals: StopSignals) -> int:
+        """Paints the frames of a shot that are missing; returns their number.
 
         A thread reads ahead, another writes behind.
 
@@ -76,7 +76,8 @@ class FilmRun:
         """
         painted = self._files.find_painted(shot)
         if len(painted) == len(shot):
-            return
+            return 0
+        num_painted = 0
         self._files.remove_partial(shot[len(painted)])
         pixels = self._files.read(painted[-1]).pixels if painted else None
         frames = frames_to_paint(
@@ -94,6 +95,7 @@ class FilmRun:
                 if writing is not None:
                     writing.result()  # raises its errors
                 writing = thread.submit(self._write, frame, result)
+                num_painted += 1
                 pixels = result.pixels
                 if self._config.output_bits != 8:
                     # As it is read when a film goes on.
@@ -102,6 +104,7 @@ class FilmRun:
                 self._log(frame, result, time.monotonic() - start)
             if writing is not None:
                 writing.result()
+        return num_painted
 
     def _select(self, shot: Sequence[int]) -> Selection:
         step = shot[1] - shot[0] if len(shot) > 1 else 1

@@ -76,7 +76,7 @@ def write_output(
     film: Film,
     folder: str,
     *,
-    is_whole: bool,
+    is_part: bool,
 ) -> None:
     """Writes painted frames as a film, atomically, or as a folder of pictures.
 
@@ -87,8 +87,8 @@ def write_output(
             `time_base`.
         film: the film that was painted; its sound is copied.
         folder: the workdir, which records the hash of the file.
-        is_whole: True if the last frame is that of the film, whose sound then
-            goes on to its own end.
+        is_part: True if the film goes on after the last frame, so that its
+            sound ends there.
 
     Raises:
         WriteError: if the film cannot be written.
@@ -106,7 +106,7 @@ def write_output(
                 if ending in animations.FORMATS:
                     _write_animation(temporary, ending, frames, times, film)
                 else:
-                    start, sound = _find_sound(film, times, is_whole)
+                    start, sound = _find_sound(film, times, is_part)
                     _write(temporary, ending, frames, times, film, start, sound)
                 film_records.keep_hash(temporary, folder)
     except (OSError, ValueError) as error:
@@ -118,7 +118,7 @@ def write_output(
 
 
 def _find_sound(
-    film: Film, times: Mapping[int, int], is_whole: bool
+    film: Film, times: Mapping[int, int], is_part: bool
 ) -> tuple[int, Sound | None]:
     """Returns the time that becomes 0, and the sound of the frames, or None.
 
@@ -130,7 +130,7 @@ def _find_sound(
     if not isinstance(film, VideoFile):
         return start, None
     base = film.facts.time_base
-    end = None if is_whole else last * base + 1 / film.facts.rate
+    end = last * base + 1 / film.facts.rate if is_part else None
     return start, Sound(film.path, start * base, end)
 
 

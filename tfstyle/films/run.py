@@ -6,6 +6,7 @@ frame needs: an interrupted film continues to the same bytes.
 
 import dataclasses
 import shutil
+from typing import NamedTuple
 
 from absl import logging
 
@@ -36,6 +37,20 @@ BYTES_PER_PIXEL = 2.3
 """Size of a painted frame and its share of the film, bytes per pixel."""
 
 
+class FilmResult(NamedTuple):
+    """Result of a run.
+
+    Attributes:
+        num_painted: number of frames that this run painted.
+        num_frames: number of frames of the film.
+        is_written: True if the whole film is painted and was written.
+    """
+
+    num_painted: int
+    num_frames: int
+    is_written: bool
+
+
 def run_film(config: RunConfig, session: Session) -> int:
     """Paints a film.
 
@@ -45,6 +60,24 @@ def run_film(config: RunConfig, session: Session) -> int:
 
     Returns:
         The number of the signal that ended the run, or 0.
+
+    Raises:
+        TfstyleError: as `paint_film`.
+    """
+    with StopSignals() as signals:
+        paint_film(config, session, signals)
+        return signals.number or 0
+
+
+def paint_film(
+    config: RunConfig, session: Session, signals: StopSignals
+) -> FilmResult:
+    """Paints the frames of a film that are missing, and writes it.
+
+    Args:
+        config: the requested options.
+        session: the TensorFlow session, with its networks.
+        signals: stop signals; the film so far is then written.
 
     Raises:
         ConfigError: if options, film and images contradict each other.
@@ -67,36 +100,35 @@ def run_film(config: RunConfig, session: Session) -> int:
     facts = _describe(film, selection, masks, images)
     if config.resume == "restart" and config.workdir:
         check_unclaimed(config.workdir)
-    with (
-        run_directory.open_workdir(config, is_shared=True) as folder,
-        StopSignals() as signals,
-    ):
+    with run_directory.open_workdir(config, is_shared=True) as folder:
         files, claims = FrameFiles(folder), ShotClaims(folder)
         asked = RunIdentity.of_request(config, images)
         asked = dataclasses.replace(asked, images=facts)
         decided = files.check(asked, config.resume)
         found = scan(film, selection)
         _log_film(config, film, found, files, folder)
-        numbers = [*found.times]
+        numbers, num_painted = [*found.times], 0
         if files.count_missing(numbers):
             painter = FramePainter(config, session, images, decided)
             run = FilmRun(film, found, masks, painter, files, facts)
             for shot in found.shots:
                 with claims.claimed(f"{shot[0]:06d}") as is_ours:
                     if is_ours and not signals.number:
-                        run.paint_shot(shot, signals)
+                        num_painted += run.paint_shot(shot, signals)
         painted = files.find_painted(numbers)
-        if painted != numbers and not signals.number:
+        is_whole, is_written = painted == numbers, False
+        if not is_whole and not signals.number:
             logging.info("Other processes paint the rest and join the film")
         elif painted:
             with claims.claimed("output") as is_ours:
                 if is_ours:
                     times = {number: found.times[number] for number in painted}
-                    is_whole = selection.last is None and painted == numbers
+                    goes_on = not is_whole or selection.last is not None
                     output.write_output(
-                        config, files, times, film, folder, is_whole=is_whole
+                        config, files, times, film, folder, is_part=goes_on
                     )
-        return signals.number or 0
+                    is_written = is_whole
+        return FilmResult(num_painted, len(numbers), is_written)
 
 
 def _describe(
