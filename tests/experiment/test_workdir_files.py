@@ -31,6 +31,8 @@ SOMEBODYS = {
     "film.sha256": b"a list of films\n",
     ".lock": b"do not remove\n",
     "images/000001.png": None,
+    "frames/000001.png": None,
+    "frames.jsonl": b'{"name": "a"}\n',
 }
 
 

@@ -57,7 +57,7 @@ def make_config(clip, tmp_path):
             "output_video": str(tmp_path / "out.mkv"),
             "workdir": str(tmp_path / "run"),
             "weights": "random",
-            "image_size": 32,
+            "image_size": 48,
             "num_steps": (2,),
             "frame_steps": 2,
         }
@@ -86,7 +86,7 @@ def test_film_has_the_times_and_the_sound_of_its_source(paint, clip, tmp_path):
     assert packets
     assert read_packets(tmp_path / "out.mkv", "audio") == packets
     frames = read_frames(tmp_path / "run" / "frames")
-    assert [frame.shape for frame in frames] == [(24, 32, 3)] * NUM_FRAMES
+    assert [frame.shape for frame in frames] == [(36, 48, 3)] * NUM_FRAMES
 
 
 def test_frames_tell_how_they_were_made(paint, tmp_path):
@@ -150,6 +150,25 @@ def test_other_options_and_films_are_refused(paint, clip, tmp_path):
         paint(content_video=str(other))
 
 
+def test_other_weights_are_refused(paint, tmp_path):
+    """Random weights of another seed; the seed itself is compared, too."""
+    paint(frames="1-2")
+    for path in (tmp_path / "run" / "frames").iterdir():
+        text = read_text(str(path)).replace("sha256=", "sha256=0", 1)
+        write_image(path, read_image(str(path)).pixels, text=text)
+    with pytest.raises(OtherRunError, match="weights"):
+        paint(frames="1-2")
+
+
+def test_initial_image_is_that_of_the_first_frame_of_a_shot(paint, tmp_path):
+    write_image(tmp_path / "init.png", 255 - make_frame(20))
+    paint(init=str(tmp_path / "init.png"), num_steps=(1,), frames="1-2")
+    first, second = read_frames(tmp_path / "run" / "frames")
+    start = np.asarray(Image.fromarray(255 - make_frame(20)).resize((48, 36)))
+    assert abs(first.astype(float) - start).mean() < 20
+    assert abs(second.astype(float) - first).mean() < 20
+
+
 def test_film_may_get_longer(paint, tmp_path):
     paint(frames="1-2")
     first = tmp_path / "run" / "frames" / "000001.png"
@@ -202,7 +221,7 @@ def test_folders_of_frames_in_and_out(paint, tmp_path):
     names = sorted(path.name for path in output.iterdir())
     assert names == [f"00000{n}.png" for n in range(1, 5)]
     with Image.open(output / names[0]) as image:
-        assert image.size == (32, 24)
+        assert image.size == (48, 36)
     expected = (tmp_path / "run" / "frames" / names[1]).read_bytes()
     assert (output / names[1]).read_bytes() == expected
     write_image(folder / "shot_12.png", make_frame(0, 20, 20))
@@ -250,7 +269,7 @@ def test_luminance_keeps_the_colors_of_every_frame(paint, clip, tmp_path):
     frames = read_frames(tmp_path / "run" / "frames")
     for number in (1, 3):
         content = np.asarray(
-            Image.fromarray(make_frame(number)).resize((32, 24)), float
+            Image.fromarray(make_frame(number)).resize((48, 36)), float
         )
         red_less_blue = (frames[number] - content)[..., 0]
         difference = red_less_blue - (frames[number] - content)[..., 2]

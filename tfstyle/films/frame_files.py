@@ -112,6 +112,8 @@ class FrameFiles:
         differences = ["it is not a frame of a film"]
         if made is not None:
             differences = asked.differences(made)
+            if asked.weights != made.weights:
+                differences.append("weights are others")
             if asked.steps != made.steps:
                 differences.append(
                     f"num_steps was {made.steps!s:.80}, now {asked.steps}"

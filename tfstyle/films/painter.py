@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 TEMPORAL_WEIGHTS = {"relative": 5.0, "absolute": 2e4}
 """Default of `temporal_weight`, by `loss_scale`."""
-FRAME_STEPS = 15
+FRAME_STEPS = 12
 """Default of `frame_steps`."""
 FEWEST_STEPS = 5
 """Fewest steps after which the optimizer may say that it has converged; from a
@@ -157,8 +157,14 @@ class FramePainter:
             masks = [masks[n] for n in present]
             styles = [styles[n] for n in present]
             style_masks = style_masks and [style_masks[n] for n in present]
+        start = self._images.initial_image if frame.motion is None else None
         return ImageSet(
-            frame.picture, styles, masks, style_masks, colors_of=frame.shot
+            frame.picture,
+            styles,
+            masks,
+            style_masks,
+            start,
+            colors_of=frame.shot,
         )
 
     def _add_previous(

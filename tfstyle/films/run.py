@@ -102,7 +102,8 @@ def paint_film(
         check_unclaimed(config.workdir)
     with run_directory.open_workdir(config, is_shared=True) as folder:
         files, claims = FrameFiles(folder), ShotClaims(folder)
-        asked = RunIdentity.of_request(config, images)
+        weights = session.hash_weights(config)
+        asked = RunIdentity.of_request(config, images, weights)
         asked = dataclasses.replace(asked, images=facts)
         decided = files.check(asked, config.resume)
         found = scan(film, selection)
@@ -135,15 +136,14 @@ def _describe(
     film: Film, selection: Selection, masks: RegionMasks, images: ImageSet
 ) -> dict[str, str]:
     """Returns facts about the inputs, by which a film is recognised."""
-    facts = images.describe()
-    facts.pop("content_image")
-    facts = {n: f for n, f in facts.items() if not n.startswith("content_")}
-    part = f"frames={selection.first}/{selection.step}"
-    return {
-        "content_video": f"{film.describe()} {part}",
-        **masks.describe(),
-        **facts,
+    others = {
+        name: fact
+        for name, fact in images.describe().items()
+        if not name.startswith("content_")  # those are of one frame
     }
+    part = f"frames={selection.first}/{selection.step}"
+    film_fact = {"content_video": f"{film.describe()} {part}"}
+    return film_fact | masks.describe() | others
 
 
 def _log_film(

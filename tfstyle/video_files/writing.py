@@ -15,6 +15,8 @@ FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 """FFmpeg's formats by the ending of a file."""
 ALPHA_ENDINGS = (".mov", ".webm")
 """Endings of files that can hold an alpha channel."""
+THREADS = 4
+"""Number of threads of an encoder; H.264's bytes depend on it."""
 BT709, LIMITED_RANGE = 1, 1
 """Colour tags of ITU-T H.273 and of FFmpeg."""
 
@@ -96,6 +98,7 @@ class FilmWriter(contextlib.ExitStack):
         stream.pix_fmt = pixel_format
         stream.time_base = stream.codec_context.time_base = time_base
         context = stream.codec_context
+        context.thread_count = THREADS
         context.color_range = LIMITED_RANGE
         context.colorspace = BT709
         context.color_primaries = context.color_trc = BT709
