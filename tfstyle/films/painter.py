@@ -11,11 +11,12 @@ import dataclasses
 from collections.abc import Callable
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
+from typing import TypeVar
 
 import numpy as np
 from absl import logging
 
-from tfstyle.config.run_config import RunConfig
+from tfstyle.config.config import Config
 from tfstyle.experiment import resources
 from tfstyle.experiment.session import Session
 from tfstyle.films.flow import move
@@ -31,6 +32,7 @@ from tfstyle.training.plan import make_plan
 if TYPE_CHECKING:
     from tfstyle.training.callbacks import Result
 
+Options = TypeVar("Options", bound=Config)
 TEMPORAL_WEIGHTS = {"relative": 5.0, "absolute": 2e4}
 """Default of `temporal_weight`, by `loss_scale`."""
 FRAME_STEPS = 12
@@ -40,7 +42,7 @@ FEWEST_STEPS = 5
 good start a line search sometimes finds no lower value at once."""
 
 
-def complete_film_options(config: RunConfig) -> RunConfig:
+def complete_film_options(config: Options) -> Options:
     """Returns a copy with the defaults of the options for films."""
     weight, steps = config.temporal_weight, config.frame_steps
     if weight is None:
@@ -73,7 +75,7 @@ class FramePainter:
 
     def __init__(
         self,
-        config: RunConfig,
+        config: Config,
         session: Session,
         images: ImageSet,
         decided: Mapping[str, str] = NOTHING_DECIDED,
