@@ -229,6 +229,33 @@ def test_folders_of_frames_in_and_out(paint, tmp_path):
         paint(content_video=str(folder), workdir=str(tmp_path / "again"))
 
 
+def test_folder_keeps_the_pictures_of_others_and_names_no_paths(
+    paint, tmp_path
+):
+    output = tmp_path / "painted"
+    write_image(output / "000002.png", make_frame(0))
+    with pytest.raises(WriteError, match="add --overwrite"):
+        paint(output_video=str(output), frames="1-2")
+    (output / "000002.png").unlink()
+    paint(output_video=str(output), frames="1-2")
+    text = read_text(str(output / "000002.png"))
+    assert "--content_video=clip.mkv" in text
+    assert str(tmp_path) not in text
+    paint(output_video=str(output), frames="1-2", metadata="none")
+    assert read_text(str(output / "000002.png")) is None
+    with Image.open(output / "000002.png") as image:
+        image.verify()
+    np.testing.assert_array_equal(
+        read_frames(output), read_frames(tmp_path / "run" / "frames")
+    )
+
+
+def test_limit_of_time_is_that_of_a_frame(paint, tmp_path):
+    paint(time_limit=0.001, num_steps=(50,), frame_steps=50)
+    assert len(read_frames(tmp_path / "run" / "frames")) == NUM_FRAMES
+    assert len(read_times(tmp_path / "out.mkv")) == NUM_FRAMES
+
+
 def test_rate_of_a_folder_is_the_one_given(paint, tmp_path, clip):
     folder = tmp_path / "in"
     for number in range(3):

@@ -1,8 +1,10 @@
 """The loop over the frames of a film."""
 
 import collections
+import contextlib
 import statistics
 import time
+from collections.abc import Iterator
 from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +20,10 @@ from tfstyle.films.frames_to_paint import frames_to_paint
 from tfstyle.films.painter import FramePainter
 from tfstyle.films.region_masks import RegionMasks
 from tfstyle.films.shots import Scan
+from tfstyle.reports import progress
 from tfstyle.system.prefetch import prefetch
 from tfstyle.system.signals import StopSignals
+from tfstyle.training.callbacks import Action
 from tfstyle.training.callbacks import Result
 from tfstyle.video_files.film import Film
 from tfstyle.video_files.selection import Selection
@@ -89,9 +93,12 @@ class FilmRun:
             writing: Future[None] | None = None
             for frame in prefetch(frames, AHEAD):
                 start = time.monotonic()
-                result = self._painter.paint(frame, pixels, signals)
-                if not result.is_complete:
-                    break  # stopped by a signal
+                with self._showing_progress(frame) as actions:
+                    result = self._painter.paint(
+                        frame, pixels, signals, actions
+                    )
+                if signals.number:
+                    break
                 if writing is not None:
                     writing.result()  # raises its errors
                 writing = thread.submit(self._write, frame, result)
@@ -106,6 +113,20 @@ class FilmRun:
                 writing.result()
         return num_painted
 
+    @contextlib.contextmanager
+    def _showing_progress(
+        self, frame: FrameToPaint
+    ) -> Iterator[Sequence[Action]]:
+        """Yields the action that shows the steps of a shot's first frame."""
+        if frame.motion is not None:
+            yield ()
+            return
+        bar = progress.make_progress()
+        try:
+            yield [bar]
+        finally:
+            bar.stop()
+
     def _select(self, shot: Sequence[int]) -> Selection:
         step = shot[1] - shot[0] if len(shot) > 1 else 1
         return Selection(shot[0], shot[-1], step)
@@ -113,7 +134,9 @@ class FilmRun:
     def _write(self, frame: FrameToPaint, result: Result) -> None:
         """Writes a painted frame with its flags and losses."""
         facts = self._facts | provenance.describe_result(result)
-        text = provenance.make_text(self._config, facts)
+        # Without names a film could not be recognised when it goes on.
+        metadata = "full" if self._config.metadata == "full" else "names"
+        text, _ = provenance.make_published_texts(self._config, facts, metadata)
         pixels = result.to_pixels(self._config.output_bits)
         self._files.write(frame.number, pixels, frame.picture.alpha, text)
 

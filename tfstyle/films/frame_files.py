@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import struct
 from collections.abc import Iterable
 from collections.abc import Mapping
 
@@ -20,6 +21,9 @@ from tfstyle.images.picture import Picture
 from tfstyle.reports import metric_writers
 from tfstyle.system import atomic_file
 from tfstyle.training.plan import NOTHING_DECIDED
+
+PNG = b"\x89PNG\r\n\x1a\n"
+"""Signature of a PNG; chunks follow, each with size, kind and checksum."""
 
 
 class FrameFiles:
@@ -105,6 +109,23 @@ class FrameFiles:
             text: flags and facts of the frame.
         """
         write_image(self.path(number), pixels, alpha, text)
+
+    def copy(self, number: int, target: str, *, with_text: bool) -> None:
+        """Copies a painted frame, with or without its flags and facts.
+
+        Raises:
+            OSError: if it cannot be written.
+        """
+        with (
+            open(self.path(number), "rb") as source,
+            open(target, "wb") as file,
+        ):
+            file.write(source.read(len(PNG)))
+            while head := source.read(8):
+                size, kind = struct.unpack(">I4s", head)
+                chunk = source.read(size + 4)  # with its checksum
+                if with_text or kind != b"iTXt":
+                    file.write(head + chunk)
 
     def _check(self, path: str, asked: RunIdentity) -> Mapping[str, str]:
         """Checks that a frame is of the requested film; returns its flags."""

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from collections.abc import Iterable
 from collections.abc import Mapping
 
@@ -15,9 +14,11 @@ from tfstyle.errors import WriteError
 from tfstyle.errors import one_line
 from tfstyle.experiment import output_checks
 from tfstyle.experiment import workdir_files
+from tfstyle.experiment.run_directory import WorkdirError
 from tfstyle.films.frame_files import FrameFiles
 from tfstyle.images.transparency import lay_on_white
 from tfstyle.reports import film as film_records
+from tfstyle.reports.metric_writers import numbered_pictures
 from tfstyle.system import atomic_file
 from tfstyle.video_files import animations
 from tfstyle.video_files.film import Film
@@ -47,6 +48,15 @@ def check_output(config: RunConfig) -> None:
         WorkdirError: if an output exists and must not be replaced.
     """
     output_checks.check_film_output(config, ENDINGS)
+    path = config.output_video
+    if path is None or ending_of(path) or not os.path.isdir(path):
+        return
+    for _, name in numbered_pictures(path):
+        if not config.overwrite and not workdir_files.is_output(name):
+            raise WorkdirError(
+                f"{name!r} already exists and was not created by a run. Choose"
+                " another --output_video or add --overwrite."
+            )
 
 
 def warn_of_losses(config: RunConfig, film: Film) -> None:
@@ -98,7 +108,7 @@ def write_output(
     ending = ending_of(path)
     try:
         if not ending:
-            _copy_frames(path, frames, times)
+            _copy_frames(path, frames, times, config.metadata)
         else:
             parent = os.path.dirname(os.path.realpath(path))
             os.makedirs(parent, exist_ok=True)
@@ -179,14 +189,15 @@ def _write_animation(
     write(path, ending, pictures, np.maximum(milliseconds, 10).tolist())
 
 
-def _copy_frames(path: str, frames: FrameFiles, numbers: Iterable[int]) -> None:
-    """Copies painted frames to a folder; existing files are replaced."""
+def _copy_frames(
+    path: str, frames: FrameFiles, numbers: Iterable[int], metadata: str
+) -> None:
+    """Copies painted frames to a folder."""
     os.makedirs(path, exist_ok=True)
     for number in numbers:
-        source = frames.path(number)
-        target = os.path.join(path, os.path.basename(source))
+        target = os.path.join(path, os.path.basename(frames.path(number)))
         with atomic_file.replacing(target) as temporary:
-            shutil.copyfile(source, temporary)
+            frames.copy(number, temporary, with_text=metadata != "none")
 
 
 def _write_metrics(

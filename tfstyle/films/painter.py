@@ -10,6 +10,7 @@ the edges: paint becomes other paint sooner than a photograph does.
 import dataclasses
 from collections.abc import Callable
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from typing import TypeVar
 
@@ -30,6 +31,7 @@ from tfstyle.training.plan import Plan
 from tfstyle.training.plan import make_plan
 
 if TYPE_CHECKING:
+    from tfstyle.training.callbacks import Action
     from tfstyle.training.callbacks import Result
 
 Options = TypeVar("Options", bound=Config)
@@ -94,6 +96,7 @@ class FramePainter:
         frame: FrameToPaint,
         previous: np.ndarray | None,
         should_stop: Callable[[], str | None] = lambda: None,
+        actions: Sequence["Action"] = (),
     ) -> "Result":
         """Paints a frame.
 
@@ -103,6 +106,7 @@ class FramePainter:
                 unless the frame begins a shot.
             should_stop: function called before every evaluation; a returned
                 string ends the painting as its reason.
+            actions: callbacks for the record of every step.
 
         Raises:
             ConfigError: if frame and options contradict each other.
@@ -111,7 +115,7 @@ class FramePainter:
         images = self._make_images(frame)
         if frame.motion is not None:
             self._add_previous(images, frame, previous)
-        result = self._run(images, should_stop)
+        result = self._run(images, should_stop, actions)
         if result.reason == "converged" and result.step < FEWEST_STEPS:
             logging.info(
                 "Frame %d: the optimizer stopped after %d steps; it starts"
@@ -120,11 +124,14 @@ class FramePainter:
                 result.step,
             )
             images.initial_image = result.pixels
-            result = self._run(images, should_stop)
+            result = self._run(images, should_stop, actions)
         return result
 
     def _run(
-        self, images: ImageSet, should_stop: Callable[[], str | None]
+        self,
+        images: ImageSet,
+        should_stop: Callable[[], str | None],
+        actions: Sequence["Action"],
     ) -> "Result":
         from tfstyle.training.stylize import iterate
         from tfstyle.training.stylize import run_to_end
@@ -136,7 +143,7 @@ class FramePainter:
             should_stop=should_stop,
             replicas=self._replicas,
         )
-        return run_to_end(records, [])
+        return run_to_end(records, actions)
 
     def _make_plan(self, images: ImageSet) -> Plan:
         """Plans the painting of a frame, by whether it has a predecessor."""

@@ -12,6 +12,7 @@ from absl import logging
 
 from tfstyle.config.run_config import RunConfig
 from tfstyle.experiment import inputs
+from tfstyle.experiment import resources
 from tfstyle.experiment import run_directory
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.session import Session
@@ -106,16 +107,19 @@ def paint_film(
         asked = RunIdentity.of_request(config, images, weights)
         asked = dataclasses.replace(asked, images=facts)
         decided = files.check(asked, config.resume)
-        found = scan(film, selection)
+        found = scan(film, selection, signals)
+        if signals.number:
+            return FilmResult(0, len(found.times), False)
         _log_film(config, film, found, files, folder)
         numbers, num_painted = [*found.times], 0
         if files.count_missing(numbers):
             painter = FramePainter(config, session, images, decided)
             run = FilmRun(film, found, masks, painter, files, facts)
-            for shot in found.shots:
-                with claims.claimed(f"{shot[0]:06d}") as is_ours:
-                    if is_ours and not signals.number:
-                        num_painted += run.paint_shot(shot, signals)
+            with resources.naming_flags_that_fit(painter.plan):
+                for shot in found.shots:
+                    with claims.claimed(f"{shot[0]:06d}") as is_ours:
+                        if is_ours and not signals.number:
+                            num_painted += run.paint_shot(shot, signals)
         painted = files.find_painted(numbers)
         is_whole, is_written = painted == numbers, False
         if not is_whole and not signals.number:

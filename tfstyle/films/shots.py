@@ -9,6 +9,7 @@ from tfstyle.errors import ConfigError
 from tfstyle.films.flow import measure_motion
 from tfstyle.images.resize import fit_size
 from tfstyle.system.loop_progress import LoopProgress
+from tfstyle.system.signals import StopSignals
 from tfstyle.video_files.film import Film
 from tfstyle.video_files.selection import Selection
 
@@ -34,8 +35,13 @@ class Scan(NamedTuple):
     shots: list[list[int]]
 
 
-def scan(film: Film, selection: Selection) -> Scan:
-    """Counts the selected frames and shots of a film; logs the progress.
+def scan(film: Film, selection: Selection, signals: StopSignals) -> Scan:
+    """Finds the selected frames and the shots of a film; logs the progress.
+
+    Args:
+        film: the film.
+        selection: frames to paint.
+        signals: stop signals, which end the search early.
 
     Raises:
         ConfigError: if the film has no such frames.
@@ -51,6 +57,8 @@ def scan(film: Film, selection: Selection) -> Scan:
         shots[-1].append(frame.number)
         times[frame.number] = frame.pts
         previous = pixels
+        if signals.number:
+            break
     if not times:
         raise ConfigError(
             f"`frames` must be frames of {film.path!r}, which has fewer."
