@@ -56,6 +56,42 @@ MUTATIONS = {
         "return 2 * tf.nn.l2_loss(features - target)",
         "objective/test_losses.py",
     ),
+    "temporal_weights": Mutation(
+        "objective/losses.py",
+        "tf.reduce_mean(weights * tf.square(image - target))",
+        "tf.reduce_mean(tf.square(image - target))",
+        "objective/test_losses.py",
+    ),
+    "flow_direction": Mutation(
+        "films/flow.py",
+        "_places(height, width) + flow,",
+        "_places(height, width) - flow,",
+        "films/test_flow.py",
+    ),
+    "hidden_places": Mutation(
+        "films/flow.py",
+        "np.where(hidden | boundary,",
+        "np.where(boundary,",
+        "films/test_flow.py",
+    ),
+    "resumed_frame": Mutation(
+        "films/film_run.py",
+        "self._files.read(painted[-1]).pixels if painted",
+        "self._files.read(painted[0]).pixels if painted",
+        "films/test_film_runs.py",
+    ),
+    "sound_start": Mutation(
+        "video_files/sound.py",
+        "packet.dts -= shift",
+        "packet.dts -= 0",
+        "video_files/test_writing.py",
+    ),
+    "seek_number": Mutation(
+        "video_files/video_file.py",
+        "frames = itertools.dropwhile(lambda f: f.pts < pts, frames)",
+        "frames = itertools.dropwhile(lambda f: f.pts < 0, frames)",
+        "video_files/test_video_file.py",
+    ),
     "mask_square": Mutation(
         "objective/gram.py",
         "features *= mask",

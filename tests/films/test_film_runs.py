@@ -22,6 +22,7 @@ from tfstyle.errors import WriteError
 from tfstyle.experiment.resume import OtherRunError
 from tfstyle.experiment.session import Session
 from tfstyle.films.run import run_film
+from tfstyle.flags.command_line import read_config
 from tfstyle.image_files.reading import read_image
 from tfstyle.image_files.reading import read_text
 from tfstyle.image_files.writing import write_image
@@ -105,6 +106,17 @@ def test_frames_tell_how_they_were_made(paint, tmp_path):
         "^--frame_steps=2$",
     ):
         assert re.search(pattern, text, re.M), text
+
+
+def test_flags_of_the_film_paint_it_again(paint, session, tmp_path):
+    paint()
+    flags = tmp_path / "run" / "flags.cfg"
+    again = tmp_path / "again"
+    config = read_config([f"--flagfile={flags}", f"--workdir={again}"])
+    run_film(config, session)
+    np.testing.assert_array_equal(
+        read_frames(again / "frames"), read_frames(tmp_path / "run" / "frames")
+    )
 
 
 def test_same_command_again_paints_nothing(paint, tmp_path):

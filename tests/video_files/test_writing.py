@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 
@@ -93,6 +94,12 @@ def test_sound_of_a_part_is_that_of_its_time(tmp_path):
     assert part == packets[first : first + len(part)]
     assert first == pytest.approx(48000 / 1024, abs=2)
     assert len(part) == pytest.approx(24000 / 1024, abs=2)
+    with av.open(str(target)) as container:
+        times = [
+            p.dts * p.time_base for p in container.demux(audio=0) if p.size
+        ]
+    assert 0 <= times[0] < 0.03
+    assert times[-1] < 0.5
 
 
 @pytest.mark.parametrize("ending", [".mov", ".webm"])

@@ -5,6 +5,7 @@ frame needs: an interrupted film continues to the same bytes.
 """
 
 import dataclasses
+import os
 import shutil
 from typing import NamedTuple
 
@@ -12,8 +13,10 @@ from absl import logging
 
 from tfstyle.config.run_config import RunConfig
 from tfstyle.experiment import inputs
+from tfstyle.experiment import provenance
 from tfstyle.experiment import resources
 from tfstyle.experiment import run_directory
+from tfstyle.experiment import workdir_files
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.session import Session
 from tfstyle.films import output
@@ -29,6 +32,7 @@ from tfstyle.films.shots import Scan
 from tfstyle.films.shots import scan
 from tfstyle.images.image_set import ImageSet
 from tfstyle.images.resize import fit_size
+from tfstyle.system import atomic_file
 from tfstyle.system.signals import StopSignals
 from tfstyle.video_files.film import Film
 from tfstyle.video_files.opening import open_film
@@ -115,6 +119,9 @@ def paint_film(
         if files.count_missing(numbers):
             painter = FramePainter(config, session, images, decided)
             run = FilmRun(film, found, masks, painter, files, facts)
+            text = provenance.make_text(painter.plan.config, facts)
+            flags = os.path.join(folder, workdir_files.FLAGS)
+            atomic_file.write_text(flags, text)
             with resources.naming_flags_that_fit(painter.plan):
                 for shot in found.shots:
                     with claims.claimed(f"{shot[0]:06d}") as is_ours:
