@@ -9,6 +9,7 @@ from tfstyle.films.flow import measure_motion
 from tfstyle.films.flow import move
 from tfstyle.films.flow import resize_weights
 from tfstyle.films.shots import is_cut
+from tfstyle.video_files.containers import VideoError
 
 HEIGHT, WIDTH = 180, 240
 END_POINT = 0.5  # pixels, mean, where there is texture
@@ -94,3 +95,15 @@ def test_cut_is_found_and_motion_is_none(picture):
     assert is_cut(other, view(picture, 100, 90))
     assert not is_cut(view(picture, 130, 95), view(picture, 100, 90))
     assert not is_cut(view(picture, 100, 90), view(picture, 100, 90))
+
+
+@pytest.mark.parametrize("size", [(31, 40), (40, 321)])
+def test_frames_too_small_or_thin_are_refused(size):
+    frame = np.zeros((*size, 3), np.uint8)
+    with pytest.raises(VideoError, match="at least 32 pixels"):
+        measure_motion(frame, frame)
+
+
+def test_thin_frames_are_compared(picture):
+    frame = picture[100:160]
+    assert not is_cut(frame, np.roll(frame, 2, axis=1))

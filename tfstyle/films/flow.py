@@ -14,6 +14,7 @@ import numpy as np
 
 from tfstyle.errors import SetupError
 from tfstyle.video_files.containers import MISSING
+from tfstyle.video_files.containers import VideoError
 
 try:
     import cv2
@@ -26,6 +27,8 @@ REFINEMENTS, SMOOTHNESS = 20, 80.0
 """Iterations of DIS's variational refinement, and weight of its smoothness."""
 SOFTNESS = 0.8
 """Standard deviation of the blur of weights, pixels."""
+SMALLEST, THINNEST = 32, 8
+"""Minimum side of a frame, pixels, and maximum ratio of its sides."""
 
 
 class Motion(NamedTuple):
@@ -49,7 +52,18 @@ def measure_motion(frame: np.ndarray, previous: np.ndarray) -> Motion:
     Args:
         frame: uint8 `[H, W, 3]`, RGB.
         previous: uint8 `[H, W, 3]`, RGB.
+
+    Raises:
+        VideoError: if the frames are too small or too thin.
     """
+    height, width = frame.shape[:2]
+    short, long = sorted((height, width))
+    if short < SMALLEST or long > THINNEST * short:
+        raise VideoError(
+            f"Films must have at least {SMALLEST} pixels each way, and one side"
+            f" at most {THINNEST} times the other. Received: {width}x{height}"
+            " pixels. Enlarge or cut it."
+        )
     frame, previous = _to_grey(frame), _to_grey(previous)
     dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     dis.setVariationalRefinementIterations(REFINEMENTS)

@@ -1,13 +1,14 @@
 """First pass over a film: the times of its frames, and its shots."""
 
+import math
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from tfstyle.errors import ConfigError
+from tfstyle.films.flow import SMALLEST
 from tfstyle.films.flow import measure_motion
-from tfstyle.images.resize import fit_size
 from tfstyle.system.loop_progress import LoopProgress
 from tfstyle.system.signals import StopSignals
 from tfstyle.video_files.film import Film
@@ -79,7 +80,9 @@ def is_cut(frame: np.ndarray, previous: np.ndarray) -> bool:
 
 
 def _reduce(pixels: np.ndarray) -> np.ndarray:
-    height, width = fit_size(*pixels.shape[:2], SIDE)
-    if max(pixels.shape[:2]) <= SIDE:
+    short, long = sorted(pixels.shape[:2])
+    scale = max(SIDE / long, SMALLEST / short)
+    if scale >= 1:
         return pixels
+    height, width = (math.ceil(scale * side) for side in pixels.shape[:2])
     return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
