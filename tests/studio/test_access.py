@@ -53,7 +53,7 @@ def test_everybody_can_read_it(new_page, address, settings):
 def test_uploads_and_the_state_are_told_to_screen_readers(new_page, address):
     page = new_page(address).page
     for name in ("Content: the picture to paint", "Style: how to paint it"):
-        assert page.get_by_role("group", name=name).count() == 1
+        page.get_by_role("group", name=name).wait_for()  # and the only one
     # Only changes of the state are announced, not each number.
     announced = "is([role=status], [role=alert], [aria-live])"
     assert page.locator("#state [role=status]").count() == 1
