@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tfstyle.api.images import sample
+from tfstyle.films.flow import fill_untrusted
 from tfstyle.films.flow import measure_motion
 from tfstyle.films.flow import move
 from tfstyle.films.flow import resize_weights
@@ -107,3 +108,20 @@ def test_frames_too_small_or_thin_are_refused(size):
 def test_thin_frames_are_compared(picture):
     frame = picture[100:160]
     assert not is_cut(frame, np.roll(frame, 2, axis=1))
+
+
+def test_hidden_places_have_the_painting_s_colors_and_the_frame_s_forms(
+    picture,
+):
+    frame = picture[:90, :120]
+    moved = np.full(frame.shape, [150, 120, 90], np.uint8)
+    weights = np.zeros(frame.shape[:2], np.uint8)
+    weights[:, :40] = 255
+    filled = fill_untrusted(moved, frame, weights)
+    np.testing.assert_array_equal(filled[:, :40], moved[:, :40])
+    hidden = filled[:, 40:].astype(float)
+    assert abs(hidden.mean((0, 1)) - [150, 120, 90]).max() < 15
+    green = frame[..., 1].astype(np.float32)
+    radius = 0.02 * 120
+    forms = (green - cv2.GaussianBlur(green, (0, 0), radius))[:, 40:]
+    np.testing.assert_allclose(hidden[..., 1], 120 + forms / 2, atol=0.51)

@@ -27,6 +27,9 @@ REFINEMENTS, SMOOTHNESS = 20, 80.0
 """Iterations of DIS's variational refinement, and weight of its smoothness."""
 SOFTNESS = 0.8
 """Standard deviation of the blur of weights, pixels."""
+COLOR_RADIUS = 0.02
+"""Radius, relative to the long edge, within which hidden places take their
+colours from the painting around them."""
 SMALLEST, THINNEST = 32, 8
 """Minimum side of a frame, pixels, and maximum ratio of its sides."""
 
@@ -97,6 +100,36 @@ def move(pixels: np.ndarray, flow: np.ndarray) -> np.ndarray:
         cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REFLECT,
     )
+
+
+def fill_untrusted(
+    moved: np.ndarray, content: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """Fills places that the previous frame hid.
+
+    Half of it is the moved painting, half the content in the painting's
+    colours: its differences to its own blur, added to the painting's blur. With
+    few steps the content alone stays a photograph there, and the painting,
+    which is mirrored at the edges, a pattern.
+
+    Args:
+        moved: uint8 `[H, W, 3]`, the previous painting, moved.
+        content: uint8 `[H, W, 3]`, the frame.
+        weights: uint8 `[H, W]`, trust in the motion.
+
+    Returns:
+        uint8 `[H, W, 3]`.
+    """
+    radius = COLOR_RADIUS * max(weights.shape)
+    painted, seen = (
+        cv2.GaussianBlur(pixels.astype(np.float32), (0, 0), radius)
+        for pixels in (moved, content)
+    )
+    filled = (moved + painted + content - seen) / 2
+    trust = weights[..., np.newaxis] / np.float32(255)
+    return np.rint(
+        np.clip(moved * trust + filled * (1 - trust), 0, 255)
+    ).astype(np.uint8)
 
 
 def resize_weights(weights: np.ndarray, height: int, width: int) -> np.ndarray:

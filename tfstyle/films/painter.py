@@ -3,8 +3,7 @@
 After Ruder, Dosovitskiy and Brox, Artistic style transfer for videos, 2016: a
 frame starts from the previous painting, moved by the optical flow, and a
 temporal loss keeps it close to that wherever the previous frame shows the same
-place. Other places start from the moved painting, too, which is mirrored beyond
-the edges: paint becomes other paint sooner than a photograph does.
+place. Other places start from a blend of the moved painting and the frame.
 """
 
 import dataclasses
@@ -20,12 +19,14 @@ from absl import logging
 from tfstyle.config.config import Config
 from tfstyle.experiment import resources
 from tfstyle.experiment.session import Session
+from tfstyle.films.flow import fill_untrusted
 from tfstyle.films.flow import move
 from tfstyle.films.flow import resize_weights
 from tfstyle.films.frames_to_paint import FrameToPaint
 from tfstyle.images.color_transfer import to_luminance
 from tfstyle.images.image_set import ImageSet
 from tfstyle.images.image_set import MovedPainting
+from tfstyle.images.resize import resize
 from tfstyle.training.plan import NOTHING_DECIDED
 from tfstyle.training.plan import Plan
 from tfstyle.training.plan import make_plan
@@ -180,9 +181,14 @@ class FramePainter:
         self, images: ImageSet, frame: FrameToPaint, previous: np.ndarray
     ) -> None:
         """Adds the previous painting, moved."""
+        content = frame.picture.pixels
         if self._config.preserve_colors == "luminance":
             # The network paints in grey; the painting has the frame's colours.
-            previous = to_luminance(previous)
+            previous, content = map(to_luminance, (previous, content))
         moved = move(previous, frame.motion.flow)
-        weights = resize_weights(frame.motion.weights, *moved.shape[:2])
+        size = moved.shape[:2]
+        weights = resize_weights(frame.motion.weights, *size)
+        images.initial_image = fill_untrusted(
+            moved, resize(content, *size), weights
+        )
         images.previous = MovedPainting(moved, weights)
