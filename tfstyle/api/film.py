@@ -12,6 +12,7 @@ from tfstyle.api.images import ImageLike
 from tfstyle.api.result import Result
 from tfstyle.api.result import Source
 from tfstyle.api.run import Given
+from tfstyle.api.run import make_result
 from tfstyle.api.run import read_images
 from tfstyle.config.config import Config
 from tfstyle.experiment import provenance
@@ -70,20 +71,8 @@ def paint_film(
             facts |= images.describe()
         made = painter.paint(frame, previous)
         previous = made.pixels
-        yield Result(
-            pixels=made.pixels,
-            losses=made.losses,
-            steps=made.steps,
-            evaluations=made.evaluations,
-            seconds=made.seconds,
-            config=painter.plan.config,
-            _source=Source(facts, [], {}, frame.picture.alpha, NOTHING),
-            history=[],
-            reason=made.reason,
-            unclipped=made.image,
-            _is_complete=True,
-            _to_pixels=made.to_pixels,
-        )
+        source = Source(facts, [], {}, frame.picture.alpha, NOTHING)
+        yield make_result(made, painter.plan.config, source, [])
 
 
 def _read(

@@ -217,20 +217,34 @@ class Run:
 
     def make_result(self, made, history: list[dict[str, Any]]) -> Result:
         """Makes the API's `Result` from the result of the training."""
-        return Result(
-            pixels=made.pixels,
-            losses=made.losses,
-            steps=made.steps,
-            evaluations=made.evaluations,
-            seconds=made.seconds,
-            config=self.plan.config,
-            _source=self._source,
-            history=history,
-            reason=made.reason,
-            unclipped=made.image,
-            _is_complete=made.is_complete,
-            _to_pixels=made.to_pixels,
-        )
+        return make_result(made, self.plan.config, self._source, history)
+
+
+def make_result(
+    made, config: Config, source: Source, history: list[dict[str, Any]]
+) -> Result:
+    """Makes the API's `Result` from the result of the training.
+
+    Args:
+        made: result of the training.
+        config: resolved options.
+        source: inputs of the picture.
+        history: entries of all steps.
+    """
+    return Result(
+        pixels=made.pixels,
+        losses=made.losses,
+        steps=made.steps,
+        evaluations=made.evaluations,
+        seconds=made.seconds,
+        config=config,
+        _source=source,
+        history=history,
+        reason=made.reason,
+        unclipped=made.image,
+        _is_complete=made.is_complete,
+        _to_pixels=made.to_pixels,
+    )
 
 
 def describe_record(record) -> dict[str, Any]:

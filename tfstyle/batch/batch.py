@@ -31,6 +31,7 @@ from tfstyle.errors import WeightsError
 from tfstyle.errors import one_line
 from tfstyle.experiment.run_directory import BusyError
 from tfstyle.experiment.session import Session
+from tfstyle.system.loop_progress import describe_time
 from tfstyle.system.out_of_memory import raising_out_of_memory_errors
 from tfstyle.system.signals import StopSignals
 from tfstyle.system.tensorflow_setup import return_freed_memory
@@ -255,10 +256,7 @@ class _Batch:
         # The median, as the first job starts TensorFlow and each new size
         # compiles.
         seconds = statistics.median(self._seconds) * num_left
-        for unit, length in (("h", 3600), ("min", 60)):
-            if seconds >= 2 * length:
-                return f"; about {seconds / length:.0f} {unit} left"
-        return f"; about {seconds:.0f} s left"
+        return f"; about {describe_time(seconds)} left"
 
 
 def _name(job: Job) -> str:

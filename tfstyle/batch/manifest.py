@@ -152,7 +152,7 @@ def _read_table(path: str, text: str) -> Iterator[Row]:
     rows = _read_cells(path, text)
     place, names = next(rows, ("line 1", []))
     names = [re.sub("[- ]", "_", name.lower().lstrip("-")) for name in names]
-    if not {"output_image", "output_video"} & {*names}:
+    if not {*OUTPUTS} & {*names}:
         raise ConfigError(
             f"`manifest` {path!r}, {place}: must name the columns, including"
             f" output_image. Received: {one_line(', '.join(names), 80)!r}."
@@ -292,7 +292,7 @@ def _make_job(
             values[name] = parse(name, given[name])
     except ConfigError as error:
         return Job(place, values, str(error))
-    if "output_image" not in values and "output_video" not in values:
+    if not {*OUTPUTS} & values.keys():
         return Job(
             place,
             values,

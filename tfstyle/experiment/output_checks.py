@@ -25,8 +25,7 @@ def check_output(config: RunConfig) -> None:
     Raises:
         ConfigError: if the ending of output or film is not supported, the
             format does not support `output_bits`, or both are the same file.
-        FilmError: if this machine cannot write the film.
-        SetupError: if this machine cannot write the report.
+        SetupError: if this machine cannot write the film or the report.
         WorkdirError: if a folder is not writable, an output is an input or
             exists and was not written by a run in this workdir, or the sidecar
             or a file of the workdir would replace a file that was not written

@@ -21,6 +21,8 @@ from tfstyle.films.painter import FramePainter
 from tfstyle.films.region_masks import RegionMasks
 from tfstyle.films.shots import Scan
 from tfstyle.reports import progress
+from tfstyle.system.loop_progress import SECONDS_BETWEEN_LINES
+from tfstyle.system.loop_progress import describe_time
 from tfstyle.system.prefetch import prefetch
 from tfstyle.system.signals import StopSignals
 from tfstyle.training.callbacks import Action
@@ -28,8 +30,6 @@ from tfstyle.training.callbacks import Result
 from tfstyle.video_files.film import Film
 from tfstyle.video_files.selection import Selection
 
-SECONDS_BETWEEN_LINES = 10.0
-"""Minimum time between two lines of progress."""
 RECENT = 20
 """Number of frames whose time predicts that of the others."""
 
@@ -88,6 +88,7 @@ class FilmRun:
             self._film.frames(self._select(shot), self._found.times[shot[0]]),
             self._masks,
             painted[-1] if painted else 0,
+            has_cuts=False,
         )
         with ThreadPoolExecutor(1) as thread:
             writing: Future[None] | None = None
@@ -159,11 +160,3 @@ class FilmRun:
             self._num_left,
             f", about {describe_time(left)}" if left else "",
         )
-
-
-def describe_time(seconds: float) -> str:
-    """Formats a duration, such as `25 min`."""
-    for unit, length in (("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.0f} s"

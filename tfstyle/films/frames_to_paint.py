@@ -38,7 +38,11 @@ class FrameToPaint(NamedTuple):
 
 
 def frames_to_paint(
-    frames: Iterable[Frame], masks: RegionMasks, after: int = 0
+    frames: Iterable[Frame],
+    masks: RegionMasks,
+    after: int = 0,
+    *,
+    has_cuts: bool = True,
 ) -> Iterator[FrameToPaint]:
     """Yields frames with their motion and shot.
 
@@ -46,6 +50,7 @@ def frames_to_paint(
         frames: the frames, in order.
         masks: masks of the regions.
         after: number of the last frame that is painted already, or 0.
+        has_cuts: True to look for cuts; False if the frames are one shot.
 
     Raises:
         ImageError: if a frame or mask cannot be read.
@@ -53,7 +58,9 @@ def frames_to_paint(
     shot = previous = None
     for number, picture, _ in frames:
         picture = show(picture, f"Frame {number}")
-        is_first = previous is None or is_cut(picture.pixels, previous.pixels)
+        is_first = previous is None or (
+            has_cuts and is_cut(picture.pixels, previous.pixels)
+        )
         if is_first:
             shot = picture
         if number > after:

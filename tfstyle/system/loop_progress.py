@@ -30,3 +30,11 @@ class LoopProgress:
         if now - self._last >= SECONDS_BETWEEN_LINES:
             self._last = now
             logging.info("%s: %d of %d", self._what, number, self._total)
+
+
+def describe_time(seconds: float) -> str:
+    """Formats a duration, such as `25 min`."""
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
