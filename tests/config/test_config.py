@@ -23,7 +23,7 @@ NOT_OF_THE_PICTURE = {
     *("image_every_steps", "log_every_steps", "manifest", "max_image_pixels"),
     *("metadata", "output_bits", "output_image", "overwrite", "report"),
     *("preview_every_seconds", "resume", "shard", "strategy", "workdir"),
-    *("output_video", "frames", "frame_rate"),
+    *("output_video", "frames", "frame_rate", "chunk_frames"),
 }
 AT_LEAST_1 = ("max_image_pixels", "max_evaluations", "log_every_steps")
 AT_LEAST_0 = (
@@ -488,6 +488,7 @@ def test_resolved_config_comes_back_from_its_flags():
         ("temporal_weight", 0.0, -1.0),
         ("frame_steps", 1, 0),
         ("frame_rate", 0.5, 0.0),
+        ("chunk_frames", 16, 15),
         ("frames", "1-9", None),
         ("output_video", "a.mp4", "https://a/b.mp4"),
     ],

@@ -37,7 +37,7 @@ REASONS = {
 
 OF_FILMS = (
     *("output_video", "frames", "frame_rate", "temporal_weight"),
-    "frame_steps",
+    *("frame_steps", "chunk_frames"),
 )
 """Options that need `content_video`."""
 
@@ -97,6 +97,12 @@ class RunConfig(Config):
         None,
         "frames per second of a folder of pictures; default: 24",
         above=0,
+    )
+    chunk_frames: int | None = _file(
+        None,
+        "longer shots of a film are painted in chunks of this many frames, by"
+        " several processes, and blended where they meet; default: whole shots",
+        least=16,
     )
     output_bits: int = _file(
         8,

@@ -142,8 +142,16 @@ class RunIdentity:
                 found.append(f"{name} was {had}, now {given}")
         for name in sorted(self.images.keys() | other.images.keys()):
             if self.images.get(name) != other.images.get(name):
-                found.append(f"{name} is another picture")
+                found.append(
+                    f"{name} is {_ANOTHER.get(name, 'another picture')}"
+                )
         return found
+
+
+_ANOTHER = {
+    "content_video": "another film, or `frames` or `chunk_frames` are others"
+}
+"""How images that are no pictures differ, by name."""
 
 
 def _read_flags(flags: dict[str, str]) -> RunConfig:

@@ -26,6 +26,8 @@ IMAGES = "images"
 CHECKPOINTS = "checkpoints"
 FRAMES = "frames"
 """Folder of a workdir for the painted frames of a film."""
+OVERLAPS = "overlaps"
+"""Folder of a workdir for frames that a second chunk of a film painted."""
 EVENTS = "events"
 FLAGS = flagfile.NAME
 CLAIMS = "claims"
@@ -60,8 +62,8 @@ def find_foreign(folder: str) -> str | None:
             continue
         if os.path.islink(path) or not is_own(path):
             return path
-    for name, is_own in ((IMAGES, _is_picture_on_the_way), (FRAMES, is_output)):
-        pictures = os.path.join(folder, name)
+    for name in (IMAGES, FRAMES, OVERLAPS):
+        pictures, is_own = os.path.join(folder, name), _FOLDERS[name]
         if os.path.isdir(pictures):
             for _, path in metric_writers.numbered_pictures(pictures):
                 if not is_own(path):
@@ -73,7 +75,7 @@ def is_replaced(folder: str, path: str) -> bool:
     """True if a run in this workdir would replace a given file."""
     name = os.path.relpath(os.path.realpath(path), os.path.realpath(folder))
     parent, name = os.path.split(name)
-    if parent in (IMAGES, FRAMES):
+    if parent in (IMAGES, FRAMES, OVERLAPS):
         return metric_writers.number_of(name) is not None
     return name in _RECOGNISED if not parent else parent == CHECKPOINTS
 
@@ -177,6 +179,7 @@ _RECOGNISED: dict[str, Callable[[str], bool]] = {
 _FOLDERS = {
     IMAGES: _is_picture_on_the_way,
     FRAMES: is_output,
+    OVERLAPS: is_output,
     CLAIMS: _is_empty,
     CHECKPOINTS: checkpoint.is_named,
     EVENTS: _is_events,

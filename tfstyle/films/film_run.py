@@ -5,6 +5,7 @@ import contextlib
 import statistics
 import time
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from concurrent.futures import Future
 from concurrent.futures import ThreadPoolExecutor
@@ -13,13 +14,13 @@ from typing import Any
 from absl import logging
 
 from tfstyle.experiment import provenance
+from tfstyle.films.chunks import Chunk
 from tfstyle.films.frame_files import FrameFiles
 from tfstyle.films.frames_to_paint import AHEAD
 from tfstyle.films.frames_to_paint import FrameToPaint
 from tfstyle.films.frames_to_paint import frames_to_paint
 from tfstyle.films.painter import FramePainter
 from tfstyle.films.region_masks import RegionMasks
-from tfstyle.films.shots import Scan
 from tfstyle.reports import progress
 from tfstyle.system.loop_progress import SECONDS_BETWEEN_LINES
 from tfstyle.system.loop_progress import describe_time
@@ -35,57 +36,61 @@ RECENT = 20
 
 
 class FilmRun:
-    """Paints shots; writes and logs each frame.
+    """Paints chunks; writes and logs each frame.
 
     Args:
         film: the film.
-        found: its selected frames and shots.
+        times: times of its selected frames.
         masks: masks of its regions.
         painter: painter of the frames.
-        files: painted frames of the workdir.
+        folder: the workdir.
+        num_left: number of frames to paint.
         facts: facts by name, written into the metadata of each frame.
     """
 
     def __init__(
         self,
         film: Film,
-        found: Scan,
+        times: Mapping[int, int],
         masks: RegionMasks,
         painter: FramePainter,
-        files: FrameFiles,
+        folder: str,
+        num_left: int,
         facts: dict[str, str],
     ):
         self._config: Any = painter.plan.config  # a RunConfig
         self._film = film
-        self._found = found
+        self._times = times
         self._masks = masks
         self._painter = painter
-        self._files = files
+        self._folder = folder
         weights = provenance.describe_weights(painter.extractor)
         self._facts = facts | weights
-        self._num_left = files.count_missing(found.times)
+        self._num_left = num_left
         self._seconds: collections.deque[float] = collections.deque(
             maxlen=RECENT
         )
         self._next_line = 0.0
 
-    def paint_shot(self, shot: Sequence[int], signals: StopSignals) -> int:
-        """Paints the frames of a shot that are missing; returns their number.
+    def paint_chunk(self, chunk: Chunk, signals: StopSignals) -> int:
+        """Paints the frames of a chunk that are missing; returns their number.
 
         A thread reads ahead, another writes behind.
 
         Args:
-            shot: numbers of its frames.
-            signals: stop signals, which end the shot at the next step.
+            chunk: the chunk.
+            signals: stop signals, which end the chunk at the next step.
         """
-        painted = self._files.find_painted(shot)
-        if len(painted) == len(shot):
+        files = FrameFiles(self._folder, chunk.shared)
+        numbers = chunk.numbers
+        painted = files.find_painted(numbers)
+        if len(painted) == len(numbers):
             return 0
         num_painted = 0
-        self._files.remove_partial(shot[len(painted)])
-        pixels = self._files.read(painted[-1]).pixels if painted else None
+        files.remove_partial(numbers[len(painted)])
+        pixels = files.read(painted[-1]).pixels if painted else None
         frames = frames_to_paint(
-            self._film.frames(self._select(shot), self._found.times[shot[0]]),
+            self._film.frames(_select(numbers), self._times[numbers[0]]),
             self._masks,
             painted[-1] if painted else 0,
             has_cuts=False,
@@ -102,13 +107,13 @@ class FilmRun:
                     break
                 if writing is not None:
                     writing.result()  # raises its errors
-                writing = thread.submit(self._write, frame, result)
+                writing = thread.submit(self._write, files, frame, result)
                 num_painted += 1
                 pixels = result.pixels
                 if self._config.output_bits != 8:
                     # As it is read when a film goes on.
                     writing.result()
-                    pixels = self._files.read(frame.number).pixels
+                    pixels = files.read(frame.number).pixels
                 self._log(frame, result, time.monotonic() - start)
             if writing is not None:
                 writing.result()
@@ -128,18 +133,16 @@ class FilmRun:
         finally:
             bar.stop()
 
-    def _select(self, shot: Sequence[int]) -> Selection:
-        step = shot[1] - shot[0] if len(shot) > 1 else 1
-        return Selection(shot[0], shot[-1], step)
-
-    def _write(self, frame: FrameToPaint, result: Result) -> None:
+    def _write(
+        self, files: FrameFiles, frame: FrameToPaint, result: Result
+    ) -> None:
         """Writes a painted frame with its flags and losses."""
         facts = self._facts | provenance.describe_result(result)
         # Without names a film could not be recognised when it goes on.
         metadata = "full" if self._config.metadata == "full" else "names"
         text, _ = provenance.make_published_texts(self._config, facts, metadata)
         pixels = result.to_pixels(self._config.output_bits)
-        self._files.write(frame.number, pixels, frame.picture.alpha, text)
+        files.write(frame.number, pixels, frame.picture.alpha, text)
 
     def _log(self, frame: FrameToPaint, result: Result, seconds: float) -> None:
         """Logs the progress, at most every ten seconds."""
@@ -160,3 +163,8 @@ class FilmRun:
             self._num_left,
             f", about {describe_time(left)}" if left else "",
         )
+
+
+def _select(numbers: Sequence[int]) -> Selection:
+    step = numbers[1] - numbers[0] if len(numbers) > 1 else 1
+    return Selection(numbers[0], numbers[-1], step)

@@ -3,6 +3,7 @@
 import itertools
 import os
 import struct
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
 
@@ -13,6 +14,7 @@ from tfstyle.errors import one_line
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.resume import OtherRunError
 from tfstyle.experiment.workdir_files import FRAMES
+from tfstyle.experiment.workdir_files import OVERLAPS
 from tfstyle.flags import flagfile
 from tfstyle.image_files.reading import read_image
 from tfstyle.image_files.reading import read_text
@@ -31,14 +33,18 @@ class FrameFiles:
 
     Args:
         folder: the workdir.
+        shared: numbers of frames that another chunk writes to `frames/`; they
+            are in `overlaps/`.
     """
 
-    def __init__(self, folder: str):
-        self._folder = os.path.join(folder, FRAMES)
+    def __init__(self, folder: str, shared: Collection[int] = ()):
+        self._folder = folder
+        self._shared = shared
 
     def path(self, number: int) -> str:
         """Returns the path of a painted frame, `frames/000001.png`."""
-        return os.path.join(self._folder, f"{number:06d}.png")
+        name = OVERLAPS if number in self._shared else FRAMES
+        return os.path.join(self._folder, name, f"{number:06d}.png")
 
     def find_painted(self, numbers: Iterable[int]) -> list[int]:
         """Returns the numbers up to the first frame that is not painted."""
@@ -77,16 +83,18 @@ class FrameFiles:
             OtherRunError: if a frame belongs to another film or other options.
         """
         decided = NOTHING_DECIDED
-        if not os.path.isdir(self._folder):
-            return decided
-        for _, path in metric_writers.numbered_pictures(self._folder):
-            decided = self._check(path, asked)
-            if resume == "never":
-                raise ConfigError(
-                    f"`workdir` {os.path.dirname(self._folder)!r} contains a"
-                    " film, and `resume` is never. Choose another workdir, or"
-                    " use --resume=restart, which renames the old one."
-                )
+        for name in (FRAMES, OVERLAPS):
+            folder = os.path.join(self._folder, name)
+            if not os.path.isdir(folder):
+                continue
+            for _, path in metric_writers.numbered_pictures(folder):
+                decided = self._check(path, asked)
+                if resume == "never":
+                    raise ConfigError(
+                        f"`workdir` {self._folder!r} contains a film, and"
+                        " `resume` is never. Choose another workdir, or use"
+                        " --resume=restart, which renames the old one."
+                    )
         return decided
 
     def read(self, number: int) -> Picture:

@@ -7,6 +7,7 @@ frame needs: an interrupted film continues to the same bytes.
 import dataclasses
 import os
 import shutil
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from absl import logging
@@ -20,6 +21,9 @@ from tfstyle.experiment import workdir_files
 from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.session import Session
 from tfstyle.films import output
+from tfstyle.films.chunks import BlendedFrames
+from tfstyle.films.chunks import Chunk
+from tfstyle.films.chunks import make_chunks
 from tfstyle.films.film_run import FilmRun
 from tfstyle.films.frame_files import FrameFiles
 from tfstyle.films.painter import FramePainter
@@ -102,31 +106,40 @@ def paint_film(
     images = inputs.read_images(
         config, next(film.frames()).picture, masks.at(selection.first)
     )
-    facts = _describe(film, selection, masks, images)
+    facts = _describe(film, selection, config.chunk_frames, masks, images)
     if config.resume == "restart" and config.workdir:
         check_unclaimed(config.workdir)
     with run_directory.open_workdir(config, is_shared=True) as folder:
-        files, claims = FrameFiles(folder), ShotClaims(folder)
+        claims = ShotClaims(folder)
         weights = session.hash_weights(config)
         asked = RunIdentity.of_request(config, images, weights)
         asked = dataclasses.replace(asked, images=facts)
-        decided = files.check(asked, config.resume)
+        decided = FrameFiles(folder).check(asked, config.resume)
         found = scan(film, selection, signals)
         if signals.number:
             return FilmResult(0, len(found.times), False)
-        _log_film(config, film, found, files, folder)
+        chunks = make_chunks(found.shots, config.chunk_frames)
+        num_left = sum(
+            FrameFiles(folder, shared).count_missing(chunk)
+            for chunk, shared in chunks
+        )
+        _log_film(config, film, found, chunks, num_left, folder)
         numbers, num_painted = [*found.times], 0
-        if files.count_missing(numbers):
+        if num_left:
             painter = FramePainter(config, session, images, decided)
-            run = FilmRun(film, found, masks, painter, files, facts)
+            run = FilmRun(
+                film, found.times, masks, painter, folder, num_left, facts
+            )
             text = provenance.make_text(painter.plan.config, facts)
             flags = os.path.join(folder, workdir_files.FLAGS)
             atomic_file.write_text(flags, text)
             with resources.naming_flags_that_fit(painter.plan):
-                for shot in found.shots:
-                    with claims.claimed(f"{shot[0]:06d}") as is_ours:
+                for chunk in chunks:
+                    name = f"{chunk.numbers[0]:06d}"
+                    with claims.claimed(name) as is_ours:
                         if is_ours and not signals.number:
-                            num_painted += run.paint_shot(shot, signals)
+                            num_painted += run.paint_chunk(chunk, signals)
+        files = BlendedFrames(folder, chunks)
         painted = files.find_painted(numbers)
         is_whole, is_written = painted == numbers, False
         if not is_whole and not signals.number:
@@ -144,7 +157,11 @@ def paint_film(
 
 
 def _describe(
-    film: Film, selection: Selection, masks: RegionMasks, images: ImageSet
+    film: Film,
+    selection: Selection,
+    chunk_frames: int | None,
+    masks: RegionMasks,
+    images: ImageSet,
 ) -> dict[str, str]:
     """Returns facts about the inputs, by which a film is recognised."""
     others = {
@@ -152,13 +169,20 @@ def _describe(
         for name, fact in images.describe().items()
         if not name.startswith("content_")  # those are of one frame
     }
-    part = f"frames={selection.first}/{selection.step}"
-    film_fact = {"content_video": f"{film.describe()} {part}"}
+    text = f"{film.describe()} frames={selection.first}/{selection.step}"
+    if chunk_frames:
+        text += f" chunks={chunk_frames}"
+    film_fact = {"content_video": text}
     return film_fact | masks.describe() | others
 
 
 def _log_film(
-    config: RunConfig, film: Film, found: Scan, files: FrameFiles, folder: str
+    config: RunConfig,
+    film: Film,
+    found: Scan,
+    chunks: Sequence[Chunk],
+    num_missing: int,
+    folder: str,
 ) -> None:
     """Logs what will be painted, and the disk space that it needs."""
     height, width = film.facts.size
@@ -176,10 +200,16 @@ def _log_film(
         painted_height,
         folder,
     )
-    num_missing = files.count_missing(found.times)
-    if num_missing < len(found.times):
+    num_paintings = sum(len(chunk.numbers) for chunk in chunks)
+    if num_paintings > len(found.times):
         logging.info(
-            "%d frames are painted already", len(found.times) - num_missing
+            "%d chunks, with %d frames painted twice",
+            len(chunks),
+            num_paintings - len(found.times),
+        )
+    if num_missing < num_paintings:
+        logging.info(
+            "%d frames are painted already", num_paintings - num_missing
         )
     need = num_missing * painted_height * painted_width * BYTES_PER_PIXEL
     free = shutil.disk_usage(folder).free
