@@ -40,6 +40,9 @@ TEMPORAL_WEIGHTS = {"relative": 5.0, "absolute": 2e4}
 """Default of `temporal_weight`, by `loss_scale`."""
 FRAME_STEPS = 12
 """Default of `frame_steps`."""
+LEAST_FRESH = 0.002
+"""Share of hidden pixels up to which they are not painted as regions of their
+own."""
 FEWEST_STEPS = 5
 """Fewest steps after which the optimizer may say that it has converged; from a
 good start a line search sometimes finds no lower value at once."""
@@ -191,4 +194,8 @@ class FramePainter:
         images.initial_image = fill_untrusted(
             moved, resize(content, *size), weights
         )
-        images.previous = MovedPainting(moved, weights)
+        fresh = None
+        if frame.motion.hidden.mean() > LEAST_FRESH:
+            hidden = frame.motion.hidden.astype(np.float32)
+            fresh = resize_weights(hidden, *size)
+        images.previous = MovedPainting(moved, weights, fresh)

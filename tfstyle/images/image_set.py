@@ -20,10 +20,13 @@ class MovedPainting(NamedTuple):
         pixels: uint8 `[H, W, 3]`, RGB.
         weights: uint8 `[H, W]`, trust in the flow; 0 where there is none, as
             the place was hidden in the previous frame.
+        fresh: uint8 `[H, W]`, 255 where a place is painted for the first time;
+            None if there is hardly any.
     """
 
     pixels: np.ndarray
     weights: np.ndarray
+    fresh: np.ndarray | None = None
 
 
 @dataclasses.dataclass(eq=False)

@@ -78,6 +78,7 @@ def compute_targets(
     num_styles: int = 1,
     content_masks: Sequence[np.ndarray] = (),
     image_size: tuple[int, int] = (0, 0),
+    fresh: np.ndarray | None = None,
 ) -> Targets:
     """Computes the targets of an image.
 
@@ -92,6 +93,9 @@ def compute_targets(
         num_styles: number of styles.
         content_masks: uint8 `[H, W]`, one per region, of any sizes.
         image_size: height and width of the image, pixels; needed with masks.
+        fresh: uint8 `[H, W]`, places that are painted for the first time. The
+            style of each region is compared there by itself: in the Gram matrix
+            of a region that is painted already they hardly count.
 
     Raises:
         ConfigError: if a mask is empty, or if a target that is the divisor of
@@ -127,7 +131,43 @@ def compute_targets(
                 _check_energy(
                     "style_layers", name, f"style {number}", tf.norm(gram)
                 )
+    if fresh is not None and num_styles:
+        layers = config.style_layers
+        parts = [
+            average_by_layer(mask, image_size, layers, config.pooling)
+            for mask in (fresh, 255 - fresh)
+        ]
+        for name, grams in style_targets.items():
+            masks[name], style_targets[name] = _split_regions(
+                masks.get(name, [tf.constant(1.0)]),
+                grams,
+                [tf.constant(part[name]) for part in parts],
+            )
     return Targets(content_targets, style_targets, masks, content_energy, {})
+
+
+def _split_regions(
+    masks: Sequence[tf.Tensor],
+    grams: Sequence[tf.Tensor],
+    parts: Sequence[tf.Tensor],
+) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+    """Splits every region of a layer in parts with the same target.
+
+    Args:
+        masks: float32 `[1, h, w, 1]` or scalar, one per region.
+        grams: target of each region.
+        parts: float32 `[1, h, w, 1]`, mask of each part.
+
+    Returns:
+        Masks and targets of the parts that are not empty.
+    """
+    split = [
+        (mask * part, gram)
+        for mask, gram in zip(masks, grams, strict=True)
+        for part in parts
+    ]
+    kept = [pair for pair in split if tf.reduce_any(pair[0] > 0)]
+    return [mask for mask, _ in kept], [gram for _, gram in kept]
 
 
 def _list_by_layer(

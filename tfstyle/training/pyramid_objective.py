@@ -154,6 +154,7 @@ class PyramidObjective:
                 _extend(mask, frame) for mask in self._content_masks
             ],
             image_size=size,
+            fresh=self._fresh(frame),
         )._replace(temporal=self._temporal(frame))
         options = self._plan.levels[level].options
         if not self._extra_losses:
@@ -170,13 +171,19 @@ class PyramidObjective:
             return {}
         pixels, weights = (
             frame.extend(resize(pixels, frame.height, frame.width))
-            for pixels in self._previous
+            for pixels in self._previous[:2]
         )
         weights = weights[np.newaxis, ..., np.newaxis] / np.float32(255)
         return {
             "target": tf.constant(preprocess(pixels)),
             "weights": tf.constant(weights),
         }
+
+    def _fresh(self, frame: Frame) -> np.ndarray | None:
+        """Returns the mask of the places that a film shows for the first time."""
+        if self._previous is None or self._previous.fresh is None:
+            return None
+        return _extend(self._previous.fresh, frame)
 
     def _preprocessed_styles(self, level: int) -> Iterator[Style]:
         progress = LoopProgress("Reading styles' targets", len(self._styles))
