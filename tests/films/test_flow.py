@@ -5,12 +5,18 @@ import numpy as np
 import pytest
 
 from tfstyle.api.images import sample
+from tfstyle.films.flow import Motion
 from tfstyle.films.flow import fill_untrusted
+from tfstyle.films.flow import gather
 from tfstyle.films.flow import measure_motion
 from tfstyle.films.flow import move
 from tfstyle.films.flow import resize_weights
+from tfstyle.films.frames_to_paint import frames_to_paint
+from tfstyle.films.region_masks import RegionMasks
 from tfstyle.films.shots import is_cut
+from tfstyle.images.picture import Picture
 from tfstyle.video_files.containers import VideoError
+from tfstyle.video_files.film import Frame
 
 HEIGHT, WIDTH = 180, 240
 END_POINT = 0.5  # pixels, mean, where there is texture
@@ -78,6 +84,23 @@ def test_moved_picture_is_the_frame(picture):
     np.testing.assert_array_equal(moved[:, -5:], previous[:, :-6:-1])
 
 
+def test_what_the_previous_painting_hides_comes_from_an_earlier_one():
+    """A strip each is hidden in frame 3, in frame 3 and 2, and in all."""
+    still = np.zeros((48, 64, 2), np.float32)
+    paintings = {n: np.full((96, 128, 3), n, np.uint8) for n in (1, 2, 3)}
+    motions = {}
+    for number, hidden_columns in ((3, 30), (2, 20), (1, 10)):
+        hidden = np.zeros((48, 64), bool)
+        hidden[:, :hidden_columns] = True
+        weights = (~hidden).astype(np.float32)
+        motions[number] = Motion(still, weights, hidden)
+    moved, trust, hidden = gather(paintings, motions)
+    columns = [10, 30, 50, 90]  # of a painting twice as large
+    assert moved[40, columns].tolist() == [[n] * 3 for n in (3, 1, 2, 3)]
+    assert trust[40, columns].tolist() == [0, 255, 255, 255]
+    assert hidden[40, columns].tolist() == [255, 0, 0, 0]
+
+
 def test_flow_is_scaled_to_the_size_of_the_painting(picture):
     large = cv2.resize(view(picture, 100, 90), (2 * WIDTH, 2 * HEIGHT))
     flow = np.zeros((HEIGHT, WIDTH, 2), np.float32) + np.float32([5, -2])
@@ -125,3 +148,17 @@ def test_hidden_places_have_the_painting_s_colors_and_the_frame_s_forms(
     radius = 0.02 * 120
     forms = (green - cv2.GaussianBlur(green, (0, 0), radius))[:, 40:]
     np.testing.assert_allclose(hidden[..., 1], 120 + forms / 2, atol=0.51)
+
+
+def test_earlier_frames_are_asked_for_what_is_hidden(picture):
+    """The camera moves on for two frames and returns; then it is still."""
+    places = [100, 120, 140, 120, 120]
+    frames = [
+        Frame(number, Picture(view(picture, x, 90)), number)
+        for number, x in enumerate(places, start=1)
+    ]
+    found = [
+        [*frame.motions]
+        for frame in frames_to_paint(frames, RegionMasks([], 1))
+    ]
+    assert found == [[], [1], [2, 1], [3, 2], [4]]

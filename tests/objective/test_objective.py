@@ -426,6 +426,34 @@ def test_regions_equal_the_guided_gram_matrices(
         )
 
 
+def test_fresh_places_are_regions_of_their_own(random_weights, images):
+    """Of two regions, the second of which has no fresh place."""
+    image, _, style, other = images
+    left, fresh = np.zeros((2, 48, 64), np.uint8)
+    left[:, :32], fresh[:, :16] = 255, 255
+    config = Config(content_weight=0).resolved()
+    extractor = make_extractor(random_weights, config.pooling)
+
+    def losses(styles, masks, fresh=None):
+        found, _ = evaluate(
+            *(extractor, config, image, None, styles),
+            content_masks=masks,
+            image_size=image.shape[1:3],
+            fresh=fresh,
+        )
+        return {name: float(value) for name, value in found.raw.items()}
+
+    pair = [fresh, 255 - fresh]
+    assert losses([style], [], fresh) == pytest.approx(
+        losses([style, style], pair), rel=LOSSES
+    )
+    config = dataclasses.replace(config, pooling="average")
+    parts = [fresh, left - fresh, 255 - left]
+    assert losses([style, other], [left, 255 - left], fresh) == pytest.approx(
+        losses([style, style, other], parts), rel=LOSSES
+    )
+
+
 def test_gradient_of_regions_equals_central_differences(
     random_weights, images, generator
 ):

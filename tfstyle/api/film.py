@@ -47,6 +47,7 @@ def paint_film(
         frames: the frames to paint, such as 100-200; None for all.
     """
     from tfstyle.films.frames_to_paint import AHEAD
+    from tfstyle.films.frames_to_paint import forget_oldest
     from tfstyle.films.frames_to_paint import frames_to_paint
     from tfstyle.films.painter import FramePainter
     from tfstyle.films.painter import complete_film_options
@@ -62,15 +63,16 @@ def paint_film(
     prepared = prefetch(
         frames_to_paint(_read(film, selection, most), regions), AHEAD
     )
-    painter, previous = None, None
+    painter, recent = None, {}
     for frame in prepared:
         if painter is None:
             images.content, images.content_masks = frame.picture, frame.masks
             painter = FramePainter(config, session, images)
             facts = provenance.describe_weights(painter.extractor)
             facts |= images.describe()
-        made = painter.paint(frame, previous)
-        previous = made.pixels
+        made = painter.paint(frame, recent)
+        recent[frame.number] = made.pixels
+        forget_oldest(recent)
         source = Source(facts, [], {}, frame.picture.alpha, NOTHING)
         yield make_result(made, painter.plan.config, source, [])
 

@@ -17,7 +17,9 @@ from tfstyle.experiment import provenance
 from tfstyle.films.chunks import Chunk
 from tfstyle.films.frame_files import FrameFiles
 from tfstyle.films.frames_to_paint import AHEAD
+from tfstyle.films.frames_to_paint import EARLIER
 from tfstyle.films.frames_to_paint import FrameToPaint
+from tfstyle.films.frames_to_paint import forget_oldest
 from tfstyle.films.frames_to_paint import frames_to_paint
 from tfstyle.films.painter import FramePainter
 from tfstyle.films.region_masks import RegionMasks
@@ -88,7 +90,7 @@ class FilmRun:
             return 0
         num_painted = 0
         files.remove_partial(numbers[len(painted)])
-        pixels = files.read(painted[-1]).pixels if painted else None
+        recent = {n: files.read(n).pixels for n in painted[-EARLIER[-1] :]}
         frames = frames_to_paint(
             self._film.frames(_select(numbers), self._times[numbers[0]]),
             self._masks,
@@ -101,7 +103,7 @@ class FilmRun:
                 start = time.monotonic()
                 with self._showing_progress(frame) as actions:
                     result = self._painter.paint(
-                        frame, pixels, signals, actions
+                        frame, recent, signals, actions
                     )
                 if signals.number:
                     break
@@ -109,11 +111,12 @@ class FilmRun:
                     writing.result()  # raises its errors
                 writing = thread.submit(self._write, files, frame, result)
                 num_painted += 1
-                pixels = result.pixels
+                recent[frame.number] = result.pixels
                 if self._config.output_bits != 8:
                     # As it is read when a film goes on.
                     writing.result()
-                    pixels = files.read(frame.number).pixels
+                    recent[frame.number] = files.read(frame.number).pixels
+                forget_oldest(recent)
                 self._log(frame, result, time.monotonic() - start)
             if writing is not None:
                 writing.result()
@@ -124,7 +127,7 @@ class FilmRun:
         self, frame: FrameToPaint
     ) -> Iterator[Sequence[Action]]:
         """Yields the action that shows the steps of a shot's first frame."""
-        if frame.motion is not None:
+        if frame.motions:
             yield ()
             return
         bar = progress.make_progress()
@@ -147,7 +150,7 @@ class FilmRun:
     def _log(self, frame: FrameToPaint, result: Result, seconds: float) -> None:
         """Logs the progress, at most every ten seconds."""
         self._num_left -= 1
-        if frame.motion is not None or not self._seconds:
+        if frame.motions or not self._seconds:
             self._seconds.append(seconds)
         now = time.monotonic()
         if now < self._next_line and self._num_left:

@@ -8,6 +8,7 @@ px on noisy JPEG frames (plain medium .90), and half as many pixels of H.264
 were wrongly masked.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -99,6 +100,40 @@ def move(pixels: np.ndarray, flow: np.ndarray) -> np.ndarray:
         None,
         cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REFLECT,
+    )
+
+
+def gather(
+    paintings: Mapping[int, np.ndarray], motions: Mapping[int, Motion]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Moves the previous painting; what it hides comes from earlier ones.
+
+    Args:
+        paintings: uint8 `[H, W, 3]` by the number of the frame.
+        motions: motion since frames, by their number, the previous one first.
+
+    Returns:
+        The moved painting, uint8 `[H, W, 3]`; trust in it, uint8 `[H, W]`; and
+        255 at the places that none of the frames shows, uint8 `[H, W]`.
+
+    References:
+        Ruder et al., 2016, section 5.2, long-term consistency.
+    """
+    (number, motion), *earlier = motions.items()
+    moved = move(paintings[number], motion.flow)
+    size = moved.shape[:2]
+    weights, hidden = motion.weights, motion.hidden
+    for number, motion in earlier:
+        found = motion.weights * hidden
+        share = cv2.resize(found, size[::-1])[..., np.newaxis]
+        other = move(paintings[number], motion.flow)
+        moved = np.rint(moved + share * (other.astype(np.float32) - moved))
+        weights = np.maximum(weights, found)
+        hidden = hidden & motion.hidden
+    return (
+        moved.astype(np.uint8),
+        resize_weights(weights, *size),
+        resize_weights(hidden.astype(np.float32), *size),
     )
 
 

@@ -1,7 +1,9 @@
 """The frames of a film in the order in which they are painted."""
 
+from collections import deque
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -17,6 +19,10 @@ from tfstyle.video_files.film import Frame
 
 AHEAD = 2
 """Number of frames to read ahead, with their motion."""
+LEAST_HIDDEN = 0.002
+"""Share of hidden pixels from which earlier frames are asked for them."""
+EARLIER = (2, 4, 8, 16)
+"""How many frames back these are."""
 
 
 class FrameToPaint(NamedTuple):
@@ -27,14 +33,15 @@ class FrameToPaint(NamedTuple):
         picture: its pixels.
         shot: the first frame of its shot.
         masks: uint8 `[H, W]`, one per region.
-        motion: motion since the previous frame; None begins a shot.
+        motions: motion since earlier frames by their number, the previous one
+            first; empty if the frame begins a shot.
     """
 
     number: int
     picture: Picture
     shot: Picture
     masks: Sequence[np.ndarray]
-    motion: Motion | None
+    motions: Mapping[int, Motion]
 
 
 def frames_to_paint(
@@ -55,17 +62,44 @@ def frames_to_paint(
     Raises:
         ImageError: if a frame or mask cannot be read.
     """
-    shot = previous = None
+    recent: deque[tuple[int, Picture]] = deque(maxlen=EARLIER[-1])
+    shot = None
     for number, picture, _ in frames:
         picture = show(picture, f"Frame {number}")
-        is_first = previous is None or (
-            has_cuts and is_cut(picture.pixels, previous.pixels)
+        is_new = not recent or (
+            has_cuts and is_cut(picture.pixels, recent[-1][1].pixels)
         )
-        if is_first:
+        if is_new:
+            recent.clear()
             shot = picture
         if number > after:
-            motion = None
-            if not is_first:
-                motion = measure_motion(picture.pixels, previous.pixels)
-            yield FrameToPaint(number, picture, shot, masks.at(number), motion)
-        previous = picture
+            motions = _measure_motions(picture, recent)
+            yield FrameToPaint(number, picture, shot, masks.at(number), motions)
+        recent.append((number, picture))
+
+
+def _measure_motions(
+    picture: Picture, recent: Sequence[tuple[int, Picture]]
+) -> dict[int, Motion]:
+    """Measures the motion since earlier frames of the shot, the latest first.
+
+    Args:
+        picture: the frame.
+        recent: numbers and pictures of earlier frames, the latest last.
+    """
+    motions: dict[int, Motion] = {}
+    hidden = np.bool_(True)
+    for distance in (1, *EARLIER):
+        if distance <= len(recent):
+            number, earlier = recent[-distance]
+            motions[number] = measure_motion(picture.pixels, earlier.pixels)
+            hidden = hidden & motions[number].hidden
+            if hidden.mean() <= LEAST_HIDDEN:
+                break
+    return motions
+
+
+def forget_oldest(paintings: dict[int, np.ndarray]) -> None:
+    """Removes paintings that are too old for all later frames."""
+    while len(paintings) > EARLIER[-1]:
+        del paintings[next(iter(paintings))]

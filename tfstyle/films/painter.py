@@ -20,8 +20,7 @@ from tfstyle.config.config import Config
 from tfstyle.experiment import resources
 from tfstyle.experiment.session import Session
 from tfstyle.films.flow import fill_untrusted
-from tfstyle.films.flow import move
-from tfstyle.films.flow import resize_weights
+from tfstyle.films.flow import gather
 from tfstyle.films.frames_to_paint import FrameToPaint
 from tfstyle.images.color_transfer import to_luminance
 from tfstyle.images.image_set import ImageSet
@@ -98,7 +97,7 @@ class FramePainter:
     def paint(
         self,
         frame: FrameToPaint,
-        previous: np.ndarray | None,
+        paintings: Mapping[int, np.ndarray],
         should_stop: Callable[[], str | None] = lambda: None,
         actions: Sequence["Action"] = (),
     ) -> "Result":
@@ -106,8 +105,8 @@ class FramePainter:
 
         Args:
             frame: the frame.
-            previous: uint8 `[H, W, 3]`, painting of the previous frame; used
-                unless the frame begins a shot.
+            paintings: uint8 `[H, W, 3]`, paintings of the shot's last frames by
+                their number.
             should_stop: function called before every evaluation; a returned
                 string ends the painting as its reason.
             actions: callbacks for the record of every step.
@@ -117,8 +116,8 @@ class FramePainter:
             NotFiniteError: if the loss stops being finite.
         """
         images = self._make_images(frame)
-        if frame.motion is not None:
-            self._add_previous(images, frame, previous)
+        if frame.motions:
+            self._add_previous(images, frame, paintings)
         result = self._run(images, should_stop, actions)
         if result.reason == "converged" and result.step < FEWEST_STEPS:
             logging.info(
@@ -170,7 +169,7 @@ class FramePainter:
             masks = [masks[n] for n in present]
             styles = [styles[n] for n in present]
             style_masks = style_masks and [style_masks[n] for n in present]
-        start = self._images.initial_image if frame.motion is None else None
+        start = None if frame.motions else self._images.initial_image
         return ImageSet(
             frame.picture,
             styles,
@@ -181,21 +180,23 @@ class FramePainter:
         )
 
     def _add_previous(
-        self, images: ImageSet, frame: FrameToPaint, previous: np.ndarray
+        self,
+        images: ImageSet,
+        frame: FrameToPaint,
+        paintings: Mapping[int, np.ndarray],
     ) -> None:
         """Adds the previous painting, moved."""
         content = frame.picture.pixels
         if self._config.preserve_colors == "luminance":
-            # The network paints in grey; the painting has the frame's colours.
-            previous, content = map(to_luminance, (previous, content))
-        moved = move(previous, frame.motion.flow)
-        size = moved.shape[:2]
-        weights = resize_weights(frame.motion.weights, *size)
+            # The network paints in grey; the paintings have their frame's
+            # colours.
+            content = to_luminance(content)
+            paintings = {n: to_luminance(x) for n, x in paintings.items()}
+        moved, weights, hidden = gather(paintings, frame.motions)
         images.initial_image = fill_untrusted(
-            moved, resize(content, *size), weights
+            moved, resize(content, *moved.shape[:2]), weights
         )
-        fresh = None
-        if frame.motion.hidden.mean() > LEAST_FRESH:
-            hidden = frame.motion.hidden.astype(np.float32)
-            fresh = resize_weights(hidden, *size)
-        images.previous = MovedPainting(moved, weights, fresh)
+        is_fresh = hidden.mean() > 255 * LEAST_FRESH
+        images.previous = MovedPainting(
+            moved, weights, hidden if is_fresh else None
+        )

@@ -180,7 +180,7 @@ class PyramidObjective:
         }
 
     def _fresh(self, frame: Frame) -> np.ndarray | None:
-        """Returns the mask of the places that a film shows for the first time."""
+        """Returns the mask of places that are painted for the first time."""
         if self._previous is None or self._previous.fresh is None:
             return None
         return _extend(self._previous.fresh, frame)
