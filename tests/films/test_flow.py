@@ -10,6 +10,7 @@ from tfstyle.films.flow import fill_untrusted
 from tfstyle.films.flow import gather
 from tfstyle.films.flow import measure_motion
 from tfstyle.films.flow import move
+from tfstyle.films.flow import renew
 from tfstyle.films.flow import resize_weights
 from tfstyle.films.frames_to_paint import frames_to_paint
 from tfstyle.films.region_masks import RegionMasks
@@ -94,11 +95,13 @@ def test_what_the_previous_painting_hides_comes_from_an_earlier_one():
         hidden[:, :hidden_columns] = True
         weights = (~hidden).astype(np.float32)
         motions[number] = Motion(still, weights, hidden)
-    moved, trust, hidden = gather(paintings, motions)
+    moved, trust = gather(paintings, motions)
     columns = [10, 30, 50, 90]  # of a painting twice as large
     assert moved[40, columns].tolist() == [[n] * 3 for n in (3, 1, 2, 3)]
     assert trust[40, columns].tolist() == [0, 255, 255, 255]
-    assert hidden[40, columns].tolist() == [255, 0, 0, 0]
+    # Only what no frame shows is new, and gets older.
+    fresh = renew(np.full((48, 64), 0.5, np.float32), motions)
+    assert fresh[20, [5, 15, 63]].tolist() == [1, 0.375, 0.375]
 
 
 def test_flow_is_scaled_to_the_size_of_the_painting(picture):

@@ -31,6 +31,10 @@ SOFTNESS = 0.8
 COLOR_RADIUS = 0.02
 """Radius, relative to the long edge, within which hidden places take their
 colours from the painting around them."""
+MATURE = 8
+"""Number of frames after which a place is no longer new."""
+NEGLIGIBLE = 0.002
+"""Share of hidden or new pixels up to which nothing is done about them."""
 SMALLEST, THINNEST = 32, 8
 """Minimum side of a frame, pixels, and maximum ratio of its sides."""
 
@@ -105,7 +109,7 @@ def move(pixels: np.ndarray, flow: np.ndarray) -> np.ndarray:
 
 def gather(
     paintings: Mapping[int, np.ndarray], motions: Mapping[int, Motion]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray]:
     """Moves the previous painting; what it hides comes from earlier ones.
 
     Args:
@@ -113,8 +117,7 @@ def gather(
         motions: motion since frames, by their number, the previous one first.
 
     Returns:
-        The moved painting, uint8 `[H, W, 3]`; trust in it, uint8 `[H, W]`; and
-        255 at the places that none of the frames shows, uint8 `[H, W]`.
+        The moved painting, uint8 `[H, W, 3]`, and trust in it, uint8 `[H, W]`.
 
     References:
         Ruder et al., 2016, section 5.2, long-term consistency.
@@ -130,11 +133,27 @@ def gather(
         moved = np.rint(moved + share * (other.astype(np.float32) - moved))
         weights = np.maximum(weights, found)
         hidden = hidden & motion.hidden
-    return (
-        moved.astype(np.uint8),
-        resize_weights(weights, *size),
-        resize_weights(hidden.astype(np.float32), *size),
-    )
+    return moved.astype(np.uint8), resize_weights(weights, *size)
+
+
+def renew(fresh: np.ndarray, motions: Mapping[int, Motion]) -> np.ndarray:
+    """Computes how new the places of a frame are.
+
+    A place is 1 when no earlier frame shows it, and `1 / MATURE` less in every
+    later frame.
+
+    Args:
+        fresh: float32 `[H, W]`, of the previous frame.
+        motions: motion since earlier frames, the previous one first.
+
+    Returns:
+        float32 `[H, W]`, 0..1.
+    """
+    flow = next(iter(motions.values())).flow
+    places = _places(*fresh.shape) + flow
+    moved = cv2.remap(fresh, places, None, cv2.INTER_LINEAR)
+    hidden = np.all([motion.hidden for motion in motions.values()], axis=0)
+    return np.maximum(hidden, moved - np.float32(1 / MATURE))
 
 
 def fill_untrusted(

@@ -9,8 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tfstyle.films.flow import MATURE
+from tfstyle.films.flow import NEGLIGIBLE
 from tfstyle.films.flow import Motion
 from tfstyle.films.flow import measure_motion
+from tfstyle.films.flow import renew
 from tfstyle.films.region_masks import RegionMasks
 from tfstyle.films.shots import is_cut
 from tfstyle.images.picture import Picture
@@ -19,10 +22,8 @@ from tfstyle.video_files.film import Frame
 
 AHEAD = 2
 """Number of frames to read ahead, with their motion."""
-LEAST_HIDDEN = 0.002
-"""Share of hidden pixels from which earlier frames are asked for them."""
 EARLIER = (2, 4, 8, 16)
-"""How many frames back these are."""
+"""How many frames back are those that are asked for what is hidden."""
 
 
 class FrameToPaint(NamedTuple):
@@ -35,6 +36,7 @@ class FrameToPaint(NamedTuple):
         masks: uint8 `[H, W]`, one per region.
         motions: motion since earlier frames by their number, the previous one
             first; empty if the frame begins a shot.
+        fresh: float32 `[H, W]`, how new each place is, 0..1, see `renew`.
     """
 
     number: int
@@ -42,6 +44,7 @@ class FrameToPaint(NamedTuple):
     shot: Picture
     masks: Sequence[np.ndarray]
     motions: Mapping[int, Motion]
+    fresh: np.ndarray
 
 
 def frames_to_paint(
@@ -63,7 +66,7 @@ def frames_to_paint(
         ImageError: if a frame or mask cannot be read.
     """
     recent: deque[tuple[int, Picture]] = deque(maxlen=EARLIER[-1])
-    shot = None
+    shot = fresh = None
     for number, picture, _ in frames:
         picture = show(picture, f"Frame {number}")
         is_new = not recent or (
@@ -72,9 +75,15 @@ def frames_to_paint(
         if is_new:
             recent.clear()
             shot = picture
-        if number > after:
+            fresh = np.zeros(picture.pixels.shape[:2], np.float32)
+            motions = {}
+        elif number > after - MATURE * (number - recent[-1][0]):
             motions = _measure_motions(picture, recent)
-            yield FrameToPaint(number, picture, shot, masks.at(number), motions)
+            fresh = renew(fresh, motions)
+        if number > after:
+            yield FrameToPaint(
+                *(number, picture, shot, masks.at(number), motions, fresh)
+            )
         recent.append((number, picture))
 
 
@@ -94,7 +103,7 @@ def _measure_motions(
             number, earlier = recent[-distance]
             motions[number] = measure_motion(picture.pixels, earlier.pixels)
             hidden = hidden & motions[number].hidden
-            if hidden.mean() <= LEAST_HIDDEN:
+            if hidden.mean() <= NEGLIGIBLE:
                 break
     return motions
 

@@ -3,7 +3,9 @@
 After Ruder, Dosovitskiy and Brox, Artistic style transfer for videos, 2016: a
 frame starts from the previous painting, moved by the optical flow, and a
 temporal loss keeps it close to that wherever the previous frame shows the same
-place. Other places start from a blend of the moved painting and the frame.
+place. Other places start from a blend of the moved painting and the frame. New
+ones are regions of their own for some frames and may still change: there the
+style would else hardly count, and they would stay a photograph.
 """
 
 import dataclasses
@@ -19,8 +21,10 @@ from absl import logging
 from tfstyle.config.config import Config
 from tfstyle.experiment import resources
 from tfstyle.experiment.session import Session
+from tfstyle.films.flow import NEGLIGIBLE
 from tfstyle.films.flow import fill_untrusted
 from tfstyle.films.flow import gather
+from tfstyle.films.flow import resize_weights
 from tfstyle.films.frames_to_paint import FrameToPaint
 from tfstyle.images.color_transfer import to_luminance
 from tfstyle.images.image_set import ImageSet
@@ -39,9 +43,8 @@ TEMPORAL_WEIGHTS = {"relative": 5.0, "absolute": 2e4}
 """Default of `temporal_weight`, by `loss_scale`."""
 FRAME_STEPS = 12
 """Default of `frame_steps`."""
-LEAST_FRESH = 0.002
-"""Share of hidden pixels up to which they are not painted as regions of their
-own."""
+LOOSENESS = 0.8
+"""Share of the temporal weight that new places do not have yet."""
 FEWEST_STEPS = 5
 """Fewest steps after which the optimizer may say that it has converged; from a
 good start a line search sometimes finds no lower value at once."""
@@ -192,11 +195,16 @@ class FramePainter:
             # colours.
             content = to_luminance(content)
             paintings = {n: to_luminance(x) for n, x in paintings.items()}
-        moved, weights, hidden = gather(paintings, frame.motions)
+        moved, weights = gather(paintings, frame.motions)
+        size = weights.shape
         images.initial_image = fill_untrusted(
-            moved, resize(content, *moved.shape[:2]), weights
+            moved, resize(content, *size), weights
         )
-        is_fresh = hidden.mean() > 255 * LEAST_FRESH
+        trust = 1 - LOOSENESS * resize_weights(frame.fresh, *size) / 255
         images.previous = MovedPainting(
-            moved, weights, hidden if is_fresh else None
+            moved,
+            np.rint(weights * trust).astype(np.uint8),
+            resize_weights(2 * frame.fresh, *size)
+            if frame.fresh.mean() > NEGLIGIBLE
+            else None,
         )

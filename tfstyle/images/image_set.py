@@ -20,8 +20,8 @@ class MovedPainting(NamedTuple):
         pixels: uint8 `[H, W, 3]`, RGB.
         weights: uint8 `[H, W]`, trust in the flow; 0 where there is none, as
             the place was hidden in the previous frame.
-        fresh: uint8 `[H, W]`, 255 where a place is painted for the first time;
-            None if there is hardly any.
+        fresh: uint8 `[H, W]`, mask of places that have come into sight; None if
+            there are hardly any.
     """
 
     pixels: np.ndarray

@@ -93,9 +93,9 @@ def compute_targets(
         num_styles: number of styles.
         content_masks: uint8 `[H, W]`, one per region, of any sizes.
         image_size: height and width of the image, pixels; needed with masks.
-        fresh: uint8 `[H, W]`, places that are painted for the first time. The
-            style of each region is compared there by itself: in the Gram matrix
-            of a region that is painted already they hardly count.
+        fresh: uint8 `[H, W]`, mask of places that are painted for the first
+            time. There the style of each region is compared by itself: in the
+            Gram matrix of a region that is painted already they hardly count.
 
     Raises:
         ConfigError: if a mask is empty, or if a target that is the divisor of
