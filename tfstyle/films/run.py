@@ -119,7 +119,8 @@ def paint_film(
         if files.count_missing(numbers):
             painter = FramePainter(config, session, images, decided)
             run = FilmRun(film, found, masks, painter, files, facts)
-            text = provenance.make_text(painter.plan.config, facts)
+            total = {"num_frames": str(len(numbers))}
+            text = provenance.make_text(painter.plan.config, facts | total)
             flags = os.path.join(folder, workdir_files.FLAGS)
             atomic_file.write_text(flags, text)
             with resources.naming_flags_that_fit(painter.plan):
