@@ -127,12 +127,15 @@ class Clips:
         return flags
 
     def show(self, path: str | None, frames: str | None) -> dict:
-        """Returns updates that fill in the film of a run, if it has one."""
-        kept = None
-        if path is not None:
-            with contextlib.suppress(TfstyleError, OSError):
+        """Returns updates that fill in the film of a run, if it has one.
+
+        Otherwise it stays, as the run may have tried a frame of it.
+        """
+        with contextlib.suppress(TfstyleError, OSError):
+            if path is not None:
                 kept = keep_clip(self._root, path)
-        return {self.clip: kept, self.frames: frames}
+                return {self.clip: kept, self.frames: frames}
+        return {}
 
     def _show_clip(self, path: str | None) -> dict:
         """Returns updates with the facts and the middle frame of a clip."""
@@ -155,7 +158,8 @@ class Clips:
             updates[self._facts] = describe_clip(film)
         except (TfstyleError, OSError) as error:
             updates[self._facts] = escape_error(error)
-            updates[self._part] = gr.Column(visible=False)
+            for part in (self._part, self.paint):
+                updates[part] = gr.update(visible=False)
         return updates
 
     def _show_frame(self, path: str | None, number: int) -> dict:

@@ -31,7 +31,9 @@ def describe_film_progress(run: Run, is_busy: bool) -> str:
     if not total:
         return ""
     facts = [f"{painted} of {total} frames"]
-    if is_busy and painted < total:
+    if painted >= total:
+        facts = [f"{painted} frames"]
+    elif is_busy:
         facts = [f"frame {painted + 1} of {total}"]
     if seconds := seconds_per_frame(run.frames):
         facts.append(f"{seconds:.2g} s a frame")

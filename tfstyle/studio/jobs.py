@@ -150,14 +150,15 @@ class Jobs:
                     os.rmdir(job.workdir)
 
     def resume(self, name: str) -> None:
-        """Adds the job of a run that was stopped to the queue again.
+        """Adds the job of a film that was stopped to the queue again.
 
         Raises:
             WriteError: if the workdir cannot be written.
         """
         job = self.find(name)
         run = find_run(self._root, name)
-        if run is not None and (job is None or job.has_ended):
+        is_free = job is None or job.has_ended
+        if run is not None and run.is_resumable and is_free:
             with raising_write_errors(run.workdir):
                 _mark_unfinished(run.workdir)
             self._take_up(run.workdir)

@@ -26,7 +26,7 @@ from tfstyle.studio.jobs import Job
 DIRECT: dict[str, Any] = {"show_progress": "hidden", "queue": False}
 """Arguments of every event: bypass Gradio's queue, which may lose the answer
 of an event that arrives while the stream of the one before is closing."""
-EMPTY = "<p>Choose a picture and a style, then press Paint.</p>"
+EMPTY = "<p>Choose a picture or film and a style, then press Paint.</p>"
 FORMS = {
     "PNG, 16 bits": None,
     "PNG, 8 bits": ".png",
