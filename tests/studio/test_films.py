@@ -92,7 +92,7 @@ def test_film_is_stopped_and_goes_on(new_page, address, root, clip):
     visitor = new_page(address)
     page = visitor.page
     open_film(visitor, clip)
-    set_frame_steps(visitor, 60)
+    set_frame_steps(visitor, 25)
     before = visitor.shown
     page.locator("#paint-film").click()
     visitor.wait_for_other_run(before)
