@@ -24,11 +24,6 @@ from tfstyle.video_files.selection import Selection
 if TYPE_CHECKING:
     from tfstyle.video_files.film import Film
 
-ENDINGS = (
-    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg"),
-    *(".ts", ".m2ts", ".mts", ".mxf", ".3gp", ".wmv", ".flv", ".ogv", ".gif"),
-)
-"""Endings that the browser offers; the contents decide what is read."""
 FAR = 500
 """Number of a frame from which it is looked for by its time."""
 
@@ -62,7 +57,7 @@ class Clips:
         self._root = root
         self._content = content
         self.clip = ClipUpload(
-            file_types=[*ENDINGS],
+            file_types=["video", ".mkv", ".mxf", ".gif"],
             label="Film: a clip, to paint all its frames",
             height=110,
             elem_id="clip",
@@ -90,19 +85,12 @@ class Clips:
             render=False,
             elem_id="paint-film",
         )
-
-    def connect(self) -> None:
-        """Connects the components, once all are rendered."""
-        self.clip.change(
-            self._show_clip,
-            self.clip,
-            [self._facts, self._part, self._number, self._content, self.paint],
-            **DIRECT,
-        )
+        shown = [self._facts, self._part, self._number, content, self.paint]
+        self.clip.change(self._show, self.clip, shown, **DIRECT)
         self._number.release(
-            self._show_frame,
+            self._show,
             [self.clip, self._number],
-            [self._content, self._facts],
+            shown,
             **DIRECT,
             trigger_mode="always_last",
         )
@@ -137,41 +125,27 @@ class Clips:
                 return {self.clip: kept, self.frames: frames}
         return {}
 
-    def _show_clip(self, path: str | None) -> dict:
-        """Returns updates with the facts and the middle frame of a clip."""
-        updates = {
-            self._facts: "",
-            self._part: gr.Column(visible=bool(path)),
-            self.paint: gr.Button(visible=bool(path)),
-        }
-        if not path:
-            return updates
+    def _show(self, path: str | None, number: int | None = None) -> dict:
+        """Returns updates with the facts and one frame of a clip.
+
+        Args:
+            path: path of the clip, or None.
+            number: number of the frame; None: the middle one.
+        """
+        film, updates = None, {self._facts: ""}
         try:
-            film = open_clip(path)
-            most = max(1, film.facts.num_frames)
-            updates[self._number] = gr.Slider(
-                1, max(2, most), (most + 1) // 2, interactive=most > 1
-            )
-            updates[self._content] = keep_still(
-                self._root, film, (most + 1) // 2
-            )
-            updates[self._facts] = describe_clip(film)
+            if path:
+                film = open_clip(path)
+                updates[self._facts] = describe_clip(film)
+                if number is None:
+                    most = max(2, film.facts.num_frames)
+                    number = most // 2
+                    updates[self._number] = gr.Slider(1, most, number)
+                updates[self._content] = keep_still(self._root, film, number)
         except (TfstyleError, OSError) as error:
             updates[self._facts] = escape_error(error)
-            for part in (self._part, self.paint):
-                updates[part] = gr.update(visible=False)
-        return updates
-
-    def _show_frame(self, path: str | None, number: int) -> dict:
-        """Returns updates that make another frame the content image."""
-        try:
-            film = open_clip(path or "")
-            return {
-                self._content: keep_still(self._root, film, number),
-                self._facts: describe_clip(film),
-            }
-        except (TfstyleError, OSError) as error:
-            return {self._facts: escape_error(error)}
+        can_paint = gr.update(visible=film is not None)
+        return updates | {self._part: can_paint, self.paint: can_paint}
 
 
 def open_clip(path: str) -> "Film":

@@ -100,8 +100,10 @@ class Form:
         found = {
             self.options.base: options,
             self.options.preset: preset,
-            pictures.content: gr.Image(
-                content, visible=preset != dials.TEXTURE
+            pictures.content: gr.update(
+                visible=preset != dials.TEXTURE,
+                # Of a film, a frame is shown by its own part of the form.
+                **({} if config.content_video else {"value": content}),
             ),
             **pictures.clips.show(config.content_video, config.frames),
             pictures.start: start,

@@ -86,7 +86,6 @@ class Painting:
         form, keeping = self.form, self._keeping
         given = {self.shown, *form.components}
         began = [self.shown, self._fault]
-        form.pictures.clips.connect()
         self._paint.click(self._start_painting, given, began, **DIRECT)
         form.pictures.clips.paint.click(
             self._start_film, given, began, **DIRECT

@@ -77,7 +77,7 @@ class Run:
     @property
     def film(self) -> str | None:
         """Path of the film in the workdir, or None; it may be a part."""
-        return self._find(FILM)
+        return self._find(FILM) if self.is_film else None
 
     @functools.cached_property
     def frames(self) -> list[str]:
@@ -108,11 +108,10 @@ class Run:
     def is_at_work(self) -> bool:
         """True if a process is painting this run."""
         if self.is_film:
-            try:
+            with contextlib.suppress(BusyError):
                 check_unclaimed(self.workdir)
-            except BusyError:
-                return True
-            return False
+                return False
+            return True
         if self.ended is not None:
             return False
         with contextlib.suppress(OSError):
