@@ -141,7 +141,9 @@ class Clips:
                     most = max(2, film.facts.num_frames)
                     number = most // 2
                     updates[self._number] = gr.Slider(1, most, number)
-                updates[self._content] = keep_still(self._root, film, number)
+                updates[self._content] = keep_still(
+                    self._root, film, int(number)
+                )
         except (TfstyleError, OSError) as error:
             updates[self._facts] = escape_error(error)
         can_paint = gr.update(visible=film is not None)
