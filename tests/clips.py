@@ -75,6 +75,12 @@ def write_clip(
             _encode_hum(output, hum, len(frames) / rate)
 
 
+def write_sound(path):
+    """Encodes a file with sound only."""
+    with av.open(str(path), "w") as output:
+        _encode_hum(output, output.add_stream("aac", rate=48000), 0.5)
+
+
 def _encode_hum(output, stream, seconds):
     samples = np.sin(
         np.arange(round(48000 * seconds)) * 440 * 2 * np.pi / 48000

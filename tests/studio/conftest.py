@@ -9,6 +9,7 @@ if importlib.util.find_spec("gradio") is None:
         *("test_painting.py", "test_comparison.py", "test_contact_table.py"),
         *("test_access.py", "test_attacks.py", "test_downloads.py"),
         *("test_pictures.py", "test_server.py"),
+        *("test_clips.py", "test_films.py"),
     ]
 
 

@@ -120,6 +120,19 @@ def test_wrong_option_is_refused_also_one_that_names_a_file(name, text):
         arguments_of(**{name: text})
 
 
+def test_options_of_films_are_for_films_only():
+    moved = positions_of([]) | {"temporal_weight": "2.0", "frame_steps": "3"}
+    given = {"base": [], "positions": moved, "styles": ["b.jpg"]}
+    picture = read_config(dials.make_arguments(**given, content="a.jpg"))
+    assert picture.frame_steps is None
+    film = ["--content_video=a.mp4", "--frames=1-9"]
+    asked = dials.make_arguments(**given, film=film)
+    config = read_config(asked)
+    assert (config.temporal_weight, config.frame_steps) == (2.0, 3)
+    assert (config.frames, config.output_bits) == ("1-9", 8)
+    assert positions_of(dials.without_files(asked)) == moved
+
+
 def test_nothing_to_paint_is_refused():
     with pytest.raises(ConfigError, match="there is nothing to paint"):
         dials.make_arguments([], positions_of([]))

@@ -3,19 +3,25 @@
 import json
 import os
 import signal
+import time
 
 import pytest
 
 from tests import ROOT
+from tests.clips import make_frame
+from tests.clips import read_times
+from tests.clips import write_clip
 from tfstyle.experiment.workdir_files import ASKED
 from tfstyle.experiment.workdir_files import JOB
 from tfstyle.studio.jobs import Jobs
 from tfstyle.studio.jobs import options_of_process
+from tfstyle.studio.runs import Run
 
 pytestmark = pytest.mark.slow
 STYLE = f"--style_images={ROOT}/tfstyle/samples/strokes.jpg"
 SMALL = [STYLE, "--weights=random", "--image_size=48", "--num_steps=2"]
 LONG = [*SMALL[:2], "--image_size=256", "--num_steps=100000"]
+NUM_FRAMES = 5
 PATIENCE = 60  # seconds, for what takes far less
 
 
@@ -89,6 +95,35 @@ def test_jobs_of_an_earlier_studio_are_painted(tmp_path):
     assert (workdir / "output.png").exists()
     for name, text in others.items():
         assert (tmp_path / name / JOB).read_text() == text
+
+
+def test_film_goes_on_when_the_studio_is_opened_again(tmp_path):
+    clip = tmp_path / "harbour.mkv"
+    write_clip(clip, [make_frame(n) for n in range(NUM_FRAMES)])
+    root = tmp_path / "runs"
+    film = [f"--content_video={clip}", "--frame_steps=2"]
+    jobs = Jobs(str(root))
+    try:
+        job = jobs.submit([*SMALL, *film])
+        while not Run(job.workdir).frames and not job.has_ended:
+            time.sleep(0.01)
+    finally:
+        jobs.close()
+    run = Run(job.workdir)
+    assert run.film
+    assert not run.is_whole
+    assert os.path.exists(os.path.join(job.workdir, JOB))
+    first = os.stat(run.frames[0]).st_mtime_ns
+    jobs = Jobs(str(root))
+    try:
+        assert jobs.wait(jobs.find(job.name), PATIENCE)
+    finally:
+        jobs.close()
+    run = Run(job.workdir)
+    assert run.is_whole
+    assert run.title == f"harbour in strokes ({run.name})"
+    assert os.stat(run.frames[0]).st_mtime_ns == first
+    assert len(read_times(run.film)) == NUM_FRAMES
 
 
 def test_options_of_the_process_are_told_apart():

@@ -130,7 +130,8 @@ def paint_film(
             run = FilmRun(
                 film, found.times, masks, painter, folder, num_left, facts
             )
-            text = provenance.make_text(painter.plan.config, facts)
+            total = {"num_frames": str(len(numbers))}
+            text = provenance.make_text(painter.plan.config, facts | total)
             flags = os.path.join(folder, workdir_files.FLAGS)
             atomic_file.write_text(flags, text)
             with resources.naming_flags_that_fit(painter.plan):

@@ -14,6 +14,8 @@ from tfstyle.config import lines
 from tfstyle.config.config import Config
 from tfstyle.config.config import to_text
 from tfstyle.config.fields import ordered_fields
+from tfstyle.config.run_config import OF_FILMS
+from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import INITS
 from tfstyle.config.validation import check_images
 from tfstyle.errors import ConfigError
@@ -58,7 +60,7 @@ FIXED = (
     "--log_every_steps=1",
     "--output_bits=16",
 )
-"""Flags of every job of the studio."""
+"""Flags of every picture of the studio."""
 
 
 def positions_of(arguments: Sequence[str]) -> Positions:
@@ -67,7 +69,7 @@ def positions_of(arguments: Sequence[str]) -> Positions:
     Raises:
         ConfigError: if a flag is invalid.
     """
-    config = read_config([*arguments])
+    config = _read([*arguments])
     qualities = {text: name for name, text in QUALITIES.items()}
     colors = {text: name for name, text in COLORS.items()}
     return {
@@ -150,8 +152,13 @@ def read_options(base: Sequence[str], positions: Positions) -> list[str]:
                 f"`{name}` must be one line. Received: {position!r:.80}."
             )
     found = to_arguments(base, positions)
-    read_config(found)
+    _read(found)
     return found
+
+
+def _read(arguments: list[str]) -> RunConfig:
+    """Reads flags of a picture or a film."""
+    return read_config([*arguments, "--content_video=."])
 
 
 def find_preset(arguments: Sequence[str]) -> str:
@@ -169,6 +176,7 @@ def make_arguments(
     weights: Sequence[float] = (),
     start: str | None = None,
     masks: Sequence[str] = (),
+    film: Sequence[str] = (),
 ) -> list[str]:
     """Returns the command line of a job, validated.
 
@@ -181,11 +189,14 @@ def make_arguments(
         start: path of the initial image, or None.
         masks: paths of the content masks, one per style; if empty, the styles
             are blended.
+        film: flags of the film to paint, or empty for a picture.
 
     Raises:
         ConfigError: if a flag is invalid, with the message of the command line.
     """
     found = read_options(base, positions)
+    if not film:
+        found = [x for x in found if x[2:].partition("=")[0] not in OF_FILMS]
     if content is not None:
         found.append(f"--content_image={content}")
     if styles:
@@ -196,9 +207,10 @@ def make_arguments(
         found.append(f"--style_blend_weights={','.join(map(str, weights))}")
     if start is not None:
         found.append(f"--init={start}")
-    found += FIXED
+    found += film or FIXED
     config = read_config(found)
-    check_images(config, content is not None, len(styles), len(masks))
+    has_content = content is not None or bool(film)
+    check_images(config, has_content, len(styles), len(masks))
     return found
 
 

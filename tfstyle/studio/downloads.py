@@ -46,12 +46,12 @@ class Downloads:
                 self._flags = gr.DownloadButton(
                     "Download its flagfile", elem_id="flags"
                 )
-            with gr.Row():
+            with gr.Row() as uses:
                 as_content = gr.Button("Use as content", size="sm")
                 as_style = gr.Button("Use as style", size="sm")
                 from_here = gr.Button("Start from here", size="sm")
-                again = gr.Button("Use its pictures and dials", size="sm")
-            with gr.Accordion("Paint it large", open=False):
+            again = gr.Button("Use its pictures and dials", size="sm")
+            with gr.Accordion("Paint it large", open=False) as large:
                 size = gr.Dropdown(
                     list(LARGE_SIZES),
                     value="4096",
@@ -69,7 +69,9 @@ class Downloads:
                     lines=2,
                     buttons=["copy"],
                 )
+        self._of_pictures = (self.form_of_file, uses, large)
         self.watched = [self._part, self._download, self._flags]
+        self.watched += self._of_pictures
         for button, target in (
             (as_content, form.pictures.content),
             (as_style, form.pictures.styles[0]),
@@ -95,20 +97,28 @@ class Downloads:
         )
 
     def update(self, run: Run | None, form_of_file: str) -> dict:
-        """Returns updates that offer the picture of a run, if it has one.
+        """Returns updates that offer the picture or film of a run, if any.
 
         Args:
             run: a run that has ended, or None.
             form_of_file: format of downloads, a key of FORMS.
         """
-        picture = run and run.picture
-        if run is None or picture is None:
+        found = run and (run.film or run.picture)
+        if run is None or found is None:
             return {self._part: gr.Column(visible=False)}
-        download = convert_picture(picture, form_of_file)
+        what = "film" if run.film else "picture"
+        if not run.film:
+            found = convert_picture(found, form_of_file)
         flagfile = run.flagfile
         return {
             self._part: gr.Column(visible=True),
-            self._download: gr.DownloadButton(value=download),
+            self._download: gr.DownloadButton(
+                f"Download the {what}", value=found
+            ),
+            **{
+                part: gr.update(visible=not run.film)
+                for part in self._of_pictures
+            },
             self._flags: gr.DownloadButton(
                 value=flagfile, interactive=flagfile is not None
             ),

@@ -34,11 +34,12 @@ class Form:
         self.options = Options(self.pictures.content)
         self.components = self.pictures.components | self.options.components
 
-    def arguments(self, values: Values) -> list[str]:
+    def arguments(self, values: Values, *, of_film: bool = False) -> list[str]:
         """Returns the command line of a job for the form's values.
 
         Args:
             values: values of all components.
+            of_film: True to paint the film instead of the content image.
 
         Raises:
             ConfigError: if an option is invalid or a picture is missing.
@@ -54,16 +55,18 @@ class Form:
             if values[style] and values[share]
         }
         is_texture = values[options.preset] == dials.TEXTURE
+        film = pictures.clips.flags(values) if of_film else []
         return dials.make_arguments(
             values[options.base],
             options.positions(values),
             content=None
-            if is_texture
+            if is_texture or film
             else self._keep(values[pictures.content]),
             styles=[self._keep(values[style]) for style in shares],
             weights=[*shares.values()],
             start=self._keep(values[pictures.start]),
             masks=pictures.make_masks(values[pictures.regions], len(shares)),
+            film=film,
         )
 
     def show(self, name: str | None, fault: gr.HTML) -> dict:
@@ -97,9 +100,12 @@ class Form:
         found = {
             self.options.base: options,
             self.options.preset: preset,
-            pictures.content: gr.Image(
-                content, visible=preset != dials.TEXTURE
+            pictures.content: gr.update(
+                visible=preset != dials.TEXTURE,
+                # Of a film, a frame is shown by its own part of the form.
+                **({} if config.content_video else {"value": content}),
             ),
+            **pictures.clips.show(config.content_video, config.frames),
             pictures.start: start,
             pictures.regions: None,
             **self.options.show_positions(dials.positions_of(options)),

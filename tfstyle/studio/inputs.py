@@ -100,6 +100,15 @@ def keep(root: str, path: str) -> str:
         WriteError: if the copy cannot be written.
     """
     _read(path)
+    return store(root, path)
+
+
+def store(root: str, path: str) -> str:
+    """Copies a file as `keep` does, whatever it is.
+
+    Raises:
+        WriteError: if the copy cannot be written.
+    """
     place = os.path.realpath(path)
     is_inside, is_upload = (
         place.startswith(os.path.join(os.path.realpath(root), name, ""))
@@ -157,9 +166,15 @@ def _read(path: str) -> Picture:
     try:
         return read_image(path, MAX_PIXELS)
     except ImageError as error:
-        # The folder of an upload means nothing to the user.
-        name = os.path.basename(path)
-        raise ImageError(str(error).replace(path, name)) from error
+        raise ImageError(without_folder(error, path)) from error
+
+
+def without_folder(error: Exception, path: str) -> str:
+    """Returns a message with the name of a file in place of its path.
+
+    The folder of an upload means nothing to the user.
+    """
+    return str(error).replace(path, os.path.basename(path))
 
 
 def _name_of(path: str) -> str:

@@ -20,6 +20,7 @@ from tfstyle.experiment.workdir_files import ASKED
 from tfstyle.experiment.workdir_files import JOB
 from tfstyle.flags.values import FIELDS
 from tfstyle.studio.runs import Run
+from tfstyle.studio.runs import find_run
 from tfstyle.system import atomic_file
 from tfstyle.system.interpreter import describe_end
 from tfstyle.system.interpreter import start_python
@@ -39,7 +40,7 @@ def options_of_process(arguments: list[str]) -> list[str]:
 
 @dataclasses.dataclass
 class Job:
-    """A picture to paint.
+    """A picture or film to paint.
 
     Attributes:
         workdir: the workdir of the run.
@@ -63,9 +64,19 @@ class Job:
         return os.path.basename(self.workdir)
 
     @property
+    def is_film(self) -> bool:
+        """True if the job paints a film; one that is closed is resumed."""
+        return any(x.startswith("--content_video=") for x in self.arguments)
+
+    @property
     def has_ended(self) -> bool:
         """True if the job is done, stopped or failed."""
         return self.state not in ("waiting", "painting")
+
+
+def _mark_unfinished(workdir: str) -> None:
+    """Writes the file by which the next studio finds a job."""
+    atomic_file.write_text(os.path.join(workdir, JOB), "{}")
 
 
 class Jobs:
@@ -133,10 +144,24 @@ class Jobs:
             elif job.state == "waiting":
                 self._queue.remove(job)
                 job.state = "stopped"
-                for name in (JOB, ASKED):
-                    os.unlink(os.path.join(job.workdir, name))
-                with contextlib.suppress(OSError):  # it may not be empty
+                os.unlink(os.path.join(job.workdir, JOB))
+                if os.listdir(job.workdir) == [ASKED]:  # no film to go on with
+                    os.unlink(os.path.join(job.workdir, ASKED))
                     os.rmdir(job.workdir)
+
+    def resume(self, name: str) -> None:
+        """Adds the job of a film that was stopped to the queue again.
+
+        Raises:
+            WriteError: if the workdir cannot be written.
+        """
+        job = self.find(name)
+        run = find_run(self._root, name)
+        is_free = job is None or job.has_ended
+        if run is not None and run.is_resumable and is_free:
+            with raising_write_errors(run.workdir):
+                _mark_unfinished(run.workdir)
+            self._take_up(run.workdir)
 
     def wait(self, job: Job, seconds: float) -> bool:
         """Waits for a job to end; True if it ended within the timeout."""
@@ -169,6 +194,7 @@ class Jobs:
 
     def _add(self, job: Job) -> None:
         with self._changed:
+            self._jobs.pop(job.name, None)  # it goes to the end
             self._jobs[job.name] = job
             self._queue.append(job)
             self._changed.notify_all()
@@ -184,6 +210,9 @@ class Jobs:
             answer = self._ask(job)
             with contextlib.suppress(OSError):  # the worker removes it first
                 os.unlink(os.path.join(job.workdir, JOB))
+            if self._is_closed and job.is_film and answer["state"] == "stopped":
+                with contextlib.suppress(OSError):
+                    _mark_unfinished(job.workdir)
             with self._changed:
                 job.state = answer["state"]
                 job.error = answer.get("error", "")

@@ -63,7 +63,12 @@ def _paint(
                 }  # painted by an earlier studio's worker
             check_program_fits()
             config = read_config([*arguments, f"--workdir={workdir}"])
-            number = run_picture(config, session)
+            if config.content_video:
+                from tfstyle.films.run import run_film
+
+                number = run_film(config, session)
+            else:
+                number = run_picture(config, session)
     except TfstyleError as error:
         return {"state": "failed", "error": one_line(str(error), 1000)}
     except KeyboardInterrupt:  # before the first step

@@ -6,6 +6,8 @@ from tfstyle.studio import last_table
 from tfstyle.studio import runs
 from tfstyle.studio import widgets
 from tfstyle.studio.downloads import Downloads
+from tfstyle.studio.film_view import describe_film_progress
+from tfstyle.studio.film_view import show_film
 from tfstyle.studio.form import Form
 from tfstyle.studio.jobs import Jobs
 from tfstyle.studio.widgets import DIRECT
@@ -48,8 +50,12 @@ class Painting:
     def _make_view(self) -> None:
         with gr.Row():
             self._paint = gr.Button("Paint", variant="primary", elem_id="paint")
+            self.form.pictures.clips.paint.render()
             self._go_on = gr.Button(
                 "Apply the dials", visible=False, elem_id="go-on"
+            )
+            self._resume = gr.Button(
+                "Go on with it", visible=False, elem_id="resume"
             )
             self._stop = gr.Button("Stop", interactive=False, elem_id="stop")
         self._fault = gr.HTML("", elem_classes="fault", elem_id="fault")
@@ -81,6 +87,10 @@ class Painting:
         given = {self.shown, *form.components}
         began = [self.shown, self._fault]
         self._paint.click(self._start_painting, given, began, **DIRECT)
+        form.pictures.clips.paint.click(
+            self._start_film, given, began, **DIRECT
+        )
+        self._resume.click(self._resume_film, self.shown, began, **DIRECT)
         self._go_on.click(self._change_dials, given, began, **DIRECT)
         moved = [
             getattr(dial, "release", dial.input)
@@ -105,7 +115,8 @@ class Painting:
             "inputs": [self.shown, keeping.form_of_file, self._seen],
             "outputs": [
                 *(self._state, self._progress, self._preview, self._charts),
-                *(self._go_on, self._stop, self.shown, self._seen),
+                *(self._go_on, self._resume, self._stop),
+                *(self.shown, self._seen),
                 *keeping.watched,
             ],
             **DIRECT,
@@ -138,6 +149,17 @@ class Painting:
         """Submits a job for the pictures and dials of the form."""
         return self._submit(self.form.arguments(values))
 
+    @showing_errors
+    def _start_film(self, values) -> dict:
+        """Submits a job for the film."""
+        return self._submit(self.form.arguments(values, of_film=True))
+
+    @showing_errors
+    def _resume_film(self, name: str | None) -> dict:
+        """Goes on with a film that was stopped."""
+        self._jobs.resume(name)
+        return {self._fault: ""}
+
     def _follow_dials(self, values) -> dict:
         """Applies moved dials to the displayed run, if its pictures match."""
         if self._is_of_table(values[self.shown]):
@@ -157,7 +179,7 @@ class Painting:
             must_match: True to do nothing if the form has other pictures.
         """
         job = self._jobs.find(values[self.shown])
-        if job is None or job.has_ended:
+        if job is None or job.has_ended or job.is_film:
             return {self._fault: gr.skip()}
         arguments = self.form.arguments(values)
         if must_match and not _have_same_pictures(job.arguments, arguments):
@@ -212,6 +234,7 @@ class Painting:
             return {
                 self._state: "Stopped before the first step",
                 self._go_on: gr.Button(visible=False),
+                self._resume: gr.Button(visible=False),
                 self._stop: gr.Button(interactive=False),
             }
         is_busy = not job.has_ended if job else run.is_at_work
@@ -223,13 +246,20 @@ class Painting:
         updates = {
             self._seen: seen | {"run": now},
             self._state: widgets.describe_state(run, job, is_busy, before),
-            self._progress: widgets.describe_progress(run, is_busy),
+            self._progress: describe_film_progress(run, is_busy)
+            if run.is_film
+            else widgets.describe_progress(run, is_busy),
             self._charts: widgets.charts_of(run),
-            self._go_on: gr.Button(visible=bool(is_busy and job)),
+            self._go_on: gr.Button(
+                visible=bool(is_busy and job and not job.is_film)
+            ),
+            self._resume: gr.Button(visible=run.is_resumable and not is_busy),
             self._stop: gr.Button(interactive=bool(is_busy and job)),
         }
         # The previous picture stays visible until there is a new one.
-        if path := run.preview or run.picture:
+        if film := show_film(run, is_busy):
+            updates[self._preview] = film
+        elif path := run.preview or run.picture:
             updates[self._preview] = image_of(path, "The picture as it is")
         if job is not None and job.state == "failed":
             updates[self._fault] = escape_error(job.error)

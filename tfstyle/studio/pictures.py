@@ -1,12 +1,10 @@
 """The part of the form with the pictures: content, styles, regions, start."""
 
-import abc
 import html
 import os
 
 import gradio as gr
 import numpy as np
-from gradio import component_meta
 
 from tfstyle.errors import ConfigError
 from tfstyle.errors import TfstyleError
@@ -14,7 +12,9 @@ from tfstyle.image_files.reading import read_image
 from tfstyle.images.resize import fit_size
 from tfstyle.images.resize import resize
 from tfstyle.studio import inputs
+from tfstyle.studio.clips import Clips
 from tfstyle.studio.widgets import DIRECT
+from tfstyle.studio.widgets import NoStub
 from tfstyle.studio.widgets import escape_error
 
 NUM_STYLES = 4
@@ -25,15 +25,7 @@ REGIONS_SIZE = 768
 """Long edge of the content image in the regions editor, pixels."""
 
 
-class _NoStub(component_meta.ComponentMeta):
-    """Makes component classes as Gradio does, but writes no `.pyi` files."""
-
-    def __new__(cls, name, bases, attributes):
-        """Makes a class that inherits the events of its base."""
-        return abc.ABCMeta.__new__(cls, name, bases, attributes)
-
-
-class Upload(gr.Image, metaclass=_NoStub):
+class Upload(gr.Image, metaclass=NoStub):
     """An image whose value is the path of the uploaded file.
 
     `gr.Image` would open it with Pillow; only our own reader should.
@@ -46,7 +38,7 @@ class Upload(gr.Image, metaclass=_NoStub):
         return payload and payload.path
 
 
-class Regions(gr.ImageEditor, metaclass=_NoStub):
+class Regions(gr.ImageEditor, metaclass=NoStub):
     """An image editor whose value is the paths of the painted layers."""
 
     is_template = True
@@ -64,6 +56,7 @@ class Pictures:
 
     Attributes:
         content: component of the content image.
+        clips: the part of the form with the film.
         styles: components of the style images.
         weights: components of the blend weights, one per style.
         regions: component of the regions; its value is a list of layer paths.
@@ -78,6 +71,7 @@ class Pictures:
         self._make()
         self.components = {
             *(self.content, self.start, self.regions),
+            *(self.clips.clip, self.clips.frames),
             *self.styles,
             *self.weights,
         }
@@ -136,6 +130,7 @@ class Pictures:
         self.content = self._make_picture(
             "Content: the picture to paint", 220, "content"
         )
+        self.clips = Clips(self._root, self.content)
         style = self._make_picture("Style: how to paint it", 180, "style-1")
         samples = gr.Button("Try the sample pictures", size="sm")
         samples.click(

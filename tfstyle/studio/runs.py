@@ -10,15 +10,20 @@ from collections.abc import Sequence
 
 from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import ConfigError
+from tfstyle.experiment.run_directory import BusyError
 from tfstyle.experiment.workdir_files import ASKED
 from tfstyle.experiment.workdir_files import FLAGS
+from tfstyle.experiment.workdir_files import FRAMES
 from tfstyle.experiment.workdir_files import LOCK
 from tfstyle.experiment.workdir_files import METRICS
 from tfstyle.experiment.workdir_files import OUTPUT
+from tfstyle.films.output import OUTPUT as FILM
+from tfstyle.films.shot_claims import check_unclaimed
 from tfstyle.flags import flagfile
 from tfstyle.flags.command_line import read_config
 from tfstyle.flags.values import parse_text
 from tfstyle.reports.metric_writers import PREVIEW
+from tfstyle.reports.metric_writers import numbered_pictures
 from tfstyle.studio import inputs
 from tfstyle.system import file_lock
 
@@ -51,7 +56,8 @@ class Run:
         styles: tuple[str, ...] = ()
         with contextlib.suppress(ConfigError):
             styles = parse_text("style_images", flags.get("style_images", ""))
-        return title_of(self.name, flags.get("content_image"), styles)
+        content = flags.get("content_image") or flags.get("content_video")
+        return title_of(self.name, content, styles)
 
     @property
     def picture(self) -> str | None:
@@ -64,8 +70,48 @@ class Run:
         return self._find(PREVIEW)
 
     @property
+    def is_film(self) -> bool:
+        """True if the run paints a film."""
+        return "content_video" in self._asked
+
+    @property
+    def film(self) -> str | None:
+        """Path of the film in the workdir, or None; it may be a part."""
+        return self._find(FILM) if self.is_film else None
+
+    @functools.cached_property
+    def frames(self) -> list[str]:
+        """Paths of a film's painted frames, in order."""
+        with contextlib.suppress(OSError):
+            folder = os.path.join(self.workdir, FRAMES)
+            return [path for _, path in numbered_pictures(folder)]
+        return []
+
+    @property
+    def num_frames(self) -> int:
+        """Number of frames that a film will have; 0 if it is unknown."""
+        text = self._texts[1].get("num_frames", "")
+        return int(text) if text.isdecimal() else 0
+
+    @property
+    def is_whole(self) -> bool:
+        """True if all frames of a film are painted."""
+        return 0 < self.num_frames <= len(self.frames)
+
+    @property
+    def is_resumable(self) -> bool:
+        """True for a film of the studio of which frames are missing."""
+        asked = os.path.exists(os.path.join(self.workdir, ASKED))
+        return self.is_film and asked and not self.is_whole
+
+    @property
     def is_at_work(self) -> bool:
         """True if a process is painting this run."""
+        if self.is_film:
+            with contextlib.suppress(BusyError):
+                check_unclaimed(self.workdir)
+                return False
+            return True
         if self.ended is not None:
             return False
         with contextlib.suppress(OSError):
@@ -83,7 +129,7 @@ class Run:
     @property
     def changed(self) -> list[float]:
         """Modification times of the displayed files; 0 if missing."""
-        names = (METRICS, PREVIEW, OUTPUT, FLAGS)
+        names = (METRICS, PREVIEW, OUTPUT, FLAGS, FRAMES, FILM)
         return [_time_of(os.path.join(self.workdir, n)) for n in names]
 
     @property
@@ -150,7 +196,7 @@ class Run:
 
 
 def list_runs(root: str, most: int = 60) -> list[Run]:
-    """Lists the runs of a folder that have metrics, newest first.
+    """Lists the runs of a folder that have begun, newest first.
 
     Args:
         root: the folder of runs.
@@ -159,7 +205,10 @@ def list_runs(root: str, most: int = 60) -> list[Run]:
     found = []
     with contextlib.suppress(OSError):
         for entry in os.scandir(root):
-            began = _time_of(os.path.join(entry.path, METRICS))
+            began = max(
+                _time_of(os.path.join(entry.path, name))
+                for name in (METRICS, FRAMES)
+            )
             if began and entry.is_dir(follow_symlinks=False):
                 found.append((began, Run(entry.path)))
     found.sort(key=lambda pair: pair[0], reverse=True)

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from tfstyle.errors import TfstyleError
 from tfstyle.studio import inputs
 
-MAX_UPLOAD = "100mb"
+MAX_UPLOAD = "1gb"  # films are uploaded whole
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 POLICY = (
     "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline'"

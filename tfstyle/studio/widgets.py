@@ -1,11 +1,14 @@
 """HTML fragments that show a run, and converted copies of its picture."""
 
+import abc
 import functools
 import html
 import importlib.resources
 import os
 import urllib.parse
 from typing import Any
+
+from gradio import component_meta
 
 from tfstyle.errors import TfstyleError
 from tfstyle.errors import one_line
@@ -23,7 +26,7 @@ from tfstyle.studio.jobs import Job
 DIRECT: dict[str, Any] = {"show_progress": "hidden", "queue": False}
 """Arguments of every event: bypass Gradio's queue, which may lose the answer
 of an event that arrives while the stream of the one before is closing."""
-EMPTY = "<p>Choose a picture and a style, then press Paint.</p>"
+EMPTY = "<p>Choose a picture or film and a style, then press Paint.</p>"
 FORMS = {
     "PNG, 16 bits": None,
     "PNG, 8 bits": ".png",
@@ -34,6 +37,14 @@ FILES = "/gradio_api/file="
 """Address at which Gradio serves the files of the folder of runs."""
 THUMBNAIL_SIZE = 256
 _COMPLETE = ("steps", "converged", "max_evaluations")
+
+
+class NoStub(component_meta.ComponentMeta):
+    """Makes component classes as Gradio does, but writes no `.pyi` files."""
+
+    def __new__(cls, name, bases, attributes):
+        """Makes a class that inherits the events of its base."""
+        return abc.ABCMeta.__new__(cls, name, bases, attributes)
 
 
 def read_asset(name: str) -> str:
@@ -112,9 +123,11 @@ def describe_state(
     if is_busy:
         if job is not None and job.is_stopping:
             return "Stopping after this step"
-        return "Painting" if run.metrics else "Starting"
+        return "Painting" if run.metrics or run.frames else "Starting"
     if job is not None and job.state == "failed":
         return "Failed"
+    if run.frames:
+        return "Done" if run.is_whole else "Stopped"
     if run.ended is not None:
         return "Done" if run.ended in _COMPLETE else "Stopped"
     if run.picture:  # made by an older release
@@ -153,11 +166,16 @@ def image_of(path: str, text: str, side: str = "") -> str:
         text: description of the picture, for screen readers.
         side: its class, such as `left`.
     """
-    address = f"{FILES}{urllib.parse.quote(path)}?{os.stat(path).st_mtime_ns}"
     return (
         f'<img class="{side}" alt="{html.escape(text)}"'
-        f' src="{html.escape(address)}">'
+        f' src="{address_of(path)}">'
     )
+
+
+def address_of(path: str) -> str:
+    """Returns the escaped address of a file in the folder of runs."""
+    address = f"{FILES}{urllib.parse.quote(path)}?{os.stat(path).st_mtime_ns}"
+    return html.escape(address)
 
 
 def charts_of(run: runs.Run) -> str:
