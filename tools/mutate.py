@@ -76,9 +76,27 @@ MUTATIONS = {
     ),
     "resumed_frame": Mutation(
         "films/film_run.py",
-        "self._files.read(painted[-1]).pixels if painted",
-        "self._files.read(painted[0]).pixels if painted",
-        "films/test_film_runs.py",
+        "for n in painted[-EARLIER[-1] :]",
+        "for n in painted[-1:]",
+        "films/test_chunks.py",
+    ),
+    "resumed_freshness": Mutation(
+        "films/frames_to_paint.py",
+        "number > after - MATURE * (number - recent[-1][0])",
+        "number > after",
+        "films/test_chunks.py",
+    ),
+    "fresh_region": Mutation(
+        "objective/targets.py",
+        "for mask in (fresh, 255 - fresh)",
+        "for mask in (fresh, fresh)",
+        "objective/test_objective.py",
+    ),
+    "chunk_weight": Mutation(
+        "films/chunks.py",
+        "index / (len(chunk.shared) + 1)",
+        "index / len(chunk.shared)",
+        "films/test_chunks.py",
     ),
     "sound_start": Mutation(
         "video_files/sound.py",

@@ -4,6 +4,7 @@ import collections
 import contextlib
 import statistics
 import time
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from tfstyle.films.frames_to_paint import forget_oldest
 from tfstyle.films.frames_to_paint import frames_to_paint
 from tfstyle.films.painter import FramePainter
 from tfstyle.films.region_masks import RegionMasks
+from tfstyle.films.shot_claims import ShotClaims
 from tfstyle.reports import progress
 from tfstyle.system.loop_progress import SECONDS_BETWEEN_LINES
 from tfstyle.system.loop_progress import describe_time
@@ -74,14 +76,30 @@ class FilmRun:
         )
         self._next_line = 0.0
 
-    def paint_chunk(self, chunk: Chunk, signals: StopSignals) -> int:
+    def paint(
+        self, chunks: Iterable[Chunk], claims: ShotClaims, signals: StopSignals
+    ) -> int:
+        """Paints the chunks that no other process paints.
+
+        Args:
+            chunks: the chunks of the film.
+            claims: claims of this and other processes.
+            signals: stop signals, which end the painting at the next step.
+
+        Returns:
+            The number of painted frames.
+        """
+        num_painted = 0
+        for chunk in chunks:
+            with claims.claimed(f"{chunk.numbers[0]:06d}") as is_ours:
+                if is_ours and not signals.number:
+                    num_painted += self._paint_chunk(chunk, signals)
+        return num_painted
+
+    def _paint_chunk(self, chunk: Chunk, signals: StopSignals) -> int:
         """Paints the frames of a chunk that are missing; returns their number.
 
         A thread reads ahead, another writes behind.
-
-        Args:
-            chunk: the chunk.
-            signals: stop signals, which end the chunk at the next step.
         """
         files = FrameFiles(self._folder, chunk.shared)
         numbers = chunk.numbers

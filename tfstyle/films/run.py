@@ -135,11 +135,7 @@ def paint_film(
             flags = os.path.join(folder, workdir_files.FLAGS)
             atomic_file.write_text(flags, text)
             with resources.naming_flags_that_fit(painter.plan):
-                for chunk in chunks:
-                    name = f"{chunk.numbers[0]:06d}"
-                    with claims.claimed(name) as is_ours:
-                        if is_ours and not signals.number:
-                            num_painted += run.paint_chunk(chunk, signals)
+                num_painted = run.paint(chunks, claims, signals)
         files = BlendedFrames(folder, chunks)
         painted = files.find_painted(numbers)
         is_whole, is_written = painted == numbers, False
