@@ -6,8 +6,7 @@
 Every setting paints every style, at every size, from noise and from the
 content. Each total is divided by what lbfgs with 20 correction pairs reached
 after as many evaluations of the same picture; the table shows the geometric
-means. `runs.jsonl` keeps every curve; one that it holds of the same content and
-of as many evaluations is not run again.
+means. `runs.jsonl` has every curve.
 """
 
 import itertools
@@ -16,8 +15,8 @@ import math
 import os
 import re
 
-from absl import app
 from absl import flags
+from running import run
 
 from tfstyle.config.config import Config
 from tfstyle.image_files.reading import read_image
@@ -41,13 +40,11 @@ REFERENCE = "lbfgs20"
 COUNTS = (10, 20, 50, 100, 200, 500, 1000)
 
 
-def main(argv):
-    """Runs what is missing, then prints a table for each size and start."""
-    if len(argv) > 1:
-        raise app.UsageError(f"Flags begin with --. Received: {argv[1:]}")
+def main() -> None:
+    """Runs every setting, then prints a table for each size and start."""
     os.makedirs(_OUTPUT.value, exist_ok=True)
     path = os.path.join(_OUTPUT.value, "runs.jsonl")
-    curves = _read_curves(path)
+    curves = {}
     grid = list(
         itertools.product(
             _SIZES.value, ("noise", "content"), _STYLES.value, _SETTINGS.value
@@ -55,33 +52,15 @@ def main(argv):
     )
     content = read_image(_CONTENT.value).pixels
     extractor = make_extractor(Config())
-    with open(path, "a", encoding="utf-8") as file:
-        for number, run in enumerate(grid, start=1):
-            if run not in curves:
-                curves[run] = _measure(content, extractor, *run)
-                line = {
-                    "content": _CONTENT.value,
-                    "evaluations": _EVALUATIONS.value,
-                    "run": run,
-                    "totals": curves[run],
-                }
-                file.write(json.dumps(line) + "\n")
-                file.flush()
-            print(f"{number}/{len(grid)} {' '.join(run)}", flush=True)
+    with open(path, "w", encoding="utf-8") as file:
+        for number, setting in enumerate(grid, start=1):
+            totals = _measure(content, extractor, *setting)
+            curves[setting] = totals
+            line = {"run": setting, "totals": totals}
+            file.write(json.dumps(line) + "\n")
+            print(f"{number}/{len(grid)} {' '.join(setting)}", flush=True)
     for size, init in itertools.product(_SIZES.value, ("noise", "content")):
         _print_table(curves, size, init)
-
-
-def _read_curves(path):
-    """Returns the curves of a file that are of the same content and length."""
-    curves = {}
-    if os.path.exists(path):
-        with open(path, encoding="utf-8") as file:
-            for line in map(json.loads, file):
-                is_same = line.get("content") == _CONTENT.value
-                if is_same and line["evaluations"] >= _EVALUATIONS.value:
-                    curves[tuple(line["run"])] = line["totals"]
-    return curves
 
 
 def _measure(content, extractor, size, init, style, setting):
@@ -140,4 +119,4 @@ def _at(totals, count):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    run(main)

@@ -13,9 +13,9 @@ conv5_1's style loss down to the image, at the content image: its norm,
 conv5_1's own as 1, and how evenly it is spread over positions, 1 if all have
 the same norm. `poolings.png` shows the pictures on the way, average above max.
 
-Flags of tfstyle.main may be given besides, but for those of a run's files and
-of its end; --image_size is 256 and --content_weight, that of average pooling,
-1e-3 if not. Losses, padding and L-BFGS are the paper's.
+Flags of tfstyle.main may be given besides; those of a run's files and of its
+end have no effect. --image_size is 256 and --content_weight, that of average
+pooling, 1e-3 if not. Losses, padding and L-BFGS are the paper's.
 """
 
 import dataclasses
@@ -26,7 +26,6 @@ import tensorflow as tf
 from absl import app
 from absl import flags
 from contact_sheet import draw_sheet
-from unused_flags import refuse_flags
 
 from tfstyle.config.config import Config
 from tfstyle.config.run_config import RunConfig
@@ -67,20 +66,6 @@ PRESET = (
     "--precision=float32",
 )
 OPTIONS = {field.name for field in dataclasses.fields(Config)}
-OF_FILES = {field.name for field in dataclasses.fields(RunConfig)} - OPTIONS
-UNUSED = {
-    **dict.fromkeys(
-        sorted(OF_FILES - {"content_image", "style_images"}),
-        "The tool writes poolings.png to --output. Leave it out.",
-    ),
-    **dict.fromkeys(
-        ("num_steps", "max_evaluations", "time_limit"),
-        "Both runs end after the last of --evaluations. Leave it out.",
-    ),
-    "pooling": "The tool compares average with max. Leave it out.",
-    "strategy": "The tool uses one device. Leave it out.",
-}
-"""Flags of tfstyle.main that have no effect here, and what to do."""
 POOLINGS = ("average", "max")
 DEEPEST = "block5_conv1"
 
@@ -91,7 +76,6 @@ def main(config: RunConfig) -> int:
 
 
 def _compare(config: RunConfig) -> int:
-    refuse_flags(UNUSED, FLAGS)
     if not config.content_image or len(config.style_images) != 1:
         raise ConfigError(
             "`content_image` and one of `style_images` must be given."

@@ -1,16 +1,10 @@
-"""Measures what a second process brings, and computes what more would.
+"""Measures the speed-up of a second process.
 
     python tools/measure_scaling.py
-    python tools/measure_scaling.py --expect --bandwidth=25 --rate=20
 
 One process of one core and two of one core each evaluate the same picture by
 turns, whole programs with Adam, from their metrics.jsonl. The ideal is 2
 divided by the halo's overhead: the pixels that both see, by the picture's.
-
-With --expect nothing runs: for 2 to 64 GPUs, and several sizes, it prints the
-speed-up that follows from the halo and from the bytes that are sent. In a ring
-each link carries twice the bytes of what is added up: an image to evaluate, its
-gradient and the Gram sums.
 """
 
 import json
@@ -22,43 +16,25 @@ import sys
 import tempfile
 
 import numpy as np
-from absl import app
 from absl import flags
-from unused_flags import refuse_arguments
-from unused_flags import refuse_flags
+from running import run
 
 from tfstyle.config.config import Config
 from tfstyle.image_files import reading as image_files
 from tfstyle.image_files.writing import write_image
 from tfstyle.images.resize import resize
-from tfstyle.network.layers import BY_NAME
 from tfstyle.objective.tiles import share_frame
 
-FLOP_A_PIXEL = 397e9 / 512**2
-"""Of an evaluation with the paper's layers."""
 ROOT = pathlib.Path(__file__).parents[1]
 
 _WIDTH = flags.DEFINE_integer("width", 2048, "of the picture, pixels")
 _HEIGHT = flags.DEFINE_integer("height", 1024, "likewise")
 _STEPS = flags.DEFINE_integer("steps", 2, "of each run, besides the first")
 _ROUNDS = flags.DEFINE_integer("rounds", 3, "of one process and two by turns")
-_EXPECT = flags.DEFINE_bool("expect", False, "compute and run nothing")
-_RATE = flags.DEFINE_float("rate", 20, "TFLOP/s that a GPU reaches")
-_BANDWIDTH = flags.DEFINE_float("bandwidth", 25, "GB/s of each link")
-OF_RUNS = ("width", "height", "steps", "rounds")
-OF_EXPECT = ("rate", "bandwidth")
 
 
-def main(argv: list[str]) -> None:
-    """Prints the measurement, or what is to be expected."""
-    refuse_arguments(argv[1:])
-    if _EXPECT.value:
-        refuse_flags(
-            dict.fromkeys(OF_RUNS, "With --expect nothing runs. Leave it out.")
-        )
-        print(make_table(_RATE.value * 1e12, _BANDWIDTH.value * 1e9))
-        return
-    refuse_flags(dict.fromkeys(OF_EXPECT, "Only --expect uses it. Add that."))
+def main() -> None:
+    """Prints the measurement."""
     size = _HEIGHT.value, _WIDTH.value
     ideal = 2 / overhead(size, 2)
     with tempfile.TemporaryDirectory() as folder:
@@ -87,40 +63,6 @@ def overhead(size: tuple[int, int], number: int) -> float:
     tiles = share_frame(size, number, names, config.pooling)
     views = [np.prod(tile[:, 3] - tile[:, 2]) for tile in tiles]
     return max(views) * number / (size[0] * size[1])
-
-
-def expect(
-    size: tuple[int, int], number: int, rate: float, bandwidth: float
-) -> float:
-    """Returns the speed-up over one GPU.
-
-    Args:
-        size: height and width, pixels.
-        number: of GPUs, one link each.
-        rate: FLOP/s of a GPU.
-        bandwidth: bytes/s of a link.
-    """
-    pixels = size[0] * size[1]
-    one = pixels * FLOP_A_PIXEL / rate
-    channels = [BY_NAME[name].channels for name in Config().style_layers]
-    sent = 2 * 12 * pixels + sum(4 * n * n for n in channels)
-    ring = 2 * (number - 1) / number * sent / bandwidth
-    return one / (one * overhead(size, number) / number + ring)
-
-
-def make_table(rate: float, bandwidth: float) -> str:
-    """Returns the expected speed-ups as a table of Markdown."""
-    numbers = (2, 4, 8, 16, 64)
-    lines = ["| picture | " + " | ".join(f"{n} GPU" for n in numbers) + " |"]
-    lines.append("|---" * (1 + len(numbers)) + "|")
-    for size in ((1024, 1024), (1024, 2048), (4096, 4096), (8192, 8192)):
-        cells = []
-        for number in numbers:
-            found = expect(size, number, rate, bandwidth)
-            bound = number / overhead(size, number)
-            cells.append(f"{found:.1f} ({bound:.1f})")
-        lines.append(f"| {size[1]}x{size[0]} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
 
 
 def _write_pictures(folder: str, size: tuple[int, int]) -> None:
@@ -164,4 +106,4 @@ def _measure(folder: str, number: int, turn: int) -> float:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    run(main)

@@ -122,6 +122,7 @@ def test_pictures_of_other_flags_or_cut_short_are_not_drawn(tmp_path):
         (["--figure=4"], "error: `figure` must be 1, 2 or 3. Received: 4."),
         (["--styles="], "error: `content` and `styles` must be given"),
         (["--content=none.jpg"], "none.jpg"),
+        (["--film=x.mp4"], "error: `film` is set by the figure"),
     ],
 )
 def test_wrong_flags_are_told_in_a_line(tmp_path, arguments, text):
