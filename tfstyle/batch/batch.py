@@ -116,7 +116,7 @@ class _Batch:
     Args:
         folder: the workdir of the batch.
         painter: painter of the jobs.
-        sharing: claims jobs and finds jobs of other processes.
+        sharing: finds jobs of other processes.
         total: number of jobs that belong to this process.
 
     Attributes:
@@ -182,10 +182,7 @@ class _Batch:
         signals = self._painter.signals
         start = time.monotonic()
         try:
-            with (
-                raising_out_of_memory_errors(),
-                self._sharing.claimed(os.path.basename(workdir)),
-            ):
+            with raising_out_of_memory_errors():
                 outcome = self._painter.paint(job, workdir)
         except WeightsError:
             raise  # the next job has the same weights

@@ -92,9 +92,9 @@ def find_anything_foreign(folder: str) -> str | None:
         return foreign
     for path in _list(folder):
         name = os.path.basename(path)
-        if name in _FOLDERS and os.path.isdir(path):
+        if name in FOLDERS and os.path.isdir(path):
             for inner in _list(path):
-                if not _FOLDERS[name](inner):
+                if not FOLDERS[name](inner):
                     return inner
         elif name not in (ASKED, JOB, *_RECOGNISED) and not (
             is_output(path) or film.was_written_by(folder, path)
@@ -122,7 +122,7 @@ def remove_own(folder: str) -> None:
     Args:
         folder: the folder of intermediate pictures or of checkpoints.
     """
-    is_own = _FOLDERS[os.path.basename(folder)]
+    is_own = FOLDERS[os.path.basename(folder)]
     with contextlib.suppress(OSError):  # the folder may not exist
         for path in _list(folder):
             if is_own(path):
@@ -174,10 +174,11 @@ _RECOGNISED: dict[str, Callable[[str], bool]] = {
     ),
 }
 """Predicates that recognise the files that runs replace, by name."""
-_FOLDERS = {
+FOLDERS = {
     IMAGES: _is_picture_on_the_way,
     FRAMES: is_output,
     CLAIMS: _is_empty,
     CHECKPOINTS: checkpoint.is_named,
     EVENTS: _is_events,
 }
+"""Predicates that recognise the files of runs in subfolders, by folder."""
