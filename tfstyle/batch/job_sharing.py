@@ -57,37 +57,25 @@ class JobSharing:
             atomic_file.write_text(path, self._hash)
             self._is_alone = not file_lock.can_lock(folder)
 
-    def jobs_of_others(
-        self, jobs: Sequence[Job]
-    ) -> tuple[list[Job], list[Job]]:
+    def jobs_of_others(self, jobs: Sequence[Job]) -> list[Job]:
         """Returns the jobs to take over once this process' own are finished.
 
         The order is the reverse of that of the owning process, starting with
         the next process, so that two processes rarely reach the same job.
         Processes that have not started in this folder may work on another
         disk, such as parts chosen by `--shard`, so their jobs are left to
-        them. Tasks of a Slurm array may start at any time; their jobs are
-        taken over.
+        them.
 
         Args:
             jobs: all jobs of the batch.
-
-        Returns:
-            Jobs of processes that have started in this folder, and jobs of
-            processes that have not.
         """
         if self._is_alone:
-            return [], []
+            return []
         own, size = self._own.index, self._own.size
-        is_array = environment.SLURM_ARRAY in self._own.source
-        present = set(filter(self._is_present, range(size)))
-        places = [n for n in range(len(jobs)) if n % size != own]
+        present = {n for n in range(size) if n != own and self._is_present(n)}
+        places = [n for n in range(len(jobs)) if n % size in present]
         places.sort(key=lambda n: (-(n // size), (n - own) % size))
-        absent = [n for n in places if n % size not in present]
-        return (
-            [jobs[n] for n in places if n % size in present],
-            [jobs[n] for n in sorted(absent) if is_array],
-        )
+        return [jobs[n] for n in places]
 
     def _is_present(self, index: int) -> bool:
         """True if a process has started here with an equal manifest."""
