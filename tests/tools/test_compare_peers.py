@@ -79,20 +79,7 @@ def test_sheet_shows_and_measures_what_is_given(tmp_path, samples):
         assert [*row["quiet_ripples_db"].values()] == pytest.approx(levels[1])
         levels = ripples.compare_ripples(pixels, own, style, [(2.5, 4.2)])
         assert row["fine_ripples_db"] == pytest.approx(levels[1, 0])
-    lines = done.stdout.splitlines()
-    assert lines[-1] == f"{tmp_path}/sheet.png"
-    for line, name, row in zip(lines[2:-1], names, rows, strict=True):
-        label, *numbers = line.split()
-        assert label == name
-        assert [float(number) for number in numbers] == pytest.approx(
-            [
-                *(*row["style_errors"].values(), row["style_error"]),
-                *(row["content_error"], *row["ripples_db"].values()),
-                *row["quiet_ripples_db"].values(),
-                row["fine_ripples_db"],
-            ],
-            abs=0.051,  # a tenth of a decibel
-        )
+    assert done.stdout.splitlines()[-1] == f"{tmp_path}/sheet.png"
 
 
 @pytest.mark.soak

@@ -155,7 +155,7 @@ def test_lower_layers_keep_more_of_the_pixels(samples, real_weights):
 @pytest.mark.soak
 @pytest.mark.parametrize(
     ("size", "num_steps", "least"),
-    [(128, 60, 100), pytest.param(224, 400, 1000, marks=pytest.mark.soak)],
+    [(128, 60, 100), (224, 400, 1000)],
 )
 def test_style_loss_of_a_texture_falls(real_weights, size, num_steps, least):
     mosaic = read_image(str(ROOT / "tfstyle/samples/mosaic.jpg")).pixels

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -68,11 +69,9 @@ def open_workdir(
                 _remove_partial_files(config, folder)
             yield folder
     finally:
-        if is_new and os.path.isdir(folder):
-            if os.listdir(folder) == [workdir_files.LOCK]:
-                os.unlink(os.path.join(folder, workdir_files.LOCK))
-            if not os.listdir(folder):
-                os.rmdir(folder)
+        left = os.listdir(folder) if os.path.isdir(folder) else []
+        if is_new and set(left) <= {workdir_files.LOCK}:
+            shutil.rmtree(folder, ignore_errors=True)  # perhaps removed
 
 
 @contextlib.contextmanager
