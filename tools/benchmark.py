@@ -23,8 +23,6 @@ is small, come children, whose peak memory is at least what it has then:
   Only the size is given, the long edge of the picture. With the default flags
   and two peers this takes over an hour on 2 cores; --picture_pairs=0 leaves it
   out.
-- the program itself, for one step at 256 px: the time from its start until its
-  metrics.jsonl shows step 1. The first of these is not counted.
 
 Then rounds in this process, after one to warm up, measure each of these once:
 
@@ -38,8 +36,6 @@ Then rounds in this process, after one to warm up, measure each of these once:
   time and that of one evaluation. The own time is taken from a step on a
   quadratic of as many numbers, from which that quadratic's time is subtracted.
   The ring is larger than the caches, so what runs in between matters little.
-- steps of a tiny picture at one layer, where the evaluation is next to nothing:
-  the time of a step, and what is left of it without its one evaluation.
 
 With --winograd_table only the rectified convolutions of VGG19 are timed, with
 their gradient by the input and in both ways, in frames of square pictures of
@@ -48,25 +44,21 @@ their gradient by the input and in both ways, in frames of square pictures of
 
 import functools
 import importlib.metadata
-import itertools
 import json
 import os
 import pathlib
 import platform
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
 
 import numpy as np
-from absl import app
+import platformdirs
 from absl import flags
 from benchmark_peers import BOUND
 from benchmark_peers import OURS
 from benchmark_peers import PEERS
 from benchmark_peers import OtherWork
-from benchmark_peers import PeerError
 from benchmark_peers import check_names
 from benchmark_peers import format_markdown
 from benchmark_peers import install
@@ -76,17 +68,13 @@ from benchmark_peers import run_evaluations
 from benchmark_peers import run_picture
 from benchmark_peers import say
 from flop import count_flop
-from unused_flags import refuse_flags
+from running import run
 
 import tfstyle
 from tfstyle.config.config import PRECISIONS
 from tfstyle.config.config import Config
-from tfstyle.errors import ConfigError
-from tfstyle.errors import SetupError
-from tfstyle.errors import WeightsError
 from tfstyle.image_files import reading as image_files
 from tfstyle.image_files.writing import write_image
-from tfstyle.images.image_set import ImageSet
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.resize import resize
 from tfstyle.network.layers import CONVOLUTIONS
@@ -122,57 +110,21 @@ _PICTURE_SIZE = flags.DEFINE_integer(
 _PICTURE_PAIRS = flags.DEFINE_integer(
     "picture_pairs", 2, "whole pictures by each program", 0
 )
-_STYLE_TRANSFER_PYTORCH = flags.DEFINE_string(
-    "style_transfer_pytorch",
-    None,
-    "folder with the code of style-transfer-pytorch; default: from its address",
-)
-_VENVS = flags.DEFINE_string(
-    "venvs",
-    None,
-    "folder of the other programs' virtual environments, tfstyle-benchmark-NAME"
-    " each, made if need be; default: the user's cache",
-)
 _JSON = flags.DEFINE_bool("json", False, "print a JSON object, not tables")
 _WINOGRAD_TABLE = flags.DEFINE_bool(
     "winograd_table", False, "measure only where Winograd's algorithm is faster"
 )
 _CHILD = flags.DEFINE_string("child", None, "how the tool calls itself")
 
-OPTIMIZERS = ("adam", "lbfgs")
-CHECKED_OUT = "style-transfer-pytorch"
-OF_PEERS = ("picture_size", "picture_pairs", "style_transfer_pytorch", "venvs")
-OF_TABLES = (
-    *("content", "style", "convolutions", "poolings", "precision"),
-    *("lbfgs_size",),
-    *("num_correction_pairs", "against", "against_size", "pairs", *OF_PEERS),
-)
-"""Flags that --against needs, and those that --winograd_table leaves out."""
-ERRORS = (
-    ConfigError,
-    PeerError,
-    SetupError,
-    WeightsError,
-    image_files.ImageError,
-)
 MATRIX_SIDES = (2048, 4096)
-FIRST_STEP_SIZE = 256  # pixels
 CHILD_EVALUATIONS = 3
-TINY_SIZE = 32  # pixels
-TINY_STEPS = 100
 WORTHWHILE = 1.05
 """Channels for which Winograd's algorithm is never so much faster are left."""
 
 
-def main(argv):
+def main() -> None:
     """Measures what is asked for and prints it."""
-    if len(argv) > 1:
-        raise app.UsageError(f"Flags begin with --. Received: {argv[1:]}")
-    _refuse_unused_flags()
-    try:
-        result = _evaluate_as_child() if _CHILD.value else _measure()
-    except ERRORS as error:
-        sys.exit(f"error: {' '.join(str(error).split())}")
+    result = _evaluate_as_child() if _CHILD.value else _measure()
     if _JSON.value or _CHILD.value:
         print(json.dumps(result))
         return
@@ -182,26 +134,6 @@ def main(argv):
         _print_fewest_positions(result["winograd"])
     else:
         print(f"\n{format_markdown(result)}")
-
-
-def _refuse_unused_flags() -> None:
-    """Ends the tool if a flag is given that what is asked for does not use."""
-    if _WINOGRAD_TABLE.value:
-        refuse_flags(
-            dict.fromkeys(
-                OF_TABLES, "--winograd_table does without it. Leave one out."
-            )
-        )
-    if not _AGAINST.value:
-        refuse_flags(
-            dict.fromkeys(OF_PEERS, "Only --against uses it. Add that.")
-        )
-    if CHECKED_OUT not in _AGAINST.value:
-        refuse_flags(
-            {"style_transfer_pytorch": f"Only --against={CHECKED_OUT} uses it."}
-        )
-    if not _PICTURE_PAIRS.value:
-        refuse_flags({"picture_size": "--picture_pairs is 0. Leave one out."})
 
 
 def _measure() -> dict[str, list[dict]]:
@@ -215,7 +147,6 @@ def _measure() -> dict[str, list[dict]]:
     others, result = OtherWork(), {}
     if not _WINOGRAD_TABLE.value:
         result |= _measure_children(peers)
-        result["first_steps"] = _measure_first_steps()
     machine = {"cpu": _cpu_model(), "device": _start_tensorflow()}
     machine |= _describe_software()
     if _WINOGRAD_TABLE.value:
@@ -267,13 +198,9 @@ def _read_square(path: str, side: int) -> np.ndarray:
 
 def _measure_children(peers: list[str]) -> dict[str, list[dict]]:
     """Runs processes, ours and the peers': evaluations, then whole pictures."""
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    checkouts = {CHECKED_OUT: _STYLE_TRANSFER_PYTORCH.value}
     pythons, result = {}, {}
     for name in peers:
-        pythons[name], row = install(
-            name, _VENVS.value or home, checkouts.get(name)
-        )
+        pythons[name], row = install(name, platformdirs.user_cache_dir())
         result.setdefault("peers", []).append(row)
     with tempfile.TemporaryDirectory() as folder:
         result |= _measure_processes(pythons, folder)
@@ -360,55 +287,18 @@ def _evaluate_as_child() -> list[float]:
     return [_time(evaluate) for _ in range(1 + CHILD_EVALUATIONS)]
 
 
-def _measure_first_steps() -> list[dict]:
-    rows = []
-    for convolution in _CONVOLUTIONS.value:
-        say(f"first steps, {convolution}")
-        repeats = range(1 + _REPEATS.value)
-        seconds = [_time_first_step(convolution) for _ in repeats]
-        row = {"image_size": FIRST_STEP_SIZE, "convolution": convolution}
-        rows.append(row | {"seconds": statistics.median(seconds[1:])})
-    return rows
-
-
-def _time_first_step(convolution: str) -> float:
-    """Returns the seconds from a run's start to its first step's record."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [
-            *(sys.executable, "-m", "tfstyle.main"),
-            *(f"--content_image={_CONTENT.value}", f"--workdir={folder}"),
-            *(f"--style_images={_STYLE.value}", f"--convolution={convolution}"),
-            *("--num_steps=1", "--log_every_steps=1"),
-            f"--precision={_PRECISION.value}",
-            f"--image_size={FIRST_STEP_SIZE}",
-        ]
-        start = time.perf_counter()
-        with open(f"{folder}/log", "wb") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log)
-        metrics = pathlib.Path(folder, "metrics.jsonl")
-        while process.poll() is None and not (
-            metrics.exists() and b'"step": 1,' in metrics.read_bytes()
-        ):
-            time.sleep(0.01)
-        seconds = time.perf_counter() - start
-        if process.wait():
-            sys.exit(pathlib.Path(folder, "log").read_text(errors="replace"))
-        return seconds
-
-
 def _measure_rounds() -> dict[str, list[dict]]:
     """Measures everything once a round."""
     sizes = sorted({*map(int, _SIZES.value), _LBFGS_SIZE.value})
     products = {side: _make_product(side) for side in MATRIX_SIDES}
     step, evaluations = _make_lbfgs_step(_LBFGS_SIZE.value), {}
-    tiny = {name: _make_tiny_steps(name) for name in OPTIMIZERS}
     for convolution in _CONVOLUTIONS.value:
         for pooling in _POOLINGS.value:
             evaluations |= _make_evaluations(convolution, pooling, sizes)
     rounds = []
     for number in range(_REPEATS.value + 1):
         say(f"round {number}/{_REPEATS.value}")
-        rounds.append(_measure_round(products, step, tiny, evaluations))
+        rounds.append(_measure_round(products, step, evaluations))
     tables = {}
     for title in rounds[0]:
         rows = zip(*(each[title] for each in rounds[1:]), strict=True)
@@ -416,14 +306,12 @@ def _measure_rounds() -> dict[str, list[dict]]:
     return tables
 
 
-def _measure_round(products, step, tiny, evaluations) -> dict[str, list[dict]]:
+def _measure_round(products, step, evaluations) -> dict[str, list[dict]]:
     """Measures each once.
 
     Args:
         products: calls that multiply matrices, by the matrices' side.
         step: returns the optimiser's own seconds.
-        tiny: return a tiny picture's seconds a step and an evaluation, by
-            optimiser.
         evaluations: calls that evaluate, by size, convolution and pooling.
     """
     tables = {"matrix_products": [], "evaluations": [], "lbfgs_steps": []}
@@ -433,12 +321,6 @@ def _measure_round(products, step, tiny, evaluations) -> dict[str, list[dict]]:
         tables["matrix_products"].append(row)
     rate = max(row["gflop_per_second"] for row in tables["matrix_products"])
     own = step()
-    tables["step_overhead"] = []
-    for name, measure in tiny.items():
-        seconds, evaluation_seconds = measure()
-        row = {"optimizer": name, "seconds": seconds}
-        row["overhead_seconds"] = seconds - evaluation_seconds
-        tables["step_overhead"].append(row)
     for (size, convolution, pooling), evaluate in sorted(evaluations.items()):
         setting = {"image_size": size, "convolution": convolution}
         setting |= {"pooling": pooling}
@@ -544,79 +426,6 @@ def _make_lbfgs_step(side: int):
     return measure
 
 
-def _make_tiny_steps(optimizer: str):
-    """Makes a function that returns the median seconds of a tiny step.
-
-    It returns those of one evaluation, too. Steps of several evaluations are
-    left out.
-    """
-    import tensorflow as tf
-
-    from tfstyle.objective.evaluators import WholeFrameEvaluator
-    from tfstyle.objective.objective import make_value_and_gradient
-    from tfstyle.objective.options import ObjectiveOptions
-    from tfstyle.objective.targets import Style
-    from tfstyle.objective.targets import compute_targets
-    from tfstyle.training.callbacks import EverySteps
-    from tfstyle.training.extractor import make_extractor
-    from tfstyle.training.stylize import stylize
-
-    config = Config(
-        weights="random",
-        precision=_PRECISION.value,
-        optimizer=optimizer,
-        content_layers=("conv1_1",),
-        style_layers=("conv1_1",),
-        image_size=TINY_SIZE,
-        num_levels=1,
-        num_steps=(TINY_STEPS,),
-    )
-    extractor = make_extractor(config)
-    content, style = (
-        _read_square(flag.value, TINY_SIZE) for flag in (_CONTENT, _STYLE)
-    )
-
-    def measure_steps():
-        times = []
-        stylize(
-            ImageSet.of_arrays(content, [style]),
-            config,
-            extractor=extractor,
-            actions=[
-                EverySteps(
-                    1,
-                    lambda record: times.append(
-                        (time.perf_counter(), record.evaluations)
-                    ),
-                )
-            ],
-        )
-        return statistics.median(
-            now - before
-            for (before, count), (now, next_count) in itertools.pairwise(times)
-            if next_count == count + 1
-        )
-
-    resolved = config.resolved()
-    images = [tf.constant(preprocess(x)) for x in (content, style)]
-    targets = compute_targets(
-        WholeFrameEvaluator(extractor), images[0], [Style(images[1])], resolved
-    )
-    evaluate = make_value_and_gradient(
-        extractor, targets, ObjectiveOptions.of(resolved)
-    )
-
-    def measure():
-        seconds = measure_steps()
-        evaluations = [
-            _time(lambda: float(evaluate(images[1])[0].total))
-            for _ in range(TINY_STEPS)
-        ]
-        return seconds, statistics.median(evaluations)
-
-    return measure
-
-
 def _measure_winograd() -> list[dict]:
     """Times a convolution both ways, for every pair of channels and frame."""
     largest = max(map(int, _SIZES.value))
@@ -709,4 +518,4 @@ def _print_table(title: str, rows: list[dict]) -> None:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    run(main)

@@ -9,7 +9,6 @@ measured is written as docs/scaling.md's table, `format_markdown`.
 import dataclasses
 import json
 import os
-import pathlib
 import re
 import statistics
 import subprocess
@@ -18,6 +17,8 @@ import tempfile
 import time
 from collections.abc import Callable
 from typing import Any
+
+from tfstyle.errors import TfstyleError
 
 FIND = """
 import importlib, importlib.metadata, json, sys
@@ -85,7 +86,7 @@ torchvision.models.vgg19(weights="IMAGENET1K_V1")
 """
 
 
-class PeerError(Exception):
+class PeerError(TfstyleError):
     """A peer that is unknown, cannot be installed or lacks its weights."""
 
 
@@ -103,7 +104,6 @@ class Peer:
         picture: its command line, for one picture with its defaults on the CPU.
         load_weights: a script that downloads the weights if need be.
         weights_file: the name of the weights, for an error.
-        checkout_flag: the flag that names a folder to install it from.
     """
 
     source: str
@@ -113,7 +113,6 @@ class Peer:
     picture: tuple[str, ...]
     load_weights: str | None = None
     weights_file: str | None = None
-    checkout_flag: str | None = None
 
 
 PEERS = {
@@ -143,7 +142,6 @@ PEERS = {
         ),
         load_weights=LOAD_TORCHVISION_WEIGHTS,
         weights_file="vgg19-dcbb9e9d.pth",
-        checkout_flag="style_transfer_pytorch",
     ),
 }
 OURS = "tfstyle"
@@ -195,9 +193,7 @@ def check_names(names: list[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def install(
-    name: str, venvs: str, checkout: str | None = None
-) -> tuple[list[str], dict[str, str]]:
+def install(name: str, venvs: str) -> tuple[list[str], dict[str, str]]:
     """Makes the peer's virtual environment, if need be, and loads its weights.
 
     Which build of torch is installed, pip's settings decide.
@@ -205,8 +201,6 @@ def install(
     Args:
         name: of PEERS.
         venvs: a folder, in which the environment is tfstyle-benchmark-NAME.
-        checkout: a folder with the peer's code, which is used instead of the
-            source in PEERS.
 
     Returns:
         The start of a command line that runs Python in it, and a row.
@@ -215,36 +209,28 @@ def install(
         PeerError: if it cannot be installed or has no weights.
     """
     peer = PEERS[name]
-    source, wanted = [peer.source], peer.source
-    if checkout is not None:
-        path = pathlib.Path(checkout).resolve()
-        if not any((path / n).exists() for n in ("setup.py", "pyproject.toml")):
-            raise PeerError(
-                f"--{peer.checkout_flag} must be a folder with the code of"
-                f" {name} and its setup.py. Received: {checkout!r}."
-            )
-        source, wanted = ["--editable", str(path)], path.as_uri()
     folder = os.path.abspath(os.path.join(venvs, f"tfstyle-benchmark-{name}"))
     python = [f"{folder}/bin/python", "-I", "-W", "ignore"]
     found, _ = _find(python, name)
-    if found.get("source") != wanted:
-        say(f"Installing {', '.join((wanted, *peer.requirements))} in {folder}")
+    if found.get("source") != peer.source:
+        needed = [peer.source, *peer.requirements]
+        say(f"Installing {', '.join(needed)} in {folder}")
         pip = [python[0], "-m", "pip", "install", "--no-input"]
         for command in (
             [sys.executable, "-m", "venv", folder],
-            [*pip, *source, *peer.requirements],
+            [*pip, *needed],
         ):
             _, reason = _call(command)
             if reason:
                 raise PeerError(
                     f"{name} cannot be installed in {folder!r}: {reason}."
-                    f" {_remedy(peer)}"
+                    " Check the network, or leave it out of --against."
                 )
         found, reason = _find(python, name)
         if reason:
             raise PeerError(
                 f"{name} is installed in {folder!r} but does not start:"
-                f" {reason}. Choose another --venvs."
+                f" {reason}. Delete the folder."
             )
     if peer.load_weights is not None:
         say(f"Loading the weights of {name}")
@@ -256,12 +242,6 @@ def install(
                 " --against."
             )
     return python, {"peer": name} | found
-
-
-def _remedy(peer: Peer) -> str:
-    flag = peer.checkout_flag
-    folder = f", give a checkout with --{flag}=FOLDER" if flag else ""
-    return f"Check the network{folder} or leave it out of --against."
 
 
 def _find(python: list[str], name: str) -> tuple[dict[str, str], str]:

@@ -38,10 +38,9 @@ from collections.abc import Callable
 from collections.abc import Iterator
 
 import numpy as np
-from absl import app
 from absl import flags
 from flop import count_flop
-from unused_flags import refuse_flags
+from running import run
 
 from tfstyle.config.config import Config
 from tfstyle.errors import one_line
@@ -109,14 +108,11 @@ TILED = Variant(
 )
 
 
-def main(argv):
+def main() -> int | None:
     """Runs every check, prints what it found and returns how many failed."""
-    if len(argv) > 1:
-        raise app.UsageError(f"Flags begin with --. Received: {argv[1:]}")
     if _CHILD.value:
         print(json.dumps(CHILDREN[_CHILD.value]()))
         return 0
-    refuse_flags({"folder": "Only --child uses it. Leave it out."})
     with tempfile.TemporaryDirectory() as folder:
         machine = _run_child("describe", folder, _DEVICE.value)
         rows = list(_check_all(machine, folder))
@@ -431,8 +427,8 @@ def _evaluate_variant(
 ) -> list[dict]:
     import tensorflow as tf
 
+    from tfstyle.system.machine import Machine
     from tfstyle.training.memory import estimate_memory
-    from tfstyle.training.memory import program_memory
 
     config, extractor = _start(variant.fields)
     evaluator = _make_reader(config, extractor)
@@ -461,7 +457,9 @@ def _evaluate_variant(
     ]
     if has_memory:
         peak = tf.config.experimental.get_memory_info("GPU:0")["peak"]
-        estimate = estimate_memory(config, side, side) - program_memory()
+        machine = Machine.find()
+        estimate = estimate_memory(config, side, side, machine)
+        estimate -= machine.program_memory
         rows.append(_row(f"{name}: GB at the peak", peak / 1e9))
         rows.append(
             _row(f"{name}: peak over estimate", peak / estimate, 1 + MEMORY)
@@ -571,4 +569,4 @@ CHILDREN: dict[str, Callable] = {
 }
 
 if __name__ == "__main__":
-    app.run(main)
+    run(main)

@@ -10,14 +10,13 @@ size are printed, and the pictures written side by side.
 import os
 
 import numpy as np
-from absl import app
 from absl import flags
+from running import run
 
 from tfstyle.config.config import Config
 from tfstyle.image_files.reading import read_image
 from tfstyle.image_files.writing import write_image
 from tfstyle.images.image_set import ImageSet
-from tfstyle.main import run_expecting_errors
 from tfstyle.training.extractor import make_extractor
 from tfstyle.training.stylize import stylize
 
@@ -32,14 +31,8 @@ _STEPS = flags.DEFINE_list(
 )
 
 
-def main(argv):
+def main() -> None:
     """Runs both and prints a table."""
-    if len(argv) > 1:
-        raise app.UsageError(f"Flags begin with --. Received: {argv[1:]}")
-    return run_expecting_errors(_compare)
-
-
-def _compare():
     content = read_image(_CONTENT.value).pixels
     style = read_image(_STYLE.value).pixels
     steps = [int(number) for number in _STEPS.value]
@@ -75,8 +68,7 @@ def _compare():
     path = os.path.join(_OUTPUT.value, "levels.png")
     write_image(path, both)
     print(f"{path}: {len(steps)} levels on the left, one on the right")
-    return 0
 
 
 if __name__ == "__main__":
-    app.run(main)
+    run(main)

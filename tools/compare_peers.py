@@ -27,16 +27,16 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from absl import app
 from absl import flags
 from contact_sheet import draw_sheet
 from ripples import BANDS
 from ripples import BLOCK
 from ripples import check_size
 from ripples import compare_ripples
-from unused_flags import refuse_flags
+from running import run
 
 from tfstyle.config.config import Config
+from tfstyle.errors import ConfigError
 from tfstyle.image_files import reading as image_files
 from tfstyle.image_files.writing import write_image
 from tfstyle.images.image_set import ImageSet
@@ -64,29 +64,22 @@ CELL = 7
 """Width of the table's columns, characters; `content` is a title."""
 
 
-def main(argv):
+def main() -> None:
     """Reads or paints the pictures, measures them and draws the sheet."""
-    if len(argv) > 1:
-        raise app.UsageError(f"Flags begin with --. Received: {argv[1:]}")
-    if _OURS.value:
-        refuse_flags({"image_size": "--ours is painted. Leave one out."})
     peers = _parse_peers()
     names = ["content", "style", "tfstyle", *peers]
     config = Config(image_size=_SIZE.value, weights=_WEIGHTS.value)
     given = [_OURS.value] if _OURS.value else []
-    try:
-        content, style, *results = (
-            image_files.read_image(path).pixels
-            for path in (_CONTENT.value, _STYLE.value, *given, *peers.values())
-        )
-        sizes = [pixels.shape[:2] for pixels in results]
-        if not _OURS.value:
-            sizes.append(fit_size(*content.shape[:2], config.image_size))
-        for size in sizes:
-            check_size(*size)
-            check_size(*fit_size(*style.shape[:2], max(size)))
-    except ValueError as error:
-        raise app.UsageError(str(error)) from None
+    content, style, *results = (
+        image_files.read_image(path).pixels
+        for path in (_CONTENT.value, _STYLE.value, *given, *peers.values())
+    )
+    sizes = [pixels.shape[:2] for pixels in results]
+    if not _OURS.value:
+        sizes.append(fit_size(*content.shape[:2], config.image_size))
+    for size in sizes:
+        check_size(*size)
+        check_size(*fit_size(*style.shape[:2], max(size)))
     if not _OURS.value:
         painted = stylize(ImageSet.of_arrays(content, [style]), config)
         print(f"tfstyle: {painted.seconds:.0f} s")
@@ -123,13 +116,13 @@ def _parse_peers() -> dict[str, str]:
     """Returns the peers' files by name."""
     pairs = [text.partition("=") for text in _PEERS.value]
     if wrong := [name for name, _, path in pairs if not path]:
-        raise app.UsageError(f"--peers takes NAME=FILE. Received: {wrong}")
+        raise ConfigError(f"`peers` must be NAME=FILE. Received: {wrong}.")
     peers = {name: path for name, _, path in pairs}
     taken = peers.keys() & {"content", "style", "tfstyle"}
     if taken or len(peers) < len(pairs):
-        raise app.UsageError(
-            "--peers needs a name for each, and not content, style or tfstyle."
-            f" Received: {[name for name, _, _ in pairs]}"
+        raise ConfigError(
+            "`peers` must have different names, other than content, style and"
+            f" tfstyle. Received: {[name for name, _, _ in pairs]}."
         )
     return peers
 
@@ -224,4 +217,4 @@ def _caption(row: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    run(main)

@@ -40,7 +40,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    from unused_flags import refuse_arguments
-
-    refuse_arguments()
     main()

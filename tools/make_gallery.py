@@ -13,9 +13,9 @@ import shlex
 import subprocess
 import sys
 
-from absl import app
 from absl import flags
 from PIL import Image
+from running import run
 
 ROOT = pathlib.Path(__file__).parents[1]
 GALLERY = ROOT / "tools" / "gallery"
@@ -58,12 +58,8 @@ PICTURES = {
 _ONLY = flags.DEFINE_list("only", list(PICTURES), "names of pictures")
 
 
-def main(argv):
+def main() -> int | None:
     """Runs the commands and writes their pictures as JPEG."""
-    if len(argv) > 1:
-        raise app.UsageError(f"Flags begin with --. Received: {argv[1:]}")
-    if unknown := set(_ONLY.value) - set(PICTURES):
-        raise app.UsageError(f"--only knows {', '.join(PICTURES)}: {unknown}")
     for name in _ONLY.value:
         command, picture = PICTURES[name]
         print(f"python {command}", flush=True)
@@ -89,4 +85,4 @@ def _save(image, path):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    run(main)

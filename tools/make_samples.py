@@ -397,7 +397,4 @@ def main():
 
 
 if __name__ == "__main__":
-    from unused_flags import refuse_arguments
-
-    refuse_arguments()
     main()

@@ -16,7 +16,6 @@ from studio_browser import choose_picture
 from studio_browser import choose_size
 from studio_browser import running_chromium
 from studio_browser import running_studio
-from unused_flags import refuse_arguments
 
 GALLERY = ROOT / "tools" / "gallery"
 SIZE = {"width": 1200, "height": 1000}
@@ -62,5 +61,4 @@ def take(page: Page, name: str) -> None:
 
 
 if __name__ == "__main__":
-    refuse_arguments()
     main()

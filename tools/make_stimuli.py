@@ -20,11 +20,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
-from absl import app
 from absl import flags
 from contact_sheet import draw_sheet
+from running import run
 
 from tfstyle.config.config import Config
+from tfstyle.errors import ConfigError
 from tfstyle.image_files import reading as image_files
 from tfstyle.image_files.writing import write_image
 from tfstyle.images.image_set import ImageSet
@@ -54,19 +55,14 @@ COLUMNS = (
 )
 
 
-def main(argv):
+def main() -> None:
     """Makes the pictures, the table and the sheet."""
-    if len(argv) > 1:
-        raise app.UsageError(f"Flags begin with --. Received: {argv[1:]}")
     folder = _OUTPUT.value
     if os.path.isdir(folder) and os.listdir(folder):
-        raise app.UsageError(f"--output must be empty. Received: {folder}")
-    try:
-        configs = _make_configs()
-        style = image_files.read_image(_STYLE.value).pixels
-        size = fit_size(*style.shape[:2], configs[-1].image_size)
-    except ValueError as error:
-        raise app.UsageError(str(error)) from None
+        raise ConfigError(f"`output` must be empty. Received: {folder!r}.")
+    configs = _make_configs()
+    style = image_files.read_image(_STYLE.value).pixels
+    size = fit_size(*style.shape[:2], configs[-1].image_size)
     extractor = make_extractor(configs[-1])
     layers = configs[-1].style_layers
     original = resize(style, *size)
@@ -165,4 +161,4 @@ def _measure(
 
 
 if __name__ == "__main__":
-    app.run(main)
+    run(main)

@@ -17,17 +17,16 @@ import os
 import time
 
 import numpy as np
-from absl import app
 from absl import flags
 from film_scenes import SCENES
 from film_scenes import Scene
 from film_scenes import make_scene
+from running import run
 
 import tfstyle
 from tfstyle.films.flow import move
 from tfstyle.image_files.reading import read_image
 from tfstyle.image_files.writing import write_image
-from tfstyle.main import run_expecting_errors
 
 _PICTURES = flags.DEFINE_list("pictures", None, "two pictures", required=True)
 _STYLE = flags.DEFINE_string("style", None, "style image", required=True)
@@ -41,14 +40,8 @@ _PAINTED = flags.DEFINE_string("painted", None, "another program's frames")
 _SINGLY = flags.DEFINE_bool("singly", True, "paint frames one by one, too")
 
 
-def main(argv):
+def main() -> None:
     """Paints and measures all scenes."""
-    if len(argv) > 1:
-        raise app.UsageError(f"Flags begin with --. Received: {argv[1:]}")
-    return run_expecting_errors(_measure)
-
-
-def _measure():
     pictures = [read_image(path).pixels for path in _PICTURES.value]
     style = read_image(_STYLE.value).pixels
     stylizer = tfstyle.Stylizer(
@@ -133,4 +126,4 @@ def _save(folder, frames):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    run(main)

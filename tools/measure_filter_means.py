@@ -14,7 +14,7 @@ import os
 
 import numpy as np
 import tensorflow as tf
-from absl import app
+from running import run
 from skimage import data as skimage_data
 from sklearn import datasets as sklearn_datasets
 
@@ -42,10 +42,8 @@ OUTPUT = os.path.join(
 )
 
 
-def main(argv):
+def main() -> None:
     """Measures and writes the table."""
-    if len(argv) > 1:
-        raise app.UsageError(f"Flags begin with --. Received: {argv[1:]}")
     weights = load_weights("auto")
     print(weights.origin)
     names = [layer.name for layer in CONVOLUTIONS]
@@ -82,4 +80,4 @@ def _read_pictures() -> list[np.ndarray]:
 
 
 if __name__ == "__main__":
-    app.run(main)
+    run(main)

@@ -33,7 +33,6 @@ import numpy as np
 from absl import app
 from absl import flags
 from absl import logging
-from unused_flags import refuse_flags
 
 from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import ConfigError
@@ -51,20 +50,10 @@ LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 RATIOS = (1e-3, 1e-2, 1e-1, 1.0)
 """Of relative losses, which weigh alike at every size and in every row."""
 
-UNUSED = {
-    "workdir": "Give the figure's folder as --output.",
-    "content_image": "Give the photograph as --content.",
-    "style_images": "Give the paintings as --styles.",
-    **dict.fromkeys(
-        ("content_masks", "style_masks"),
-        "Each picture of a figure has one style. Leave it out.",
-    ),
-    "output_image": "The pictures are in the folder of --output.",
-    "manifest": "The tool writes its own. Leave it out.",
-    "export_dir": "The tool exports nothing. Leave it out.",
-    "film": "A figure has many pictures. Leave it out.",
-}
-"""Flags of tfstyle.main that no figure uses, and what to do."""
+SET_BY_TOOL = (
+    *("workdir", "content_image", "style_images", "output_image"),
+    *("content_masks", "style_masks", "manifest", "export_dir", "film"),
+)
 SET_BY_FIGURE = {
     1: ("content_layers", "style_layers"),
     2: (),
@@ -165,9 +154,9 @@ def _reproduce(config: RunConfig) -> int:
     figure, folder = _FIGURE.value, _OUTPUT.value
     if figure not in (1, 2, 3):
         raise ConfigError(f"`figure` must be 1, 2 or 3. Received: {figure}.")
-    reason = f"Figure {figure} sets it itself. Leave it out."
-    unused = UNUSED | dict.fromkeys(SET_BY_FIGURE[figure], reason)
-    refuse_flags(unused, FLAGS)
+    for name in SET_BY_TOOL + SET_BY_FIGURE[figure]:
+        if FLAGS[name].value != FLAGS[name].default:
+            raise ConfigError(f"`{name}` is set by the figure. Leave it out.")
     if not _CONTENT.value or not _STYLES.value:
         raise ConfigError(
             "`content` and `styles` must be given: --content=FILE"

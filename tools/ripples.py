@@ -14,6 +14,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tfstyle.errors import ImageError
+
 BLOCK = 64
 """Side of a block, pixels; the next one begins half a side further."""
 BANDS = ((2, 2.5), (2.5, 3.2), (3.2, 4.2), (4.2, 6), (6, 9), (9, 16))
@@ -52,7 +54,7 @@ def compare_ripples(
         of the quiet quarter.
 
     Raises:
-        ValueError: if a side is less than `BLOCK`.
+        ImageError: if a side is less than `BLOCK`.
     """
     own, *theirs = (
         np.maximum(measure_ripples(each, bands), FLOOR)
@@ -75,7 +77,7 @@ def measure_ripples(
         and the quiet quarter.
 
     Raises:
-        ValueError: if a side is less than `BLOCK`.
+        ImageError: if a side is less than `BLOCK`.
     """
     powers = band_powers(compute_lightness(pixels), bands)
     return np.stack([powers.mean(0), np.quantile(powers, QUIET, axis=0)])
@@ -110,7 +112,7 @@ def band_powers(
         float64 `[blocks, len(bands)]`, squared lightness.
 
     Raises:
-        ValueError: if a side is less than `BLOCK`.
+        ImageError: if a side is less than `BLOCK`.
     """
     check_size(*lightness.shape)
     window = np.outer(np.hanning(BLOCK), np.hanning(BLOCK))
@@ -136,10 +138,10 @@ def check_size(height: int, width: int) -> None:
     """Checks that a picture holds a block.
 
     Raises:
-        ValueError: if a side is less than `BLOCK`.
+        ImageError: if a side is less than `BLOCK`.
     """
     if min(height, width) < BLOCK:
-        raise ValueError(
+        raise ImageError(
             f"Ripples are measured in blocks of {BLOCK}x{BLOCK} pixels."
             f" Received: a picture of {width}x{height}."
         )

@@ -14,11 +14,6 @@ from tensorflow_serving.apis import prediction_service_pb2_grpc
 
 import tfstyle
 
-if __name__ == "__main__":
-    from unused_flags import refuse_arguments
-
-    refuse_arguments()
-
 pixels = tfstyle.read_image("tfstyle/samples/scene.jpg").pixels
 request = predict_pb2.PredictRequest()
 request.model_spec.name = "features"

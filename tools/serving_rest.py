@@ -8,11 +8,6 @@ import base64
 import json
 import pathlib
 
-if __name__ == "__main__":
-    from unused_flags import refuse_arguments
-
-    refuse_arguments()
-
 files = [pathlib.Path("tfstyle/samples/scene.jpg").read_bytes()]
 request = {
     "signature_name": "encoded",

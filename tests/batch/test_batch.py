@@ -166,6 +166,13 @@ def test_broken_jobs_are_told_and_the_others_done(twenty):
     for line, pattern in zip(lines[-3:], patterns, strict=True):
         assert re.fullmatch(rf"{folder}/jobs\.csv {pattern}", line), line
     assert len(lines) == 2 + 20 + 1 + 3
+    jobs = sorted((folder / "run" / "jobs").iterdir())
+    assert len(jobs) == 17
+    for job in jobs:
+        assert re.fullmatch(r"\d\d-[0-9a-f]{8}", job.name)
+        assert {path.name for path in job.iterdir()} == {
+            *(".lock", "events", "flags.cfg", "metrics.jsonl")
+        }
 
 
 @pytest.mark.slow
@@ -182,18 +189,6 @@ def test_pictures_are_those_of_single_runs(twenty):
         assert status == 0, stderr
         single = (folder / f"{number:02}.png").read_bytes()
         assert (folder / "out" / f"{number:02}.png").read_bytes() == single
-
-
-@pytest.mark.slow
-def test_finished_workdirs_hold_no_checkpoints(twenty):
-    folder, _, _ = twenty
-    jobs = sorted((folder / "run" / "jobs").iterdir())
-    assert len(jobs) == 17
-    for job in jobs:
-        assert re.fullmatch(r"\d\d-[0-9a-f]{8}", job.name)
-        assert {path.name for path in job.iterdir()} == {
-            *(".lock", "events", "flags.cfg", "metrics.jsonl")
-        }
 
 
 @pytest.mark.slow
@@ -302,16 +297,17 @@ def straight(tmp_path_factory):
     return bytes_of(folder)
 
 
+def steps_of(folder, number):
+    """Returns the steps that a job of a batch has made."""
+    jobs = folder / "run" / "jobs"
+    texts = [x.read_text() for x in jobs.glob(f"{number}-*/metrics.jsonl")]
+    lines = "".join(texts).split("\n")[:-1]  # whole ones
+    return [json.loads(line)["step"] for line in lines]
+
+
 def wait_for_step(process, folder, number, step):
     """Waits until a job of a batch has made a step."""
-
-    def is_there():
-        for path in (folder / "run" / "jobs").glob(f"{number}-*/metrics.jsonl"):
-            lines = path.read_text().split("\n")[:-1]  # whole ones
-            return bool(lines) and json.loads(lines[-1])["step"] >= step
-        return False
-
-    wait_for(is_there, process)
+    wait_for(lambda: step in steps_of(folder, number), process)
 
 
 @pytest.mark.slow
@@ -328,9 +324,7 @@ def test_killed_batch_goes_on_and_does_nothing_twice(straight, tmp_path):
     assert lines[-1] == "3 done, 1 finished before"
     assert bytes_of(folder) == straight
     assert written(folder)["0.png"] == before["0.png"]
-    (metrics,) = (folder / "run" / "jobs").glob("1-*/metrics.jsonl")
-    steps = [json.loads(x)["step"] for x in metrics.read_text().splitlines()]
-    assert steps == list(range(25))
+    assert steps_of(folder, 1) == list(range(25))
 
 
 @pytest.mark.slow
@@ -392,11 +386,8 @@ def test_jobs_of_a_dead_worker_are_done_by_another(straight, tmp_path):
     assert numbers_done(stderr) == ["0", "2", "3", "1"]
     assert stderr.endswith("\n2 done, 2 done for other processes\n")
     assert bytes_of(folder) == straight
-    jobs = folder / "run" / "jobs"
-    assert len(list(jobs.iterdir())) == NUM_LONG
-    (metrics,) = jobs.glob("1-*/metrics.jsonl")  # gone on with, not anew
-    steps = [json.loads(x)["step"] for x in metrics.read_text().splitlines()]
-    assert steps == list(range(25))
+    assert len(list((folder / "run" / "jobs").iterdir())) == NUM_LONG
+    assert steps_of(folder, 1) == list(range(25))  # continued, not anew
 
 
 @pytest.mark.soak
@@ -454,14 +445,6 @@ def test_missing_weights_end_the_batch(tmp_path):
     assert status == 1
     assert len(lines) == 3, lines
     assert lines[-1].startswith("error: Weight file 'none.h5' does not exist")
-
-
-def test_unusable_manifest_ends_with_one_line(tmp_path):
-    (tmp_path / "jobs.csv").write_text("output_image,sede\nx.png,1\n")
-    status, lines = run(tmp_path)
-    assert (status, len(lines)) == (2, 1)
-    assert "Did you mean: seed ?" in lines[0]
-    assert os.listdir(tmp_path) == ["jobs.csv"]
 
 
 def test_workdir_of_an_output_is_the_same_for_every_name_of_it():

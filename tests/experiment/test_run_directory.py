@@ -10,8 +10,8 @@ import pytest
 
 from tests.refusals import refuses
 from tfstyle.config.run_config import RunConfig
+from tfstyle.errors import WriteError
 from tfstyle.experiment.output_checks import check_output
-from tfstyle.experiment.run_directory import WorkdirError
 from tfstyle.experiment.run_directory import make_workdir
 from tfstyle.experiment.run_directory import open_workdir
 
@@ -59,7 +59,7 @@ def test_make_workdir_names_new_folders_by_the_time(monkeypatch):
 )
 def test_make_workdir_refuses_when_a_file_is_in_the_way(name, fields):
     Path(name).write_text("")
-    with refuses("", f"'{name}", "`workdir`", kind=WorkdirError):
+    with refuses("workdir", f"'{name}", kind=WriteError):
         make_workdir(RunConfig(**fields))
 
 

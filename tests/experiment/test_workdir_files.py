@@ -119,7 +119,7 @@ def test_preview_and_pictures_say_that_a_run_wrote_them(current_folder):
         def pixels(self, size=None):
             return np.zeros((16, 16, 3), np.uint8)
 
-    metric_writers.PreviewWriter("w")(Record())
+    metric_writers.write_preview("w", None, Record())
     metric_writers.ImageWriter("w/images", (16, 16))(Record())
     assert sorted(os.listdir("w")) == ["images", "preview.jpg"]
     assert workdir_files.find_anything_foreign("w") is None

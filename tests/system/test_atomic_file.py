@@ -80,12 +80,6 @@ def test_replacing_leaves_all_as_it_was_when_the_block_raises(
     check_content(previous.parent, before)
 
 
-def test_replacing_leaves_no_file_when_the_block_raises(folder):
-    with pytest.raises(ValueError, match=r"^halfway$"):
-        write_half(NAME, ValueError("halfway"))
-    assert os.listdir(folder) == []
-
-
 @pytest.mark.parametrize(
     ("path", "message"),
     [

@@ -6,30 +6,7 @@ import pytest
 
 from tfstyle.errors import SetupError
 from tfstyle.system.interpreter import describe_end
-from tfstyle.system.interpreter import find_python
 from tfstyle.system.interpreter import start_python
-
-
-@pytest.mark.parametrize(
-    ("path", "is_frozen", "is_python"),
-    [
-        ("/usr/bin/python3", False, True),
-        ("/opt/blender/4.2/python/bin/python3.11", False, True),
-        ("C:/Python/python.exe", False, True),
-        ("/opt/pypy/bin/pypy3", False, True),
-        ("/usr/bin/python3", True, False),
-        ("/usr/bin/krita", False, False),
-        ("/opt/studio/paint", False, False),
-        ("", False, False),
-        (None, False, False),
-    ],
-)
-def test_interpreter_is_known_by_its_name(
-    monkeypatch, path, is_frozen, is_python
-):
-    monkeypatch.setattr(sys, "executable", path)
-    monkeypatch.setattr(sys, "frozen", is_frozen, raising=False)
-    assert find_python() == (path if is_python else None)
 
 
 def test_python_is_started():

@@ -1,6 +1,5 @@
 """Signals that end a run, in real child processes."""
 
-import os
 import signal
 
 import pytest
@@ -97,29 +96,6 @@ def test_second_signal_exits_while_c_code_runs(first, second, expected):
     assert child.poll() is None
     child.send_signal(second)
     assert end_python(child) == (expected, "", "")
-
-
-STOPPING = """
-with StopSignals() as signals:
-    print("ready", flush=True)
-    while signals() is None:
-        time.sleep(0.01)
-    print("stopping", flush=True)
-    time.sleep(10)
-"""
-
-
-def test_second_signal_exits_while_stderr_is_closed():
-    # As in `tfstyle 2>&1 | tee log`, where Ctrl-C ends tee first.
-    read_end, write_end = os.pipe()
-    child = start_python(IMPORTS + STOPPING, stderr=write_end)
-    os.close(write_end)
-    os.close(read_end)
-    for said in ("ready\n", "stopping\n"):
-        assert child.stdout.readline() == said
-        child.send_signal(signal.SIGINT)
-    status, _, _ = end_python(child)
-    assert status == 130
 
 
 REPEATED = """

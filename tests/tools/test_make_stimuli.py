@@ -79,7 +79,7 @@ def test_conditions_and_pictures(samples, tmp_path):
 def test_folder_with_something_in_it_is_refused(tmp_path):
     (tmp_path / "stimuli.csv").write_text("of last week")
     done = run(tmp_path)
-    assert done.returncode == 1
-    assert "--output must be empty" in done.stderr + done.stdout
+    assert done.returncode == 2
+    assert "`output` must be empty" in done.stderr
     assert [p.name for p in tmp_path.iterdir()] == ["stimuli.csv"]
     assert (tmp_path / "stimuli.csv").read_text() == "of last week"

@@ -122,6 +122,7 @@ def test_pictures_of_other_flags_or_cut_short_are_not_drawn(tmp_path):
         (["--figure=4"], "error: `figure` must be 1, 2 or 3. Received: 4."),
         (["--styles="], "error: `content` and `styles` must be given"),
         (["--content=none.jpg"], "none.jpg"),
+        (["--film=x.mp4"], "error: `film` is set by the figure"),
     ],
 )
 def test_wrong_flags_are_told_in_a_line(tmp_path, arguments, text):
@@ -154,7 +155,7 @@ def test_lower_layers_keep_more_of_the_pixels(samples, real_weights):
 @pytest.mark.soak
 @pytest.mark.parametrize(
     ("size", "num_steps", "least"),
-    [(128, 60, 100), pytest.param(224, 400, 1000, marks=pytest.mark.soak)],
+    [(128, 60, 100), (224, 400, 1000)],
 )
 def test_style_loss_of_a_texture_falls(real_weights, size, num_steps, least):
     mosaic = read_image(str(ROOT / "tfstyle/samples/mosaic.jpg")).pixels

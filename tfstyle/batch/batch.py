@@ -110,31 +110,25 @@ def run_batch(config: RunConfig, session: Session) -> int:
     return 1 if batch.failures else 0
 
 
+@dataclasses.dataclass
 class _Batch:
     """Runs jobs and counts their outcomes.
 
-    Args:
+    Attributes:
         folder: the workdir of the batch.
         painter: painter of the jobs.
-        sharing: claims jobs and finds jobs of other processes.
+        sharing: finds jobs of other processes.
         total: number of jobs that belong to this process.
-
-    Attributes:
         failures: failed jobs with their error messages.
     """
 
-    def __init__(
-        self,
-        folder: str,
-        painter: JobPainter,
-        sharing: JobSharing,
-        total: int,
-    ):
+    folder: str
+    painter: JobPainter
+    sharing: JobSharing
+    total: int
+
+    def __post_init__(self):
         self.failures: list[tuple[Job, str]] = []
-        self._folder = folder
-        self._painter = painter
-        self._sharing = sharing
-        self._total = total
         self._counts = collections.Counter()
         self._held: list[tuple[int, Job]] = []  # locked by other processes
         self._seconds = collections.deque(maxlen=20)  # durations of jobs
@@ -157,13 +151,9 @@ class _Batch:
         """
         self._counts["of other processes"] = len(jobs) - len(own_jobs)
         yield from enumerate(own_jobs, start=1)
-        others, left = self._sharing.jobs_of_others(jobs)
-        self._counts["of other processes"] -= len(others) + len(left)
-        for job in others:
-            yield None, job
-        first = self._total + 1
-        self._total += len(left)
-        yield from enumerate(left, start=first)
+        others = self.sharing.jobs_of_others(jobs)
+        self._counts["of other processes"] -= len(others)
+        yield from ((None, job) for job in others)
         held, self._held = self._held, []
         yield from held
 
@@ -175,18 +165,15 @@ class _Batch:
                 job belongs to another process.
             job: the job.
         """
-        place = f"[{number}/{self._total}] {_name(job)}"
+        place = f"[{number}/{self.total}] {_name(job)}"
         if number is None:
             place = f"[{job.place}, for another process] {_name(job)}"
-        workdir = workdir_of(self._folder, job.output)
-        signals = self._painter.signals
+        workdir = workdir_of(self.folder, job.output)
+        signals = self.painter.signals
         start = time.monotonic()
         try:
-            with (
-                raising_out_of_memory_errors(),
-                self._sharing.claimed(os.path.basename(workdir)),
-            ):
-                outcome = self._painter.paint(job, workdir)
+            with raising_out_of_memory_errors():
+                outcome = self.painter.paint(job, workdir)
         except WeightsError:
             raise  # the next job has the same weights
         except BusyError:
@@ -194,10 +181,8 @@ class _Batch:
                 self._held.append((number, job))
                 logging.info("%s: another process is painting it", place)
         except TfstyleError as error:
-            if (
-                isinstance(error, SetupError)
-                and not self._painter.session.device
-            ):
+            is_started = bool(self.painter.session.device)
+            if isinstance(error, SetupError) and not is_started:
                 raise  # it would affect every job
             # A signal may have ended a child process. The failure of another
             # process' job is reported there.
@@ -222,7 +207,7 @@ class _Batch:
         counts = self._counts
         counts["failed"] = len(self.failures)
         counts["left to other processes"] = len(self._held)
-        counts["left"] = self._total - sum(counts[x] for x in _OWN_OUTCOMES)
+        counts["left"] = self.total - sum(counts[x] for x in _OWN_OUTCOMES)
         shown = [
             f"{counts[outcome]} {outcome}"
             for outcome in _OUTCOMES
@@ -247,7 +232,7 @@ class _Batch:
             outcome.work,
             seconds,
             outcome.loss,
-            self._time_left(self._total - number if is_own else 0),
+            self._time_left(self.total - number if is_own else 0),
         )
 
     def _time_left(self, num_left: int) -> str:

@@ -208,11 +208,8 @@ def _find_inputs(
     config: RunConfig, jobs: Sequence[Job]
 ) -> set[tuple[int, int]]:
     """Returns device and inode numbers of all input files of a manifest."""
-    paths = set()
-    for values in (vars(config), *(job.values for job in jobs)):
-        for name in run_directory.INPUTS:
-            value = values.get(name) or ()
-            paths.update([value] if isinstance(value, str) else value)
+    values = (vars(config), *(job.values for job in jobs))
+    paths = {path for x in values for _, path in run_directory.inputs_of(x)}
     for path in [*paths]:
         with contextlib.suppress(ImageError):  # fails later, with its line
             paths.update(expand_names([path]))

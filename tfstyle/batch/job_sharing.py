@@ -2,21 +2,19 @@
 
 Job i belongs to process i mod W. A process that has finished its own jobs takes
 over others, if both use the same folder. A job is claimed by locking its
-workdir, or by renaming a folder if the disk does not support locks.
+workdir; if the disk does not support locks, every process paints only its own
+jobs.
 """
 
 import contextlib
-import errno
 import os
 import re
-from collections.abc import Iterator
 from collections.abc import Sequence
 
 from tfstyle.batch.manifest import Job
 from tfstyle.distributed import environment
 from tfstyle.distributed.environment import Cluster
 from tfstyle.errors import raising_write_errors
-from tfstyle.experiment.run_directory import BusyError
 from tfstyle.experiment.run_directory import WorkdirError
 from tfstyle.system import atomic_file
 from tfstyle.system import file_lock
@@ -25,13 +23,10 @@ from tfstyle.system.file_hash import hash_file
 WORKERS = "workers"
 """Subfolder of a batch: one file per started process, with the hash of its
 manifest."""
-CLAIMS = "claims"
-"""Subfolder of a batch: one folder per claimed job, on disks without locks."""
-_IS_CLAIMED = (errno.ENOTEMPTY, errno.EEXIST)
 
 
 class JobSharing:
-    """Registers a process in a batch and claims jobs of other processes.
+    """Registers a process in a batch and finds jobs of other processes.
 
     Args:
         folder: folder of the batch, in which this process registers.
@@ -48,7 +43,6 @@ class JobSharing:
         self._folder = folder
         self._own = own
         self._is_alone = own.size == 1 or own.source == environment.SHARD_FLAG
-        self._has_locks = True
         if self._is_alone:
             return
         path = self._path(own.index)
@@ -61,90 +55,27 @@ class JobSharing:
             os.makedirs(os.path.dirname(path), exist_ok=True)
             self._hash = hash_file(manifest)
             atomic_file.write_text(path, self._hash)
-            self._has_locks = file_lock.can_lock(folder)
-            if not self._has_locks:
-                self._remove_own_claims()
+            self._is_alone = not file_lock.can_lock(folder)
 
-    def jobs_of_others(
-        self, jobs: Sequence[Job]
-    ) -> tuple[list[Job], list[Job]]:
+    def jobs_of_others(self, jobs: Sequence[Job]) -> list[Job]:
         """Returns the jobs to take over once this process' own are finished.
 
         The order is the reverse of that of the owning process, starting with
         the next process, so that two processes rarely reach the same job.
         Processes that have not started in this folder may work on another
         disk, such as parts chosen by `--shard`, so their jobs are left to
-        them. Tasks of a Slurm array may start at any time; their jobs are
-        taken over.
+        them.
 
         Args:
             jobs: all jobs of the batch.
-
-        Returns:
-            Jobs of processes that have started in this folder, and jobs of
-            processes that have not.
         """
         if self._is_alone:
-            return [], []
+            return []
         own, size = self._own.index, self._own.size
-        is_array = environment.SLURM_ARRAY in self._own.source
-        present = set(filter(self._is_present, range(size)))
-        places = [n for n in range(len(jobs)) if n % size != own]
+        present = {n for n in range(size) if n != own and self._is_present(n)}
+        places = [n for n in range(len(jobs)) if n % size in present]
         places.sort(key=lambda n: (-(n // size), (n - own) % size))
-        absent = [n for n in places if n % size not in present]
-        return (
-            [jobs[n] for n in places if n % size in present],
-            [jobs[n] for n in sorted(absent) if is_array],
-        )
-
-    @contextlib.contextmanager
-    def claimed(self, name: str) -> Iterator[None]:
-        """Claims a job during a block, on disks without locks.
-
-        Every process renames a folder to the name of the job; only the first
-        succeeds, as a folder that is not empty cannot be replaced. The claims
-        of a killed process are removed when it is started again.
-
-        Args:
-            name: name of the job, valid as a file name.
-
-        Raises:
-            BusyError: if another process has claimed the job.
-            WriteError: if the folder is not writable.
-        """
-        if self._has_locks:
-            yield
-            return
-        claim = os.path.join(self._folder, CLAIMS, name)
-        number = str(self._own.index + 1)
-        candidate = f"{claim}.{number}"
-        with raising_write_errors(claim):
-            os.makedirs(os.path.join(candidate, number), exist_ok=True)
-            try:
-                os.rename(candidate, claim)
-            except OSError as error:
-                self._remove_claim(candidate)
-                if error.errno not in _IS_CLAIMED:
-                    raise
-                raise BusyError(
-                    f"Another process is painting {name!r}."
-                ) from None
-        try:
-            yield
-        finally:
-            self._remove_claim(claim)
-
-    def _remove_own_claims(self) -> None:
-        folder = os.path.join(self._folder, CLAIMS)
-        os.makedirs(folder, exist_ok=True)
-        for name in os.listdir(folder):
-            self._remove_claim(os.path.join(folder, name))
-
-    def _remove_claim(self, claim: str) -> None:
-        """Removes a claim of this process, if its folders are empty."""
-        with contextlib.suppress(OSError):
-            os.rmdir(os.path.join(claim, str(self._own.index + 1)))
-            os.rmdir(claim)
+        return [jobs[n] for n in places]
 
     def _is_present(self, index: int) -> bool:
         """True if a process has started here with an equal manifest."""

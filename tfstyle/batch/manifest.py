@@ -116,8 +116,7 @@ def read_manifest(path: str) -> list[Job]:
 def _read_text(path: str) -> str:
     r"""Reads a text file; line ends become \n.
 
-    The encoding is UTF-8, or UTF-16 with a byte order mark; other text is read
-    as Windows-1252, with a warning, as this is a guess.
+    The encoding is UTF-8, or UTF-16 with a byte order mark.
     """
     data = read_bytes(path, "`manifest`", MAX_FILE)
     if len(data) > MAX_FILE:
@@ -128,18 +127,11 @@ def _read_text(path: str) -> str:
     try:
         text = data.decode("utf-16" if is_utf16 else "utf-8-sig")
     except UnicodeDecodeError as error:
-        text = data.decode("cp1252", "replace")
-        if is_utf16 or re.search("[\0-\x08\x0e-\x1f\ufffd]", text):
-            raise ConfigError(
-                f"`manifest` {path!r} must be text. Save it as CSV in UTF-8."
-            ) from error
-        logging.warning(
-            "%r is not UTF-8; it is read as Windows-1252 (line %d: %s). If that"
-            " is wrong, save it as CSV in UTF-8.",
-            path,
-            data.count(b"\n", 0, error.start) + 1,
-            one_line(text[error.start :].partition("\n")[0], 80),
-        )
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            f"`manifest` {path!r}, line {line}: must be text in UTF-8. Save it"
+            " as CSV in UTF-8."
+        ) from error
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -176,16 +168,12 @@ def _read_table(path: str, text: str) -> Iterator[Row]:
 def _read_cells(path: str, text: str) -> Iterator[tuple[str, list[str]]]:
     """Yields place and stripped cells of the rows that are not empty.
 
-    The delimiter is that of a first line such as `sep=;`, which spreadsheets
-    write, or else the most frequent one of the first row.
+    The delimiter is the most frequent one of the first row.
     """
     header = text.strip().partition("\n")[0]
-    said = re.fullmatch(r'"?sep=(\S)\W*', header, re.IGNORECASE)
-    if said:
-        text = text.replace(header, "", 1)
     reader = csv.reader(
         io.StringIO(text),
-        delimiter=said[1] if said else max(_DELIMITERS, key=header.count),
+        delimiter=max(_DELIMITERS, key=header.count),
         skipinitialspace=True,
         strict=True,
     )

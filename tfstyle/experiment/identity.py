@@ -87,9 +87,7 @@ class RunIdentity:
         kinds = {"flags": str, "steps": int, "images": str, "versions": str}
         for name, kind in kinds.items():
             found = values.get(name)
-            items = found
-            if isinstance(found, dict):
-                items = found.values()
+            items = found.values() if isinstance(found, dict) else found
             is_right = isinstance(found, list if name == "steps" else dict)
             if not is_right or any(type(item) is not kind for item in items):
                 raise ValueError(name)

@@ -32,9 +32,8 @@ def expand_image_names(config: RunConfig) -> RunConfig:
     if glob.has_magic(content) and not os.path.lexists(content):
         raise ImageError(
             "`content_image` must be one picture. Received the pattern:"
-            f" {content!r}. Paint many with --manifest=jobs.csv, made by (echo"
-            " content_image,output_image; for f in FOLDER/*.jpg; do echo"
-            ' "$f,painted/${f##*/}"; done) > jobs.csv.'
+            f" {content!r}. Paint many pictures with --manifest=FILE, which has"
+            " one line per picture."
         )
     fields = ["style_images", "style_masks"]
     if not config.content_video:  # there a folder has one mask per frame

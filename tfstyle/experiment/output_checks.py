@@ -130,7 +130,7 @@ def _check_inputs_stay(config: RunConfig, output: str | None) -> None:
     targets = [config.film] if config.film else []
     if output:
         targets += [output, output + sidecar.ENDING]
-    for field, path in inputs_of(config):
+    for field, path in inputs_of(vars(config)):
         is_output = any(paths.is_same_file(path, target) for target in targets)
         if is_output or (
             config.workdir is not None

@@ -41,8 +41,6 @@ MAX_REPORT_STYLES = 8
 class Outputs:
     """Writes metrics and pictures during a run, and the result at its end.
 
-    A context manager, which closes its files.
-
     Args:
         plan: plan of the run; its config is a RunConfig.
         images: input images of the run.
@@ -51,6 +49,7 @@ class Outputs:
         facts: facts by name, written into the picture's metadata in addition
             to flags and versions.
         state: state that the run resumes from, or None.
+        stack: closes the files at the end of the run.
 
     Attributes:
         actions: callbacks to be called with every record.
@@ -64,9 +63,10 @@ class Outputs:
         device: str,
         facts: dict[str, str],
         state: State | None,
+        stack: contextlib.ExitStack,
     ):
-        self._stack = contextlib.ExitStack()
-        self._config: Any = plan.config
+        config: Any = plan.config
+        self._config = config
         self._images = images
         self._size = plan.frame.height, plan.frame.width
         self._folder = folder
@@ -78,37 +78,25 @@ class Outputs:
             self._first_evaluation = state.integer("evaluations", 1, 10**15)
         self._picture_paths: dict[int, str] = {}
         self.actions: list[Action] = []
-
-    def __enter__(self) -> "Outputs":
-        with self._stack:  # closes what is open if opening the rest fails
-            self._open()
-            self._stack = self._stack.pop_all()
-        return self
-
-    def _open(self) -> None:
-        config = self._config
         self._write_flags(provenance.make_text(config, self._facts))
         self._metrics = metric_writers.JsonLinesWriter(
             os.path.join(self._folder, workdir_files.METRICS),
             self._first_evaluation,
         )
-        self._stack.callback(self._metrics.close)
+        stack.callback(self._metrics.close)
         bar = progress.make_progress()
-        self._stack.callback(bar.stop)
+        stack.callback(bar.stop)
         self.actions += [EverySteps(config.log_every_steps, self._metrics), bar]
         if config.preview_every_seconds:
-            write = metric_writers.PreviewWriter(
-                self._folder, self._images.alpha
+            write = functools.partial(
+                metric_writers.write_preview, folder, images.alpha
             )
             self.actions.append(
                 EverySeconds(config.preview_every_seconds, write)
             )
         if config.image_every_steps or config.film:
             self._add_pictures()
-        self._add_events()
-
-    def __exit__(self, *error) -> None:
-        self._stack.close()
+        self._add_events(stack)
 
     def write(self, result: Result) -> str:
         """Writes the picture, its flags, the report and the film.
@@ -181,7 +169,7 @@ class Outputs:
             )
         self.actions.append(EverySteps(interval, pictures))
 
-    def _add_events(self) -> None:
+    def _add_events(self, stack: contextlib.ExitStack) -> None:
         """Adds the actions that write TensorBoard events, if installed."""
         if not metric_writers.can_write_events():
             logging.info("No TensorBoard events: pip install tensorboard")
@@ -189,7 +177,7 @@ class Outputs:
         events = metric_writers.EventWriter(
             os.path.join(self._folder, workdir_files.EVENTS), self._first_step
         )
-        self._stack.callback(events.close)
+        stack.callback(events.close)
         config = self._config
         self.actions.append(EverySteps(config.log_every_steps, events))
         if config.image_every_steps:

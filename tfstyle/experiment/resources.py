@@ -3,6 +3,7 @@
 import bisect
 import contextlib
 import dataclasses
+import itertools
 import math
 import shutil
 from collections.abc import Iterator
@@ -177,30 +178,24 @@ def _estimate(plan: Plan, config: Config | None = None) -> float:
     )
 
 
-def _changes(config: Config, can_cut: bool) -> Iterator[dict[str, object]]:
-    """Yields changes of options that save memory, smallest change first."""
-    fewer: list[dict[str, object]] = [
-        {"num_correction_pairs": number}
-        for number in CORRECTION_PAIRS
-        if config.optimizer == "lbfgs" and number < config.num_correction_pairs
-    ]
-    adam = {
-        "optimizer": "adam",
-        "learning_rate": None,
-        "preconditioner": "none",
-    }
-    if config.optimizer == "lbfgs":
-        fewer.append(adam)
+def _changes(config: Config, can_cut: bool) -> list[dict[str, object]]:
+    """Returns changes of options that save memory, smallest change first."""
     tiles = [
         change
         for change in tile_changes(config)
         if can_cut and change["tile_size"] < (config.tile_size or math.inf)
     ]
-    cuts: list[dict[str, object]] = [{}, *tiles]
-    yield from tiles
-    for few in fewer:
-        for cut in cuts:
-            yield cut | few
+    fewer: list[dict[str, object]] = [{}]
+    if config.optimizer == "lbfgs":
+        fewer += [
+            {"num_correction_pairs": number}
+            for number in CORRECTION_PAIRS
+            if number < config.num_correction_pairs
+        ]
+        adam = {"optimizer": "adam", "learning_rate": None}
+        fewer.append(adam | {"preconditioner": "none"})
+    pairs = itertools.product(fewer, [{}, *tiles])
+    return [cut | few for few, cut in pairs][1:]  # the first changes nothing
 
 
 def _to_flags(config: Config, changed: Config) -> str:

@@ -171,8 +171,9 @@ def paint(run: PreparedRun, session: Session, signals: StopSignals) -> "Result":
         follower.leading(replicas, signals),
         _naming_last_checkpoint(checkpoints),
         resources.naming_flags_that_fit(plan),
-        Outputs(plan, run.images, folder, device, facts, state) as outputs,
+        contextlib.ExitStack() as stack,
     ):
+        outputs = Outputs(plan, run.images, folder, device, facts, state, stack)
         records = iterate(
             run.images,
             plan,

@@ -2,14 +2,17 @@
 
 import contextlib
 import os
+import shutil
 import time
 from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
 
 from absl import logging
 
 from tfstyle.config.run_config import RunConfig
-from tfstyle.errors import TfstyleError
 from tfstyle.errors import WriteError
+from tfstyle.errors import raising_write_errors
 from tfstyle.experiment import workdir_files
 from tfstyle.system import atomic_file
 from tfstyle.system import file_lock
@@ -45,12 +48,13 @@ def open_workdir(
 
     Raises:
         BusyError: if another run is using the workdir.
-        WorkdirError: if it cannot be created, or would be renamed but contains
-            files that were not written by any run.
+        WorkdirError: if it would be renamed but contains files that were not
+            written by any run.
+        WriteError: if it cannot be written.
     """
     named = config.workdir and os.path.normpath(config.workdir)
     if config.resume == "restart" and named and os.path.isdir(named):
-        with _locked(named), _raising_workdir_errors():
+        with _locked(named), raising_write_errors(f"The workdir {named!r}"):
             if set(os.listdir(named)) - {workdir_files.LOCK}:
                 _check_may_be_renamed(config, named)
                 _rename(named)
@@ -61,56 +65,35 @@ def open_workdir(
             yield folder
             return
         with _locked(folder):
-            with _raising_workdir_errors():
-                for path in (
-                    ".",
-                    workdir_files.IMAGES,
-                    workdir_files.CHECKPOINTS,
-                    workdir_files.FRAMES,
-                ):
-                    atomic_file.remove_partial(os.path.join(folder, path))
-                outputs = config.output_image, config.film, config.output_video
-                for path in filter(None, outputs):
-                    path = os.path.realpath(path)
-                    atomic_file.remove_partial(*os.path.split(path))
+            with raising_write_errors(f"The workdir {folder!r}"):
+                _remove_partial_files(config, folder)
             yield folder
     finally:
-        if is_new and os.path.isdir(folder):
-            if os.listdir(folder) == [workdir_files.LOCK]:
-                os.unlink(os.path.join(folder, workdir_files.LOCK))
-            if not os.listdir(folder):
-                os.rmdir(folder)
-
-
-@contextlib.contextmanager
-def _raising_workdir_errors() -> Iterator[None]:
-    """Converts an `OSError` in the block to a `WorkdirError`."""
-    try:
-        yield
-    except TfstyleError:
-        raise
-    except OSError as error:
-        raise WorkdirError(
-            f"The workdir cannot be written ({error}). Choose another"
-            " `workdir`."
-        ) from error
+        left = os.listdir(folder) if os.path.isdir(folder) else []
+        if is_new and set(left) <= {workdir_files.LOCK}:
+            shutil.rmtree(folder, ignore_errors=True)  # perhaps removed
 
 
 @contextlib.contextmanager
 def _locked(folder: str) -> Iterator[None]:
     """Locks a workdir; the lock is released even if the process is killed."""
-    lock = file_lock.locked(os.path.join(folder, workdir_files.LOCK))
-    with contextlib.ExitStack() as stack, _raising_workdir_errors():
-        try:
-            stack.enter_context(lock)
-        except file_lock.LockedError:
-            raise BusyError(
-                f"Another run is using {folder!r}. Wait until it ends, or"
-                " choose another `workdir`."
-            ) from None
-        unlock = stack.pop_all()
-    with unlock:
-        yield
+    try:
+        with file_lock.locked(os.path.join(folder, workdir_files.LOCK)):
+            yield
+    except file_lock.LockedError:
+        raise BusyError(
+            f"Another run is using {folder!r}. Wait until it ends, or choose"
+            " another `workdir`."
+        ) from None
+
+
+def _remove_partial_files(config: RunConfig, folder: str) -> None:
+    """Removes partial files that a killed run left behind."""
+    for name in (".", *workdir_files.FOLDERS):
+        atomic_file.remove_partial(os.path.join(folder, name))
+    for path in (config.output_image, config.film, config.output_video):
+        if path:
+            atomic_file.remove_partial(*os.path.split(os.path.realpath(path)))
 
 
 def folders_of_runs(workdir: str) -> Iterator[str]:
@@ -140,7 +123,7 @@ def _check_may_be_renamed(config: RunConfig, folder: str) -> None:
             f"--resume=restart would rename {folder!r}, but {foreign!r} was not"
             " written by a run. Choose another --workdir, or move the file."
         )
-    for field, path in inputs_of(config):
+    for field, path in inputs_of(vars(config)):
         if os.path.exists(path) and _is_in(folder, path):
             raise WorkdirError(
                 f"--resume=restart would rename {folder!r}, but {path!r} in it"
@@ -153,10 +136,10 @@ def _is_in(folder: str, path: str) -> bool:
     return os.path.commonpath([folder, path]) == folder
 
 
-def inputs_of(config: RunConfig) -> Iterator[tuple[str, str]]:
+def inputs_of(options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yields the option and the path of every possible input file."""
     for field in INPUTS:
-        value = getattr(config, field) or ()
+        value = options.get(field) or ()
         for path in [value] if isinstance(value, str) else value:
             yield field, path
 
@@ -173,9 +156,9 @@ def make_workdir(config: RunConfig) -> str:
     """Creates the workdir of a run and returns its path.
 
     Raises:
-        WorkdirError: if it cannot be created.
+        WriteError: if it cannot be created.
     """
-    with _raising_workdir_errors():
+    with raising_write_errors("`workdir`"):
         if config.workdir is None:
             return make_new_folder("runs")
         os.makedirs(config.workdir, exist_ok=True)

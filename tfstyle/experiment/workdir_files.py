@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable
 from collections.abc import Iterator
+from functools import partial
 
 from tfstyle.errors import ImageError
 from tfstyle.experiment import checkpoint
@@ -94,9 +95,9 @@ def find_anything_foreign(folder: str) -> str | None:
         return foreign
     for path in _list(folder):
         name = os.path.basename(path)
-        if name in _FOLDERS and os.path.isdir(path):
+        if name in FOLDERS and os.path.isdir(path):
             for inner in _list(path):
-                if not _FOLDERS[name](inner):
+                if not FOLDERS[name](inner):
                     return inner
         elif name not in (ASKED, JOB, *_RECOGNISED) and not (
             is_output(path) or film.was_written_by(folder, path)
@@ -124,7 +125,7 @@ def remove_own(folder: str) -> None:
     Args:
         folder: the folder of intermediate pictures or of checkpoints.
     """
-    is_own = _FOLDERS[os.path.basename(folder)]
+    is_own = FOLDERS[os.path.basename(folder)]
     with contextlib.suppress(OSError):  # the folder may not exist
         for path in _list(folder):
             if is_own(path):
@@ -143,21 +144,21 @@ def _is_empty(path: str) -> bool:
     return os.path.isfile(path) and not os.path.getsize(path)
 
 
-def _begins_with(pattern: str) -> Callable[[str], bool]:
-    """Returns a predicate: True if a file begins with a regular expression."""
+def _begins(pattern: str, path: str) -> bool:
+    """True if a file begins with a regular expression."""
+    if not os.path.isfile(path):
+        return False
+    with open(path, "rb") as file:
+        return bool(re.match(pattern.encode(), file.read(MAX_BEGINNING)))
 
-    def begins(path: str) -> bool:
-        if not os.path.isfile(path):
-            return False
-        with open(path, "rb") as file:
-            return bool(re.match(pattern.encode(), file.read(MAX_BEGINNING)))
 
-    return begins
+def _tells_step(path: str) -> bool:
+    return metric_writers.read_step(path) is not None
 
 
 def _is_picture_on_the_way(path: str) -> bool:
     name = os.path.splitext(os.path.basename(path))[0]
-    return name.isdecimal() and metric_writers.read_step(path) is not None
+    return name.isdecimal() and _tells_step(path)
 
 
 def _is_events(path: str) -> bool:
@@ -166,17 +167,15 @@ def _is_events(path: str) -> bool:
 
 _RECOGNISED: dict[str, Callable[[str], bool]] = {
     LOCK: lambda path: False,
-    FLAGS: _begins_with(re.escape(flagfile.FIRST_LINE)),
-    METRICS: _begins_with(r'\{"step": \d+, "evaluations": \d+, '),
-    FRAME_METRICS: _begins_with(r'\{"frame": \d+, '),
-    REPORT: _begins_with(re.escape(report.BEGINNING)),
-    film.RECORD: _begins_with(r"[0-9a-f]{64}\n"),
-    metric_writers.PREVIEW: lambda path: (
-        metric_writers.read_step(path) is not None
-    ),
+    FLAGS: partial(_begins, re.escape(flagfile.FIRST_LINE)),
+    METRICS: partial(_begins, r'\{"step": \d+, "evaluations": \d+, '),
+    FRAME_METRICS: partial(_begins, r'\{"frame": \d+, '),
+    REPORT: partial(_begins, re.escape(report.BEGINNING)),
+    film.RECORD: partial(_begins, r"[0-9a-f]{64}\n"),
+    metric_writers.PREVIEW: _tells_step,
 }
 """Predicates that recognise the files that runs replace, by name."""
-_FOLDERS = {
+FOLDERS = {
     IMAGES: _is_picture_on_the_way,
     FRAMES: is_output,
     OVERLAPS: is_output,
@@ -184,3 +183,4 @@ _FOLDERS = {
     CHECKPOINTS: checkpoint.is_named,
     EVENTS: _is_events,
 }
+"""Predicates that recognise the files of runs in subfolders, by folder."""

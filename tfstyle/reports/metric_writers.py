@@ -151,29 +151,24 @@ class ImageWriter:
         )
 
 
-class PreviewWriter:
-    """Writes the latest picture to a single file, as a preview.
+def write_preview(
+    folder: str, alpha: np.ndarray | None, record: Record
+) -> None:
+    """Writes the latest picture atomically, in the level's size.
 
     Args:
         folder: folder of `preview.jpg`.
         alpha: alpha channel of the output, uint8 `[H, W]` of any size, or None.
+        record: record with the picture.
     """
-
-    def __init__(self, folder: str, alpha: np.ndarray | None = None):
-        self._path = os.path.join(folder, PREVIEW)
-        self._alpha = alpha
-
-    def __call__(self, record: Record) -> None:
-        """Writes the picture of a record atomically, in the level's size."""
-        pixels = record.pixels()
-        alpha = self._alpha
-        if alpha is not None:
-            alpha = resize(alpha, *pixels.shape[:2])
-        write_image(
-            self._path,
-            lay_on_white(pixels, alpha),
-            text=f"step: {record.step}",
-        )
+    pixels = record.pixels()
+    if alpha is not None:
+        alpha = resize(alpha, *pixels.shape[:2])
+    write_image(
+        os.path.join(folder, PREVIEW),
+        lay_on_white(pixels, alpha),
+        text=f"step: {record.step}",
+    )
 
 
 def read_picture(path: str) -> Image.Image:

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import fcntl
 import tempfile
 from collections.abc import Iterator
 
@@ -9,6 +10,7 @@ import filelock
 from absl import logging
 
 from tfstyle.errors import TfstyleError
+from tfstyle.errors import WriteError
 
 _NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP)
 
@@ -30,7 +32,7 @@ def locked(path: str, *, wait: bool = False) -> Iterator[None]:
 
     Raises:
         LockedError: if another process holds the lock.
-        OSError: if the file cannot be created.
+        WriteError: if the file cannot be created.
     """
     lock = filelock.FileLock(path)
     try:
@@ -42,7 +44,7 @@ def locked(path: str, *, wait: bool = False) -> Iterator[None]:
         raise LockedError(path) from None
     except OSError as error:
         if error.errno not in _NO_LOCKS:
-            raise
+            raise WriteError(error.errno, error.strerror, path) from error
         logging.warning(
             "warning: %r cannot be locked, as its file system does not support"
             " locks; start no second process there",
@@ -93,7 +95,4 @@ def _find_out(file) -> None:
 
     filelock would fall back to treating an existing file as a lock.
     """
-    with contextlib.suppress(ImportError):  # not a POSIX system
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_UN)
+    fcntl.flock(file, fcntl.LOCK_UN)

@@ -37,16 +37,12 @@ def free_gpu_memory() -> float:
         return min(
             pynvml.nvmlDeviceGetMemoryInfo(_find_device(number)).free
             + _held_memory(number)
-            for number in map(_number_of, find_gpus())
+            for number in (int(name.rpartition(":")[2]) for name in find_gpus())
         )
     except pynvml.NVMLError:
         return math.inf
     finally:
         pynvml.nvmlShutdown()
-
-
-def _number_of(name: str) -> int:
-    return int(name.rpartition(":")[2])
 
 
 def _find_device(number: int):

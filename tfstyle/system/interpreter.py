@@ -9,18 +9,6 @@ from collections.abc import Sequence
 from tfstyle.errors import SetupError
 
 
-def find_python() -> str | None:
-    """Returns the path of the Python interpreter of this process.
-
-    None if Python is embedded in another program, such as a paint program, or
-    frozen: its executable would not run Python arguments.
-    """
-    name = os.path.basename(sys.executable or "").lower()
-    is_frozen = getattr(sys, "frozen", False)
-    is_python = name.startswith(("python", "pypy")) and not is_frozen
-    return sys.executable if is_python else None
-
-
 def start_python(arguments: Sequence[str], **options) -> subprocess.Popen:
     """Starts a child process with the same Python interpreter.
 
@@ -29,13 +17,14 @@ def start_python(arguments: Sequence[str], **options) -> subprocess.Popen:
         **options: keyword arguments of `subprocess.Popen`.
 
     Raises:
-        SetupError: if there is no interpreter, or no process can be started.
+        SetupError: if there is no interpreter, as in a paint program that
+            embeds Python, or no process can be started.
     """
-    python = find_python()
-    if python is None:
+    python = sys.executable or ""
+    if not os.path.basename(python).startswith("python"):
         raise SetupError(
             "A child process needs a Python interpreter, which"
-            f" {sys.executable!r} is not. Start `python -m tfstyle.main` or"
+            f" {python!r} is not. Start `python -m tfstyle.main` or"
             " `python -m tfstyle.studio`."
         )
     try:
