@@ -4,14 +4,13 @@ import io
 
 import numpy as np
 import pytest
+from PIL import ExifTags
 from PIL import Image
 from PIL import ImageCms
 from PIL.PngImagePlugin import PngInfo
 
 from tests.image_files.test_sidecar import PIXELS
 from tfstyle.image_files import attribution
-from tfstyle.image_files.attribution import ARTIST
-from tfstyle.image_files.attribution import COPYRIGHT
 from tfstyle.image_files.reading import read_image
 from tfstyle.image_files.writing import DEEP_ENDINGS
 from tfstyle.image_files.writing import WRITE_ENDINGS
@@ -19,6 +18,7 @@ from tfstyle.image_files.writing import write_image
 from tfstyle.images.picture import NOTHING
 from tfstyle.images.picture import Attribution
 
+ARTIST, COPYRIGHT = ExifTags.Base.Artist, ExifTags.Base.Copyright
 OF = Attribution(
     {ARTIST: "A. Müller", COPYRIGHT: "© 2026 A. Müller"}, (300, 300)
 )

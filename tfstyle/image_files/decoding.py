@@ -39,11 +39,6 @@ READERS: dict[str, Callable[[Source], Decoded]] = {
     "RAW": codecs.read_raw,
 }
 """Readers of formats that Pillow does not know."""
-SECOND_READERS: dict[str, Callable[[Source], Decoded]] = {
-    "BMP": codecs.read_bmp,
-    "JPEG": codecs.read_jpeg,
-}
-"""Readers of files that Pillow cannot open."""
 
 
 def decode(source: Source) -> Decoded:
@@ -63,9 +58,9 @@ def decode(source: Source) -> Decoded:
     try:
         image = open_picture(source)
     except Image.UnidentifiedImageError:
-        if kind not in SECOND_READERS:
+        if kind != "JPEG":
             raise
-        return SECOND_READERS[kind](source)
+        return codecs.read_jpeg(source)
     return _decode_with_pillow(source, image)
 
 

@@ -102,11 +102,10 @@ def _read_classes(
     Raises:
         ImageError: if there are several classes.
     """
-    codes = pixels.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
-    found = np.unique(codes)
-    if len(found) > MAX_COLORS:
+    found = Image.fromarray(pixels).getcolors(MAX_COLORS)
+    if found is None:
         return gray
-    colors = np.stack([found >> 16, found >> 8 & 255, found & 255], axis=1)
+    colors = np.array(sorted(color for _, color in found))
     offsets = colors.astype(float) - colors[0]
     if np.linalg.matrix_rank(offsets, tol=NEAR_BLACK) <= 1:
         if len(found) == 2 and gray.min() == gray.max():
@@ -131,7 +130,7 @@ def _stretch(gray: np.ndarray, name: str) -> np.ndarray:
     Raises:
         ImageError: if its levels are the numbers of more than two classes.
     """
-    levels = np.flatnonzero(np.bincount(gray.ravel(), minlength=256))
+    levels = np.flatnonzero(np.bincount(gray.ravel()))
     first, last = int(levels[0]), int(levels[-1])
     inner = levels[(levels > 0) & (levels < 255)]
     if len(levels) > 2 and inner.max() <= LAST_CLASS:

@@ -38,10 +38,7 @@ RAW = (
     " in darktable, for example, and save it as TIFF or JPEG."
 )
 _EXPORT = "Export it as PNG or JPEG."
-# A comment ends at its first -->: ambiguous matches would take time that grows
-# exponentially with the number of comments.
-_COMMENT = rb"<!--((?!-->).)*-->"
-_PROLOGUE = rb"(?i)(\xef\xbb\xbf)?(\s|<\?xml[^>]*>|" + _COMMENT + rb")*"
+_MARKUP = rb"(?i)(\xef\xbb\xbf)?\s*(<.*)?"
 
 OTHERS = {
     rb"8BP[SB]": f"is a large Photoshop document. {_EXPORT}",
@@ -60,12 +57,10 @@ OTHERS = {
     rb"version https://git-lfs": (
         "is a pointer of Git LFS, not the picture. Run git lfs pull."
     ),
-    _PROLOGUE + rb"(<!DOCTYPE svg[^>]*>\s*)?<svg": (
-        f"is a vector drawing (SVG). {_EXPORT}"
-    ),
-    _PROLOGUE + rb"<(!doctype html|html|head|body)": (
+    _MARKUP + rb"<(!doctype html|html|head|body)": (
         "is a web page, not a picture. Fetch the picture itself."
     ),
+    _MARKUP + rb"<svg": f"is a vector drawing (SVG). {_EXPORT}",
 }
 """Patterns of unsupported formats, with the end of the error message."""
 

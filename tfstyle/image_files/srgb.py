@@ -30,72 +30,45 @@ def to_srgb(source: Source, decoded: Decoded) -> Picture:
     Raises:
         ValueError: if the levels are floats, none of them finite.
     """
+    if decoded.profile == make_profile():
+        decoded = decoded._replace(profile=None)
+    if decoded.space == "L" and _is_rgb(decoded.profile):  # as in browsers
+        colors = np.broadcast_to(decoded.values, (*decoded.values.shape[:2], 3))
+        decoded = decoded._replace(values=colors, space="RGB")
     convert = _make_convert(source, decoded)
-    pixels, alpha, orientation = (
-        decoded.values,
-        decoded.alpha,
-        decoded.orientation,
-    )
-    if convert is not None or orientation != 1:
-        pixels = _convert_upright(pixels, convert, orientation)
-    if alpha is not None:
-        alpha = np.ascontiguousarray(_turn(alpha, orientation))
+    values, alpha = _turn(decoded.values, decoded.orientation), None
+    if convert is None:
+        pixels = np.ascontiguousarray(values)
+    else:
+        pixels = np.empty((*values.shape[:2], 3), np.uint8)
+        for row in range(0, len(values), ROWS):
+            rows = np.ascontiguousarray(values[row : row + ROWS])
+            pixels[row : row + ROWS] = convert(rows)
+    if decoded.alpha is not None:
+        alpha = np.ascontiguousarray(_turn(decoded.alpha, decoded.orientation))
     return Picture(pixels, alpha, decoded.attribution, tuple(source.warnings))
 
 
-def _convert_upright(
-    values: np.ndarray, convert: Convert | None, orientation: int
-) -> np.ndarray:
-    """Converts and turns pixels row by row."""
-    height, width = values.shape[:2]
-    size = (width, height) if orientation > 4 else (height, width)
-    pixels = np.empty((*size, 3), np.uint8)
-    stored = _turn(_as_items(pixels), _INVERSES.get(orientation, orientation))
-    for row in range(0, height, ROWS):
-        rows = values[row : row + ROWS]
-        rows = np.ascontiguousarray(rows if convert is None else convert(rows))
-        stored[row : row + ROWS] = _as_items(rows)
-    return pixels
-
-
-def _as_items(pixels: np.ndarray) -> np.ndarray:
-    """Returns a view `[H, W]` of uint8 `[H, W, 3]`, which is copied faster."""
-    return pixels.view("V3")[..., 0]
-
-
-_INVERSES = {6: 8, 8: 6}
-"""Orientations that undo others; all the rest undo themselves."""
+def _is_rgb(profile: bytes | Hdr | None) -> bool:
+    is_hdr = isinstance(profile, Hdr)
+    return is_hdr or (profile or b"")[16:20] == SIGNATURES["RGB"]
 
 
 def _turn(values: np.ndarray, orientation: int) -> np.ndarray:
     """Returns a view of `[H, W, ...]` turned by an EXIF orientation."""
     if orientation > 4:
         values = values.swapaxes(0, 1)
-    down, across = {
-        2: (1, -1),
-        3: (-1, -1),
-        4: (-1, 1),
-        6: (1, -1),
-        7: (-1, -1),
-        8: (-1, 1),
-    }.get(orientation, (1, 1))
+    down, across = _FLIPS[(orientation - 1) % 4]
     return values[::down, ::across]
+
+
+_FLIPS = ((1, 1), (1, -1), (-1, -1), (-1, 1))
+"""Steps along both axes, by orientation."""
 
 
 def _make_convert(source: Source, decoded: Decoded) -> Convert | None:
     """Makes the conversion of rows to 8-bit sRGB; None if they are."""
     values, space, bits, profile, *_ = decoded
-    if profile == make_profile():
-        profile = None
-    is_rgb_profile = (
-        isinstance(profile, Hdr)
-        or (profile or b"")[16:20] == (SIGNATURES["RGB"])
-    )
-    if space == "L" and is_rgb_profile:  # as in browsers
-        colors = np.broadcast_to(values, (*values.shape[:2], 3))
-        decoded = decoded._replace(values=colors, space="RGB")
-        convert = _make_convert(source, decoded)
-        return lambda rows: convert(np.broadcast_to(rows, (*rows.shape[:2], 3)))
     if isinstance(profile, Hdr):
         source.warnings.append(
             "has a high dynamic range; brighter parts than white are darkened"
