@@ -39,7 +39,7 @@ OTHERS = {
     b"\x1aE\xdf\xa3\x01\0": "a film",
     b"RIFF\0\0\0\0AVI LIST": "a film",
     make_document("application/epub+zip"): "an archive",
-    bytes(range(7, 99)): "no picture of a known format",
+    bytes(range(7, 99)): "not a picture in a known format",
 }
 
 

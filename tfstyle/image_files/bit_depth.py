@@ -28,7 +28,7 @@ def make_scale(
     values: np.ndarray,
     bits: int | None,
     dtype: type[np.unsignedinteger],
-) -> Callable[[np.ndarray], np.ndarray] | None:
+) -> Callable[[np.ndarray], np.ndarray]:
     """Makes a function that scales levels to all of uint8 or uint16.
 
     Args:
@@ -38,8 +38,8 @@ def make_scale(
         dtype: uint8 or uint16.
 
     Returns:
-        Function from a part of `values` to `dtype`, which writes into none, or
-        None if they need no scaling.
+        Function from a part of `values` to `dtype`, which writes into none;
+        `keep` if they need no scaling.
 
     Raises:
         ValueError: if no level is finite, or their range overflows.
@@ -48,7 +48,7 @@ def make_scale(
     if values.dtype.kind == "f":
         low, top = _float_range(source, values)
     elif values.dtype == dtype == np.uint8 and bits in (None, 8):
-        return None
+        return keep
     else:
         low, top = _integer_range(source, values, bits)
     if values.dtype.kind == "u" and low == 0 and top <= TOP:
@@ -57,8 +57,13 @@ def make_scale(
         return lambda part: table[part]
     spread = np.float64(top) - low or 1.0
     if not np.isfinite(spread):
-        raise ValueError("its levels differ by more than can be counted")
+        raise ValueError("the range of its levels is too large")
     return lambda part: _scale(part, low, full / spread, dtype)
+
+
+def keep(levels: np.ndarray) -> np.ndarray:
+    """Returns levels that need no scaling."""
+    return levels
 
 
 def white_of(dtype: np.dtype, bits: int | None) -> float:
@@ -114,7 +119,7 @@ def _float_range(source: Source, values: np.ndarray) -> tuple[float, float]:
 def _stretched(source: Source, low: float, top: float) -> tuple[float, float]:
     source.warnings.append(
         f"has levels without a scale, {low:g} to {top:g}; they are stretched"
-        " to black and white."
+        " from black to white."
     )
     return low, top
 

@@ -9,7 +9,6 @@ import contextlib
 import functools
 import logging as standard_logging
 import os
-import stat
 import threading
 import warnings
 from collections.abc import Iterator
@@ -97,8 +96,7 @@ def read_bits(path: str) -> int:
     """Returns the bits per channel of a picture written by `write_image`."""
     with _open(path) as source:
         image = decoding.open_picture(source)
-        # The raw mode of a 16-bit PNG or TIFF ends in ;16B or ;16L.
-        return 16 if any(";16" in str(tile.args) for tile in image.tile) else 8
+        return 16 if decoding.has_16_bits(image) else 8
 
 
 @contextlib.contextmanager
@@ -113,25 +111,24 @@ def _open(path: str, max_pixels: int = MAX_PIXELS) -> Iterator[Source]:
             f"Image {path!r} is a folder. Name a picture in it, or many in a"
             " --manifest."
         )
+    # Opening a pipe would wait for its writer.
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise ImageError(f"Image {path!r} is not a regular file.")
     try:
-        # O_NONBLOCK: opening a pipe must not wait for its writer.
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = os.open(path, os.O_RDONLY)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ImageError(
-            f"Image {path!r} cannot be read ({reason}). Check the path; it is"
-            " taken from the current folder."
+            f"Image {path!r} cannot be read ({reason}). Check the path; a"
+            " relative one begins in the current folder."
         ) from error
     _SETTINGS_LOCK.acquire()
     before = [getattr(owner, name) for owner, name in SETTINGS]
     try:
         with open(handle, "rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd metadata is harmless
-            mode = os.fstat(handle)
-            if not stat.S_ISREG(mode.st_mode):
-                raise ImageError(f"Image {path!r} is not a regular file.")
-            if mode.st_size == 0:
-                raise ImageError(f"Image {path!r} is empty. Save it anew.")
+            if os.path.getsize(path) == 0:
+                raise ImageError(f"Image {path!r} is empty. Save it again.")
             for (owner, name), setting in SETTINGS.items():
                 setattr(owner, name, setting)
             yield Source(
@@ -144,7 +141,7 @@ def _open(path: str, max_pixels: int = MAX_PIXELS) -> Iterator[Source]:
         reason = " ".join(str(error).split()) or repr(error)
         raise ImageError(
             f"Image {path!r} cannot be decoded ({reason})."
-            " Fetch it again, or save it anew as PNG or JPEG."
+            " Fetch it again, or save it as PNG or JPEG."
         ) from error
     finally:
         for (owner, name), setting in zip(SETTINGS, before, strict=True):
@@ -169,8 +166,8 @@ def check_size(path: str, size: tuple[int, int], max_pixels: int) -> None:
     if max(size) > min(MAX_SIDE, MAX_RATIO * min(size)):
         raise ImageError(
             f"Image {path!r} may have sides of at most {MAX_SIDE} pixels, one"
-            f" {MAX_RATIO} times the other. Received: {width}x{height}. Cut a"
-            " part out."
+            f" {MAX_RATIO} times the other. Received: {width}x{height}. Crop"
+            " it."
         )
     if width * height > max_pixels:
         raise ImageError(

@@ -48,7 +48,7 @@ OTHERS = {
     rb"%!PS|\xc5\xd0\xd3\xc6": f"is a PostScript document. {_EXPORT}",
     rb"v/1\x01": f"is an OpenEXR picture. {_EXPORT}",
     rb"SIMPLE  =": f"is a FITS file. {_EXPORT}",
-    rb"P7\n|PF\s": f"is a Netpbm picture of a kind that is not read. {_EXPORT}",
+    rb"P7\n|PF\s": f"is a Netpbm picture of an unsupported kind. {_EXPORT}",
     (
         rb".{4}(ftyp|moov|mdat|wide)|RIFF.{4}AVI |\x1aE\xdf\xa3|OggS|FLV"
         rb"|\0\0\x01[\xba\xb3]"
@@ -85,7 +85,7 @@ def describe_other(head: bytes) -> str:
             return sentence
     if _is_text(head):
         return "is a text file, not a picture. Give the path of a picture."
-    return "is no picture of a known format. Save it as PNG or JPEG."
+    return "is not a picture in a known format. Save it as PNG or JPEG."
 
 
 def _matches(pattern: bytes, head: bytes) -> bool:

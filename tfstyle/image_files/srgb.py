@@ -37,7 +37,7 @@ def to_srgb(source: Source, decoded: Decoded) -> Picture:
         decoded = decoded._replace(values=colors, space="RGB")
     convert = _make_convert(source, decoded)
     values, alpha = _turn(decoded.values, decoded.orientation), None
-    if convert is None:
+    if convert is bit_depth.keep:
         pixels = np.ascontiguousarray(values)
     else:
         pixels = np.empty((*values.shape[:2], 3), np.uint8)
@@ -66,12 +66,12 @@ _FLIPS = ((1, 1), (1, -1), (-1, -1), (-1, 1))
 """Steps along both axes, by orientation."""
 
 
-def _make_convert(source: Source, decoded: Decoded) -> Convert | None:
-    """Makes the conversion of rows to 8-bit sRGB; None if they are."""
+def _make_convert(source: Source, decoded: Decoded) -> Convert:
+    """Makes the conversion of rows to 8-bit sRGB; `keep` if they are."""
     values, space, bits, profile, *_ = decoded
     if isinstance(profile, Hdr):
         source.warnings.append(
-            "has a high dynamic range; brighter parts than white are darkened"
+            "has a high dynamic range; parts brighter than white are darkened"
             " to fit."
         )
         return make_tone_map(values, bits, profile)
@@ -92,13 +92,7 @@ def _make_convert(source: Source, decoded: Decoded) -> Convert | None:
     narrow = bit_depth.make_scale(source, values, decoded.bits, np.uint8)
     if space == "RGB":
         return narrow
-    return lambda rows: _pillow_rgb(
-        rows if narrow is None else narrow(rows), space
-    )
-
-
-def _pillow_rgb(rows: np.ndarray, space: str) -> np.ndarray:
-    return np.asarray(to_image(rows, space).convert("RGB"))
+    return lambda rows: np.asarray(to_image(narrow(rows), space).convert("RGB"))
 
 
 def _make_profile_convert(source: Source, decoded: Decoded) -> Convert:
@@ -110,20 +104,14 @@ def _make_profile_convert(source: Source, decoded: Decoded) -> Convert:
     """
     values, space, bits, profile, *_ = decoded
     if values.dtype == np.uint8:
-        stored = (
-            ImageCms.createProfile("LAB")
-            if profile is None
-            else ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        )
+        lab = ImageCms.createProfile("LAB")
+        stored = lab if profile is None else io.BytesIO(profile)
         transform = ImageCms.buildTransform(
             stored, ImageCms.createProfile("sRGB"), space, "RGB"
         )
-
-        def convert(rows):
-            image = ImageCms.applyTransform(to_image(rows, space), transform)
-            return np.asarray(image)
-
-        return convert
+        return lambda rows: np.asarray(
+            ImageCms.applyTransform(to_image(rows, space), transform)
+        )
     profile = profile or imagecodecs.cms_profile("lab4")
     if profile[16:20] != SIGNATURES[space]:
         raise ValueError("it is of another colour space")
@@ -144,7 +132,7 @@ def _make_profile_convert(source: Source, decoded: Decoded) -> Convert:
     # Raises an error for a damaged profile, before the depth is guessed.
     transform(np.zeros((1, 1, values.shape[-1]), np.uint16))
     widen = bit_depth.make_scale(source, values, bits, np.uint16)
-    return lambda rows: transform(rows if widen is None else widen(rows))
+    return lambda rows: transform(widen(rows))
 
 
 @functools.cache

@@ -115,17 +115,16 @@ def _check(source: Source, page: Any) -> None:
     ):
         raise ImageError(
             f"Image {source.path!r} has tiles that are larger than the picture."
-            " Save it anew."
+            " Save it again."
         )
 
 
 def _decode(values: np.ndarray, page: Any) -> Decoded:
     """Splits channels `[H, W, C]` of a page into colours and alpha."""
     space = SPACES[page.photometric]
-    bits = page.bitspersample if values.dtype.kind in "bu" else None
-    if bits is not None and bits > 16:
+    bits, num = page.bitspersample, len(space)
+    if values.dtype.kind not in "bu" or bits > 16:
         bits = None
-    num = len(space) if space != "L" else 1
     colors, alpha = values[..., :num], None
     for channel, kind in enumerate(page.extrasamples, num):
         if kind in (ASSOCIATED, UNASSOCIATED) and channel < values.shape[-1]:

@@ -82,7 +82,8 @@ def write_image(
         alpha = resize(alpha, *pixels.shape[:2])
     if mask_of(alpha) is not None and ending not in ALPHA_ENDINGS:
         logging.warning(
-            "Image %r is laid on white: a %s has no transparency. A .png has.",
+            "Image %r is laid on white, as %s files have no transparency. Write"
+            " a .png to keep it.",
             path,
             ending,
         )
@@ -94,7 +95,7 @@ def write_image(
     exif_size = len(_make_exif(text, attribution).tobytes())
     if ending in JPEG_ENDINGS and exif_size > MAX_JPEG_EXIF:
         logging.warning(
-            "The text of %r is too long for a JPEG; it is in %r.",
+            "The metadata of %r is too long for a JPEG and is written to %r.",
             path,
             path + sidecar.ENDING,
         )
