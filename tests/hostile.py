@@ -168,7 +168,7 @@ def make_rare_pictures(photo):
         imagecodecs.jpeg_encode(deep >> 4, bitspersample=12),
         imagecodecs.rgbe_encode(colors.astype("f4") / 40, header=True),
         make_psd(layers),
-        make_openraster(save(photo, "PNG")),
+        make_document(save(photo, "PNG")),
         make_png(
             40,
             32,
@@ -188,31 +188,34 @@ def make_rare_pictures(photo):
     return contents
 
 
-def make_psd(values, size=None):
-    """Returns a Photoshop document with transparency, of one layer."""
-    height, width, num = values.shape
-    height, width = size or (height, width)
-    head = struct.pack(">4sH6xHIIHH", b"8BPS", 1, num, height, width, 8, 3)
-    resources = struct.pack(">4sHHI", b"8BIM", 1057, 0, 5) + b"\0\0\0\1\1\0"
-    layers = struct.pack(">Ih", 2, -1)
+def make_psd(values, mode=3, num_layers=-1, is_merged=True, size=None):
+    """Returns a Photoshop document; a negative number has transparency."""
+    height, width = size or values.shape[:2]
+    depth = 8 * values.dtype.itemsize
+    planes = np.moveaxis(values, -1, 0).astype(values.dtype.newbyteorder(">"))
     return b"".join(
         (
-            head,
-            struct.pack(">II", 0, len(resources)),
-            resources,
-            struct.pack(">I", len(layers)),
-            layers,
-            b"\0\0",
-            np.moveaxis(values, -1, 0).tobytes(),
+            struct.pack(">4sH6xH", b"8BPS", 1, len(planes)),
+            struct.pack(">IIHHI", height, width, depth, mode, 0),
+            struct.pack(">I4sHHI", 18, b"8BIM", 1057, 0, 5),
+            struct.pack(">IBx", 1, is_merged),
+            struct.pack(">IIh2x", 6, 2, num_layers) if num_layers else bytes(6),
+            planes.tobytes(),
         )
     )
 
 
-def make_openraster(merged, method=zipfile.ZIP_STORED):
+def make_document(
+    merged,
+    mimetype="image/openraster",
+    name="mergedimage.png",
+    method=zipfile.ZIP_STORED,
+):
+    """Returns an archive with a merged picture, as Krita's documents are."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", method) as archive:
-        archive.writestr("mimetype", "image/openraster", zipfile.ZIP_STORED)
-        archive.writestr("mergedimage.png", merged)
+        archive.writestr("mimetype", mimetype, zipfile.ZIP_STORED)
+        archive.writestr(name, merged)
     return file.getvalue()
 
 
@@ -370,9 +373,11 @@ def make_image_bombs():
         ),
         "radiance size": radiance.replace(b"-Y 32 +X 32", b"-Y 65000 +X 65000"),
         "jxl size": b"\xff\x0a" + jxl_size.to_bytes(4, "little") + bytes(99),
-        "psd size": make_psd(np.zeros((32, 32, 4), np.uint8), (30000, 30000)),
-        "ora": make_openraster(bytes(SIZE), zipfile.ZIP_DEFLATED),
-        "ora size": make_openraster(make_png(60000, 60000, pixels)),
+        "psd size": make_psd(
+            np.zeros((32, 32, 4), np.uint8), size=(30000, 30000)
+        ),
+        "ora": make_document(bytes(SIZE), method=zipfile.ZIP_DEFLATED),
+        "ora size": make_document(make_png(60000, 60000, pixels)),
         "deep png size": make_png(60000, 60000, pixels, depth=16),
         "ppm size": b"P6 65000 65000 255\n" + bytes(999),
         "plain ppm size": b"P3 65000 65000 255\n" + b"1 " * 999,

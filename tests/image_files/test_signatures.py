@@ -1,19 +1,13 @@
 """What a file is by its first bytes, and what is said of one not read."""
 
-import io
-import zipfile
-
 import pytest
 
+from tests import hostile
 from tfstyle.image_files import signatures
 
 
 def make_document(mimetype):
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as file:
-        file.writestr("mimetype", mimetype)
-        file.writestr("mergedimage.png", b"a picture")
-    return content.getvalue()[: signatures.HEAD]
+    return hostile.make_document(b"a picture", mimetype)[: signatures.HEAD]
 
 
 OTHERS = {
