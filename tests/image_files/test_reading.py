@@ -3,21 +3,16 @@
 import os
 import zlib
 
-import imagecodecs
 import numpy as np
 import pytest
-from PIL import ExifTags
 from PIL import Image
 from PIL import ImageFile
 
 from tests import hostile
-from tests.image_files import pictures
-from tests.image_files.pictures import ALPHA
 from tests.image_files.pictures import COLORS
-from tests.image_files.pictures import GREY
-from tests.image_files.pictures import RGBA
 from tests.image_files.pictures import difference
-from tests.image_files.pictures import encode_srgb
+from tests.image_files.pictures import encode
+from tests.image_files.pictures import make_picture
 from tests.image_files.pictures import read
 from tests.refusals import refuses
 from tfstyle.errors import ImageError
@@ -27,13 +22,6 @@ from tfstyle.image_files.reading import read_text
 ROUNDING = 1  # grey level; the other route rounds in another place
 COLOR = 2  # grey levels; fixed-point tables of a colour conversion
 JPEG = 4  # grey levels; rounded coefficients of a smooth picture
-GAMMA = 1.8  # of the profiles made here; sRGB is near 2.2
-
-SAVE_OPTIONS = {
-    "JPEG": {"quality": 100, "subsampling": 0},
-    "WEBP": {"lossless": True, "exact": True},
-    "AVIF": {"quality": 100, "subsampling": "4:4:4"},
-}
 MODES = {
     "JPEG": ("L", "RGB", "CMYK"),
     "PNG": ("1", "L", "P", "LA", "RGB", "RGBA", "I;16"),
@@ -50,78 +38,11 @@ MODES = {
 }
 TOLERANCES = {"CMYK": ROUNDING, "YCbCr": COLOR, "LAB": COLOR}
 
-GRAY_PROFILE = imagecodecs.cms_profile("gray", gamma=GAMMA)
-RGB_PROFILE = imagecodecs.cms_profile(
-    "rgb",
-    whitepoint=[0.3127, 0.3290, 1],
-    primaries=[0.64, 0.33, 1, 0.30, 0.60, 1, 0.15, 0.06, 1],
-    gamma=GAMMA,
-)
-TURNS = {  # from the stored picture to what is shown, by EXIF's orientation
-    1: lambda stored: stored,
-    2: np.fliplr,
-    3: lambda stored: np.rot90(stored, 2),
-    4: np.flipud,
-    5: lambda stored: np.swapaxes(stored, 0, 1),
-    6: lambda stored: np.rot90(stored, -1),  # clockwise
-    7: lambda stored: np.swapaxes(np.rot90(stored, 2), 0, 1),
-    8: np.rot90,
-}
-
-
-def make_picture(mode):
-    """Returns a Pillow image, the RGB or grey levels to expect, and alpha."""
-    size = GREY.shape[::-1]
-    if mode == "P":
-        image = Image.fromarray(COLORS).quantize(8)
-        return image, np.asarray(image.convert("RGB")), None
-    if mode == "CMYK":
-        image = Image.frombytes(mode, size, RGBA.tobytes())
-        light = 255 - RGBA.astype(float)
-        return image, light[..., :3] * light[..., 3:] / 255, None
-    if mode == "YCbCr":
-        stored = COLORS // 4 + 96
-        image = Image.frombytes(mode, size, stored.tobytes())
-        y, b, r = np.moveaxis(stored - [0.0, 128.0, 128.0], -1, 0)
-        red, blue = y + 1.402 * r, y + 1.772 * b
-        green = y - 0.344136 * b - 0.714136 * r
-        return image, np.stack([red, green, blue], -1), None
-    if mode == "LAB":
-        stored = np.dstack([GREY, np.zeros((*GREY.shape, 2), np.uint8)])
-        image = Image.frombytes(mode, size, stored.tobytes())
-        lightness = GREY / 255 * 100
-        cube = ((lightness + 16) / 116) ** 3
-        light = np.where(lightness > 8, cube, lightness / 903.3)
-        return image, encode_srgb(light), None
-    wide = GREY.astype(int) * 257 + 2 * pictures.X
-    wide[0, :4] = (0, 65535, 128, 129)
-    narrow = np.rint(wide / 257)
-    stored, levels, alpha = {
-        "1": (GREY > 100, (GREY > 100) * 255, None),
-        "L": (GREY, GREY, None),
-        "LA": (np.dstack([GREY, ALPHA]), GREY, ALPHA),
-        "RGB": (COLORS, COLORS, None),
-        "RGBA": (RGBA, COLORS, ALPHA),
-        "I": (wide.astype("<i4"), narrow, None),
-        "I;16": (wide.astype("<u2"), narrow, None),
-        "I;16B": (wide.astype(">u2"), narrow, None),
-    }[mode]
-    return Image.fromarray(stored), levels, alpha
-
 
 def make_gray_png(width, height, depth, data):
     """Returns a PNG of rows that are given as bytes."""
     chunk = hostile.png_chunk(b"IDAT", zlib.compress(data))
     return hostile.make_png(width, height, chunk, depth=depth, color=0)
-
-
-def encode(mode, picture_format, **options):
-    """Returns the bytes of a file of a mode and a format."""
-    options = SAVE_OPTIONS.get(picture_format, {}) | options
-    return hostile.save(make_picture(mode)[0], picture_format, **options)
-
-
-# Formats and modes.
 
 
 @pytest.mark.parametrize(
@@ -197,82 +118,6 @@ def test_read_image_shows_the_first_frame(tmp_path, caplog, picture_format):
     assert picture.alpha is None
     assert len(caplog.records) == (not is_mpo)
     assert ("several pages or frames" in caplog.text) == (not is_mpo)
-
-
-# Orientation and colour.
-
-
-@pytest.mark.parametrize(
-    ("picture_format", "mode"),
-    [
-        *(("JPEG", "RGB"), ("PNG", "RGBA"), ("WEBP", "RGB")),
-        *(("TIFF", "RGB"), ("AVIF", "RGB")),
-    ],
-)
-@pytest.mark.parametrize("orientation", TURNS)
-def test_read_image_turns_upright(tmp_path, picture_format, mode, orientation):
-    turn, exif = TURNS[orientation], Image.Exif()
-    exif[ExifTags.Base.Orientation] = orientation
-    stored = read(tmp_path, encode(mode, picture_format))
-    turned = read(tmp_path, encode(mode, picture_format, exif=exif))
-    np.testing.assert_array_equal(turned.pixels, turn(stored.pixels))
-    if mode == "RGBA":
-        np.testing.assert_array_equal(turned.alpha, turn(stored.alpha))
-
-
-@pytest.mark.parametrize("picture_format", ["JPEG", "PNG", "WEBP"])
-def test_read_image_reads_on_when_the_exif_is_damaged(tmp_path, picture_format):
-    exif = b"Exif\0\0no TIFF header"
-    whole = read(tmp_path, encode("RGB", picture_format))
-    damaged = read(tmp_path, encode("RGB", picture_format, exif=exif))
-    np.testing.assert_array_equal(damaged.pixels, whole.pixels)
-
-
-@pytest.mark.parametrize(
-    ("picture_format", "mode", "tolerance"),
-    [
-        ("PNG", "RGB", COLOR),
-        ("PNG", "RGBA", COLOR),
-        ("WEBP", "RGB", COLOR),
-        ("TIFF", "RGB", COLOR),
-        ("JPEG", "RGB", 2 * JPEG),  # a gamma below sRGB's spreads the dark
-        ("PNG", "P", COLOR),
-        ("TIFF", "YCbCr", 2 * COLOR),
-        ("PNG", "L", COLOR),
-        ("PNG", "LA", COLOR),
-        ("PNG", "I;16", COLOR),
-    ],
-)
-def test_read_image_converts_from_the_profile_but_not_the_alpha(
-    tmp_path, picture_format, mode, tolerance
-):
-    _, levels, alpha = make_picture(mode)
-    profile = GRAY_PROFILE if mode in ("L", "LA", "I;16") else RGB_PROFILE
-    content = encode(mode, picture_format, icc_profile=profile)
-    picture = read(tmp_path, content)
-    expected = encode_srgb((levels / 255) ** GAMMA)
-    assert np.abs(expected - levels).max() > 15
-    assert difference(picture, expected).max() <= tolerance
-    np.testing.assert_array_equal(picture.alpha, alpha)
-
-
-@pytest.mark.parametrize(
-    "profile",
-    [b"no profile", RGB_PROFILE[:150], GRAY_PROFILE],
-    ids=["garbage", "truncated", "of another color space"],
-)
-def test_read_image_warns_and_reads_srgb_when_the_profile_is_unusable(
-    tmp_path, caplog, profile
-):
-    picture = read(tmp_path, encode("RGB", "PNG", icc_profile=profile))
-    np.testing.assert_array_equal(picture.pixels, COLORS)
-    (record,) = caplog.records
-    assert record.levelname == "WARNING"
-    assert str(tmp_path / "a") in record.getMessage()
-    assert "profile" in record.getMessage()
-
-
-# What is refused.
 
 
 @pytest.mark.parametrize("read", [read_image, read_text])

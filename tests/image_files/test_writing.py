@@ -23,6 +23,7 @@ from tfstyle.errors import ImageError
 from tfstyle.image_files.reading import read_image
 from tfstyle.image_files.reading import read_text
 from tfstyle.image_files.writing import ALPHA_ENDINGS
+from tfstyle.image_files.writing import DEEP_ENDINGS
 from tfstyle.image_files.writing import WRITE_ENDINGS
 from tfstyle.image_files.writing import write_image
 from tfstyle.images.transparency import lay_on_white
@@ -171,11 +172,18 @@ def test_read_text_decodes_no_pixels(monkeypatch, path):
     assert read_text(path) == "text"
 
 
-@pytest.mark.parametrize("name", ["a.gif", "a", ".png", "png"])
-def test_write_image_refuses_an_unknown_ending(tmp_path, name):
-    path = str(tmp_path / name)
-    with refuses("", path, *WRITE_ENDINGS, kind=ImageError):
-        write_image(path, COLORS)
+@pytest.mark.parametrize(
+    ("name", "dtype", "endings"),
+    [
+        *((name, np.uint8, WRITE_ENDINGS) for name in ("a.gif", "a", ".png")),
+        *((name, np.uint16, DEEP_ENDINGS) for name in ("a.jpg", "a.webp")),
+    ],
+)
+def test_write_image_refuses_an_ending_that_cannot_hold_the_pixels(
+    tmp_path, name, dtype, endings
+):
+    with refuses("", tmp_path / name, *endings, kind=ImageError):
+        write_image(tmp_path / name, COLORS.astype(dtype))
     assert os.listdir(tmp_path) == []
 
 
