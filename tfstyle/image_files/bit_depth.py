@@ -14,6 +14,8 @@ import numpy as np
 
 from tfstyle.image_files.decoded import Source
 
+Unsigned = type[np.unsignedinteger]
+
 BITS = 12
 """Bit depth up to which 16-bit levels are scaled by the brightest."""
 SENSOR_TOPS = (2**13 - 1, 2**14 - 1, 2**15 - 1)
@@ -24,10 +26,7 @@ LEAST_TOP = 2.0 ** (BITS - 16)
 
 
 def make_scale(
-    source: Source,
-    values: np.ndarray,
-    bits: int | None,
-    dtype: type[np.unsignedinteger],
+    source: Source, values: np.ndarray, bits: int | None, dtype: Unsigned
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Makes a function that scales levels to all of uint8 or uint16.
 
@@ -58,7 +57,16 @@ def make_scale(
     spread = np.float64(top) - low or 1.0
     if not np.isfinite(spread):
         raise ValueError("the range of its levels is too large")
-    return lambda part: _scale(part, low, full / spread, dtype)
+
+    def scale(part):
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled = part.astype(np.result_type(part.dtype, np.float32))
+            scaled -= low
+            scaled *= full / spread
+        np.nan_to_num(scaled, copy=False, nan=0, posinf=full, neginf=0)
+        return np.rint(scaled.clip(0, full)).astype(dtype)
+
+    return scale
 
 
 def keep(levels: np.ndarray) -> np.ndarray:
@@ -122,19 +130,3 @@ def _stretched(source: Source, low: float, top: float) -> tuple[float, float]:
         " from black to white."
     )
     return low, top
-
-
-def _scale(
-    values: np.ndarray,
-    low: float,
-    factor: float,
-    dtype: type[np.unsignedinteger],
-) -> np.ndarray:
-    """Maps levels linearly, `low` to 0; NaN becomes 0."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        scaled = values.astype(np.result_type(values.dtype, np.float32))
-        scaled -= low
-        scaled *= factor
-    top = np.iinfo(dtype).max
-    np.nan_to_num(scaled, copy=False, nan=0, posinf=top, neginf=0)
-    return np.rint(scaled.clip(0, top)).astype(dtype)

@@ -61,8 +61,13 @@ OTHERS = {
         "is a web page, not a picture. Fetch the picture itself."
     ),
     _MARKUP + rb"<svg": f"is a vector drawing (SVG). {_EXPORT}",
+    # UTF-16, or no control characters
+    rb"\xff\xfe|\xfe\xff|[^\0-\x08\x0e-\x1f\x7f]*\Z": (
+        "is a text file, not a picture. Give the path of a picture."
+    ),
+    rb"": "is not a picture in a known format. Save it as PNG or JPEG.",
 }
-"""Patterns of unsupported formats, with the end of the error message."""
+"""Patterns of all other files, with the end of the error message."""
 
 
 def find_kind(head: bytes) -> str | None:
@@ -80,19 +85,8 @@ def describe_other(head: bytes) -> str:
     Args:
         head: first `HEAD` bytes of the file.
     """
-    for pattern, sentence in OTHERS.items():
-        if _matches(pattern, head):
-            return sentence
-    if _is_text(head):
-        return "is a text file, not a picture. Give the path of a picture."
-    return "is not a picture in a known format. Save it as PNG or JPEG."
+    return next(text for p, text in OTHERS.items() if _matches(p, head))
 
 
 def _matches(pattern: bytes, head: bytes) -> bool:
     return re.match(pattern, head, re.DOTALL) is not None
-
-
-def _is_text(head: bytes) -> bool:
-    """True if bytes are text: UTF-16, or without control characters."""
-    is_utf_16 = head[:2] in (b"\xff\xfe", b"\xfe\xff")
-    return is_utf_16 or not re.search(rb"[\0-\x08\x0e-\x1f\x7f]", head)

@@ -87,13 +87,16 @@ def match_luminance(
     References:
         Gatys et al., 2016, section 5.2.
     """
-    mean, deviation = _luminance_moments(style, style_alpha)
-    content_mean, content_deviation = _luminance_moments(content, content_alpha)
+    y = RGB_TO_YIQ[0]
+    mean, covariance = _moments(style, style_alpha)
+    content_mean, content_covariance = _moments(content, content_alpha)
+    deviation = np.sqrt(y @ covariance @ y)
+    content_deviation = np.sqrt(y @ content_covariance @ y)
     scale = 0.0 if deviation < FLAT else content_deviation / deviation
 
     def match(rows):
-        luminance = (rows @ RGB_TO_YIQ[0])[..., np.newaxis]
-        return (luminance - mean) * scale + content_mean
+        luminance = (rows @ y)[..., np.newaxis]
+        return (luminance - y @ mean) * scale + y @ content_mean
 
     return _by_rows(match, style)
 
@@ -140,15 +143,6 @@ def _moments(
     mean = total / count
     covariance = (products - np.outer(total, total) / count) / count
     return mean, covariance
-
-
-def _luminance_moments(
-    pixels: np.ndarray, alpha: np.ndarray | None
-) -> tuple[float, float]:
-    """Computes mean and standard deviation of a picture's luminance."""
-    mean, covariance = _moments(pixels, alpha)
-    y = RGB_TO_YIQ[0]
-    return y @ mean, np.sqrt(y @ covariance @ y)
 
 
 def _by_rows(change, *images: np.ndarray, bits: int = 8) -> np.ndarray:
