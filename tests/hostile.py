@@ -147,11 +147,15 @@ def make_deep_tiffs():
         (floats[..., 0], {"compression": "zlib", "tile": (16, 16)}),
         (planes, {"planarconfig": "separate"}),
     ):
-        file = io.BytesIO()
         kind = "rgb" if values.ndim == 3 else "minisblack"
-        tifffile.imwrite(file, values, photometric=kind, **options)
-        contents.append(file.getvalue())
+        contents.append(save_tiff(values, photometric=kind, **options))
     return contents
+
+
+def save_tiff(values, **options):
+    file = io.BytesIO()
+    tifffile.imwrite(file, values, **options)
+    return file.getvalue()
 
 
 def make_rare_pictures(photo):
@@ -168,7 +172,7 @@ def make_rare_pictures(photo):
         imagecodecs.jpeg_encode(deep >> 4, bitspersample=12),
         imagecodecs.rgbe_encode(colors.astype("f4") / 40, header=True),
         make_psd(layers),
-        make_openraster(save(photo, "PNG")),
+        make_document(save(photo, "PNG")),
         make_png(
             40,
             32,
@@ -177,42 +181,40 @@ def make_rare_pictures(photo):
         ),
     ]
     for compression in ("zstd", "lzma", "lzw", "packbits", "jpeg", "webp"):
-        file = io.BytesIO()
-        tifffile.imwrite(
-            file,
-            colors if compression in ("jpeg", "webp") else deep,
-            photometric="rgb",
-            compression=compression,
-        )
-        contents.append(file.getvalue())
+        values = colors if compression in ("jpeg", "webp") else deep
+        options = {"photometric": "rgb", "compression": compression}
+        contents.append(save_tiff(values, **options))
     return contents
 
 
-def make_psd(values, size=None):
-    """Returns a Photoshop document with transparency, of one layer."""
-    height, width, num = values.shape
-    height, width = size or (height, width)
-    head = struct.pack(">4sH6xHIIHH", b"8BPS", 1, num, height, width, 8, 3)
-    resources = struct.pack(">4sHHI", b"8BIM", 1057, 0, 5) + b"\0\0\0\1\1\0"
-    layers = struct.pack(">Ih", 2, -1)
+def make_psd(values, mode=3, num_layers=-1, is_merged=True, size=None):
+    """Returns a Photoshop document; a negative number has transparency."""
+    height, width = size or values.shape[:2]
+    depth = 8 * values.dtype.itemsize
+    planes = np.moveaxis(values, -1, 0).astype(values.dtype.newbyteorder(">"))
     return b"".join(
         (
-            head,
-            struct.pack(">II", 0, len(resources)),
-            resources,
-            struct.pack(">I", len(layers)),
-            layers,
-            b"\0\0",
-            np.moveaxis(values, -1, 0).tobytes(),
+            struct.pack(">4sH6xH", b"8BPS", 1, len(planes)),
+            struct.pack(">IIHHI", height, width, depth, mode, 0),
+            struct.pack(">I4sHHI", 18, b"8BIM", 1057, 0, 5),
+            struct.pack(">IBx", 1, is_merged),
+            struct.pack(">IIh2x", 6, 2, num_layers) if num_layers else bytes(6),
+            planes.tobytes(),
         )
     )
 
 
-def make_openraster(merged, method=zipfile.ZIP_STORED):
+def make_document(
+    merged,
+    mimetype="image/openraster",
+    name="mergedimage.png",
+    method=zipfile.ZIP_STORED,
+):
+    """Returns an archive with a merged picture, as Krita's documents are."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", method) as archive:
-        archive.writestr("mimetype", "image/openraster", zipfile.ZIP_STORED)
-        archive.writestr("mergedimage.png", merged)
+        archive.writestr("mimetype", mimetype, zipfile.ZIP_STORED)
+        archive.writestr(name, merged)
     return file.getvalue()
 
 
@@ -308,9 +310,9 @@ def make_png(width, height, *chunks, depth=8, color=2):
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
-def put(data, place, *numbers, form="<H"):
+def put(data, place, form, *numbers, after=b""):
     """Returns a copy of a file's bytes with numbers written over them."""
-    new = b"".join(struct.pack(form, number) for number in numbers)
+    new, place = struct.pack(form, *numbers), place + data.index(after)
     return data[:place] + new + data[place + len(new) :]
 
 
@@ -320,16 +322,13 @@ READABLE = ("png profile", "png comment")
 
 def make_tiff_bomb(packed):
     """Returns a deflated TIFF of floats whose one strip is another."""
-    file = io.BytesIO()
     floats = np.random.default_rng(0).random((520, 520, 3), np.float32)
     options = {"compression": "zlib", "rowsperstrip": 520}
-    tifffile.imwrite(file, floats, photometric="rgb", **options)
-    file.seek(0)
-    with tifffile.TiffFile(file) as tiff:
+    data = save_tiff(floats, photometric="rgb", **options)
+    with tifffile.TiffFile(io.BytesIO(data)) as tiff:
         page = tiff.pages.first
         place = page.dataoffsets[0]
         assert len(packed) <= page.databytecounts[0]
-    data = file.getvalue()
     return data[:place] + packed + data[place + len(packed) :]
 
 
@@ -348,7 +347,7 @@ def make_image_bombs():
     jpeg12 = imagecodecs.jpeg_encode(deep, bitspersample=12)
     jxl_size = (65000 - 1) << 3 | 3 << 1
     radiance = imagecodecs.rgbe_encode(deep.astype("f4"), header=True)
-    width = tiff.index(struct.pack("<HHI", 256, 4, 1))
+    codestream = b"\xff\x4f\xff\x51"
     box = jp2.index(b"jp2h") - 4
     return {
         "png size": make_png(60000, 60000, pixels),
@@ -356,33 +355,29 @@ def make_image_bombs():
         "png text": png_with(b"iTXt", b"tfstyle\0\1\0\0\0"),
         "png comment": png_with(b"zTXt", b"a\0\0"),
         "tiff floats": make_tiff_bomb(zeros),
-        "jp2 size": put(
-            jp2, jp2.index(b"\xff\x4f\xff\x51") + 8, 65000, 65000, form=">I"
-        ),
+        "jp2 size": put(jp2, 8, ">II", 65000, 65000, after=codestream),
         "jp2 box": jp2[:box]
         + struct.pack(">I4sQ", 1, b"jp2h", 1 << 40)
         + jp2[box + 8 :],
-        "jp2 channels": put(
-            jp2, jp2.index(b"\xff\x4f\xff\x51") + 40, 16000, form=">H"
-        ),
-        "jpeg 12 size": put(
-            jpeg12, jpeg12.index(b"\xff\xc1") + 5, 65000, 65000, form=">H"
-        ),
+        "jp2 channels": put(jp2, 40, ">H", 16000, after=codestream),
+        "jpeg 12 size": put(jpeg12, 5, ">HH", 65000, 65000, after=b"\xff\xc1"),
         "radiance size": radiance.replace(b"-Y 32 +X 32", b"-Y 65000 +X 65000"),
         "jxl size": b"\xff\x0a" + jxl_size.to_bytes(4, "little") + bytes(99),
-        "psd size": make_psd(np.zeros((32, 32, 4), np.uint8), (30000, 30000)),
-        "ora": make_openraster(bytes(SIZE), zipfile.ZIP_DEFLATED),
-        "ora size": make_openraster(make_png(60000, 60000, pixels)),
+        "psd size": make_psd(
+            np.zeros((32, 32, 4), np.uint8), size=(30000, 30000)
+        ),
+        "ora": make_document(bytes(SIZE), method=zipfile.ZIP_DEFLATED),
+        "ora size": make_document(make_png(60000, 60000, pixels)),
         "deep png size": make_png(60000, 60000, pixels, depth=16),
         "ppm size": b"P6 65000 65000 255\n" + bytes(999),
         "plain ppm size": b"P3 65000 65000 255\n" + b"1 " * 999,
-        "gif size": put(gif, 6, 65000, 65000),
-        "bmp size": put(bmp, 18, 65000, 65000, form="<I"),
-        "jpeg size": put(
-            jpeg, jpeg.index(b"\xff\xc0") + 5, 65000, 65000, form=">H"
-        ),
+        "gif size": put(gif, 6, "<HH", 65000, 65000),
+        "bmp size": put(bmp, 18, "<II", 65000, 65000),
+        "jpeg size": put(jpeg, 5, ">HH", 65000, 65000, after=b"\xff\xc0"),
+        # the value of the tag of the width, the next tag, and its value
         "tiff size": put(
-            put(tiff, width + 8, 65000, form="<I"), width + 20, 65000, form="<I"
+            *(tiff, 8, "<I8sI", 65000, struct.pack("<HHI", 257, 4, 1), 65000),
+            after=struct.pack("<HHI", 256, 4, 1),
         ),
     }
 
@@ -394,7 +389,7 @@ def make_wheel(content, kind=zipfile.ZIP_STORED, size=None):
         wheel.writestr(MEMBER, content)
     data = file.getvalue()
     place = data.index(b"PK\1\2") + 24
-    return put(data, place, size or len(content), form="<I")
+    return put(data, place, "<I", size or len(content))
 
 
 def make_weight_bombs():
@@ -445,8 +440,8 @@ def make_checkpoint_bombs():
         bombs[name] = file.getvalue()
     data = bombs["huge shape"]
     place = data.rindex(b"PK\1\2")
-    bombs["lying size"] = put(data, place + 20, SIZE, SIZE, form="<I")
-    bombs["far away"] = put(data, place + 42, 2**32 - 2, form="<I")
+    bombs["lying size"] = put(data, place + 20, "<II", SIZE, SIZE)
+    bombs["far away"] = put(data, place + 42, "<I", 2**32 - 2)
     end = b"PK\6\7" + bytes(16) + b"PK\5\6" + bytes(18)
     bombs["before its beginning"] = end
     return bombs

@@ -77,7 +77,7 @@ def test_floats_from_0_to_1_are_read_as_they_are(dtype):
 def test_levels_without_a_scale_are_stretched(values):
     found, said = scale(values)
     np.testing.assert_array_equal(found, [0, 128, 255])
-    assert said.endswith("are stretched to black and white.")
+    assert said.endswith("are stretched from black to white.")
 
 
 def test_levels_that_are_no_numbers_are_black():

@@ -1,6 +1,5 @@
 """Files cut at many places: what is left if nearly all is there."""
 
-import io
 import re
 
 import numpy as np
@@ -9,9 +8,10 @@ from PIL import Image
 from PIL import ImageFile
 
 from tests import ROOT
+from tests.hostile import save
+from tests.image_files.pictures import read
 from tests.refusals import refuses
 from tfstyle.errors import ImageError
-from tfstyle.image_files.reading import read_image
 
 SIZE = (160, 128)
 SMALL_CUTS = (0.995, 0.97, 0.95)
@@ -38,12 +38,6 @@ def photo():
         return image.resize(SIZE)
 
 
-def save(image, kind, **options):
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
-
-
 def encode(photo, name):
     kind, mode, options = KINDS[name]
     if mode == "P":
@@ -56,18 +50,13 @@ def encode(photo, name):
     return save(image, kind, **options)
 
 
-def read(path, content):
-    path.write_bytes(content)
-    return read_image(str(path))
-
-
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("share", SMALL_CUTS)
 def test_read_image_shows_what_is_left(tmp_path, caplog, photo, name, share):
     content = encode(photo, name)
-    whole = read(tmp_path / "a", content)
+    whole = read(tmp_path, content)
     caplog.clear()
-    rest = read(tmp_path / "a", content[: int(len(content) * share)])
+    rest = read(tmp_path, content[: int(len(content) * share)])
     upside = slice(None, None, -1) if name == "bmp" else slice(None)
     differs = (rest.pixels != whole.pixels).any((1, 2))[upside]
     # A block of 16 rows lies in part beyond the cut, and those next to it mix.
@@ -87,7 +76,7 @@ def test_read_image_refuses_when_more_than_a_tenth_is_missing(
 ):
     content = encode(photo, name)
     with refuses("", tmp_path / "a", "a tenth", kind=ImageError):
-        read(tmp_path / "a", content[: int(len(content) * share)])
+        read(tmp_path, content[: int(len(content) * share)])
     assert not ImageFile.LOAD_TRUNCATED_IMAGES
 
 
@@ -101,7 +90,7 @@ def test_a_plain_ground_is_not_taken_for_a_missing_part(
     image.paste(color, (0, 30, *SIZE))
     image.paste(noise, (0, SIZE[1] - 28))
     content = save(image, kind, quality=95)
-    rest = read(tmp_path / "a", content[: -len(content) // 50])
+    rest = read(tmp_path, content[: -len(content) // 50])
     np.testing.assert_allclose(
         rest.pixels[48:80], np.asarray(image)[48:80], atol=3
     )
@@ -112,8 +101,8 @@ def test_a_progressive_jpeg_may_lack_the_end_of_its_last_scan(
     tmp_path, caplog, photo, share
 ):
     content = save(photo, "JPEG", progressive=True, quality=90)
-    whole = read(tmp_path / "a", content)
-    rest = read(tmp_path / "a", content[: int(len(content) * share)])
+    whole = read(tmp_path, content)
+    rest = read(tmp_path, content[: int(len(content) * share)])
     assert np.abs(rest.pixels.astype(int) - whole.pixels).mean() < 2
     (record,) = caplog.records
     assert "some detail of it is missing" in record.getMessage()
@@ -126,7 +115,7 @@ def test_a_progressive_jpeg_may_end_within_the_header_of_a_scan(
     start = content.rindex(b"\xff\xda")
     for place in (len(content) // 2, *range(start, start + 10)):
         with refuses("", tmp_path / "a", "a tenth", kind=ImageError):
-            read(tmp_path / "a", content[:place])
+            read(tmp_path, content[:place])
 
 
 def test_lack_of_memory_is_not_taken_for_damage(tmp_path, photo, monkeypatch):
@@ -136,14 +125,14 @@ def test_lack_of_memory_is_not_taken_for_damage(tmp_path, photo, monkeypatch):
 
     monkeypatch.setattr(ImageFile.ImageFile, "load", load)
     with pytest.raises(MemoryError):
-        read(tmp_path / "a", encode(photo, "bmp"))
+        read(tmp_path, encode(photo, "bmp"))
 
 
 def test_a_file_that_lacks_no_pixel_is_read_without_a_word(
     tmp_path, caplog, photo
 ):
     content = encode(photo, "png")
-    rest = read(tmp_path / "a", content[:-12])  # the end's own mark
+    rest = read(tmp_path, content[:-12])  # the end's own mark
     np.testing.assert_array_equal(rest.pixels, np.asarray(photo))
     assert not caplog.records
 
@@ -159,14 +148,14 @@ def test_an_end_marker_amid_the_data_is_found(
     content = content[:place] + b"\xff\xd9" + rest
     if share < 0.9:
         with refuses("", tmp_path / "a", "a tenth", kind=ImageError):
-            read(tmp_path / "a", content)
+            read(tmp_path, content)
     else:
-        read(tmp_path / "a", content)
+        read(tmp_path, content)
         assert "% of it is missing" in caplog.text
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 def test_a_grey_jpeg_is_whole(tmp_path, caplog, mode):
     image = Image.new("RGB", SIZE, (128, 128, 128)).convert(mode)
-    read(tmp_path / "a", save(image, "JPEG"))
+    read(tmp_path, save(image, "JPEG"))
     assert "missing" not in caplog.text

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from tests.image_files.pictures import encode_srgb
 from tfstyle.image_files.decoded import Hdr
 from tfstyle.image_files.hdr import HLG
 from tfstyle.image_files.hdr import LINEAR
@@ -25,22 +26,17 @@ def map_row(levels, transfer, primaries=SRGB, dtype=np.uint16):
     return make_tone_map(values, None, Hdr(transfer, primaries))(values)[0]
 
 
-def encode(light):
-    bright = 1.055 * light ** (1 / 2.4) - 0.055
-    return 255 * np.where(light > 0.0031308, bright, 12.92 * light)
-
-
 def test_pq_up_to_white_is_kept():
     luminances = np.array(list(PQ_LEVELS))
     found = map_row(list(PQ_LEVELS.values()), PQ)
-    expected = encode(luminances / 203)
+    expected = encode_srgb(luminances / 203)
     np.testing.assert_allclose(found[:, 0], expected, atol=1)
 
 
 def test_hlg_of_three_quarters_is_white():
     found = map_row([0, 0.25, 0.5, 0.75], HLG)
     light = np.array([0, 0.25**2 / 3, 0.5**2 / 3, 0.2645]) ** 1.2 * 1000 / 203
-    np.testing.assert_allclose(found[:, 1], encode(light), atol=1)
+    np.testing.assert_allclose(found[:, 1], encode_srgb(light), atol=1)
     assert found[-1, 0] >= 254
 
 
@@ -67,4 +63,4 @@ def test_greys_stay_grey_and_hues_stay_in_their_order():
 def test_floats_of_linear_light_up_to_white_are_srgb():
     levels = np.linspace(0, 1, 30)
     found = map_row(levels, LINEAR, dtype=np.float32)
-    np.testing.assert_allclose(found[:, 2], encode(levels), atol=1)
+    np.testing.assert_allclose(found[:, 2], encode_srgb(levels), atol=1)

@@ -1,19 +1,13 @@
 """What a file is by its first bytes, and what is said of one not read."""
 
-import io
-import zipfile
-
 import pytest
 
+from tests import hostile
 from tfstyle.image_files import signatures
 
 
 def make_document(mimetype):
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as file:
-        file.writestr("mimetype", mimetype)
-        file.writestr("mergedimage.png", b"a picture")
-    return content.getvalue()[: signatures.HEAD]
+    return hostile.make_document(b"a picture", mimetype)[: signatures.HEAD]
 
 
 OTHERS = {
@@ -39,7 +33,7 @@ OTHERS = {
     b"\x1aE\xdf\xa3\x01\0": "a film",
     b"RIFF\0\0\0\0AVI LIST": "a film",
     make_document("application/epub+zip"): "an archive",
-    bytes(range(7, 99)): "no picture of a known format",
+    bytes(range(7, 99)): "not a picture in a known format",
 }
 
 

@@ -1,6 +1,5 @@
 """Pictures of 16 bits a channel, read back by readers of three kinds."""
 
-import io
 import re
 
 import numpy as np
@@ -8,12 +7,8 @@ import pytest
 import tensorflow as tf
 import tifffile
 from PIL import Image
-from PIL import ImageCms
 
-from tests.refusals import refuses
-from tfstyle.errors import ImageError
 from tfstyle.image_files import reading
-from tfstyle.image_files.writing import DEEP_ENDINGS
 from tfstyle.image_files.writing import WRITE_ENDINGS
 from tfstyle.image_files.writing import write_image
 
@@ -83,27 +78,3 @@ def test_tiff_says_how_its_samples_lie(tmp_path):
         assert tags["Compression"].value == 1
         assert "ImageDescription" not in tags  # a caption of its owner's
         assert "Software" not in tags
-
-
-@pytest.mark.parametrize("ending", ENDINGS)
-def test_profile_is_srgb(tmp_path, ending):
-    path = tmp_path / f"deep{ending}"
-    write_image(str(path), make_ramp())
-    with Image.open(path) as image:
-        profile = image.info["icc_profile"]
-    found = ImageCms.ImageCmsProfile(io.BytesIO(profile)).profile
-    srgb = ImageCms.createProfile("sRGB")
-    for name in ("red_colorant", "green_colorant", "blue_colorant"):
-        np.testing.assert_allclose(
-            getattr(found, name), getattr(srgb, name), atol=2**-15
-        )
-    assert found.profile_description == srgb.profile_description
-    assert found.creation_date.year == 2000
-
-
-@pytest.mark.parametrize("ending", [".jpg", ".jpeg", ".webp"])
-def test_write_image_refuses_16_bits_where_8_fit(tmp_path, ending):
-    path = tmp_path / f"deep{ending}"
-    with refuses("", path, *DEEP_ENDINGS, kind=ImageError):
-        write_image(str(path), make_ramp())
-    assert not path.exists()

@@ -9,6 +9,7 @@ import scipy.linalg
 from tfstyle.images import color_transfer
 
 ROUNDING = 0.5  # grey levels, of the result
+LUMINANCE = np.array([0.299, 0.587, 0.114])
 
 
 @pytest.fixture
@@ -28,17 +29,6 @@ def content(generator):
 def covariance(pixels):
     rows = pixels.reshape(-1, 3).astype(float)
     return np.cov(rows, rowvar=False, bias=True)
-
-
-def test_match_colors_gives_the_content_s_mean_and_covariance(style, content):
-    matched = color_transfer.match_colors(style, content)
-    assert matched.dtype == np.uint8
-    means = [image.mean((0, 1)) for image in (matched, content)]
-    np.testing.assert_allclose(*means, atol=0.1)
-    # Rounding to levels adds 1/12 to every variance.
-    np.testing.assert_allclose(
-        covariance(matched), covariance(content) + np.eye(3) / 12, atol=0.5
-    )
 
 
 def test_match_colors_equals_the_closed_form(style, content):
@@ -84,10 +74,8 @@ def test_to_luminance_is_rec_601():
 
 
 def test_match_luminance_gives_the_content_s_mean_and_deviation(style, content):
-    matched = color_transfer.match_luminance(style, content)[..., 0].astype(
-        float
-    )
-    expected = content @ np.array([0.299, 0.587, 0.114])
+    matched = color_transfer.match_luminance(style, content)[..., 0]
+    expected = content @ LUMINANCE
     assert matched.mean() == pytest.approx(expected.mean(), abs=0.1)
     assert matched.std() == pytest.approx(expected.std(), abs=0.1)
 
@@ -95,17 +83,14 @@ def test_match_luminance_gives_the_content_s_mean_and_deviation(style, content):
 def test_match_luminance_of_one_grey_gives_the_mean(content):
     flat = np.full((8, 8, 3), 90, np.uint8)
     matched = color_transfer.match_luminance(flat, content)
-    assert np.unique(matched).tolist() == [
-        round((content @ np.array([0.299, 0.587, 0.114])).mean())
-    ]
+    assert (matched == round((content @ LUMINANCE).mean())).all()
 
 
 def test_restore_colors_keeps_luminance_and_takes_hue(style):
     content = np.full_like(style, (120, 128, 124))
     restored = color_transfer.restore_colors(style, content).astype(float)
-    weights = np.array([0.299, 0.587, 0.114])
     np.testing.assert_allclose(
-        restored @ weights, style @ weights, atol=2 * ROUNDING
+        restored @ LUMINANCE, style @ LUMINANCE, atol=2 * ROUNDING
     )
     expected = colorsys.rgb_to_yiq(*(np.array([120, 128, 124]) / 255))[1:]
     actual = colorsys.rgb_to_yiq(*(restored[5, 5] / 255))[1:]

@@ -49,9 +49,3 @@ def test_images_beyond_the_room_are_made_anew(make, calls, monkeypatch):
     for _ in range(2):
         assert levels(images) == [0, 1, 2, 3, 4]
     assert calls == [0, 1, 2, 3, 4, 2, 3, 4]
-
-
-def test_slice_of_a_list_is_made_when_it_is_asked_for(images, calls):
-    some = images[1:3]
-    assert calls == []
-    assert levels(some) == [1, 2]

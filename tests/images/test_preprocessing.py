@@ -9,30 +9,11 @@ from tfstyle.images.preprocessing import deprocess
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.preprocessing import to_pixels
 
-FLOAT32 = 1e-5  # grey levels; the last place of a difference below 256
-
 
 def make_image(bgr):
     """Returns float32 `[1, 1, W, 3]` whose pixels with the mean are `bgr`."""
     bgr = np.array(bgr, np.float32)
     return (bgr - np.float32(IMAGENET_MEAN_BGR))[np.newaxis, np.newaxis]
-
-
-def test_preprocess_swaps_channels_and_removes_the_mean():
-    pixels = np.array([[[255, 0, 10], [0, 128, 255]]], np.uint8)
-    # blue - 103.939, green - 116.779, red - 123.68
-    expected = [
-        [
-            [
-                [10 - 103.939, 0 - 116.779, 255 - 123.68],
-                [255 - 103.939, 128 - 116.779, 0 - 123.68],
-            ]
-        ]
-    ]
-    image = preprocess(pixels)
-    assert image.dtype == np.float32
-    assert image.shape == (1, 1, 2, 3)
-    np.testing.assert_allclose(image, expected, rtol=0, atol=FLOAT32)
 
 
 def test_preprocess_is_keras_preprocess_input(samples):
@@ -58,24 +39,10 @@ def test_deprocess_swaps_channels_and_adds_the_mean():
 @pytest.mark.parametrize(
     ("level", "expected"),
     [
-        (-1e9, 0),
-        (-0.6, 0),
-        (-1.0, 0),
-        (-256.0, 0),
-        (0.4, 0),
-        (0.5, 0),  # to even, for float32 keeps the half
-        (0.6, 1),
-        (1.5, 2),
-        (2.5, 2),
-        (3.5, 4),
-        (254.4, 254),
-        (254.6, 255),
-        (255.6, 255),
-        (256.0, 255),
-        (511.0, 255),
-        (1e9, 255),
-        (np.inf, 255),
-        (-np.inf, 0),
+        *((-1e9, 0), (-256.0, 0), (-0.6, 0), (0.4, 0), (0.6, 1)),
+        *((0.5, 0), (1.5, 2), (2.5, 2), (3.5, 4)),  # to even
+        *((254.4, 254), (254.6, 255), (255.6, 255), (256.0, 255), (1e9, 255)),
+        *((np.inf, 255), (-np.inf, 0)),
     ],
 )
 def test_deprocess_rounds_and_clips(level, expected):
@@ -91,14 +58,7 @@ def test_neither_direction_writes_into_its_argument(generator):
         result = convert(argument)
         result[:] = 0
         assert not np.shares_memory(result, argument)
-
-
-def test_deprocess_returns_pixels_that_any_writer_takes(generator):
-    pixels = deprocess(generator.normal(0, 50, (1, 5, 7, 3)))
-    assert pixels.dtype == np.uint8
-    assert pixels.shape == (5, 7, 3)
-    assert pixels.flags.c_contiguous
-    assert pixels.flags.writeable
+        assert result.flags.c_contiguous
 
 
 def test_deprocess_returns_every_grey_level_of_preprocess():

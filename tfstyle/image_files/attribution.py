@@ -4,17 +4,15 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any
 
+from PIL import ExifTags
 from PIL import Image
 
 from tfstyle.errors import one_line
 from tfstyle.images.picture import Attribution
 
-ARTIST = 0x013B
-COPYRIGHT = 0x8298
-IN_PNG = {ARTIST: "Author", COPYRIGHT: "Copyright"}
+IN_PNG = {ExifTags.Base.Artist: "Author", ExifTags.Base.Copyright: "Copyright"}
 """PNG text keywords by EXIF tag."""
-RESOLUTIONS, UNIT = (0x011A, 0x011B), 0x0128
-"""EXIF tags of the horizontal and vertical resolution, and of its unit."""
+RESOLUTIONS = (ExifTags.Base.XResolution, ExifTags.Base.YResolution)
 INCH, CENTIMETRE = 2, 3
 LONGEST = 1000
 """Maximum length of a text, characters; the rest is cut off."""
@@ -47,7 +45,7 @@ def make_attribution(
         text = _to_text(exif.get(tag)) or _to_text(info.get(name))
         if text:
             texts[tag] = text
-    scale = 2.54 if exif.get(UNIT) == CENTIMETRE else 1
+    scale = 2.54 if exif.get(ExifTags.Base.ResolutionUnit) == CENTIMETRE else 1
     dpi = _to_dpi(info.get("dpi"), 1)
     return Attribution(
         texts, dpi or _to_dpi([exif.get(tag) for tag in RESOLUTIONS], scale)

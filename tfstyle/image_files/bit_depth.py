@@ -14,6 +14,8 @@ import numpy as np
 
 from tfstyle.image_files.decoded import Source
 
+Unsigned = type[np.unsignedinteger]
+
 BITS = 12
 """Bit depth up to which 16-bit levels are scaled by the brightest."""
 SENSOR_TOPS = (2**13 - 1, 2**14 - 1, 2**15 - 1)
@@ -24,11 +26,8 @@ LEAST_TOP = 2.0 ** (BITS - 16)
 
 
 def make_scale(
-    source: Source,
-    values: np.ndarray,
-    bits: int | None,
-    dtype: type[np.unsignedinteger],
-) -> Callable[[np.ndarray], np.ndarray] | None:
+    source: Source, values: np.ndarray, bits: int | None, dtype: Unsigned
+) -> Callable[[np.ndarray], np.ndarray]:
     """Makes a function that scales levels to all of uint8 or uint16.
 
     Args:
@@ -38,8 +37,8 @@ def make_scale(
         dtype: uint8 or uint16.
 
     Returns:
-        Function from a part of `values` to `dtype`, which writes into none, or
-        None if they need no scaling.
+        Function from a part of `values` to `dtype`, which writes into none;
+        `keep` if they need no scaling.
 
     Raises:
         ValueError: if no level is finite, or their range overflows.
@@ -48,7 +47,7 @@ def make_scale(
     if values.dtype.kind == "f":
         low, top = _float_range(source, values)
     elif values.dtype == dtype == np.uint8 and bits in (None, 8):
-        return None
+        return keep
     else:
         low, top = _integer_range(source, values, bits)
     if values.dtype.kind == "u" and low == 0 and top <= TOP:
@@ -57,8 +56,22 @@ def make_scale(
         return lambda part: table[part]
     spread = np.float64(top) - low or 1.0
     if not np.isfinite(spread):
-        raise ValueError("its levels differ by more than can be counted")
-    return lambda part: _scale(part, low, full / spread, dtype)
+        raise ValueError("the range of its levels is too large")
+
+    def scale(part):
+        with np.errstate(over="ignore", invalid="ignore"):
+            scaled = part.astype(np.result_type(part.dtype, np.float32))
+            scaled -= low
+            scaled *= full / spread
+        np.nan_to_num(scaled, copy=False, nan=0, posinf=full, neginf=0)
+        return np.rint(scaled.clip(0, full)).astype(dtype)
+
+    return scale
+
+
+def keep(levels: np.ndarray) -> np.ndarray:
+    """Returns levels that need no scaling."""
+    return levels
 
 
 def white_of(dtype: np.dtype, bits: int | None) -> float:
@@ -114,22 +127,6 @@ def _float_range(source: Source, values: np.ndarray) -> tuple[float, float]:
 def _stretched(source: Source, low: float, top: float) -> tuple[float, float]:
     source.warnings.append(
         f"has levels without a scale, {low:g} to {top:g}; they are stretched"
-        " to black and white."
+        " from black to white."
     )
     return low, top
-
-
-def _scale(
-    values: np.ndarray,
-    low: float,
-    factor: float,
-    dtype: type[np.unsignedinteger],
-) -> np.ndarray:
-    """Maps levels linearly, `low` to 0; NaN becomes 0."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        scaled = values.astype(np.result_type(values.dtype, np.float32))
-        scaled -= low
-        scaled *= factor
-    top = np.iinfo(dtype).max
-    np.nan_to_num(scaled, copy=False, nan=0, posinf=top, neginf=0)
-    return np.rint(scaled.clip(0, top)).astype(dtype)

@@ -54,14 +54,6 @@ def read_jpeg(source: Source) -> Decoded:
     return _split(values, 12 if values.dtype == np.uint16 else 8)
 
 
-def read_bmp(source: Source) -> Decoded:
-    """Reads a BMP."""
-    data = source.read()
-    width, height = struct.unpack_from("<ii", data, 18)
-    source.check_size((abs(width), abs(height)))
-    return _split(imagecodecs.bmp_decode(data, asrgb=True), 8)
-
-
 def read_jpeg_xl(source: Source) -> Decoded:
     """Reads the first frame of a JPEG XL, which is upright."""
     data = source.read()

@@ -9,6 +9,7 @@ import struct
 
 import imagecodecs
 import numpy as np
+from PIL import ExifTags
 from PIL import Image
 
 from tfstyle.image_files.decoded import Hdr
@@ -34,8 +35,6 @@ PRIMARIES = {
 number of ITU-T H.273."""
 GAMMAS = {4: 2.2, 5: 2.8, LINEAR: 1.0}
 """Exponents of transfer characteristics; others are shown like sRGB's."""
-EXIF_IFD, INTEROPERABILITY_IFD = 0x8769, 0xA005
-COLOR_SPACE, INTEROPERABILITY = 0xA001, 1
 UNCALIBRATED, ADOBE_RGB = 65535, "R03"
 MOST_HEAD = 1 << 20
 """Number of leading bytes of an AVIF searched for its colours."""
@@ -126,7 +125,8 @@ def _is_adobe_rgb(image: Image.Image) -> bool:
     # Pillow raises many types of errors for damaged EXIF.
     with contextlib.suppress(Exception):
         exif = image.getexif()
-        space = exif.get_ifd(EXIF_IFD).get(COLOR_SPACE)
-        version = exif.get_ifd(INTEROPERABILITY_IFD).get(INTEROPERABILITY)
+        space = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.ColorSpace)
+        interop = exif.get_ifd(ExifTags.IFD.Interop)
+        version = interop.get(ExifTags.Interop.InteropIndex)
         return space == UNCALIBRATED and str(version).strip("\0 ") == ADOBE_RGB
     return False

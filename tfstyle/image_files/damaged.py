@@ -5,7 +5,6 @@ Like a viewer, this decodes the readable part, with a warning, if at most
 twice: pixels that no data reach differ between the two results.
 """
 
-import contextlib
 import io
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -28,7 +27,7 @@ SCAN, END = 0xDA, 0xD9
 def load(source: Source, image: ImageFile.ImageFile) -> Image.Image:
     """Decodes a picture, or the readable part of a damaged one.
 
-    The caller must hold the lock of Pillow's settings.
+    The caller must hold the lock of Pillow's settings and reset them.
 
     Args:
         source: file from which the picture was opened.
@@ -45,19 +44,18 @@ def load(source: Source, image: ImageFile.ImageFile) -> Image.Image:
         if not (_is_jpeg(image) and _ends_grey(image)):
             return image
         # An end marker may stand amid the data: without it an error is raised.
-        whole, file = image, io.BytesIO(_without_end(source.read()))
+        file = io.BytesIO(_without_end(source.read()))
         image = _open_again(file, "JPEG")
         image.load()
-        return whole
+        return image
     except MemoryError:
         raise
     except Exception:
         if image.format not in FORMATS:
             raise
         rest, share = _decode_rest(file, image)
-        missing = "less than 1%" if share else "some detail"
-        missing = f"{share:.0%}" if share >= 0.01 else missing
-        if "progressive" in image.info:
+        missing = f"{share:.0%}" if share >= 0.01 else "less than 1%"
+        if not share or "progressive" in image.info:
             missing = "much detail" if share else "some detail"
         problem = f"is cut off or damaged: {missing} of it is missing"
         if share > MOST:
@@ -82,8 +80,8 @@ def _without_end(data: bytes) -> bytes:
 
     Bytes are added, as the decoder reads a few in advance.
     """
-    places = [p for marker, p, _ in read_segments(data) if marker == END]
-    return data[: places[0]] + bytes(64) if places else data
+    ends = (place for marker, place, _ in read_segments(data) if marker == END)
+    return data[: next(ends, None)] + bytes(64)
 
 
 def read_segments(data: bytes) -> Iterator[tuple[int, int, bytes]]:
@@ -118,38 +116,25 @@ def _decode_rest(
     image.load()
     reached = np.asarray(image)
     is_jpeg = _is_jpeg(image)
-    with decoding_on(), _open_again(file, image.format) as other:
+    ImageFile.LOAD_TRUNCATED_IMAGES = True
+    with _open_again(file, image.format) as other:
         if not is_jpeg:
             _begin_white(other)
         other.load()
-        differs = _any_channel(np.asarray(other) != reached)
+        pixels = np.asarray(other)
+        differs = np.atleast_3d(pixels != reached).any(-1)
         if not is_jpeg:
             return image, float(differs.mean())
         # libjpeg fills the rest of a truncated JPEG with one grey.
         if "progressive" in other.info:
             file.seek(0)
             return other.copy(), float(_lacks_scans(file.read()))
-        pixels = np.asarray(other)
-        is_grey = ~_any_channel(pixels != pixels[-1, -1])
+        is_grey = np.atleast_3d(pixels == pixels[-1, -1]).all(-1)
         return other.copy(), float((is_grey & differs.any(1)[:, None]).mean())
 
 
 def _is_jpeg(image: ImageFile.ImageFile) -> bool:
     return image.format in ("JPEG", "MPO")
-
-
-@contextlib.contextmanager
-def decoding_on() -> Iterator[None]:
-    """Makes Pillow decode truncated files in the block.
-
-    The caller must hold the lock of Pillow's settings.
-    """
-    before = ImageFile.LOAD_TRUNCATED_IMAGES
-    ImageFile.LOAD_TRUNCATED_IMAGES = True
-    try:
-        yield
-    finally:
-        ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
 def _open_again(file: BinaryIO, name: str) -> ImageFile.ImageFile:
@@ -168,10 +153,6 @@ def _begin_white(image: ImageFile.ImageFile) -> None:
         image.im.paste(white, (0, 0, *image.size))
 
     image.load_prepare = prepare_white
-
-
-def _any_channel(is_true: np.ndarray) -> np.ndarray:
-    return is_true if is_true.ndim == 2 else is_true.any(-1)
 
 
 def _lacks_scans(data: bytes) -> bool:

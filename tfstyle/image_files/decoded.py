@@ -8,12 +8,11 @@ from typing import BinaryIO
 from typing import NamedTuple
 
 import numpy as np
+from PIL import ExifTags
 
 from tfstyle.images.picture import NOTHING
 from tfstyle.images.picture import Attribution
 
-ORIENTATION = 0x0112
-"""EXIF tag of the orientation."""
 SEVERAL = "has several pages or frames; the first is read."
 """Warning about a file with several pictures."""
 
@@ -79,5 +78,5 @@ class Decoded(NamedTuple):
 
 def orientation_of(tags: Mapping[int, Any]) -> int:
     """Returns the orientation among EXIF or TIFF tags; 1 if none is valid."""
-    orientation = tags.get(ORIENTATION)
+    orientation = tags.get(ExifTags.Base.Orientation)
     return int(orientation) if orientation in range(1, 9) else 1

@@ -28,22 +28,9 @@ from tfstyle.image_files.decoded import Source
 from tfstyle.image_files.decoded import orientation_of
 from tfstyle.image_files.pillow_arrays import to_array
 
-PNG_DEPTH = 24
-"""Offset of a PNG's bits per channel."""
 MOVING = ("GIF", "PNG", "WEBP", "AVIF")
 """Formats that may hold several independent frames or pages."""
 XMP = ("xmp", "XML:com.adobe.xmp")
-READERS: dict[str, Callable[[Source], Decoded]] = {
-    "JPEGXL": codecs.read_jpeg_xl,
-    "RADIANCE": codecs.read_radiance,
-    "RAW": codecs.read_raw,
-}
-"""Readers of formats that Pillow does not know."""
-SECOND_READERS: dict[str, Callable[[Source], Decoded]] = {
-    "BMP": codecs.read_bmp,
-    "JPEG": codecs.read_jpeg,
-}
-"""Readers of files that Pillow cannot open."""
 
 
 def decode(source: Source) -> Decoded:
@@ -54,8 +41,6 @@ def decode(source: Source) -> Decoded:
         Exception: of many types, if the file is damaged.
     """
     kind = find_kind(source)
-    if kind == "TIFF":
-        return _decode_tiff(source)
     if kind in READERS:
         return READERS[kind](source)
     if kind in documents.ZIPPED:
@@ -63,9 +48,9 @@ def decode(source: Source) -> Decoded:
     try:
         image = open_picture(source)
     except Image.UnidentifiedImageError:
-        if kind not in SECOND_READERS:
+        if kind != "JPEG":
             raise
-        return SECOND_READERS[kind](source)
+        return codecs.read_jpeg(source)
     return _decode_with_pillow(source, image)
 
 
@@ -85,6 +70,15 @@ def _decode_tiff(source: Source) -> Decoded:
             raise error from None
 
 
+READERS: dict[str, Callable[[Source], Decoded]] = {
+    "JPEGXL": codecs.read_jpeg_xl,
+    "RADIANCE": codecs.read_radiance,
+    "RAW": codecs.read_raw,
+    "TIFF": _decode_tiff,
+}
+"""Readers of formats that Pillow does not know, or not in full."""
+
+
 def _decode_with_pillow(source: Source, image: ImageFile.ImageFile) -> Decoded:
     """Decodes a picture opened by Pillow; deep colour with imagecodecs."""
     source.check_size(image.size)
@@ -95,7 +89,7 @@ def _decode_with_pillow(source: Source, image: ImageFile.ImageFile) -> Decoded:
     try:
         if image.format == "JPEG2000":
             deep, profile = codecs.read_jpeg2000(source), None
-        elif image.format == "PNG" and _num_bits(source) == 16:
+        elif image.format == "PNG" and has_16_bits(image):
             deep = codecs.read_png(source)
     except ImageError:
         raise
@@ -189,10 +183,10 @@ def _find_orientation(image: Image.Image) -> int:
     return 1
 
 
-def _num_bits(source: Source) -> int:
-    """Returns the bits per channel of a PNG."""
-    source.file.seek(PNG_DEPTH)
-    return source.file.read(1)[0]
+def has_16_bits(image: ImageFile.ImageFile) -> bool:
+    """True if a PNG or TIFF opened by Pillow has 16 bits per channel."""
+    # The raw mode ends in ;16B or ;16L.
+    return any(";16" in str(tile.args) for tile in image.tile)
 
 
 def _show_first_frame(source: Source, image: ImageFile.ImageFile) -> None:

@@ -56,17 +56,15 @@ def open_photoshop(source: Source) -> Image.Image:
         image = Image.open(source.file, formats=["PSD"])
     except (KeyError, OSError) as error:
         raise ImageError(
-            f"Image {source.path!r} is a Photoshop document of a kind that is"
-            f" not read. {_EXPORT}"
+            f"Image {source.path!r} is a Photoshop document with an"
+            f" unsupported colour mode or depth. {_EXPORT}"
         ) from error
-    versions = [
-        data for number, _, data in image.resources if number == PSD_VERSION
-    ]
-    if versions and versions[0][4:5] == b"\0":
-        raise ImageError(
-            f"Image {source.path!r} is a Photoshop document saved without its"
-            f" merged picture. {_EXPORT}"
-        )
+    for number, _, data in image.resources:
+        if number == PSD_VERSION and data[4:5] == b"\0":
+            raise ImageError(
+                f"Image {source.path!r} is a Photoshop document saved without"
+                f" its merged picture. {_EXPORT}"
+            )
     return image
 
 

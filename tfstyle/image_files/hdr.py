@@ -42,9 +42,9 @@ def make_tone_map(
         levels = 2 ** (bits or 8 * values.dtype.itemsize)
         table = _to_light(np.arange(levels) / (levels - 1), profile.transfer)
         peak = float(table[min(int(values.max()), levels - 1)])
-    luminances = _to_xyz(profile.primaries)[1].astype(np.float32)
-    matrix = np.linalg.inv(_to_xyz(SRGB)) @ _to_xyz(profile.primaries)
-    matrix = matrix.astype(np.float32)
+    to_xyz = _to_xyz(profile.primaries)
+    luminances = to_xyz[1].astype(np.float32)
+    matrix = (np.linalg.inv(_to_xyz(SRGB)) @ to_xyz).astype(np.float32)
     if profile.transfer == HLG:
         peak = peak**1.2 * HLG_PEAK / WHITE
     if profile.peak is not None:

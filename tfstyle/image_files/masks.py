@@ -32,8 +32,8 @@ def read_mask(path: str, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     mask = to_mask(image.pixels, image.alpha, f"Mask {path!r}")
     if not mask.any():
         raise ImageError(
-            f"Mask {path!r} is black throughout, so that nothing is inside."
-            " Paint its region in white."
+            f"Mask {path!r} is black everywhere, so no pixel is inside. Paint"
+            " its region white."
         )
     return mask
 
@@ -50,15 +50,8 @@ def log_stretched(path: str, mask: np.ndarray, image: np.ndarray) -> None:
     image_height, image_width = image.shape[:2]
     ratio = width * image_height / (height * image_width)
     if max(ratio, 1 / ratio) > MOST_STRETCHED:
-        logging.warning(
-            "Mask %r, %dx%d pixels, is stretched to the shape of its image,"
-            " %dx%d",
-            path,
-            width,
-            height,
-            image_width,
-            image_height,
-        )
+        text = "Mask %r, %dx%d pixels, is stretched to its image, %dx%d pixels"
+        logging.warning(text, path, width, height, image_width, image_height)
 
 
 def to_mask(
@@ -86,7 +79,7 @@ def to_mask(
     if alpha is not None and (alpha < 255).any():
         seen = gray[alpha > 0]
         if seen.size and np.ptp(seen) <= NEAR_BLACK:
-            logging.warning("%s: its transparency is taken as the mask", name)
+            logging.warning("%s: its transparency is used as the mask", name)
             return _stretch(alpha, name)
         gray = np.rint(gray / 255 * alpha).astype(np.uint8)
     elif np.ptp(pixels, axis=-1).max() > NEAR_BLACK:
@@ -102,11 +95,10 @@ def _read_classes(
     Raises:
         ImageError: if there are several classes.
     """
-    codes = pixels.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
-    found = np.unique(codes)
-    if len(found) > MAX_COLORS:
+    found = Image.fromarray(pixels).getcolors(MAX_COLORS)
+    if found is None:
         return gray
-    colors = np.stack([found >> 16, found >> 8 & 255, found & 255], axis=1)
+    colors = np.array(sorted(color for _, color in found))
     offsets = colors.astype(float) - colors[0]
     if np.linalg.matrix_rank(offsets, tol=NEAR_BLACK) <= 1:
         if len(found) == 2 and gray.min() == gray.max():
@@ -118,10 +110,10 @@ def _read_classes(
     classes = colors[colors.any(1) & (colors != VOID).any(1)]
     if len(classes) > 1:
         raise ImageError(
-            f"{name} has {len(classes)} colours; a mask has two sides. Save"
-            " each region in white on black, as a file of its own."
+            f"{name} has {len(classes)} colours, but a mask has only an inside"
+            " and an outside. Save each region in its own file, white on black."
         )
-    logging.warning("%s: its one colour is taken as inside", name)
+    logging.warning("%s: its only colour counts as inside", name)
     return np.where((pixels == classes[0]).all(-1), 255, 0).astype(np.uint8)
 
 
@@ -131,7 +123,7 @@ def _stretch(gray: np.ndarray, name: str) -> np.ndarray:
     Raises:
         ImageError: if its levels are the numbers of more than two classes.
     """
-    levels = np.flatnonzero(np.bincount(gray.ravel(), minlength=256))
+    levels = np.flatnonzero(np.bincount(gray.ravel()))
     first, last = int(levels[0]), int(levels[-1])
     inner = levels[(levels > 0) & (levels < 255)]
     if len(levels) > 2 and inner.max() <= LAST_CLASS:
@@ -147,15 +139,10 @@ def _stretch(gray: np.ndarray, name: str) -> np.ndarray:
     is_plain = len(levels) > 2 and first <= NEAR_BLACK and last >= NEAR_WHITE
     if is_plain or (first, last) == (0, 255):
         return gray
-    logging.warning(
-        "%s: level %d is taken as outside, level %d as inside",
-        name,
-        first,
-        last,
-    )
-    return np.rint(
-        (gray.astype(np.float64) - first) * 255 / (last - first)
-    ).astype(np.uint8)
+    text = "%s: level %d counts as outside, level %d as inside"
+    logging.warning(text, name, first, last)
+    stretched = (gray.astype(np.float64) - first) * 255 / (last - first)
+    return np.rint(stretched).astype(np.uint8)
 
 
 def average_mask(mask: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -54,31 +54,18 @@ def expand_names(names: Sequence[str]) -> list[str]:
             expanded.append(name)
             continue
         pattern = name if is_pattern else os.path.join(glob.escape(name), "*")
-        files = [
-            path
-            for path in glob.glob(pattern, recursive=True)
-            if os.path.isfile(path)
-        ]
-        num_others = 0
-        if not is_pattern:
-            pictures = [p for p in files if p.lower().endswith(READ_ENDINGS)]
-            num_others = len(files) - len(pictures)
-            files = pictures
+        found = glob.glob(pattern, recursive=True)
+        found = [path for path in found if os.path.isfile(path)]
+        endings = "" if is_pattern else READ_ENDINGS
+        files = [path for path in found if path.lower().endswith(endings)]
         if not files:
-            if is_pattern:
-                raise ImageError(
-                    f"No file is named like {name!r}. Name others."
-                )
             raise ImageError(
-                f"No picture is in {name!r} itself. Name others, or a pattern:"
-                " 'folder/**/*.jpg'."
+                f"No picture is in {name!r}. To search a folder's own folders,"
+                " use a pattern: 'folder/**/*.jpg'."
             )
-        logging.info(
-            "%d pictures of %r; other files left out: %d",
-            len(files),
-            name,
-            num_others,
-        )
+        num_others = len(found) - len(files)
+        text = "%d pictures of %r; other files left out: %d"
+        logging.info(text, len(files), name, num_others)
         expanded += sorted(files, key=_sort_key)
     return expanded
 

@@ -7,14 +7,16 @@ a separate alpha channel.
 
 import contextlib
 import functools
+import logging as standard_logging
 import os
-import stat
 import threading
 import warnings
 from collections.abc import Iterator
 
 from absl import logging
+from PIL import ExifTags
 from PIL import Image
+from PIL import ImageFile
 from PIL import PngImagePlugin
 
 from tfstyle.errors import ImageError
@@ -31,19 +33,18 @@ MAX_RATIO = 4094
 MAX_PIXELS = 178956970
 """Default limit of the number of pixels of a file."""
 
-EXIF_IFD = 0x8769
-USER_COMMENT = 0x9286
 CHARSETS = {b"ASCII\0\0\0": "ascii", b"UNICODE\0": "utf-16-be"}
-
 
 SETTINGS = {
     (Image, "MAX_IMAGE_PIXELS"): None,  # sizes are checked here
+    (ImageFile, "LOAD_TRUNCATED_IMAGES"): False,  # `damaged` changes it
     (PngImagePlugin, "MAX_TEXT_CHUNK"): 1 << 24,  # profiles have a few MB
     (PngImagePlugin, "MAX_TEXT_MEMORY"): 1 << 28,
+    (standard_logging.getLogger("tifffile"), "disabled"): True,  # of defects
 }
-"""Settings of Pillow while a file is read."""
-_PILLOW = threading.RLock()
-"""Lock of Pillow's settings, which are global to the process."""
+"""Settings of Pillow and tifffile while a file is read."""
+_SETTINGS_LOCK = threading.RLock()
+"""Lock of these settings, which are global to the process."""
 
 
 def read_image(
@@ -83,8 +84,8 @@ def read_text(path: str) -> str | None:
             text = image.info.get("tfstyle")
             return text if isinstance(text, str) else None
         exif = image.getexif()
-        comment = exif.get_ifd(EXIF_IFD).get(USER_COMMENT)
-        comment = comment or exif.get(USER_COMMENT)  # 16-bit TIFF
+        comment = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
+        comment = comment or exif.get(ExifTags.Base.UserComment)  # 16-bit TIFF
     if not isinstance(comment, bytes):
         return None
     charset = CHARSETS.get(comment[:8])
@@ -95,13 +96,12 @@ def read_bits(path: str) -> int:
     """Returns the bits per channel of a picture written by `write_image`."""
     with _open(path) as source:
         image = decoding.open_picture(source)
-        # The raw mode of a 16-bit PNG or TIFF ends in ;16B or ;16L.
-        return 16 if any(";16" in str(tile.args) for tile in image.tile) else 8
+        return 16 if decoding.has_16_bits(image) else 8
 
 
 @contextlib.contextmanager
 def _open(path: str, max_pixels: int = MAX_PIXELS) -> Iterator[Source]:
-    """Opens a file for decoding in the block, with Pillow's settings changed.
+    """Opens a file for decoding in the block, under `SETTINGS`.
 
     Raises:
         ImageError: for any error while opening the file or in the block.
@@ -111,27 +111,26 @@ def _open(path: str, max_pixels: int = MAX_PIXELS) -> Iterator[Source]:
             f"Image {path!r} is a folder. Name a picture in it, or many in a"
             " --manifest."
         )
+    # Opening a pipe would wait for its writer.
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise ImageError(f"Image {path!r} is not a regular file.")
     try:
-        # O_NONBLOCK: opening a pipe must not wait for its writer.
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = os.open(path, os.O_RDONLY)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ImageError(
-            f"Image {path!r} cannot be read ({reason}). Check the path; it is"
-            " taken from the current folder."
+            f"Image {path!r} cannot be read ({reason}). Check the path; a"
+            " relative one begins in the current folder."
         ) from error
-    _PILLOW.acquire()
-    before = [getattr(module, name) for module, name in SETTINGS]
+    _SETTINGS_LOCK.acquire()
+    before = [getattr(owner, name) for owner, name in SETTINGS]
     try:
         with open(handle, "rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd metadata is harmless
-            mode = os.fstat(handle)
-            if not stat.S_ISREG(mode.st_mode):
-                raise ImageError(f"Image {path!r} is not a regular file.")
-            if mode.st_size == 0:
-                raise ImageError(f"Image {path!r} is empty. Save it anew.")
-            for (module, name), setting in SETTINGS.items():
-                setattr(module, name, setting)
+            if os.path.getsize(path) == 0:
+                raise ImageError(f"Image {path!r} is empty. Save it again.")
+            for (owner, name), setting in SETTINGS.items():
+                setattr(owner, name, setting)
             yield Source(
                 path, file, lambda size: check_size(path, size, max_pixels)
             )
@@ -142,12 +141,12 @@ def _open(path: str, max_pixels: int = MAX_PIXELS) -> Iterator[Source]:
         reason = " ".join(str(error).split()) or repr(error)
         raise ImageError(
             f"Image {path!r} cannot be decoded ({reason})."
-            " Fetch it again, or save it anew as PNG or JPEG."
+            " Fetch it again, or save it as PNG or JPEG."
         ) from error
     finally:
-        for (module, name), setting in zip(SETTINGS, before, strict=True):
-            setattr(module, name, setting)
-        _PILLOW.release()
+        for (owner, name), setting in zip(SETTINGS, before, strict=True):
+            setattr(owner, name, setting)
+        _SETTINGS_LOCK.release()
 
 
 def check_size(path: str, size: tuple[int, int], max_pixels: int) -> None:
@@ -167,8 +166,8 @@ def check_size(path: str, size: tuple[int, int], max_pixels: int) -> None:
     if max(size) > min(MAX_SIDE, MAX_RATIO * min(size)):
         raise ImageError(
             f"Image {path!r} may have sides of at most {MAX_SIDE} pixels, one"
-            f" {MAX_RATIO} times the other. Received: {width}x{height}. Cut a"
-            " part out."
+            f" {MAX_RATIO} times the other. Received: {width}x{height}. Crop"
+            " it."
         )
     if width * height > max_pixels:
         raise ImageError(

@@ -47,7 +47,9 @@ def write_record(path: str, text: str, data_path: str) -> None:
         OSError: if it cannot be written, or would replace another file.
     """
     if is_place_taken(path):
-        raise FileExistsError(f"{path + ENDING!r} is no record; move it away")
+        raise FileExistsError(
+            f"{path + ENDING!r} is not a record; move it away"
+        )
     end = "" if text.endswith("\n") else "\n"
     line = f"# picture: sha256={hash_file(data_path)}\n"
     atomic_file.write_text(path + ENDING, text + end + line)

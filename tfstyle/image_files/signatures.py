@@ -38,10 +38,7 @@ RAW = (
     " in darktable, for example, and save it as TIFF or JPEG."
 )
 _EXPORT = "Export it as PNG or JPEG."
-# A comment ends at its first -->: ambiguous matches would take time that grows
-# exponentially with the number of comments.
-_COMMENT = rb"<!--((?!-->).)*-->"
-_PROLOGUE = rb"(?i)(\xef\xbb\xbf)?(\s|<\?xml[^>]*>|" + _COMMENT + rb")*"
+_MARKUP = rb"(?i)(\xef\xbb\xbf)?\s*(<.*)?"
 
 OTHERS = {
     rb"8BP[SB]": f"is a large Photoshop document. {_EXPORT}",
@@ -51,7 +48,7 @@ OTHERS = {
     rb"%!PS|\xc5\xd0\xd3\xc6": f"is a PostScript document. {_EXPORT}",
     rb"v/1\x01": f"is an OpenEXR picture. {_EXPORT}",
     rb"SIMPLE  =": f"is a FITS file. {_EXPORT}",
-    rb"P7\n|PF\s": f"is a Netpbm picture of a kind that is not read. {_EXPORT}",
+    rb"P7\n|PF\s": f"is a Netpbm picture of an unsupported kind. {_EXPORT}",
     (
         rb".{4}(ftyp|moov|mdat|wide)|RIFF.{4}AVI |\x1aE\xdf\xa3|OggS|FLV"
         rb"|\0\0\x01[\xba\xb3]"
@@ -60,14 +57,17 @@ OTHERS = {
     rb"version https://git-lfs": (
         "is a pointer of Git LFS, not the picture. Run git lfs pull."
     ),
-    _PROLOGUE + rb"(<!DOCTYPE svg[^>]*>\s*)?<svg": (
-        f"is a vector drawing (SVG). {_EXPORT}"
-    ),
-    _PROLOGUE + rb"<(!doctype html|html|head|body)": (
+    _MARKUP + rb"<(!doctype html|html|head|body)": (
         "is a web page, not a picture. Fetch the picture itself."
     ),
+    _MARKUP + rb"<svg": f"is a vector drawing (SVG). {_EXPORT}",
+    # UTF-16, or no control characters
+    rb"\xff\xfe|\xfe\xff|[^\0-\x08\x0e-\x1f\x7f]*\Z": (
+        "is a text file, not a picture. Give the path of a picture."
+    ),
+    rb"": "is not a picture in a known format. Save it as PNG or JPEG.",
 }
-"""Patterns of unsupported formats, with the end of the error message."""
+"""Patterns of all other files, with the end of the error message."""
 
 
 def find_kind(head: bytes) -> str | None:
@@ -85,19 +85,8 @@ def describe_other(head: bytes) -> str:
     Args:
         head: first `HEAD` bytes of the file.
     """
-    for pattern, sentence in OTHERS.items():
-        if _matches(pattern, head):
-            return sentence
-    if _is_text(head):
-        return "is a text file, not a picture. Give the path of a picture."
-    return "is no picture of a known format. Save it as PNG or JPEG."
+    return next(text for p, text in OTHERS.items() if _matches(p, head))
 
 
 def _matches(pattern: bytes, head: bytes) -> bool:
     return re.match(pattern, head, re.DOTALL) is not None
-
-
-def _is_text(head: bytes) -> bool:
-    """True if bytes are text: UTF-16, or without control characters."""
-    is_utf_16 = head[:2] in (b"\xff\xfe", b"\xfe\xff")
-    return is_utf_16 or not re.search(rb"[\0-\x08\x0e-\x1f\x7f]", head)

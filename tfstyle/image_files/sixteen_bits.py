@@ -8,12 +8,11 @@ import struct
 import zlib
 
 import numpy as np
+from PIL import ExifTags
 from PIL.PngImagePlugin import PngInfo
 from PIL.PngImagePlugin import putchunk
 
-from tfstyle.image_files.reading import USER_COMMENT
 from tfstyle.image_files.srgb import make_profile
-from tfstyle.images.picture import NOTHING
 from tfstyle.images.picture import Attribution
 
 HEADER = 33
@@ -27,7 +26,7 @@ def write_png(
     path: str,
     pixels: np.ndarray,
     info: PngInfo,
-    dpi: tuple[float, float] | None = None,
+    dpi: tuple[float, float] | None,
 ) -> None:
     """Writes a 16-bit PNG.
 
@@ -35,7 +34,7 @@ def write_png(
         path: path of the file, with any extension.
         pixels: uint16 `[H, W, 3]` or `[H, W, 4]`, sRGB.
         info: chunks to write before the pixels.
-        dpi: pixels per inch, horizontal and vertical.
+        dpi: pixels per inch, horizontal and vertical, or None.
     """
     import tensorflow as tf  # optional for the rest of the package
 
@@ -54,10 +53,7 @@ def write_png(
 
 
 def write_tiff(
-    path: str,
-    pixels: np.ndarray,
-    comment: bytes,
-    attribution: Attribution = NOTHING,
+    path: str, pixels: np.ndarray, comment: bytes, attribution: Attribution
 ) -> None:
     """Writes an uncompressed 16-bit TIFF, which every program reads.
 
@@ -75,7 +71,8 @@ def write_tiff(
         for tag, text in attribution.texts.items()
     ]
     if comment:
-        tags.append((USER_COMMENT, UNDEFINED, len(comment), comment, True))
+        tag = ExifTags.Base.UserComment
+        tags.append((tag, UNDEFINED, len(comment), comment, True))
     tifffile.imwrite(
         path,
         pixels,

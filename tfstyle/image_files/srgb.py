@@ -30,75 +30,48 @@ def to_srgb(source: Source, decoded: Decoded) -> Picture:
     Raises:
         ValueError: if the levels are floats, none of them finite.
     """
+    if decoded.profile == make_profile():
+        decoded = decoded._replace(profile=None)
+    if decoded.space == "L" and _is_rgb(decoded.profile):  # as in browsers
+        colors = np.broadcast_to(decoded.values, (*decoded.values.shape[:2], 3))
+        decoded = decoded._replace(values=colors, space="RGB")
     convert = _make_convert(source, decoded)
-    pixels, alpha, orientation = (
-        decoded.values,
-        decoded.alpha,
-        decoded.orientation,
-    )
-    if convert is not None or orientation != 1:
-        pixels = _convert_upright(pixels, convert, orientation)
-    if alpha is not None:
-        alpha = np.ascontiguousarray(_turn(alpha, orientation))
+    values, alpha = _turn(decoded.values, decoded.orientation), None
+    if convert is bit_depth.keep:
+        pixels = np.ascontiguousarray(values)
+    else:
+        pixels = np.empty((*values.shape[:2], 3), np.uint8)
+        for row in range(0, len(values), ROWS):
+            rows = np.ascontiguousarray(values[row : row + ROWS])
+            pixels[row : row + ROWS] = convert(rows)
+    if decoded.alpha is not None:
+        alpha = np.ascontiguousarray(_turn(decoded.alpha, decoded.orientation))
     return Picture(pixels, alpha, decoded.attribution, tuple(source.warnings))
 
 
-def _convert_upright(
-    values: np.ndarray, convert: Convert | None, orientation: int
-) -> np.ndarray:
-    """Converts and turns pixels row by row."""
-    height, width = values.shape[:2]
-    size = (width, height) if orientation > 4 else (height, width)
-    pixels = np.empty((*size, 3), np.uint8)
-    stored = _turn(_as_items(pixels), _INVERSES.get(orientation, orientation))
-    for row in range(0, height, ROWS):
-        rows = values[row : row + ROWS]
-        rows = np.ascontiguousarray(rows if convert is None else convert(rows))
-        stored[row : row + ROWS] = _as_items(rows)
-    return pixels
-
-
-def _as_items(pixels: np.ndarray) -> np.ndarray:
-    """Returns a view `[H, W]` of uint8 `[H, W, 3]`, which is copied faster."""
-    return pixels.view("V3")[..., 0]
-
-
-_INVERSES = {6: 8, 8: 6}
-"""Orientations that undo others; all the rest undo themselves."""
+def _is_rgb(profile: bytes | Hdr | None) -> bool:
+    is_hdr = isinstance(profile, Hdr)
+    return is_hdr or (profile or b"")[16:20] == SIGNATURES["RGB"]
 
 
 def _turn(values: np.ndarray, orientation: int) -> np.ndarray:
     """Returns a view of `[H, W, ...]` turned by an EXIF orientation."""
     if orientation > 4:
         values = values.swapaxes(0, 1)
-    down, across = {
-        2: (1, -1),
-        3: (-1, -1),
-        4: (-1, 1),
-        6: (1, -1),
-        7: (-1, -1),
-        8: (-1, 1),
-    }.get(orientation, (1, 1))
+    down, across = _FLIPS[(orientation - 1) % 4]
     return values[::down, ::across]
 
 
-def _make_convert(source: Source, decoded: Decoded) -> Convert | None:
-    """Makes the conversion of rows to 8-bit sRGB; None if they are."""
+_FLIPS = ((1, 1), (1, -1), (-1, -1), (-1, 1))
+"""Steps along both axes, by orientation."""
+
+
+def _make_convert(source: Source, decoded: Decoded) -> Convert:
+    """Makes the conversion of rows to 8-bit sRGB; `keep` if they are."""
     values, space, bits, profile, *_ = decoded
-    if profile == make_profile():
-        profile = None
-    is_rgb_profile = (
-        isinstance(profile, Hdr)
-        or (profile or b"")[16:20] == (SIGNATURES["RGB"])
-    )
-    if space == "L" and is_rgb_profile:  # as in browsers
-        colors = np.broadcast_to(values, (*values.shape[:2], 3))
-        decoded = decoded._replace(values=colors, space="RGB")
-        convert = _make_convert(source, decoded)
-        return lambda rows: convert(np.broadcast_to(rows, (*rows.shape[:2], 3)))
     if isinstance(profile, Hdr):
         source.warnings.append(
-            "has a high dynamic range; brighter parts than white are darkened"
+            "has a high dynamic range; parts brighter than white are darkened"
             " to fit."
         )
         return make_tone_map(values, bits, profile)
@@ -119,13 +92,7 @@ def _make_convert(source: Source, decoded: Decoded) -> Convert | None:
     narrow = bit_depth.make_scale(source, values, decoded.bits, np.uint8)
     if space == "RGB":
         return narrow
-    return lambda rows: _pillow_rgb(
-        rows if narrow is None else narrow(rows), space
-    )
-
-
-def _pillow_rgb(rows: np.ndarray, space: str) -> np.ndarray:
-    return np.asarray(to_image(rows, space).convert("RGB"))
+    return lambda rows: np.asarray(to_image(narrow(rows), space).convert("RGB"))
 
 
 def _make_profile_convert(source: Source, decoded: Decoded) -> Convert:
@@ -137,20 +104,14 @@ def _make_profile_convert(source: Source, decoded: Decoded) -> Convert:
     """
     values, space, bits, profile, *_ = decoded
     if values.dtype == np.uint8:
-        stored = (
-            ImageCms.createProfile("LAB")
-            if profile is None
-            else ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        )
+        lab = ImageCms.createProfile("LAB")
+        stored = lab if profile is None else io.BytesIO(profile)
         transform = ImageCms.buildTransform(
             stored, ImageCms.createProfile("sRGB"), space, "RGB"
         )
-
-        def convert(rows):
-            image = ImageCms.applyTransform(to_image(rows, space), transform)
-            return np.asarray(image)
-
-        return convert
+        return lambda rows: np.asarray(
+            ImageCms.applyTransform(to_image(rows, space), transform)
+        )
     profile = profile or imagecodecs.cms_profile("lab4")
     if profile[16:20] != SIGNATURES[space]:
         raise ValueError("it is of another colour space")
@@ -171,7 +132,7 @@ def _make_profile_convert(source: Source, decoded: Decoded) -> Convert:
     # Raises an error for a damaged profile, before the depth is guessed.
     transform(np.zeros((1, 1, values.shape[-1]), np.uint16))
     widen = bit_depth.make_scale(source, values, bits, np.uint16)
-    return lambda rows: transform(rows if widen is None else widen(rows))
+    return lambda rows: transform(widen(rows))
 
 
 @functools.cache

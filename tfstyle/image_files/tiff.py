@@ -1,8 +1,5 @@
 """Reading of TIFF files with tifffile."""
 
-import contextlib
-import logging
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -49,7 +46,12 @@ def read(source: Source) -> Decoded | None:
     Raises:
         Exception: of many types, if it is damaged or not supported.
     """
-    with _open(source) as tiff:
+    import tifffile  # slow to import
+
+    source.file.seek(0)
+    with tifffile.TiffFile(source.file, name=source.path) as tiff:
+        if not tiff.pages:
+            raise ValueError("it is damaged or cut off")
         if _is_raw(source, tiff):
             return None
         page = _choose_page(source, tiff)
@@ -60,24 +62,6 @@ def read(source: Source) -> Decoded | None:
         values = np.moveaxis(values[:, 0], 0, -2)
         values = values.reshape(*values.shape[:2], -1)
         return _decode(values, page)
-
-
-@contextlib.contextmanager
-def _open(source: Source) -> Iterator[Any]:
-    """Opens a TIFF without tifffile's log messages about defects."""
-    import tifffile  # slow to import
-
-    logger = logging.getLogger("tifffile")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
-    source.file.seek(0)
-    try:
-        with tifffile.TiffFile(source.file, name=source.path) as tiff:
-            if not tiff.pages:
-                raise ValueError("it is damaged or cut off")
-            yield tiff
-    finally:
-        logger.setLevel(before)
 
 
 def _is_raw(source: Source, tiff: Any) -> bool:
@@ -131,17 +115,16 @@ def _check(source: Source, page: Any) -> None:
     ):
         raise ImageError(
             f"Image {source.path!r} has tiles that are larger than the picture."
-            " Save it anew."
+            " Save it again."
         )
 
 
 def _decode(values: np.ndarray, page: Any) -> Decoded:
     """Splits channels `[H, W, C]` of a page into colours and alpha."""
     space = SPACES[page.photometric]
-    bits = page.bitspersample if values.dtype.kind in "bu" else None
-    if bits is not None and bits > 16:
+    bits, num = page.bitspersample, len(space)
+    if values.dtype.kind not in "bu" or bits > 16:
         bits = None
-    num = len(space) if space != "L" else 1
     colors, alpha = values[..., :num], None
     for channel, kind in enumerate(page.extrasamples, num):
         if kind in (ASSOCIATED, UNASSOCIATED) and channel < values.shape[-1]:

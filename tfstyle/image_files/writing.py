@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 from absl import logging
+from PIL import ExifTags
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -14,12 +15,9 @@ from tfstyle.image_files import sixteen_bits
 from tfstyle.image_files.attribution import IN_PNG
 from tfstyle.image_files.attribution import INCH
 from tfstyle.image_files.attribution import RESOLUTIONS
-from tfstyle.image_files.attribution import UNIT
 from tfstyle.image_files.paths import to_path
 from tfstyle.image_files.reading import CHARSETS
-from tfstyle.image_files.reading import EXIF_IFD
 from tfstyle.image_files.reading import MAX_SIDE
-from tfstyle.image_files.reading import USER_COMMENT
 from tfstyle.image_files.srgb import make_profile
 from tfstyle.images.picture import NOTHING
 from tfstyle.images.picture import Attribution
@@ -84,7 +82,8 @@ def write_image(
         alpha = resize(alpha, *pixels.shape[:2])
     if mask_of(alpha) is not None and ending not in ALPHA_ENDINGS:
         logging.warning(
-            "Image %r is laid on white: a %s has no transparency. A .png has.",
+            "Image %r is laid on white, as %s files have no transparency. Write"
+            " a .png to keep it.",
             path,
             ending,
         )
@@ -96,7 +95,7 @@ def write_image(
     exif_size = len(_make_exif(text, attribution).tobytes())
     if ending in JPEG_ENDINGS and exif_size > MAX_JPEG_EXIF:
         logging.warning(
-            "The text of %r is too long for a JPEG; it is in %r.",
+            "The metadata of %r is too long for a JPEG and is written to %r.",
             path,
             path + sidecar.ENDING,
         )
@@ -158,7 +157,7 @@ def _save_options(ending: str, text: str, attribution: Attribution) -> dict:
     exif = _make_exif(text, attribution)
     if ending == ".webp" and attribution.dpi:  # Pillow omits it
         exif.update(zip(RESOLUTIONS, attribution.dpi, strict=True))
-        exif[UNIT] = INCH
+        exif[ExifTags.Base.ResolutionUnit] = INCH
     if exif:
         # Given as bytes, a TIFF would keep ASCII characters only.
         options["exif"] = exif if ending in DEEP_ENDINGS else exif.tobytes()
@@ -181,8 +180,9 @@ def _make_exif(text: str, attribution: Attribution) -> Image.Exif:
     for tag, line in attribution.texts.items():
         exif[tag] = line.encode()
     if text:
-        exif[EXIF_IFD] = exif.get_ifd(EXIF_IFD)  # TIFF needs both
-        exif[EXIF_IFD][USER_COMMENT] = _encode_comment(text)
+        ifd = exif.get_ifd(ExifTags.IFD.Exif)
+        ifd[ExifTags.Base.UserComment] = _encode_comment(text)
+        exif[ExifTags.IFD.Exif] = ifd  # TIFF needs both
     return exif
 
 

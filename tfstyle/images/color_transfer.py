@@ -61,7 +61,9 @@ def match_colors(
 
 def to_luminance(pixels: np.ndarray) -> np.ndarray:
     """Converts uint8 `[H, W, 3]` RGB to luminance, repeated in 3 channels."""
-    return _by_rows(lambda rows: _luminance(rows)[..., np.newaxis], pixels)
+    return _by_rows(
+        lambda rows: (rows @ RGB_TO_YIQ[0])[..., np.newaxis], pixels
+    )
 
 
 def match_luminance(
@@ -85,19 +87,18 @@ def match_luminance(
     References:
         Gatys et al., 2016, section 5.2.
     """
-    moments = _moments(style, style_alpha), _moments(content, content_alpha)
-    (mean, deviation), (content_mean, content_deviation) = (
-        (RGB_TO_YIQ[0] @ mean, np.sqrt(RGB_TO_YIQ[0] @ cov @ RGB_TO_YIQ[0]))
-        for mean, cov in moments
-    )
-    is_flat = deviation < FLAT
-    scale = 0.0 if is_flat else content_deviation / deviation
-    return _by_rows(
-        lambda rows: (
-            (_luminance(rows)[..., np.newaxis] - mean) * scale + content_mean
-        ),
-        style,
-    )
+    y = RGB_TO_YIQ[0]
+    mean, covariance = _moments(style, style_alpha)
+    content_mean, content_covariance = _moments(content, content_alpha)
+    deviation = np.sqrt(y @ covariance @ y)
+    content_deviation = np.sqrt(y @ content_covariance @ y)
+    scale = 0.0 if deviation < FLAT else content_deviation / deviation
+
+    def match(rows):
+        luminance = (rows @ y)[..., np.newaxis]
+        return (luminance - y @ mean) * scale + y @ content_mean
+
+    return _by_rows(match, style)
 
 
 def restore_colors(
@@ -113,14 +114,14 @@ def restore_colors(
     Returns:
         uint8 or uint16 `[H, W, 3]`, clipped.
     """
-    restored = np.empty(painted.shape, f"uint{bits}")
     yiq_to_rgb = np.linalg.inv(RGB_TO_YIQ)
-    for start in range(0, len(painted), ROWS):
-        rows = slice(start, start + ROWS)
-        chroma = content[rows].astype(np.float64) @ RGB_TO_YIQ.T
-        chroma[..., 0] = _luminance(painted[rows])
-        restored[rows] = to_pixels(chroma @ yiq_to_rgb.T, bits)
-    return restored
+
+    def restore(painted, content):
+        yiq = content @ RGB_TO_YIQ.T
+        yiq[..., 0] = painted @ RGB_TO_YIQ[0]
+        return yiq @ yiq_to_rgb.T
+
+    return _by_rows(restore, painted, content, bits=bits)
 
 
 def _moments(
@@ -144,12 +145,13 @@ def _moments(
     return mean, covariance
 
 
-def _by_rows(change, pixels: np.ndarray) -> np.ndarray:
-    """Maps uint8 `[H, W, 3]` in blocks of rows, to save memory."""
-    changed = np.empty_like(pixels)
-    for start in range(0, len(pixels), ROWS):
-        rows = pixels[start : start + ROWS].astype(np.float64)
-        changed[start : start + ROWS] = to_pixels(change(rows))
+def _by_rows(change, *images: np.ndarray, bits: int = 8) -> np.ndarray:
+    """Maps images `[H, W, 3]` to one in blocks of rows, to save memory."""
+    changed = np.empty(images[0].shape, f"uint{bits}")
+    for start in range(0, len(changed), ROWS):
+        rows = slice(start, start + ROWS)
+        parts = [image[rows].astype(np.float64) for image in images]
+        changed[rows] = to_pixels(change(*parts), bits)
     return changed
 
 
@@ -158,7 +160,3 @@ def _root(covariance: np.ndarray, power: float) -> np.ndarray:
     values, vectors = np.linalg.eigh(covariance)
     floor = EIGENVALUE_FLOOR * max(values.max(), np.finfo(float).tiny)
     return vectors * np.maximum(values, floor) ** power @ vectors.T
-
-
-def _luminance(pixels: np.ndarray) -> np.ndarray:
-    return pixels.astype(np.float64) @ RGB_TO_YIQ[0]

@@ -22,18 +22,15 @@ class ImageList(Sequence[Picture]):
 
     def __init__(self, make: Callable[[int], Picture], length: int):
         self._make = make
-        self._numbers = range(length)
+        self._length = length
         self._kept: dict[int, Picture] = {}
         self._room = MAX_KEPT
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return self._length
 
     def __getitem__(self, index):
-        if isinstance(index, slice):
-            numbers = self._numbers[index]
-            return ImageList(lambda i: self[numbers[i]], len(numbers))
-        number = self._numbers[index]
+        number = range(self._length)[index]
         if number in self._kept:
             return self._kept[number]
         picture = self._make(number)

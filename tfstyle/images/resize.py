@@ -16,11 +16,7 @@ def resize_floats(image: np.ndarray, height: int, width: int) -> np.ndarray:
         float32 `[1, height, width, C]`, neither clipped nor rounded.
     """
     channels = [
-        np.asarray(
-            Image.fromarray(np.ascontiguousarray(channel)).resize(
-                (width, height), Image.Resampling.LANCZOS
-            )
-        )
+        _resample(channel, height, width, Image.Resampling.LANCZOS)
         for channel in np.moveaxis(image[0], -1, 0)
     ]
     return np.stack(channels, axis=-1)[np.newaxis]
@@ -39,8 +35,7 @@ def resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     """
     if pixels.shape[:2] == (height, width):
         return pixels
-    image = Image.fromarray(pixels)
-    return np.array(image.resize((width, height), Image.Resampling.LANCZOS))
+    return _resample(pixels, height, width, Image.Resampling.LANCZOS)
 
 
 def resize_mask(mask: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -54,8 +49,14 @@ def resize_mask(mask: np.ndarray, height: int, width: int) -> np.ndarray:
     Returns:
         uint8 `[height, width]`.
     """
-    image = Image.fromarray(mask)
-    return np.array(image.resize((width, height), Image.Resampling.BOX))
+    return _resample(mask, height, width, Image.Resampling.BOX)
+
+
+def _resample(
+    pixels: np.ndarray, height: int, width: int, window: Image.Resampling
+) -> np.ndarray:
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    return np.array(image.resize((width, height), window))
 
 
 def fit_size(height: int, width: int, long_edge: int) -> tuple[int, int]:
