@@ -21,13 +21,7 @@ def relative_error(actual, expected):
 def make_extractor(weights, layers, **options):
     """Makes an extractor; options are those of `NetworkOptions`."""
     options = NetworkOptions(tuple(layers), **options)
-    network = vgg19.make_vgg19(
-        weights.layers,
-        options.pooling,
-        options.convolution,
-        options.precision,
-        options.padding,
-    )
+    network = vgg19.make_vgg19(weights.layers, options)
     model = make_feature_model(network, layers)
     return Extractor(model, "", weights.sha256, options)
 

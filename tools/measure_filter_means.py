@@ -24,6 +24,7 @@ from tfstyle.images.resize import resize
 from tfstyle.network import filter_means
 from tfstyle.network.extractor import make_feature_model
 from tfstyle.network.layers import CONVOLUTIONS
+from tfstyle.network.options import NetworkOptions
 from tfstyle.network.vgg19 import make_vgg19
 from tfstyle.network.weights import load_weights
 
@@ -47,7 +48,8 @@ def main() -> None:
     weights = load_weights("auto")
     print(weights.origin)
     names = [layer.name for layer in CONVOLUTIONS]
-    model = make_feature_model(make_vgg19(weights.layers), names)
+    network = make_vgg19(weights.layers, NetworkOptions())
+    model = make_feature_model(network, names)
     sums, count = dict.fromkeys(names, 0.0), 0
     for pixels in _read_pictures():
         for size in SIZES:

@@ -5,14 +5,15 @@ import pytest
 import tensorflow as tf
 
 from tests import references
+from tests.targets import make_extractor
 from tests.targets import relative_error
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.network import bfloat16
 from tfstyle.network import vgg19
 from tfstyle.network import winograd
 from tfstyle.network.bfloat16 import Bfloat16Conv2D
-from tfstyle.network.extractor import make_feature_model
 from tfstyle.network.layers import CONVOLUTIONS
+from tfstyle.network.options import NetworkOptions
 
 # L2, of one layer; a bfloat16 has 8 bits, each operand is rounded to them.
 DIRECT = 4e-3  # measured 2.9e-3
@@ -146,9 +147,11 @@ def test_table_names_layers_of_the_network():
 def test_network_is_float32_between_convolutions(random_weights):
     network = vgg19.make_vgg19(
         random_weights.layers,
-        convolution="winograd",
-        precision="mixed_bfloat16",
-        padding="replicate",
+        NetworkOptions(
+            convolution="winograd",
+            precision="mixed_bfloat16",
+            padding="replicate",
+        ),
     )
     kinds = [type(x) for x in network.layers if "conv" in x.name]
     assert kinds == [vgg19.EdgePaddedConv2D] + [Bfloat16Conv2D] * 15
@@ -162,13 +165,15 @@ def test_features_and_gradient_agree_with_float32(real_weights, samples):
     image = tf.constant(preprocess(samples[0][:128, :160]))
 
     def evaluate_network(precision):
-        network = vgg19.make_vgg19(
-            real_weights.layers, convolution="winograd", precision=precision
+        extractor = make_extractor(
+            real_weights,
+            references.LAYERS,
+            convolution="winograd",
+            precision=precision,
         )
-        model = make_feature_model(network, references.LAYERS)
         with tf.GradientTape() as tape:
             tape.watch(image)
-            features = model(image)
+            features = extractor.model(image)
             value = tf.add_n([tf.reduce_mean(f**2) for f in features.values()])
         return features, tape.gradient(value, image)
 

@@ -1,16 +1,17 @@
 """Multi-output models cut after the deepest layer."""
 
-import numpy as np
 import tensorflow as tf
 
+from tests.targets import relative_error
 from tfstyle.config.config import Config
-from tfstyle.network import vgg19
 from tfstyle.network.extractor import make_feature_model
+from tfstyle.network.options import NetworkOptions
+from tfstyle.network.vgg19 import make_vgg19
 from tfstyle.training.extractor import make_extractor
 
 
 def test_model_returns_the_named_layers_and_ends_at_the_deepest(random_weights):
-    network = vgg19.make_vgg19(random_weights.layers)
+    network = make_vgg19(random_weights.layers, NetworkOptions())
     model = make_feature_model(
         network, ["block2_conv1", "block1_conv1", "block2_conv1"]
     )
@@ -37,16 +38,7 @@ def test_extractor_has_content_and_style_layers():
     assert len(extractor.sha256) == 64
 
 
-def test_features_are_rectified(random_weights, generator):
-    network = vgg19.make_vgg19(random_weights.layers)
-    model = make_feature_model(network, ["block4_conv2"])
-    image = generator.normal(0, 60, (1, 32, 32, 3)).astype(np.float32)
-    features = model(image)["block4_conv2"].numpy()
-    assert features.min() == 0
-    assert features.max() > 0
-
-
-def test_features_are_float32_in_float16(random_weights, generator):
+def test_features_are_float32_in_float16(generator):
     config = {"weights": "random", "content_layers": ("conv2_1",)}
     image = tf.constant(generator.normal(0, 60, (1, 32, 32, 3)), tf.float32)
     features, expected = (
@@ -55,5 +47,4 @@ def test_features_are_float32_in_float16(random_weights, generator):
     )
     for name, value in features.items():
         assert value.dtype == tf.float32
-        error = np.linalg.norm(value - expected[name])
-        assert 0 < error < 5e-3 * np.linalg.norm(expected[name])
+        assert 0 < relative_error(value, expected[name]) < 5e-3

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.targets import make_extractor
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.network import filter_means
-from tfstyle.network import vgg19
-from tfstyle.network.extractor import make_feature_model
 from tfstyle.network.layers import CONVOLUTIONS
+from tfstyle.network.weights import Weights
 from tfstyle.network.weights import load_weights
 
 ROUNDING = 1e-4  # sixteen float32 convolutions of other sizes of numbers
@@ -16,8 +16,9 @@ NAMES = [layer.name for layer in CONVOLUTIONS]
 
 
 def features_of(layers, pixels, pooling):
-    model = make_feature_model(vgg19.make_vgg19(layers, pooling), NAMES)
-    return model(tf.constant(preprocess(pixels)))
+    weights = Weights(layers, "", "")
+    extractor = make_extractor(weights, NAMES, pooling=pooling)
+    return extractor(tf.constant(preprocess(pixels)))
 
 
 @pytest.mark.weights

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tests import references
 from tfstyle.network import vgg19
+from tfstyle.network.options import NetworkOptions
 
 FLOAT32 = 1e-4  # sixteen convolutions of float32 against float64
 
@@ -16,6 +17,10 @@ def image():
     generator = np.random.default_rng(0)
     pixels = generator.normal(0, 60, (1, 37, 50, 3))
     return tf.constant(pixels, tf.float32)
+
+
+def make_network(weights, **options):
+    return vgg19.make_vgg19(weights.layers, NetworkOptions(**options))
 
 
 def outputs_of(network, image):
@@ -32,7 +37,7 @@ def test_max_pooling_equals_keras_application_bit_for_bit(
     )
     for name, arrays in random_weights.layers.items():
         application.get_layer(name).set_weights(arrays)
-    network = vgg19.make_vgg19(random_weights.layers, "max")
+    network = make_network(random_weights, pooling="max")
     expected = outputs_of(application, image)
     actual = outputs_of(network, image)
     assert list(actual) == list(expected)
@@ -42,7 +47,7 @@ def test_max_pooling_equals_keras_application_bit_for_bit(
 
 @pytest.mark.parametrize("pooling", ["average", "max", "rms"])
 def test_every_layer_equals_float64(random_weights, image, pooling):
-    network = vgg19.make_vgg19(random_weights.layers, pooling)
+    network = make_network(random_weights, pooling=pooling)
     expected = references.forward(
         image[0].numpy(), random_weights.layers, "block5_pool", pooling
     )
@@ -57,10 +62,8 @@ def test_replicate_repeats_the_outermost_pixels_for_the_first_layer(
 ):
     zero, replicate = (
         outputs_of(
-            vgg19.make_vgg19(
-                random_weights.layers,
-                convolution=convolution,
-                padding=padding,
+            make_network(
+                random_weights, convolution=convolution, padding=padding
             ),
             image,
         )
@@ -83,27 +86,21 @@ def test_replicate_repeats_the_outermost_pixels_for_the_first_layer(
     )
 
 
-def test_pooling_is_swapped_and_keeps_its_names(random_weights):
-    network = vgg19.make_vgg19(random_weights.layers, "average")
-    pools = [layer for layer in network.layers if "pool" in layer.name]
-    assert [layer.name for layer in pools] == [
-        f"block{block}_pool" for block in range(1, 6)
-    ]
-    for layer in pools:
+def test_pooling_is_swapped_in_a_frozen_network(random_weights):
+    network = make_network(random_weights)
+    assert not network.trainable_weights
+    for block in range(1, 6):
+        layer = network.get_layer(f"block{block}_pool")
         assert type(layer) is keras.layers.AveragePooling2D
         assert layer.pool_size == layer.strides == (2, 2)
 
 
-def test_network_is_frozen(random_weights):
-    assert not vgg19.make_vgg19(random_weights.layers).trainable_weights
-
-
 def test_network_does_not_heed_keras_json(random_weights, image):
-    expected = outputs_of(vgg19.make_vgg19(random_weights.layers), image)
+    expected = outputs_of(make_network(random_weights), image)
     keras.config.set_image_data_format("channels_first")
     keras.config.set_dtype_policy("mixed_float16")
     try:
-        network = vgg19.make_vgg19(random_weights.layers)
+        network = make_network(random_weights)
         assert keras.config.image_data_format() == "channels_first"
         assert keras.config.dtype_policy().name == "mixed_float16"
     finally:
@@ -116,4 +113,4 @@ def test_network_does_not_heed_keras_json(random_weights, image):
 def test_other_backend_is_refused(random_weights, monkeypatch):
     monkeypatch.setattr(keras.config, "backend", lambda: "jax")
     with pytest.raises(RuntimeError, match=r"TensorFlow backend.*'jax'"):
-        vgg19.make_vgg19(random_weights.layers)
+        make_network(random_weights)

@@ -13,7 +13,7 @@ from tfstyle.images.image_set import ImageSet
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.network import vgg19
 from tfstyle.network import winograd
-from tfstyle.network.extractor import make_feature_model
+from tfstyle.network.options import NetworkOptions
 from tfstyle.training.stylize import stylize
 
 FLOAT32 = 1e-5  # L2, one convolution; measured 2e-6
@@ -115,7 +115,9 @@ def test_small_frames_are_direct(monkeypatch):
 
 def test_network_keeps_names_weights_and_configuration(random_weights):
     direct, fast = (
-        vgg19.make_vgg19(random_weights.layers, convolution=convolution)
+        vgg19.make_vgg19(
+            random_weights.layers, NetworkOptions(convolution=convolution)
+        )
         for convolution in ("direct", "winograd")
     )
     names = [[x.name for x in n.layers[1:]] for n in (fast, direct)]
@@ -123,13 +125,12 @@ def test_network_keeps_names_weights_and_configuration(random_weights):
     assert [w.path for w in fast.weights] == [w.path for w in direct.weights]
     for a, b in zip(fast.weights, direct.weights, strict=True):
         np.testing.assert_array_equal(a, b)
-    convolutions = [x for x in fast.layers if "conv" in x.name]
-    assert len(convolutions) == 16
-    assert all(type(x) is winograd.WinogradConv2D for x in convolutions)
-    assert not any(
-        isinstance(x, winograd.WinogradConv2D) for x in direct.layers
-    )
-    assert isinstance(direct.layers[1], keras.layers.Conv2D)
+    for network, kind in (
+        (fast, winograd.WinogradConv2D),
+        (direct, keras.layers.Conv2D),
+    ):
+        kinds = [type(x) for x in network.layers if "conv" in x.name]
+        assert kinds == [kind] * 16
 
 
 @pytest.mark.weights
@@ -139,11 +140,12 @@ def test_features_and_gradient_of_the_network_equal_direct(
     image = tf.constant(preprocess(samples[0][:157, :203]))
 
     def evaluate(convolution):
-        network = vgg19.make_vgg19(real_weights.layers, convolution=convolution)
-        model = make_feature_model(network, references.LAYERS)
+        extractor = make_extractor(
+            real_weights, references.LAYERS, convolution=convolution
+        )
         with tf.GradientTape() as tape:
             tape.watch(image)
-            features = model(image)
+            features = extractor.model(image)
             value = tf.add_n([tf.nn.l2_loss(f) for f in features.values()])
         return features, tape.gradient(value, image)
 

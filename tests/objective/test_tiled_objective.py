@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import itertools
 
 import numpy as np
 import pytest
@@ -18,14 +17,11 @@ from tfstyle.images.image_set import ImageSet
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.network import winograd
 from tfstyle.network.layers import LAYERS
-from tfstyle.network.layers import make_layers
 from tfstyle.objective.evaluators import WholeFrameEvaluator
 from tfstyle.objective.objective import make_value_and_gradient
 from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.objective.tiled_objective import TiledEvaluator
-from tfstyle.objective.tiles import cut
 from tfstyle.objective.tiles import cut_frame
-from tfstyle.objective.tiles import halo_of
 from tfstyle.training import extractor as training_extractor
 from tfstyle.training.stylize import stylize
 
@@ -168,36 +164,6 @@ def test_tiles_equal_the_whole_frame_without_a_term(
 def test_tiles_equal_the_whole_frame_of_a_film(make_evaluator, generator):
     config = Config(convolution="direct", temporal_weight=5.0)
     check_tiles(make_evaluator("rms"), config, (97, 80), 48, generator)
-
-
-@pytest.mark.parametrize("pooling", ["average", "rms"])
-@pytest.mark.parametrize("number", range(len(LAYERS)))
-def test_halo_is_what_a_tile_sees(pooling, number):
-    layer = make_layers(pooling)[number]
-    stride, halo = layer.stride, halo_of([layer.name], pooling)
-    assert halo % stride == 0
-    reach = max(layer.reach_left, layer.reach_right - stride + 1)
-    assert reach <= halo < reach + stride
-    names = [layer.name]
-    extent = 10 * stride + 7
-    spans = cut(extent, 3 * stride, names, pooling)
-    assert len(spans) == -(-(extent // stride) // 3)
-    assert spans[0].left == 0
-    assert spans[-1].right == spans[-1].end == extent
-    for one, following in itertools.pairwise(spans):
-        assert one.end == following.start
-        assert one.right >= min(one.end + halo, extent)
-        assert following.left <= max(0, following.start - halo)
-
-
-@pytest.mark.parametrize("extent", [16, 31, 47, 48, 49, 63, 64, 200, 1023])
-@pytest.mark.parametrize("tile_size", [16, 48, 1024])
-def test_spans_hold_every_pixel_once(extent, tile_size):
-    spans = cut(extent, tile_size, STYLE_LAYERS, "rms")
-    pixels = [p for span in spans for p in range(span.start, span.end)]
-    assert pixels == list(range(extent))
-    assert all(span.start % 16 == 0 for span in spans)
-    assert all(span.end - span.start >= 16 for span in spans)
 
 
 @pytest.mark.soak

@@ -1,18 +1,19 @@
 """Where frames are cut: every position once, views alike."""
 
-import math
-
 import numpy as np
 import pytest
 
 from tfstyle.config.config import Config
+from tfstyle.network.layers import LAYERS
+from tfstyle.network.layers import make_layers
 from tfstyle.objective.tiles import cut_frame
 from tfstyle.objective.tiles import halo_of
+from tfstyle.objective.tiles import num_pixels
 from tfstyle.objective.tiles import share_frame
 from tfstyle.objective.tiles import view_of
 
 NAMES = Config().style_layers
-SIZES = [(97, 163), (512, 512), (1024, 2048), (33, 4000), (16, 16)]
+SIZES = [(97, 163), (512, 512), (1024, 2048), (33, 4000), (16, 31)]
 
 
 def check_tiles(tiles, size, halo):
@@ -40,6 +41,16 @@ def check_tiles(tiles, size, halo):
 )
 def test_halo_is_what_the_windows_of_a_pooling_see(pooling, halo):
     assert halo_of(NAMES, pooling) == halo
+
+
+@pytest.mark.parametrize("pooling", ["average", "rms"])
+@pytest.mark.parametrize("number", range(len(LAYERS)))
+def test_halo_covers_the_reach_of_a_layer(pooling, number):
+    layer = make_layers(pooling)[number]
+    stride, halo = layer.stride, halo_of([layer.name], pooling)
+    assert halo % stride == 0
+    reach = max(layer.reach_left, layer.reach_right - stride + 1)
+    assert reach <= halo < reach + stride
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -83,7 +94,7 @@ def test_shares_cut_where_views_are_smallest():
 def test_views_of_shares_are_alike(number):
     """Outer tiles see one halo less, and own that much more."""
     tiles = share_frame((4096, 4096), number, NAMES, "rms")
-    areas = [math.prod(tile[:, 3] - tile[:, 2]) for tile in tiles]
+    areas = [num_pixels(tile) for tile in tiles]
     assert len(tiles) == number
     assert max(areas) < 1.04 * min(areas)
 

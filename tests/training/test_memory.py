@@ -49,7 +49,7 @@ def fit(side, free, *, can_cut=True, **fields):
     defaults = {"convolution": "winograd"}
     config = RunConfig(**(defaults | fields)).resolved()
     machine = Machine(memory=free * GB)
-    return memory.fit_to_memory(config, side, side, machine, can_cut=can_cut)
+    return memory.fit_to_memory(config, side, side, machine, can_cut)
 
 
 def needed(side=4096, machine=ONEDNN, **fields):
@@ -157,7 +157,7 @@ def test_estimate_is_right_to_a_fifth(real_weights, tmp_path, flags):
     del real_weights  # in the cache
     measured, stderr = peak(tmp_path, *flags, "--num_steps=22")
     told = re.search(r"Needs about (\d+\.\d) GB", stderr).group(1)
-    more = re.search(r"takes (\d+\.\d) GB more", stderr)
+    more = re.search(r"uses (\d+\.\d) GB more", stderr)
     told = float(told) + (float(more[1]) if more else 0)
     assert told * GB == pytest.approx(measured, rel=0.2)
 

@@ -18,9 +18,9 @@ from tfstyle.system.out_of_memory import raising_out_of_memory_errors
 from tfstyle.training.memory import CORRECTION_PAIRS
 from tfstyle.training.memory import IMAGE
 from tfstyle.training.memory import SHARE
+from tfstyle.training.memory import TILE_SIZES
 from tfstyle.training.memory import estimate_memory
 from tfstyle.training.memory import memory_of_tiles
-from tfstyle.training.memory import tile_changes
 from tfstyle.training.plan import Plan
 
 ACCURACY = 0.5
@@ -181,9 +181,9 @@ def _estimate(plan: Plan, config: Config | None = None) -> float:
 def _changes(config: Config, can_cut: bool) -> list[dict[str, object]]:
     """Returns changes of options that save memory, smallest change first."""
     tiles = [
-        change
-        for change in tile_changes(config)
-        if can_cut and change["tile_size"] < (config.tile_size or math.inf)
+        {"tile_size": tile_size}
+        for tile_size in TILE_SIZES
+        if can_cut and tile_size < (config.tile_size or math.inf)
     ]
     fewer: list[dict[str, object]] = [{}]
     if config.optimizer == "lbfgs":

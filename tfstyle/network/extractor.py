@@ -112,13 +112,7 @@ def load_extractor(options: NetworkOptions) -> Extractor:
         options.seed,
         rescale_filters=options.rescale_filters,
     )
-    network = vgg19.make_vgg19(
-        loaded.layers,
-        options.pooling,
-        options.convolution,
-        options.precision,
-        options.padding,
-    )
+    network = vgg19.make_vgg19(loaded.layers, options)
     model = make_feature_model(network, options.layers)
     extractor = Extractor(model, loaded.origin, loaded.sha256, options)
     del loaded, network

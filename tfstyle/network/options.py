@@ -17,13 +17,16 @@ class NetworkOptions:
         weights: `auto`, `imagenet`, `random` or the path of a file.
         seed: seed of random weights; 0 for other weights.
         rescale_filters: True if every filter has a mean activation of 1.
-        pooling: `average`, `max` or `rms`.
-        padding: padding of the first convolution, `zero` or `replicate`.
-        convolution: `direct` or `winograd`.
-        precision: Keras dtype policy.
+        pooling: `average`, as in the paper; `max`, as VGG19 was trained; or
+            `rms`, which does not alias.
+        padding: padding of the first convolution, `zero`, as VGG19 was trained,
+            or `replicate`. All other convolutions pad with zeros.
+        convolution: `direct`, or `winograd`, for single images on the CPU.
+        precision: Keras dtype policy. With `mixed_float16` the biases are
+            divided by FLOAT16_DIVISOR, and the image must be divided by it too.
     """
 
-    layers: tuple[str, ...]
+    layers: tuple[str, ...] = ()
     weights: str = "auto"
     seed: int = 0
     rescale_filters: bool = False

@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-from typing import Any
 
 import keras
 import tensorflow as tf
@@ -10,6 +9,7 @@ import tensorflow as tf
 from tfstyle.network import layers as vgg19_layers
 from tfstyle.network import pooling as rms_pooling
 from tfstyle.network.bfloat16 import Bfloat16Conv2D
+from tfstyle.network.options import NetworkOptions
 from tfstyle.network.weight_files import LayerWeights
 from tfstyle.network.winograd import WinogradConv2D
 
@@ -50,36 +50,26 @@ class EdgePaddedConv2D(keras.layers.Conv2D):
 
 
 def make_vgg19(
-    layer_weights: dict[str, LayerWeights],
-    pooling: str = "average",
-    convolution: str = "direct",
-    precision: str = "float32",
-    padding: str = "zero",
+    layer_weights: dict[str, LayerWeights], options: NetworkOptions
 ) -> keras.Model:
     """Makes the convolutional part of VGG19, frozen.
 
-    `keras.applications.VGG19` is cloned; with `pooling="average"` every
+    `keras.applications.VGG19` is cloned; with average pooling every
     MaxPooling2D becomes an AveragePooling2D of the same name, with `rms` a
     `RootMeanSquarePooling2D`. With `max` the outputs equal those of the
-    original application, bit for bit. With `convolution="winograd"` every
-    Conv2D becomes a `WinogradConv2D`, or with `precision="mixed_bfloat16"` a
+    original application, bit for bit. With Winograd convolution every Conv2D
+    becomes a `WinogradConv2D`, or with `mixed_bfloat16` precision a
     `Bfloat16Conv2D`, whose outputs are computed in float32 and only gradients
     in bfloat16.
 
     Args:
         layer_weights: kernel and bias of the sixteen convolutions by name.
-        pooling: `average`, as in the paper; `max`, as VGG19 was trained; or
-            `rms`, which does not alias.
-        convolution: `direct`, or `winograd`, for single images on the CPU.
-        precision: Keras dtype policy. With `mixed_float16` the biases are
-            divided by FLOAT16_DIVISOR, and the image must be divided by it too.
-        padding: padding of the first convolution, `zero`, as VGG19 was trained,
-            or `replicate`. All other convolutions pad with zeros.
+        options: options of the network.
 
     Returns:
         A model from float32 `[B, H, W, 3]`, BGR without the mean, to the
-        output of `block5_pool`, in the policy's compute dtype, or float32 if
-        `convolution` is `winograd`.
+        output of `block5_pool`, in the policy's compute dtype, or float32 with
+        Winograd convolution.
 
     Raises:
         RuntimeError: if Keras does not run on TensorFlow.
@@ -90,20 +80,25 @@ def make_vgg19(
             f" {keras.config.backend()!r}. Set KERAS_BACKEND=tensorflow."
         )
 
+    precision = options.precision
+    divisor = FLOAT16_DIVISOR if precision == "mixed_float16" else 1
     make_pooling = {
-        "average": keras.layers.AveragePooling2D.from_config,
-        "max": keras.layers.MaxPooling2D.from_config,
-        "rms": functools.partial(_make_rms_pooling, precision),
-    }[pooling]
-    is_winograd = convolution == "winograd"
+        "average": keras.layers.AveragePooling2D,
+        "max": keras.layers.MaxPooling2D,
+        "rms": functools.partial(
+            rms_pooling.RootMeanSquarePooling2D,
+            epsilon=rms_pooling.EPSILON / divisor**2,
+        ),
+    }[options.pooling]
+    is_winograd = options.convolution == "winograd"
     policy = "float32" if is_winograd else precision
     fast_layer = WinogradConv2D if precision == "float32" else Bfloat16Conv2D
 
     def clone(layer):
         settings = layer.get_config() | {"dtype": policy}
         if isinstance(layer, keras.layers.MaxPooling2D):
-            return make_pooling(settings)
-        if padding == "replicate" and layer.name == FIRST:
+            return make_pooling(**settings)
+        if options.padding == "replicate" and layer.name == FIRST:
             return EdgePaddedConv2D.from_config(settings | {"padding": "valid"})
         if is_winograd and isinstance(layer, keras.layers.Conv2D):
             return fast_layer.from_config(settings)
@@ -116,30 +111,16 @@ def make_vgg19(
         network = keras.models.clone_model(application, clone_function=clone)
     for layer in vgg19_layers.CONVOLUTIONS:
         kernel, bias = layer_weights[layer.name]
-        if precision == "mixed_float16":
-            bias = bias / FLOAT16_DIVISOR
-        network.get_layer(layer.name).set_weights([kernel, bias])
+        network.get_layer(layer.name).set_weights([kernel, bias / divisor])
     network.trainable = False
     return network
-
-
-def _make_rms_pooling(
-    precision: str, settings: dict[str, Any]
-) -> keras.layers.Layer:
-    """Makes a pooling layer with epsilon scaled for the precision."""
-    epsilon = rms_pooling.EPSILON
-    if precision == "mixed_float16":
-        epsilon /= FLOAT16_DIVISOR**2
-    return rms_pooling.RootMeanSquarePooling2D(**settings, epsilon=epsilon)
 
 
 @contextlib.contextmanager
 def _plain_defaults():
     """Overrides the layout and precision of the user's keras.json."""
-    layout, policy = (
-        keras.config.image_data_format(),
-        keras.config.dtype_policy(),
-    )
+    layout = keras.config.image_data_format()
+    policy = keras.config.dtype_policy()
     keras.config.set_image_data_format("channels_last")
     keras.config.set_dtype_policy("float32")
     try:

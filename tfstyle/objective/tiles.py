@@ -1,7 +1,6 @@
 """Tiles: cuts an image so that its layers can be joined exactly."""
 
-import dataclasses
-import itertools
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,24 +8,6 @@ import numpy as np
 from tfstyle.network.layers import BY_NAME
 from tfstyle.network.layers import deepest
 from tfstyle.network.layers import make_layers
-
-
-@dataclasses.dataclass(frozen=True)
-class Span:
-    """A tile along one axis, in pixels of the image.
-
-    Attributes:
-        start: first pixel of the tile; a multiple of the deepest stride.
-        end: end of the tile, exclusive; a multiple of the deepest stride, or
-            the image's end.
-        left: first pixel of the view, which includes the halo.
-        right: end of the view, exclusive.
-    """
-
-    start: int
-    end: int
-    left: int
-    right: int
 
 
 def halo_of(names: Sequence[str], pooling: str) -> int:
@@ -44,37 +25,33 @@ def halo_of(names: Sequence[str], pooling: str) -> int:
     return -(-reach // stride) * stride
 
 
-def cut(
-    extent: int, tile_size: int, names: Sequence[str], pooling: str
-) -> list[Span]:
-    """Cuts an axis into as few spans of about `tile_size` as possible.
-
-    No view is larger than `tile_size` with a halo on either side; outer spans
-    have a halo on one side only and are larger by the other.
-
-    Args:
-        extent: length of the axis, pixels.
-        tile_size: size of a span, pixels, rounded up to a multiple of the
-            deepest stride.
-        names: names of the layers to compute.
-        pooling: pooling of the network.
-    """
-    stride = deepest(names).stride
-    positions, of_tile = extent // stride, -(-tile_size // stride)
-    number = max(1, -(-positions // of_tile))
-    return _cut_evenly(extent, number, stride, halo_of(names, pooling))
-
-
 def cut_frame(
     size: tuple[int, int], tile_size: int, names: Sequence[str], pooling: str
 ) -> list[np.ndarray]:
-    """Cuts a frame into tiles of about `tile_size`.
+    """Cuts a frame into as few tiles of about `tile_size` as possible.
+
+    No view is larger than `tile_size` with a halo on either side; outer tiles
+    have a halo on one side only and are larger by the other.
+
+    Args:
+        size: height and width of the frame, pixels.
+        tile_size: size of a tile, pixels, rounded up to a multiple of the
+            deepest stride.
+        names: names of the layers to compute.
+        pooling: pooling of the network.
 
     Returns:
-        One int32 `[2, 4]` per tile: the fields of the `Span` of its rows, then
-        of its columns.
+        One int32 `[2, 4]` per tile: the span of its rows, then of its columns.
+        A span is the first pixel of the tile and its end, exclusive, then the
+        first pixel of the view, which includes the halo, and its end. All are
+        multiples of the deepest stride, or the image's end.
     """
-    rows, columns = (cut(extent, tile_size, names, pooling) for extent in size)
+    stride, halo = deepest(names).stride, halo_of(names, pooling)
+    of_tile = -(-tile_size // stride)
+    rows, columns = (
+        _cut_evenly(extent, -(-(extent // stride) // of_tile), stride, halo)
+        for extent in size
+    )
     return _cross(rows, columns)
 
 
@@ -89,67 +66,56 @@ def share_frame(
             positions.
         names: names of the layers to compute.
         pooling: pooling of the network.
+
+    Returns:
+        Tiles in the format of `cut_frame`.
     """
     stride, halo = deepest(names).stride, halo_of(names, pooling)
-    grids = []
-    for num_rows in range(1, number + 1):
-        rows = _cut_evenly(size[0], num_rows, stride, halo)
-        columns = _cut_evenly(size[1], number // num_rows, stride, halo)
-        largest = max(s.right - s.left for s in columns) * max(
-            s.right - s.left for s in rows
+    grids = [
+        _cross(
+            _cut_evenly(size[0], num_rows, stride, halo),
+            _cut_evenly(size[1], number // num_rows, stride, halo),
         )
-        grids.append((largest, num_rows, _cross(rows, columns)))
-    return min(grids, key=lambda grid: grid[:2])[2]
+        for num_rows in range(1, number + 1)
+    ]
+    return min(grids, key=lambda tiles: max(map(num_pixels, tiles)))
 
 
-def _cut_evenly(extent: int, number: int, stride: int, halo: int) -> list[Span]:
-    """Cuts an axis into a number of spans with views of about equal size."""
+def num_pixels(tile: np.ndarray) -> int:
+    """Returns the number of pixels of a tile's view."""
+    return math.prod((tile[:, 3] - tile[:, 2]).tolist())
+
+
+def _cut_evenly(extent: int, number: int, stride: int, halo: int) -> np.ndarray:
+    """Cuts an axis into spans, int32 `[number, 4]`, with views of equal size.
+
+    All views are as large as the largest required, so that they share a graph;
+    views at the end of the axis also include its remainder of less than a
+    position.
+    """
     positions = max(1, extent // stride)
-    number = min(number, positions)
+    number = max(1, min(number, positions))
     # Outer spans have a halo on one side only, and are larger by the other.
     total = positions + 2 * (number - 1) * halo / stride
     ends = [
         round(total * (i + 1) / number - (2 * i + 1) * halo / stride)
         for i in range(number - 1)
     ]
-    even = [positions * (i + 1) // number for i in range(number - 1)]
-    bounds = [0, *ends, positions]
-    if any(b <= a for a, b in itertools.pairwise(bounds)):
-        bounds = [0, *even, positions]
-    starts = [stride * bound for bound in bounds[:-1]]
-    return _widen(starts, extent, halo, stride)
+    bounds = np.array([0, *ends, positions])
+    if (np.diff(bounds) <= 0).any():
+        bounds = positions * np.arange(number + 1) // number
+    start, end = stride * bounds[:-1], stride * bounds[1:]
+    end[-1] = extent
+    left, right = np.maximum(start - halo, 0), np.minimum(end + halo, extent)
+    width = ((right - left) // stride).max() * stride
+    left = np.minimum(left, max(0, extent // stride * stride - width))
+    right = np.where(right == extent, extent, left + width)
+    return np.stack([start, end, left, right], axis=1).astype(np.int32)
 
 
-def _widen(
-    starts: list[int], extent: int, halo: int, stride: int
-) -> list[Span]:
-    """Makes spans with views of equal size from their starts.
-
-    All views are as large as the largest required, so that they share a graph;
-    views at the end of the axis also include its remainder of less than a
-    position.
-    """
-    ends = [*starts[1:], extent]
-    views = [
-        (max(0, start - halo), min(extent, end + halo))
-        for start, end in zip(starts, ends, strict=True)
-    ]
-    width = max((right - left) // stride for left, right in views) * stride
-    last = extent // stride * stride - width
-    spans = []
-    for start, end, (left, right) in zip(starts, ends, views, strict=True):
-        left = min(left, max(0, last))
-        right = extent if right == extent else left + width
-        spans.append(Span(start, end, left, right))
-    return spans
-
-
-def _cross(rows: list[Span], columns: list[Span]) -> list[np.ndarray]:
-    return [
-        np.array([dataclasses.astuple(r), dataclasses.astuple(c)], np.int32)
-        for r in rows
-        for c in columns
-    ]
+def _cross(rows: np.ndarray, columns: np.ndarray) -> list[np.ndarray]:
+    """Combines every span of rows with every span of columns."""
+    return [np.stack([row, column]) for row in rows for column in columns]
 
 
 def view_of(image, tile):

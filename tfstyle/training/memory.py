@@ -12,6 +12,7 @@ import math
 from tfstyle.config.config import Config
 from tfstyle.network.layers import BY_NAME
 from tfstyle.objective.tiles import cut_frame
+from tfstyle.objective.tiles import num_pixels
 from tfstyle.objective.tiles import share_frame
 from tfstyle.system.machine import Machine
 from tfstyle.training.frames import frame_of
@@ -53,12 +54,10 @@ def estimate_memory(
     layers = (*config.content_layers, *config.style_layers)
     height, width = frame_of(height, width, config).size
     pixels = height * width
-    at_once = max(
-        math.prod((tile[:, 3] - tile[:, 2]).tolist())
-        for tile in share_frame(
-            (height, width), machine.num_replicas, layers, config.pooling
-        )
+    shares = share_frame(
+        (height, width), machine.num_replicas, layers, config.pooling
     )
+    at_once = max(map(num_pixels, shares))
     if config.tile_size:
         at_once = min(at_once, max(_tile_pixels(config, height, width)))
     is_winograd = config.convolution == "winograd"
@@ -83,8 +82,7 @@ def fit_to_memory(
     height: int,
     width: int,
     machine: Machine,
-    *,
-    can_cut: bool = True,
+    can_cut: bool,
 ) -> Config:
     """Chooses `tile_size` and `num_correction_pairs` that fit the memory.
 
@@ -99,18 +97,16 @@ def fit_to_memory(
         machine: machine that runs the plan.
         can_cut: True if the frame may be cut into tiles.
     """
-    pairs = [{"num_correction_pairs": config.num_correction_pairs}]
+    pairs, tile_sizes = [config.num_correction_pairs], [config.tile_size]
     if config.num_correction_pairs == "auto":
         is_lbfgs = config.optimizer == "lbfgs"
-        numbers = CORRECTION_PAIRS if is_lbfgs else CORRECTION_PAIRS[:1]
-        pairs = [{"num_correction_pairs": number} for number in numbers]
-    tiles: list[dict[str, object]] = [{}]
+        pairs = CORRECTION_PAIRS if is_lbfgs else CORRECTION_PAIRS[:1]
     if config.tile_size == "auto":
-        tiles = [{"tile_size": 0}, *(tile_changes(config) if can_cut else [])]
+        tile_sizes = [0, *TILE_SIZES] if can_cut else [0]
     choices = [
-        dataclasses.replace(config, **few, **cut)
-        for few in pairs
-        for cut in tiles
+        dataclasses.replace(config, num_correction_pairs=number, tile_size=size)
+        for number in pairs
+        for size in tile_sizes
     ]
     if len(choices) == 1:
         return choices[0]
@@ -125,13 +121,6 @@ def fit_to_memory(
 def can_cut_frames(config: Config) -> bool:
     """True if the precision allows cutting frames into tiles."""
     return config.precision != "mixed_float16"
-
-
-def tile_changes(config: Config) -> list[dict[str, object]]:
-    """Returns config changes that enable tiles, largest tiles first."""
-    if not can_cut_frames(config):
-        return []
-    return [{"tile_size": tile_size} for tile_size in TILE_SIZES]
 
 
 def count_kept_tiles(
@@ -176,4 +165,4 @@ def _tile_pixels(config: Config, height: int, width: int) -> list[int]:
     """Returns the number of pixels of each tile with its halo."""
     layers = (*config.content_layers, *config.style_layers)
     tiles = cut_frame((height, width), config.tile_size, layers, config.pooling)
-    return [math.prod((tile[:, 3] - tile[:, 2]).tolist()) for tile in tiles]
+    return [num_pixels(tile) for tile in tiles]

@@ -104,7 +104,7 @@ def make_plan(
     config = _choose_operations(_adopt(config, decided), machine)
     can_cut = can_cut_frames(config) and not is_whole
     size = fit_size(*images.layout_size, config.image_size)
-    config = fit_to_memory(config, *size, machine, can_cut=can_cut)
+    config = fit_to_memory(config, *size, machine, can_cut)
     levels = make_levels(size, config)
     kept, smaller_tiles = 0, ()
     if config.tile_size and is_alone:
