@@ -1,16 +1,17 @@
 """Free memory and cores, as the machine and containers give them."""
 
-import contextlib
 import math
 import os
 import re
-import resource
+import threading
 
 import psutil
 import pytest
 
-from tests.refusals import refuses
+from tests.processes import end_python
+from tests.processes import start_python
 from tfstyle.errors import OutOfMemoryError
+from tfstyle.errors import SetupError
 from tfstyle.system import control_groups
 from tfstyle.system import memory
 from tfstyle.system import processors
@@ -52,23 +53,44 @@ def test_free_memory_that_is_not_told_is_unlimited(monkeypatch):
     assert memory.free_memory() == math.inf
 
 
-@pytest.mark.parametrize(("left", "fits"), [(10**9, False), (10**11, True)])
-def test_limit_of_the_address_space_counts(monkeypatch, left, fits):
-    limit = psutil.Process().memory_info().vms + left
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
-    assert memory.free_memory() <= left
-    with (
-        contextlib.nullcontext()
-        if fits
-        else refuses("", "(ulimit -v)", kind=OutOfMemoryError)
-    ):
-        memory.check_program_fits()
+LIMITED = """
+import resource
+from tfstyle.system import memory
+
+limit = {limit}
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+print(memory.free_memory())
+memory.check_program_fits()
+"""
+
+
+@pytest.mark.parametrize(("limit", "fits"), [(10**9, False), (3 * 10**9, True)])
+def test_limit_of_the_address_space_counts(limit, fits):
+    status, out, err = end_python(start_python(LIMITED.format(limit=limit)))
+    assert 0.5 * limit < float(out) < limit
+    assert (status == 0) == fits
+    assert ("(ulimit -v)" in err) == (not fits)
 
 
 def test_program_is_refused_where_the_machine_has_no_memory(monkeypatch):
     monkeypatch.setattr(memory, "free_memory", lambda with_swap: 3e8)
     with pytest.raises(OutOfMemoryError, match=r"0\.30 GB are free"):
         memory.check_program_fits()
+
+
+def test_program_is_refused_where_there_is_no_room_for_threads(monkeypatch):
+    threads = set(threading.enumerate())
+    start = threading.Thread.start
+
+    def start_five(thread):
+        if threading.active_count() >= len(threads) + 5:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_five)
+    with pytest.raises(SetupError, match=r"^Only 5 of the "):
+        memory.check_program_fits()
+    assert set(threading.enumerate()) == threads
 
 
 def test_swap_counts_only_where_it_is_asked_for(monkeypatch):

@@ -64,7 +64,7 @@ def find_foreign(folder: str) -> str | None:
         if os.path.islink(path) or not is_own(path):
             return path
     for name in (IMAGES, FRAMES, OVERLAPS):
-        pictures, is_own = os.path.join(folder, name), _FOLDERS[name]
+        pictures, is_own = os.path.join(folder, name), FOLDERS[name]
         if os.path.isdir(pictures):
             for _, path in metric_writers.numbered_pictures(pictures):
                 if not is_own(path):

@@ -1,12 +1,16 @@
 """Free memory of the machine and within the limits of this process."""
 
+import concurrent.futures
 import math
 import resource
+import threading
 
 import psutil
 
 from tfstyle.errors import OutOfMemoryError
+from tfstyle.errors import SetupError
 from tfstyle.system import control_groups
+from tfstyle.system import processors
 
 LOADED = 0.5e9
 """Memory of TensorFlow and other libraries before any computation, bytes."""
@@ -22,6 +26,7 @@ def check_program_fits() -> None:
 
     Raises:
         OutOfMemoryError: if there is not enough memory.
+        SetupError: if not enough threads can be started.
     """
     left, free = free_addresses(), free_memory(with_swap=True)
     remedy = "Close other programs, or raise the container's limit."
@@ -34,6 +39,26 @@ def check_program_fits() -> None:
             f"There is not enough memory to start: {free / 1e9:.2f} GB are"
             f" free, and TensorFlow alone needs {need / 1e9:.1f} GB. {remedy}"
         )
+    cores = processors.count_cores()
+    _check_threads(2 * cores + 8)  # NumPy's, TensorFlow's and some of our own
+
+
+def _check_threads(needed: int) -> None:
+    """Checks the limit of threads by starting and ending `needed` threads."""
+    is_over = threading.Event()
+    waiting = []
+    with concurrent.futures.ThreadPoolExecutor(needed) as pool:
+        try:
+            for _ in range(needed):
+                waiting.append(pool.submit(is_over.wait))
+        except RuntimeError as error:
+            raise SetupError(
+                f"Only {len(waiting)} of the {needed} threads that the program"
+                " needs can be started. Close other programs, or raise the"
+                " limit (ulimit -u, or that of the container or job)."
+            ) from error
+        finally:
+            is_over.set()
 
 
 def free_memory(*, with_swap: bool = False) -> float:
