@@ -210,7 +210,7 @@ class Config:
     frame_steps: int | None = _optimization(
         None,
         "for films: update steps of a frame that starts from the previous"
-        " painting; default: 12",
+        " painting; default: 9",
         least=1,
     )
     max_evaluations: int | None = _optimization(

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 Options = TypeVar("Options", bound=Config)
 TEMPORAL_WEIGHTS = {"relative": 5.0, "absolute": 2e4}
 """Default of `temporal_weight`, by `loss_scale`."""
-FRAME_STEPS = 12
+FRAME_STEPS = 9
 """Default of `frame_steps`."""
 LOOSENESS = 0.8
 """Share of the temporal weight that new places do not have yet."""
