@@ -54,14 +54,14 @@ def main():
     content = read_image(_CONTENT.value).pixels
     extractor = make_extractor(Config())
     with open(path, "a", encoding="utf-8") as file:
-        for number, run in enumerate(grid, start=1):
-            if run not in curves:
-                curves[run] = _measure(content, extractor, *run)
+        for number, setting in enumerate(grid, start=1):
+            if setting not in curves:
+                curves[setting] = _measure(content, extractor, *setting)
                 line = {
                     "content": _CONTENT.value,
                     "evaluations": _EVALUATIONS.value,
-                    "run": run,
-                    "totals": curves[run],
+                    "run": setting,
+                    "totals": curves[setting],
                 }
                 file.write(json.dumps(line) + "\n")
                 file.flush()
