@@ -52,7 +52,7 @@ def main():
         )
     )
     content = read_image(_CONTENT.value).pixels
-    extractor = make_extractor(Config())
+    extractor = make_extractor(Config(loss_scale="absolute"))
     with open(path, "a", encoding="utf-8") as file:
         for number, setting in enumerate(grid, start=1):
             if setting not in curves:
@@ -65,7 +65,7 @@ def main():
                 }
                 file.write(json.dumps(line) + "\n")
                 file.flush()
-            print(f"{number}/{len(grid)} {' '.join(run)}", flush=True)
+            print(f"{number}/{len(grid)} {' '.join(setting)}", flush=True)
     for size, init in itertools.product(_SIZES.value, ("noise", "content")):
         _print_table(curves, size, init)
 
