@@ -4,8 +4,8 @@
         --peers=NAME=FILE,NAME=FILE --output=sheet.png [--ours=FILE]
 
 The sheet shows content, style, our picture and the peers', at full size. Ours
-is painted with the defaults at --image_size if it is not given. A table, also
-written as JSON beside the sheet, has for each:
+is painted with the defaults at --image_size if it is not given. A JSON file
+beside the sheet has for each:
 
 - the relative style error of conv1_1 .. conv5_1 and its mean, and the relative
   content error of conv4_2. They are VGG19's as it was trained, with maximum
@@ -16,13 +16,12 @@ written as JSON beside the sheet, has for each:
   quiet quarter of them, where ripples are seen most (see ripples.py).
 
 Content and style are measured at each picture's scale; in their own rows, at
-our picture's. Captions have the mean style error, the content error and the
-quiet quarter's ripples of 2.5 to 4.2 px, in the table's last column.
+our picture's. Captions, which are also printed, have the mean style error, the
+content error and the quiet quarter's ripples of 2.5 to 4.2 px.
 """
 
 import json
 import os
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -60,8 +59,6 @@ _SIZE = flags.DEFINE_integer("image_size", 512, "of our picture, pixels", BLOCK)
 _WEIGHTS = flags.DEFINE_string("weights", "auto", "as tfstyle.main takes them")
 FINE = (2.5, 4.2)
 """Periods of the ripples that captions name, pixels."""
-CELL = 7
-"""Width of the table's columns, characters; `content` is a title."""
 
 
 def main() -> None:
@@ -97,16 +94,18 @@ def main() -> None:
         {"name": name} | _measure(extractor, judge, pixels, content, style)
         for name, pixels in zip(names, [*sources, *results], strict=True)
     ]
-    print("\n".join(_format_table(rows)))
     path = os.path.splitext(_OUTPUT.value)[0] + ".json"
     atomic_file.write_text(path, json.dumps(rows, indent=1) + "\n")
     side = max(max(pixels.shape) for pixels in results)
+    captions = [_caption(row) for row in rows]
+    for name, caption in zip(names, captions, strict=True):
+        print(f"{name}: {caption}")
     sheet = draw_sheet(
         [[content, style, *results]],
         [""],
         names,
         side,
-        [[_caption(row) for row in rows]],
+        [captions],
     )
     write_image(_OUTPUT.value, sheet)
     print(_OUTPUT.value)
@@ -174,38 +173,6 @@ def _at_scale(
     """Resizes the content to a picture's size, the style to its long edge."""
     size = fit_size(*style.shape[:2], max(pixels.shape))
     return resize(content, *pixels.shape[:2]), resize(style, *size)
-
-
-def _format_table(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """Returns a line of titles, one of headings and one a picture."""
-    layers = [name.removeprefix("conv") for name in rows[0]["style_errors"]]
-    bands = [f"{shortest}" for shortest, _ in BANDS]
-    columns = {
-        "style error, conv": [*layers, "mean"],
-        "content": ["4_2"],
-        "ripples, dB, by shortest period, px": bands,
-        "the same in the quiet quarter": [*bands, "fine"],
-    }
-    titles = [f"{t:{CELL * len(c) - 1}}" for t, c in columns.items()]
-    table = [("", [[f" {title}"] for title in titles]), ("", columns.values())]
-    for row in rows:
-        errors = [*row["style_errors"].values(), row["style_error"]]
-        ripples = row["ripples_db"].values()
-        quiet = [*row["quiet_ripples_db"].values(), row["fine_ripples_db"]]
-        parts = [
-            [f"{error:.3f}" for error in errors],
-            [f"{row['content_error']:.3f}"],
-            [f"{decibels:+.1f}" for decibels in ripples],
-            [f"{decibels:+.1f}" for decibels in quiet],
-        ]
-        table.append((row["name"], parts))
-    width = max(len(row["name"]) for row in rows)
-    lines = [
-        f"{name:{width}}"
-        + "".join("  " + "".join(f"{x:>{CELL}}" for x in p) for p in parts)
-        for name, parts in table
-    ]
-    return [line.rstrip() for line in lines]
 
 
 def _caption(row: dict[str, Any]) -> str:
