@@ -66,8 +66,7 @@ def read(source: Source) -> Decoded | None:
 
 def _is_raw(source: Source, tiff: Any) -> bool:
     """True for sensor data with a preview."""
-    source.file.seek(0)
-    head = source.file.read(12)
+    head = source.read(12)
     first = tiff.pages.first
     pages = [*_pages_of(tiff), *(first.pages or ())]
     return (
