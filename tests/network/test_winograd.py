@@ -8,13 +8,10 @@ import tensorflow as tf
 from tests import references
 from tests.targets import make_extractor
 from tests.targets import relative_error
-from tfstyle.config.config import Config
-from tfstyle.images.image_set import ImageSet
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.network import vgg19
 from tfstyle.network import winograd
 from tfstyle.network.options import NetworkOptions
-from tfstyle.training.stylize import stylize
 
 FLOAT32 = 1e-5  # L2, one convolution; measured 2e-6
 FEATURES = 2e-4  # five blocks of them
@@ -154,50 +151,3 @@ def test_features_and_gradient_of_the_network_equal_direct(
     for name, expected in expected_features.items():
         assert relative_error(features[name], expected) < FEATURES
     assert relative_error(gradient, expected_gradient) < GRADIENT
-
-
-@pytest.mark.slow
-@pytest.mark.weights
-def test_final_losses_equal_direct(real_weights, samples):
-    """With Adam half a percent; two runs of L-BFGS part at any rounding.
-
-    A single grey level in a single value of the initial image changes what
-    L-BFGS reaches after 100 steps at this size by up to 6 percent, directly
-    or not.
-    """
-    fast, again, direct = (
-        paint(real_weights, samples, convolution, optimizer="adam")
-        for convolution in ("winograd", "winograd", "direct")
-    )
-    np.testing.assert_array_equal(fast.image, again.image)
-    assert fast.losses["total"] == pytest.approx(
-        direct.losses["total"], rel=5e-3
-    )
-
-
-@pytest.mark.slow
-@pytest.mark.weights
-def test_lbfgs_gives_the_same_bits_every_time(real_weights, samples):
-    first, second = (
-        paint(real_weights, samples, "winograd", optimizer="lbfgs")
-        for _ in range(2)
-    )
-    np.testing.assert_array_equal(first.image, second.image)
-
-
-def paint(weights, samples, convolution, optimizer):
-    config = Config(
-        image_size=96,
-        init="content",
-        num_steps=20,
-        optimizer=optimizer,
-        convolution=convolution,
-        pooling="average",
-        padding="zero",
-    )
-    names = (*config.content_layers, *config.style_layers)
-    extractor = make_extractor(weights, names, convolution=convolution)
-    content, style = samples
-    return stylize(
-        ImageSet.of_arrays(content, [style]), config, extractor=extractor
-    )

@@ -124,8 +124,6 @@ def test_given_choices_are_kept():
 def test_auto_cuts_no_frame_that_must_be_whole():
     found = fit(4096, 1, can_cut=False)
     assert found.tile_size == 0
-    assert memory.can_cut_frames(RunConfig())
-    assert not memory.can_cut_frames(RunConfig(precision="mixed_float16"))
 
 
 def test_half_of_the_spare_memory_keeps_tiles():

@@ -1,6 +1,7 @@
 """What `auto` means for given images, and on this machine."""
 
 import dataclasses
+import json
 import math
 import re
 
@@ -16,12 +17,12 @@ from tfstyle.training.plan import NOTHING_DECIDED
 from tfstyle.training.plan import choose_network
 from tfstyle.training.plan import complete_options
 from tfstyle.training.plan import make_plan
-from tfstyle.training.size_warnings import warn_if_enlarged
-from tfstyle.training.size_warnings import warn_if_thin
+from tfstyle.training.size_warnings import warn_if_small
 
 CPU = Machine(memory=math.inf)
 FULL = Machine(memory=0.0)
 GPU = Machine(has_gpu=True, memory=math.inf)
+ONES = np.full((64, 64), 255, np.uint8)
 
 
 def picture(height, width):
@@ -141,27 +142,84 @@ def test_levels_of_auto_are_never_refused():
             )
 
 
-def test_levels_are_refused_before_anything_is_made():
-    with refuses("num_levels", "at 64x48 pixels"):
-        plan(Config(image_size=64, num_levels=9))
+@pytest.mark.parametrize(
+    ("fields", "images", "field", "text"),
+    [
+        ({"image_size": 64, "num_levels": 9}, {}, "num_levels", "at 64x64"),
+        (
+            {"preserve_colors": "match"},
+            {"content": None},
+            "preserve_colors",
+            "content_image",
+        ),
+        ({}, {"content": None, "styles": []}, "content_image", "nothing"),
+        ({}, {"content_masks": [ONES] * 2}, "content_masks", "2 and 0 for 1"),
+    ],
+)
+def test_plan_refuses_options_that_do_not_fit_the_images(
+    fields, images, field, text
+):
+    images = {"content": picture(64, 64), "styles": [picture(9, 9)]} | images
+    with refuses(field, text):
+        make_plan(Config(**fields), ImageSet.of_arrays(**images), CPU)
 
 
-def find_warnings(caplog, warn, content, styles, **fields):
+def find_warnings(caplog, content, styles, **fields):
     caplog.clear()
-    warn(ImageSet.of_arrays(content, styles), Config(**fields))
+    warn_if_small(ImageSet.of_arrays(content, styles), Config(**fields))
     return [record.getMessage() for record in caplog.records]
 
 
 def find_remedy(message, flag):
-    return float(re.search(f"--{flag}(?: to |=)([0-9.]*[0-9])", message)[1])
+    (number,) = re.findall(rf"--{flag}(?: to |=)([0-9.]*[0-9])", message)
+    return json.loads(number)
 
 
-def test_warn_if_thin_names_the_size_that_is_not(caplog):
-    images = picture(60, 4000), []
-    (said,) = find_warnings(caplog, warn_if_thin, *images, image_size=512)
-    assert "output has only 512x8 pixels" in said
-    size = int(find_remedy(said, "image_size"))
-    assert not find_warnings(caplog, warn_if_thin, *images, image_size=size)
+@pytest.mark.parametrize(
+    ("content", "styles", "fields", "text", "flag", "remedy"),
+    [
+        (
+            (60, 4000),
+            [],
+            {},
+            "has only 512x8 pixels",
+            "image_size",
+            1067,
+        ),
+        (
+            (768, 1024),
+            [(1024, 900), (600, 800)],
+            {"image_size": 1024},
+            "Style image 2, 800 pixels long",
+            "style_scale",
+            0.78,
+        ),
+        (
+            (600, 800),
+            [],
+            {"image_size": 1024},
+            "content image, 800 pixels long",
+            "image_size",
+            800,
+        ),
+    ],
+)
+def test_warning_about_a_small_image_names_a_flag_that_helps(
+    caplog, content, styles, fields, text, flag, remedy
+):
+    images = picture(*content), [picture(*size) for size in styles]
+    (said,) = find_warnings(caplog, *images, **fields)
+    assert text in said
+    assert find_remedy(said, flag) == remedy
+    assert not find_warnings(caplog, *images, **(fields | {flag: remedy}))
+
+
+def test_images_that_are_large_enough_give_no_warning(caplog):
+    styles = [picture(600, 800)]
+    fields = {"image_size": 1024, "style_scale": 0}
+    assert not find_warnings(caplog, picture(768, 1024), styles, **fields)
+    nearly = picture(700, 940)  # enlarged by less than a tenth
+    assert not find_warnings(caplog, nearly, [], image_size=1024)
 
 
 @pytest.mark.parametrize(
@@ -185,31 +243,6 @@ def test_defaults_follow_the_images(has_content, num_styles, fields, expected):
     content = picture(16, 16) if has_content else None
     config = complete(content, [picture(16, 16)] * num_styles, **fields)
     assert {name: getattr(config, name) for name in expected} == expected
-
-
-def test_warn_if_enlarged_names_a_scale_that_does_not(caplog):
-    images = picture(768, 1024), [picture(1024, 900), picture(600, 800)]
-    (said,) = find_warnings(caplog, warn_if_enlarged, *images, image_size=1024)
-    assert "Style image 2, 800 pixels long" in said
-    for scale in (find_remedy(said, "style_scale"), 0):
-        assert not find_warnings(
-            caplog,
-            warn_if_enlarged,
-            *images,
-            image_size=1024,
-            style_scale=scale,
-        )
-
-
-def test_warn_if_enlarged_names_a_size_of_the_content(caplog):
-    (said,) = find_warnings(
-        caplog, warn_if_enlarged, picture(600, 800), [], image_size=1024
-    )
-    assert find_remedy(said, "image_size") == 800
-    nearly = picture(700, 940)  # enlarged by less than a tenth
-    assert not find_warnings(
-        caplog, warn_if_enlarged, nearly, [], image_size=1024
-    )
 
 
 def test_plan_keeps_what_was_asked_for():
@@ -278,15 +311,6 @@ def test_plan_takes_what_was_decided_before_for_auto():
     assert (config.convolution, config.tile_size) == ("winograd", 0)
 
 
-def test_plan_cuts_what_the_free_memory_does_not_hold():
-    whole = plan(Config(image_size=512)).config
-    assert (whole.tile_size, whole.convolution) == (0, "winograd")
-    assert whole.num_correction_pairs == 20
-    cut = plan(Config(image_size=512), FULL).config
-    assert (cut.tile_size, cut.convolution) == (256, "winograd")
-    assert cut.num_correction_pairs == 3
-
-
 def test_plan_has_smaller_tiles_for_when_memory_runs_out():
     asked = Config(image_size=700)
     assert plan(asked).smaller_tiles == (512, 256)
@@ -301,14 +325,6 @@ def test_plan_has_smaller_tiles_for_when_memory_runs_out():
     assert resumed.smaller_tiles == (256,)
 
 
-def test_free_memory_does_not_decide_the_precision():
-    for machine, tile_size in ((CPU, 0), (FULL, 256)):
-        machine = dataclasses.replace(machine, is_bfloat16_faster=True)
-        config = plan(Config(image_size=512), machine).config
-        assert config.tile_size == tile_size
-        assert config.precision == "mixed_bfloat16"
-
-
 @pytest.mark.parametrize(
     ("fields", "is_whole"),
     [({}, True), ({"precision": "mixed_float16"}, False)],
@@ -319,14 +335,24 @@ def test_plan_never_cuts_what_must_be_whole(fields, is_whole):
 
 
 @pytest.mark.parametrize(
-    ("free", "tile_size", "num_correction_pairs"),
-    [(math.inf, 0, 20), (4e9, 0, 20), (1.8e9, 256, 20), (1e9, 256, 3)],
+    ("has_gpu", "free", "tile_size", "num_correction_pairs"),
+    [
+        (True, math.inf, 0, 20),
+        (True, 4e9, 0, 20),
+        (True, 1.8e9, 256, 20),
+        (True, 1e9, 256, 3),
+        (False, math.inf, 0, 20),
+        (False, 0.0, 256, 3),
+    ],
 )
-def test_plan_fits_the_memory_of_the_gpu(free, tile_size, num_correction_pairs):
-    machine = Machine(has_gpu=True, memory=free)
+def test_plan_fits_the_free_memory_with_any_precision(
+    has_gpu, free, tile_size, num_correction_pairs
+):
+    machine = Machine(has_gpu=has_gpu, memory=free, is_bfloat16_faster=True)
     config = plan(Config(image_size=640), machine).config
     assert config.tile_size == tile_size
     assert config.num_correction_pairs == num_correction_pairs
+    assert config.precision == ("float32" if has_gpu else "mixed_bfloat16")
 
 
 def test_plan_leaves_nothing_open():
@@ -342,9 +368,23 @@ def test_plan_leaves_nothing_open():
     assert again == dataclasses.replace(made, smaller_tiles=())
 
 
-def test_plan_weighs_every_level_as_the_last():
-    asked = Config(image_size=256, loss_scale="absolute", tv_weight=2.0)
-    coarse, fine = plan(asked).levels
-    assert fine.options.tv_weight == 2.0
-    ratio = math.prod(fine.frame.size) / math.prod(coarse.frame.size)
-    assert coarse.options.tv_weight == 2.0 * ratio
+@pytest.mark.parametrize(
+    ("fields", "content_ratio", "pixel_ratio"),
+    [
+        ({}, 4, 4),
+        ({"content_reduction": "mean"}, 1, 4),
+        ({"loss_scale": "relative"}, 1, 1),
+    ],
+)
+def test_plan_weighs_every_level_as_the_last(
+    fields, content_ratio, pixel_ratio
+):
+    fields = {"loss_scale": "absolute", "content_layer_weights": (3,)} | fields
+    coarse, fine = plan(Config(image_size=256, tv_weight=2, **fields)).levels
+    assert fine.options.content_layer_weights == (3,)
+    assert fine.options.tv_weight == 2
+    assert coarse.options == dataclasses.replace(
+        fine.options,
+        content_layer_weights=(3 * content_ratio,),
+        tv_weight=2 * pixel_ratio,
+    )

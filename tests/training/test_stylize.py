@@ -6,12 +6,10 @@ import re
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
 
 from tests.refusals import refuses
 from tests.targets import make_whole_objective
 from tfstyle.config.config import Config
-from tfstyle.errors import ConfigError
 from tfstyle.errors import NotFiniteError
 from tfstyle.images.color_transfer import RGB_TO_YIQ
 from tfstyle.images.frame import make_frame
@@ -19,19 +17,15 @@ from tfstyle.images.image_set import ImageSet
 from tfstyle.images.picture import Picture
 from tfstyle.images.preprocessing import deprocess
 from tfstyle.images.preprocessing import preprocess
-from tfstyle.images.resize import fit_size
 from tfstyle.images.resize import resize
 from tfstyle.images.resize import resize_floats
 from tfstyle.objective.evaluators import WholeFrameEvaluator
-from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.objective.tiled_objective import TiledEvaluator
 from tfstyle.training import plan
 from tfstyle.training import pyramid_objective
 from tfstyle.training import stylize as training_stylize
 from tfstyle.training.callbacks import EverySteps
 from tfstyle.training.extractor import make_extractor
-from tfstyle.training.frames import frame_of
-from tfstyle.training.pyramid import weigh_level
 
 SMALL = {
     "weights": "random",
@@ -93,6 +87,9 @@ def test_three_steps_lower_the_loss(samples, extractor, optimizer, init):
     assert result.losses["total"] < records[0].total
     assert result.reason == "steps"
     assert (result.step, result.pixels.shape) == (3, (36, 48, 3))
+    assert records[-1] is result.record
+    np.testing.assert_array_equal(result.image, records[-1].image.numpy())
+    np.testing.assert_array_equal(result.pixels, deprocess(result.image))
 
 
 def run_out_of_memory(monkeypatch, evaluator, at):
@@ -157,15 +154,6 @@ def test_records_hold_the_losses_of_their_image(samples, extractor):
         assert objective(image)[0].to_floats() == losses
 
 
-def test_result_is_the_last_image(samples, extractor):
-    records = []
-    result = paint(samples, extractor, small(), actions=[records.append])
-    assert records[-1] is result.record
-    np.testing.assert_array_equal(result.image, records[-1].image.numpy())
-    np.testing.assert_array_equal(result.pixels, deprocess(result.image))
-    assert result.losses == records[-1].losses
-
-
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 def test_same_seed_gives_the_same_bits(samples, extractor, optimizer):
     config = small(optimizer=optimizer, seed=4)
@@ -178,23 +166,6 @@ def test_inputs_are_not_written_into(samples, extractor):
     copies = [sample.copy() for sample in samples]
     paint(copies, extractor, small())
     np.testing.assert_array_equal(copies, samples)
-
-
-def test_content_reconstruction_is_what_is_left_without_style(
-    samples, extractor
-):
-    result = stylize(samples[0], [], small(), extractor=extractor)
-    assert set(result.losses) == {
-        "total",
-        "content/block2_conv2",
-        "total_variation",
-        "chroma",
-        "range",
-        "weighted/content",
-        "weighted/total_variation",
-        "weighted/chroma",
-        "weighted/range",
-    }
 
 
 def test_texture_synthesis_takes_the_style_s_aspect(samples, extractor):
@@ -210,9 +181,18 @@ def test_initial_image_is_where_it_starts(samples, extractor):
     np.testing.assert_array_equal(result.pixels, start)
 
 
-@pytest.mark.parametrize("most", [1, 2, 7])
-def test_max_evaluations_are_kept_to(samples, extractor, most):
-    config = small(num_steps=100, max_evaluations=most)
+@pytest.mark.parametrize(
+    ("most", "fields"),
+    [
+        *((most, {"num_steps": 100}) for most in (1, 2, 7)),
+        *(
+            (most, {"num_levels": 2, "num_steps": 2, "optimizer": "adam"})
+            for most in (3, 4, 5, 6)
+        ),
+    ],
+)
+def test_max_evaluations_are_kept_to(samples, extractor, most, fields):
+    config = small(max_evaluations=most, **fields)
     result = paint(samples, extractor, config)
     assert result.evaluations == most
     assert result.reason == "max_evaluations"
@@ -238,20 +218,6 @@ def test_loss_that_is_not_finite_ends_the_run(samples, extractor):
     config = small(loss_scale="absolute", style_weight=1e38, optimizer="adam")
     with pytest.raises(NotFiniteError, match="inf at step 0"):
         paint(samples, extractor, config)
-
-
-@pytest.mark.parametrize(
-    ("size", "expected"), [(48, (36, 48)), (0, (576, 768)), (100, (75, 100))]
-)
-def test_output_size_keeps_the_content_s_aspect(samples, size, expected):
-    assert fit_size(*samples[0].shape[:2], size) == expected
-
-
-@pytest.mark.parametrize("padding", ["replicate", "zero"])
-def test_output_thinner_than_one_position_is_framed(padding):
-    config = Config(image_size=160, padding=padding)
-    assert fit_size(20, 400, config.image_size) == (8, 160)
-    assert frame_of(8, 160, config).size == (16, 160)
 
 
 @pytest.mark.parametrize(
@@ -290,33 +256,52 @@ def test_style_is_resized(size, long_edge, share, fields, expected):
     assert style.shape == (*expected, 3)
 
 
-def test_mask_of_ones_is_no_mask_bit_for_bit(samples, extractor):
-    ones = np.full((50, 70), 255, np.uint8)
-    plain = paint(samples, extractor, small())
-    masked = paint(
-        samples,
-        extractor,
-        small(),
-        content_masks=[ones],
-        style_masks=[ones],
+ONES = np.full((576, 768), 255, np.uint8)
+LEFT, UPPER = np.zeros((2, 576, 768), np.uint8)
+LEFT[:, :400], UPPER[:300] = 255, 255
+CORNER = np.minimum(LEFT, UPPER)
+
+
+def masked(content_mask, style_mask):
+    return {"content_masks": [content_mask], "style_masks": [style_mask]}
+
+
+def transparent(alpha, style_alpha):
+    return {"alpha": alpha, "style_alphas": [style_alpha]}
+
+
+@pytest.mark.parametrize(
+    ("options", "equal"),
+    [
+        (masked(ONES, ONES), {}),
+        (transparent(ONES, ONES), {}),
+        (transparent(LEFT, UPPER), masked(LEFT, UPPER)),
+        (
+            masked(LEFT, LEFT) | transparent(UPPER, UPPER),
+            masked(CORNER, CORNER),
+        ),
+    ],
+)
+def test_masks_that_mean_the_same_give_the_same_bits(
+    samples, extractor, options, equal
+):
+    first, second, plain = (
+        paint(samples, extractor, small(), **each)
+        for each in (options, equal, {})
     )
-    np.testing.assert_array_equal(masked.image, plain.image)
-    assert masked.losses == plain.losses
+    np.testing.assert_array_equal(first.image, second.image)
+    assert first.losses == second.losses
+    assert (first.losses == plain.losses) == (not equal)
 
 
-def test_blend_of_one_is_one_style_bit_for_bit(samples, extractor):
-    plain = paint(samples, extractor, small())
-    blend = paint(samples, extractor, small(style_blend_weights=(3,)))
-    np.testing.assert_array_equal(blend.image, plain.image)
-
-
-def test_style_of_weight_zero_is_left_out_of_the_blend(samples, extractor):
+@pytest.mark.parametrize("weights", [(3,), (1, 0)])
+def test_blend_of_one_is_one_style_bit_for_bit(samples, extractor, weights):
     content, style = samples
     plain = paint(samples, extractor, small())
     blend = stylize(
         content,
-        [style, content],
-        small(style_blend_weights=(1, 0)),
+        [style, content][: len(weights)],
+        small(style_blend_weights=weights),
         extractor=extractor,
     )
     np.testing.assert_array_equal(blend.image, plain.image)
@@ -348,48 +333,6 @@ def test_regions_take_their_own_style(samples, extractor, generator):
     assert blue_side[2] > blue_side[0] + 30
 
 
-def test_alpha_is_a_mask_bit_for_bit(samples, extractor):
-    seen, seen_style = np.zeros((2, *samples[0].shape[:2]), np.uint8)
-    seen[:, :400] = 255
-    seen_style[100:] = 255
-    by_alpha, by_mask = (
-        paint(samples, extractor, small(), **options)
-        for options in (
-            {"alpha": seen, "style_alphas": [seen_style]},
-            {"content_masks": [seen], "style_masks": [seen_style]},
-        )
-    )
-    np.testing.assert_array_equal(by_alpha.image, by_mask.image)
-    plain = paint(samples, extractor, small())
-    assert (by_alpha.image != plain.image).any()
-
-
-def test_alpha_of_ones_is_none_bit_for_bit(samples, extractor):
-    ones = np.full(samples[0].shape[:2], 255, np.uint8)
-    plain = paint(samples, extractor, small())
-    opaque = paint(samples, extractor, small(), alpha=ones, style_alphas=[ones])
-    np.testing.assert_array_equal(opaque.image, plain.image)
-
-
-def test_mask_counts_where_the_picture_is_seen(samples, extractor):
-    seen, left = np.zeros((2, *samples[0].shape[:2]), np.uint8)
-    seen[:300], left[:, :400] = 255, 255
-    both = np.minimum(seen, left)
-    products, joined = (
-        paint(samples, extractor, small(), **options)
-        for options in (
-            {
-                "content_masks": [left],
-                "style_masks": [left],
-                "alpha": seen,
-                "style_alphas": [seen],
-            },
-            {"content_masks": [both], "style_masks": [both]},
-        )
-    )
-    np.testing.assert_array_equal(products.image, joined.image)
-
-
 def test_styles_blend_by_what_is_seen_of_each(samples, extractor):
     """The hidden half of one style may be anything."""
     content, style = samples
@@ -416,135 +359,52 @@ def test_styles_blend_by_what_is_seen_of_each(samples, extractor):
 def test_empty_mask_is_refused(samples, extractor):
     empty = np.zeros((36, 48), np.uint8)
     with refuses("content_masks", "mask 1, empty"):
-        paint(
-            samples,
-            extractor,
-            small(),
-            content_masks=[empty],
-            style_masks=[empty],
-        )
+        paint(samples, extractor, small(), **masked(empty, empty))
 
 
 def test_regions_without_style_masks_take_whole_styles(samples, extractor):
-    left = np.zeros((36, 48), np.uint8)
-    left[:, :24] = 255
-    white = np.full((8, 8), 255, np.uint8)
     given, whole = (
-        paint(
-            samples,
-            extractor,
-            small(),
-            content_masks=[left],
-            style_masks=style_masks,
-        )
-        for style_masks in ([white], [])
+        paint(samples, extractor, small(), **options)
+        for options in (masked(LEFT, ONES), {"content_masks": [LEFT]})
     )
     np.testing.assert_allclose(
         list(whole.losses.values()), list(given.losses.values()), rtol=1e-5
     )
 
 
-def test_masks_and_styles_of_other_numbers_are_refused(samples, extractor):
-    ones = np.full((36, 48), 255, np.uint8)
-    with pytest.raises(ConfigError, match="2 and 1 for 1"):
-        paint(
-            samples,
-            extractor,
-            small(),
-            content_masks=[ones, ones],
-            style_masks=[ones],
-        )
-
-
 def test_levels_go_from_coarse_to_fine(samples, extractor):
-    records = []
-    result = paint(
-        samples,
-        extractor,
-        small(num_levels=2, num_steps=(2, 3)),
-        actions=[records.append],
-    )
-    seen = [(r.level, r.height, r.width, r.step) for r in records]
-    assert seen == [
-        (0, 18, 24, 0),
-        (0, 18, 24, 1),
-        (0, 18, 24, 2),
-        (1, 36, 48, 2),
-        (1, 36, 48, 3),
-        (1, 36, 48, 4),
-        (1, 36, 48, 5),
+    records, images = [], []
+
+    def keep(record):
+        records.append((record.level, record.height, record.width, record.step))
+        images.append(record.image.numpy())
+
+    config = small(num_levels=2, num_steps=(2, 3))
+    result = paint(samples, extractor, config, actions=[keep])
+    assert records == [
+        *((0, 18, 24, step) for step in range(3)),
+        *((1, 36, 48, step) for step in range(2, 6)),
     ]
+    np.testing.assert_array_equal(images[3], resize_floats(images[2], 36, 48))
     assert result.steps == (2, 3)
     assert result.pixels.shape == (36, 48, 3)
 
 
-def test_finer_level_starts_from_the_coarser_enlarged(samples, extractor):
-    images = {}
-
-    def keep(record):
-        images[record.level, record.step] = record.image.numpy()
-
-    paint(
-        samples,
-        extractor,
-        small(num_levels=2, num_steps=(2, 1)),
-        actions=[keep],
-    )
-    np.testing.assert_array_equal(
-        images[1, 2], resize_floats(images[0, 2], 36, 48)
-    )
-
-
-@pytest.mark.parametrize(
-    ("fields", "content_ratio", "pixel_ratio"),
-    [
-        # conv2_2 has stride 2: 18 * 25 positions against 9 * 12
-        ({}, (18 * 25) / (9 * 12), (37 * 50) / (18 * 25)),
-        ({"content_reduction": "mean"}, 1, (37 * 50) / (18 * 25)),
-        ({"loss_scale": "relative"}, 1, 1),
-    ],
-)
-def test_summed_losses_weigh_alike_at_every_level(
-    fields, content_ratio, pixel_ratio
-):
-    fields = {"loss_scale": "absolute", "tv_weight": 2.0} | fields
-    config = small(content_layer_weights=(3,), **fields).resolved()
-    options = ObjectiveOptions.of(config)
-    level = weigh_level(options, (18, 25), (37, 50))
-    assert level.content_layer_weights == (3 * content_ratio,)
-    assert level.tv_weight == 2.0 * pixel_ratio
-    assert level.style_layer_weights == config.style_layer_weights
-    assert weigh_level(options, (37, 50), (37, 50)) == options
-
-
-@pytest.mark.parametrize("reason", ["enough", "max_evaluations"])
+@pytest.mark.parametrize("limit", [None, 3])
 def test_run_that_ends_at_a_coarse_level_gives_the_whole_size(
-    samples, extractor, reason
+    samples, extractor, limit
 ):
     """And as many steps, given as flags, make the same picture again."""
+    fields = {"num_levels": 3, "image_size": 96, "max_evaluations": limit}
 
     def stop(record):
-        return "enough" if record.step == 2 and reason == "enough" else None
+        return "enough" if record.step == 2 and limit is None else None
 
-    limit = 3 if reason == "max_evaluations" else None
-    result = paint(
-        samples,
-        extractor,
-        small(num_levels=3, num_steps=9, image_size=96, max_evaluations=limit),
-        actions=[stop],
-    )
-    assert result.reason == reason
+    config = small(num_steps=9, **fields)
+    result = paint(samples, extractor, config, actions=[stop])
+    assert result.reason == ("max_evaluations" if limit else "enough")
     assert result.pixels.shape == (72, 96, 3)
-    again = paint(
-        samples,
-        extractor,
-        small(
-            num_levels=3,
-            num_steps=result.steps,
-            image_size=96,
-            max_evaluations=limit,
-        ),
-    )
+    again = paint(samples, extractor, small(num_steps=result.steps, **fields))
     np.testing.assert_array_equal(again.image, result.image)
     assert again.losses == result.losses
     assert again.evaluations == result.evaluations
@@ -564,37 +424,17 @@ def test_luminance_keeps_the_content_s_colours(samples, extractor):
 
 def test_luminance_of_16_bits_is_made_of_floats_alone(samples, extractor):
     result = paint(samples, extractor, small(preserve_colors="luminance"))
-    deep = result.to_pixels(16)
-    assert deep.dtype == np.uint16
-    content = np.stack(
-        [
-            np.asarray(
-                Image.fromarray(channel.astype(np.float32)).resize(
-                    (48, 36), Image.Resampling.LANCZOS
-                )
-            )
-            for channel in np.moveaxis(samples[0], -1, 0)
-        ],
-        axis=-1,
-    )
+    content = resize_floats(samples[0][np.newaxis].astype("f4"), 36, 48)[0]
     painted = result.image[0, ..., ::-1] + [123.68, 116.779, 103.939]
     yiq = np.clip(content, 0, 255) @ RGB_TO_YIQ.T
     yiq[..., 0] = np.clip(painted, 0, 255) @ RGB_TO_YIQ[0]
     levels = np.clip(yiq @ np.linalg.inv(RGB_TO_YIQ).T, 0, 255)
+    deep = result.to_pixels(16)
+    assert deep.dtype == np.uint16
     np.testing.assert_allclose(deep, levels * 257, atol=0.5 + 257 * 1e-4)
     # Of the 8 bits, both painting and content were rounded on the way.
     np.testing.assert_allclose(result.to_pixels(8), levels, atol=2.5)
     assert result.to_pixels(8) is result.pixels
-
-
-def test_result_of_16_bits_is_its_clipped_image(samples, extractor):
-    result = paint(samples, extractor, small())
-    painted = result.image[0, ..., ::-1] + [123.68, 116.779, 103.939]
-    np.testing.assert_allclose(
-        result.to_pixels(16),
-        np.clip(painted, 0, 255) * 257,
-        atol=0.5 + 257 * 1e-4,
-    )
 
 
 def test_matched_colours_move_to_the_content(samples, extractor):
@@ -633,22 +473,6 @@ def test_preserve_colors_without_content_is_refused(samples, extractor):
             small(preserve_colors="match"),
             extractor=extractor,
         )
-
-
-@pytest.mark.parametrize("most", [3, 4, 5, 6])
-def test_max_evaluations_are_kept_to_over_levels(samples, extractor, most):
-    config = small(
-        num_levels=2,
-        num_steps=2,
-        optimizer="adam",
-        max_evaluations=most,
-    )
-    assert paint(samples, extractor, config).evaluations <= most
-
-
-def test_no_images_are_refused(extractor):
-    with pytest.raises(ConfigError, match="nothing to paint"):
-        stylize(None, [], small(), extractor=extractor)
 
 
 def total_distance(a, b):

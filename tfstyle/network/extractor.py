@@ -79,13 +79,9 @@ class Extractor:
 
     def _compute(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         """Computes the outputs; in a graph, as eager Keras keeps all layers."""
-        return self.model(self.scale_image(image), training=False)
-
-    def scale_image(self, image: tf.Tensor) -> tf.Tensor:
-        """Scales the image to the range of the model's inputs."""
         if self.options.precision == "mixed_float16":
-            return image / vgg19.FLOAT16_DIVISOR
-        return image
+            image = image / vgg19.FLOAT16_DIVISOR
+        return self.model(image, training=False)
 
     def scale_features(
         self, features: dict[str, tf.Tensor]

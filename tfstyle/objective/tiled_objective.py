@@ -74,7 +74,7 @@ class TiledEvaluator:
         """Returns layers' Gram sums of a whole image, one per mask."""
         targets = Targets({}, dict.fromkeys(names, ()), masks, {}, {})
         sums = (
-            self._run(tile_sums.sum_tile, view_of(image, tile), targets, tile)
+            self._run(targets, tile_sums.sum_tile, tile, view_of(image, tile))
             for tile in self._cut(image.shape[1:3])
         )
         return functools.reduce(_add, sums).style
@@ -94,6 +94,7 @@ class TiledEvaluator:
             return make_value_and_gradient(self._extractor, targets, options)
         combine_losses = tile_sums.make_terms_and_gradients(options)
         gradient = tf.Variable(tf.zeros((1, *size, 3)))
+        run = functools.partial(self._run, targets)
 
         def evaluate(image: tf.Tensor) -> tuple[LossTerms, tf.Tensor]:
             kept = []
@@ -101,12 +102,10 @@ class TiledEvaluator:
             def read(tile: np.ndarray) -> LayerSums:
                 view = view_of(image, tile)
                 if len(kept) == self._num_kept:
-                    return self._run(tile_sums.sum_tile, view, targets, tile)
+                    return run(tile_sums.sum_tile, tile, view)
                 reading = tile_sums.read_view(self._extractor, view)
                 kept.append(reading)
-                return self._run(
-                    tile_sums.sum_outputs, reading.outputs, targets, tile
-                )
+                return run(tile_sums.sum_outputs, tile, reading.outputs)
 
             total = functools.reduce(_add, map(read, tiles))
             terms, grad_image, grad_sums = combine_losses(image, total, targets)
@@ -117,22 +116,17 @@ class TiledEvaluator:
             for tile in tiles:
                 if kept:
                     reading = kept.pop(0)
-                    grad_view = reading.backpropagate(
-                        self._run(
-                            tile_sums.gradients_by_outputs,
-                            reading.outputs,
-                            targets,
-                            tile,
-                            grad_sums,
-                        )
-                    )
-                else:
-                    grad_view = self._run(
-                        tile_sums.gradient_of_view,
-                        view_of(image, tile),
-                        targets,
+                    grad_outputs = run(
+                        tile_sums.gradients_by_outputs,
                         tile,
+                        reading.outputs,
                         grad_sums,
+                    )
+                    grad_view = reading.backpropagate(grad_outputs)
+                else:
+                    view = view_of(image, tile)
+                    grad_view = run(
+                        tile_sums.gradient_of_view, tile, view, grad_sums
                     )
                 place = view_of(gradient, tile)
                 place.assign(place + grad_view)
@@ -148,20 +142,20 @@ class TiledEvaluator:
 
     def _run(
         self,
-        function: Callable,
-        image: Any,
         targets: Targets,
+        function: Callable,
         tile: np.ndarray,
+        image: Any,
         *grad_sums: LayerSums,
     ) -> Any:
         """Runs a function of `tile_sums` in a graph for this size of image.
 
         Args:
+            targets: targets of the whole frame.
             function: function of extractor, image, tile, targets at the tile's
                 own positions, and dL/dsums if it needs them.
-            image: view of the tile, or the model's outputs for it.
-            targets: targets of the whole frame.
             tile: int32 `[2, 4]`, spans of rows and columns.
+            image: view of the tile, or the model's outputs for it.
             *grad_sums: dL/dsums, if the function needs them.
         """
         parts = _own_targets(targets, tile)

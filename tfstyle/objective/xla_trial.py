@@ -65,8 +65,9 @@ class XlaTrial:
         except tf.errors.OpError as error:
             self._has_failed = True
             logging.warning(
-                "warning: XLA does not compile the network, which may be slower"
-                " without (%s). --jit_compile=false does not try it",
+                "warning: XLA cannot compile the network (%s). It runs without"
+                " XLA, which may be slower. Add --jit_compile=false to skip the"
+                " attempt",
                 one_line(error.message, 200),
             )
             return None

@@ -188,9 +188,14 @@ class Throttle:
 class _Repeated(Action):
     """Calls a writer for some of the records, always including the last."""
 
-    def __init__(self, write: Writer):
+    def __init__(self, write: Writer, is_due: Callable[[Record], bool]):
         self._write = write
+        self._is_due = is_due
         self._written: Record | None = None
+
+    def __call__(self, record: Record) -> str | None:
+        """Writes the record if it is due."""
+        return self._act(record) if self._is_due(record) else None
 
     def _act(self, record: Record) -> str | None:
         self._written = record
@@ -200,6 +205,13 @@ class _Repeated(Action):
         """Writes the last record unless it has already been written."""
         if self._written is not result.record:
             self._act(result.record)
+
+
+class EverySteps(_Repeated):
+    """Writes at step 0, at every n-th step, and at the end."""
+
+    def __init__(self, num_steps: int, write: Writer):
+        super().__init__(write, lambda record: record.step % num_steps == 0)
 
 
 class EverySeconds(_Repeated):
@@ -214,25 +226,9 @@ class EverySeconds(_Repeated):
         write: Writer,
         clock: Callable[[], float] = time.monotonic,
     ):
-        super().__init__(write)
-        self._throttle = Throttle(seconds, clock)
+        self._throttle = throttle = Throttle(seconds, clock)
+        super().__init__(write, lambda record: throttle.is_due)
 
-    def __call__(self, record: Record) -> str | None:
-        """Writes the record if it is due."""
-        if not self._throttle.is_due:
-            return None
+    def _act(self, record: Record) -> str | None:
         with self._throttle.acting():
-            return self._act(record)
-
-
-class EverySteps(_Repeated):
-    """Writes at step 0, at every n-th step, and at the end."""
-
-    def __init__(self, num_steps: int, write: Writer):
-        super().__init__(write)
-        self._num_steps = num_steps
-
-    def __call__(self, record: Record) -> str | None:
-        """Writes the record if it is due."""
-        is_time = record.step % self._num_steps == 0
-        return self._act(record) if is_time else None
+            return super()._act(record)

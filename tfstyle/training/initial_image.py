@@ -23,8 +23,7 @@ def make_initial_image(
     """Makes the image that the optimisation of a level starts from.
 
     Args:
-        images: images of the run; its initial image, or else its previous
-            painting, is used if there is one.
+        images: images of the run; its initial image is used if there is one.
         pyramid: source of the level's frame, content and style.
         config: options of the plan, with `init`: `noise`, Gaussian in VGG19's
             input space with mean 0 and standard deviation `NOISE_DEVIATION`;
@@ -35,11 +34,8 @@ def make_initial_image(
         float32 `[1, H, W, 3]`, of the level's frame size, BGR without the mean.
     """
     frame = pyramid.frames[level]
-    given = images.initial_image
-    if given is None and images.previous is not None:
-        given = images.previous.pixels
-    if given is not None:
-        resized = resize(given, frame.height, frame.width)
+    if images.initial_image is not None:
+        resized = resize(images.initial_image, frame.height, frame.width)
         return preprocess(frame.extend(resized))
     if config.init == "content":
         return preprocess(pyramid.content(level))

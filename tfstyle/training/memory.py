@@ -118,11 +118,6 @@ def fit_to_memory(
     return choices[next(fitting, needs.index(min(needs)))]
 
 
-def can_cut_frames(config: Config) -> bool:
-    """True if the precision allows cutting frames into tiles."""
-    return config.precision != "mixed_float16"
-
-
 def count_kept_tiles(
     config: Config, height: int, width: int, machine: Machine
 ) -> int:
@@ -156,8 +151,6 @@ def memory_of_tiles(
         size: height and width of the frame, pixels.
         num_tiles: number of tiles whose activations are kept.
     """
-    if not num_tiles:
-        return 0.0
     return num_tiles * KEPT_ACTIVATIONS * max(_tile_pixels(config, *size))
 
 

@@ -17,7 +17,6 @@ from tfstyle.images.resize import fit_size
 from tfstyle.network.options import NetworkOptions
 from tfstyle.system.machine import Machine
 from tfstyle.training.memory import TILE_SIZES
-from tfstyle.training.memory import can_cut_frames
 from tfstyle.training.memory import count_kept_tiles
 from tfstyle.training.memory import fit_to_memory
 from tfstyle.training.pyramid import Level
@@ -102,7 +101,7 @@ def make_plan(
     is_alone = machine.num_replicas == 1
     has_open_tiles = config.tile_size == "auto" and is_alone
     config = _choose_operations(_adopt(config, decided), machine)
-    can_cut = can_cut_frames(config) and not is_whole
+    can_cut = config.precision != "mixed_float16" and not is_whole
     size = fit_size(*images.layout_size, config.image_size)
     config = fit_to_memory(config, *size, machine, can_cut)
     levels = make_levels(size, config)

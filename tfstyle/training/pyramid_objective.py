@@ -24,7 +24,6 @@ from tfstyle.images.resize import fit_size
 from tfstyle.images.resize import resize
 from tfstyle.images.resize import resize_mask
 from tfstyle.network.extractor import Extractor
-from tfstyle.objective.evaluators import Evaluator
 from tfstyle.objective.evaluators import WholeFrameEvaluator
 from tfstyle.objective.objective import ExtraLosses
 from tfstyle.objective.objective import PictureLoss
@@ -58,6 +57,7 @@ class PyramidObjective:
 
     Attributes:
         frames: position of the picture within the image, per level.
+        smaller_tiles: tile sizes to continue with if memory runs out.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class PyramidObjective:
                 " `tile_size` and `strategy`."
             )
         self._extra_losses = extra_losses or {}
-        self._smaller_tiles = list(plan.smaller_tiles)
+        self.smaller_tiles = list(plan.smaller_tiles)
 
     def content(self, level: int) -> np.ndarray | None:
         """Returns a level's content image, or None.
@@ -124,15 +124,10 @@ class PyramidObjective:
         """
         return _RecoveringObjective(self, level)
 
-    @property
-    def can_cut_smaller(self) -> bool:
-        """True if there are smaller tiles to continue with."""
-        return bool(self._smaller_tiles)
-
     def cut_smaller(self) -> None:
         """Switches to the next smaller tile size."""
         return_freed_memory()
-        tile_size = self._smaller_tiles.pop(0)
+        tile_size = self.smaller_tiles.pop(0)
         logging.warning(
             "warning: memory ran out; continues in tiles of %d pixels",
             tile_size,
@@ -224,8 +219,9 @@ class _RecoveringObjective:
                     )
                 return action()
             except Exception as error:
-                can_go_on = self._pyramid.can_cut_smaller
-                if not can_go_on or not is_out_of_memory(error):
+                if not self._pyramid.smaller_tiles or (
+                    not is_out_of_memory(error)
+                ):
                     raise
             # Outside `except`, so that the error's frames free their tensors.
             self._objective = None
@@ -234,7 +230,7 @@ class _RecoveringObjective:
 
 def make_evaluator(
     extractor: Extractor, plan: Plan, replicas: Replicas | None = None
-) -> Evaluator:
+) -> WholeFrameEvaluator | TiledEvaluator | ReplicatedEvaluator:
     """Makes the evaluator of a run: whole frame, tiles or replicas.
 
     Args:

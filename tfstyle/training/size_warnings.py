@@ -13,8 +13,11 @@ ENLARGED = 1.1
 """Enlargement factor above which a warning is logged."""
 
 
-def warn_if_thin(images: ImageSet, config: Config) -> None:
-    """Warns if the output is thinner than a position of the deepest layer.
+def warn_if_small(images: ImageSet, config: Config) -> None:
+    """Warns about images that are too small for the run.
+
+    The output should be no thinner than a position of the deepest layer, and
+    no image much smaller than its size in the run.
 
     Args:
         images: images of the run.
@@ -33,27 +36,15 @@ def warn_if_thin(images: ImageSet, config: Config) -> None:
             layer.stride,
             math.ceil(layer.stride * max(size) / min(size)),
         )
-
-
-def warn_if_enlarged(images: ImageSet, config: Config) -> None:
-    """Warns about images that are much smaller than their size in the run.
-
-    Args:
-        images: images of the run.
-        config: options of the run's plan.
-    """
-    output = max(fit_size(*images.layout_size, config.image_size))
-    if images.content is not None:
-        long_edge = max(images.content.pixels.shape)
-        if output > ENLARGED * long_edge:
-            logging.warning(
-                "The content image, %d pixels long, is enlarged to %d,"
-                " which adds no detail. Use a larger file, or"
-                " --image_size=%d.",
-                long_edge,
-                output,
-                long_edge,
-            )
+    output = max(height, width)
+    if images.content is not None and output > ENLARGED * max(size):
+        logging.warning(
+            "The content image, %d pixels long, is enlarged to %d, which adds"
+            " no detail. Use a larger file, or --image_size=%d.",
+            max(size),
+            output,
+            max(size),
+        )
     for number, style in enumerate(images.styles, start=1):
         long_edge = max(style.pixels.shape)
         if output * config.style_scale > ENLARGED * long_edge:

@@ -3,7 +3,6 @@
 import dataclasses
 import reprlib
 import sys
-from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,17 +19,19 @@ class State:
         numbers: values that JSON can hold, by name.
         arrays: arrays or variables by name; those in a file are loaded on
             access.
+        prefix: beginning of the names of the arrays that belong to this state.
     """
 
     numbers: Mapping[str, Any]
     arrays: Mapping[str, Any]
+    prefix: str = ""
 
     def part(self, name: str) -> "State":
         """Returns the state of one part of the run, such as the optimizer."""
         numbers = self.numbers.get(name)
         if not isinstance(numbers, dict):
             raise CheckpointError(f"The checkpoint lacks its {name}.")
-        return State(numbers, _Part(self.arrays, f"{name}/"))
+        return State(numbers, self.arrays, f"{name}/")
 
     def integer(self, name: str, low: int, high: int) -> int:
         """Returns an integer from `low` to `high`.
@@ -85,7 +86,7 @@ class State:
             CheckpointError: if the array is missing, not finite, or has another
                 shape or dtype.
         """
-        array = self.arrays.get(name)
+        array = self.arrays.get(self.prefix + name)
         if array is None or array.shape != shape:
             found = "nothing" if array is None else list(array.shape)
             raise CheckpointError(
@@ -100,22 +101,3 @@ class State:
         if not np.isfinite(array).all():
             raise CheckpointError(f"The checkpoint's {name} is not finite.")
         return array
-
-
-class _Part(Mapping):
-    """View of the arrays whose names begin with a prefix, which is removed."""
-
-    def __init__(self, arrays: Mapping[str, Any], prefix: str):
-        self._arrays = arrays
-        self._prefix = prefix
-
-    def __iter__(self) -> Iterator[str]:
-        start = len(self._prefix)
-        names = (n for n in self._arrays if n.startswith(self._prefix))
-        return (name[start:] for name in names)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def __getitem__(self, name: str):
-        return self._arrays[self._prefix + name]

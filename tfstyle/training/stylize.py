@@ -32,8 +32,7 @@ from tfstyle.training.initial_image import make_initial_image
 from tfstyle.training.plan import Plan
 from tfstyle.training.plan import make_plan
 from tfstyle.training.pyramid_objective import PyramidObjective
-from tfstyle.training.size_warnings import warn_if_enlarged
-from tfstyle.training.size_warnings import warn_if_thin
+from tfstyle.training.size_warnings import warn_if_small
 from tfstyle.training.state import State
 from tfstyle.training.trainer import Trainer
 
@@ -153,8 +152,7 @@ def iterate(
             names the step.
     """
     if images.previous is None:  # else it was said of an earlier frame
-        warn_if_thin(images, plan.config)
-        warn_if_enlarged(images, plan.config)
+        warn_if_small(images, plan.config)
     check_extractor(extractor, plan.network)
     pyramid = PyramidObjective(
         images, plan, extractor, extra_losses=extra_losses, replicas=replicas

@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 from absl import logging
 
+from tfstyle.config.config import Config
 from tfstyle.errors import CheckpointError
 from tfstyle.errors import NotFiniteError
 from tfstyle.images.frame import Frame
@@ -26,7 +27,9 @@ from tfstyle.training.callbacks import Record
 from tfstyle.training.callbacks import Result
 from tfstyle.training.callbacks import Throttle
 from tfstyle.training.callbacks import ToPixels
-from tfstyle.training.optimizers.factory import make_optimizer
+from tfstyle.training.optimizers.adam import Adam
+from tfstyle.training.optimizers.lbfgs import LBFGS
+from tfstyle.training.optimizers.preconditioner import make_gains
 from tfstyle.training.plan import Plan
 from tfstyle.training.state import State
 
@@ -117,7 +120,7 @@ class Trainer:
             image: float32 `[1, H, W, 3]`, changed in place.
             value_and_gradient: objective function of the level.
         """
-        optimizer = make_optimizer(self._config, image, value_and_gradient)
+        optimizer = _make_optimizer(self._config, image, value_and_gradient)
         before = self._evaluations
         with without_memory_optimizer():
             terms = optimizer.start()
@@ -127,7 +130,18 @@ class Trainer:
         while True:
             self._evaluations = before + optimizer.evaluations
             self._check_finite(level, terms)
-            self._record = self._make_record(level, frame, terms, image)
+            self._record = Record(
+                step=sum(self._steps),
+                num_steps=sum(self._config.steps_by_level),
+                evaluations=self._evaluations,
+                level=level,
+                frame=frame,
+                seconds=time.monotonic() - self._start,
+                terms=terms,
+                image=image,
+                to_pixels=self._to_pixels,
+                steps=tuple(self._steps),
+            )
             reason = yield self._record
             self._reason = reason or self._find_reason(level, optimizer)
             has_ended = bool(self._reason)
@@ -152,20 +166,6 @@ class Trainer:
     def result(self, image: np.ndarray) -> Result:
         """Returns the result for the last image, cropped to the picture."""
         return Result(self._to_pixels(image), image, self._reason, self._record)
-
-    def _make_record(self, level, frame, terms, image) -> Record:
-        return Record(
-            step=sum(self._steps),
-            num_steps=sum(self._config.steps_by_level),
-            evaluations=self._evaluations,
-            level=level,
-            frame=frame,
-            seconds=time.monotonic() - self._start,
-            terms=terms,
-            image=image,
-            to_pixels=self._to_pixels,
-            steps=tuple(self._steps),
-        )
 
     def _find_reason(self, level: int, optimizer) -> str:
         config = self._config
@@ -237,3 +237,19 @@ class Trainer:
                 total,
                 found,
             )
+
+
+def _make_optimizer(
+    config: Config, image: tf.Variable, value_and_gradient
+) -> Adam | LBFGS:
+    """Makes the optimizer that the options of a plan name."""
+    if config.optimizer == "adam":
+        return Adam(image, value_and_gradient, config.learning_rate)
+    has_gains = config.preconditioner == "frequency"
+    return LBFGS(
+        image,
+        value_and_gradient,
+        config.num_correction_pairs,
+        config.learning_rate,
+        gains=make_gains(*image.shape[1:3]) if has_gains else None,
+    )

@@ -70,7 +70,8 @@ class Adam:
             CheckpointError: if the state does not fit this optimizer and image.
         """
         variables = self._variables()
-        if "0" in state.arrays:  # names used by an earlier release
+        # An earlier release named them by Keras' positions.
+        if f"{state.prefix}0" in state.arrays:
             variables = dict(zip("023", variables.values(), strict=True))
         for name, variable in variables.items():
             state.restore(name, variable)

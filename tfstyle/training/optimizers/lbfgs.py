@@ -220,19 +220,12 @@ class LBFGS:
         A search that is stopped changes nothing but counts.
         """
         step = self._learning_rate if self._scale else self._first_step
-        search, best, direction = None, None, None
+        search, best, direction = None, None, self._find_direction()
         limit = min(self.evaluations + MAX_SEARCH_EVALUATIONS, budget)
         while self.evaluations < limit:
             if should_stop():
                 return Search.STOPPED
-            length = tf.constant(step, self._image.dtype)
-            if direction is None:
-                direction, image = self._step_along(length)
-            else:
-                image = lbfgs_steps.move(
-                    self._image.read_value(), direction, length
-                )
-            trial = self._try(image, direction, step)
+            trial = self._try(direction, step)
             measured = trial.measured
             if search is None:
                 if not measured.start_slope < 0:
@@ -248,10 +241,13 @@ class LBFGS:
         self._accept(best, direction)
         return Search.MOVED
 
-    def _try(
-        self, image: tf.Tensor, direction: tf.Tensor, step: float
-    ) -> Trial:
-        """Evaluates an image at a step along a direction."""
+    def _try(self, direction: tf.Tensor, step: float) -> Trial:
+        """Evaluates the image at a step along a direction."""
+        image = lbfgs_steps.move(
+            self._image.read_value(),
+            direction,
+            tf.constant(step, self._image.dtype),
+        )
         terms, gradient = self._evaluate(image)
         numbers, *preconditioned = lbfgs_steps.measure(
             self.gradient,
@@ -280,21 +276,19 @@ class LBFGS:
         if measured.slope_rise > -measured.start_slope * epsilon:
             self._keep_pair(trial, direction)
 
-    def _step_along(self, step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the direction and the image after a step along it."""
-        image = self._image.read_value()
+    def _find_direction(self) -> tf.Tensor:
+        """Returns the direction of the next search."""
         gradient = self._preconditioned_gradient
         if not self._scale:
-            return lbfgs_steps.descend(image, gradient, step)
-        rows = self._rows()
-        factors = self._products.direction_coefficients(rows, self._scale)
+            return lbfgs_steps.descend(gradient)
+        factors = self._products.direction_coefficients(
+            self._rows(), self._scale
+        )
         return lbfgs_steps.descend_by_pairs(
-            image,
             gradient,
             tf.constant(self._scale, self._image.dtype),
             tf.constant(factors, self._image.dtype),
             self._ring,
-            step,
         )
 
     def _keep_pair(self, trial: Trial, direction: tf.Tensor) -> None:

@@ -31,31 +31,20 @@ def precondition(gradient, gains=None):
 
 
 @compiled
-def descend(image, preconditioned_gradient, step):
-    """Takes a step along -P g, normalised to a root mean square of 1.
-
-    Returns:
-        The direction and the new image.
-    """
+def descend(preconditioned_gradient):
+    """Returns -P g, normalised to a root mean square of 1."""
     mean_square = tf.reduce_mean(tf.square(preconditioned_gradient))
-    direction = tf.math.divide_no_nan(
-        -preconditioned_gradient, tf.sqrt(mean_square)
-    )
-    return direction, image + step * direction
+    return tf.math.divide_no_nan(-preconditioned_gradient, tf.sqrt(mean_square))
 
 
 @compiled
-def descend_by_pairs(
-    image, preconditioned_gradient, scale, factors, ring, step
-):
-    """Takes a step along -H g = -(scale P g + factors ring).
-
-    Returns:
-        The direction and the new image.
-    """
-    pairs = tf.reshape(tf.matmul(factors[tf.newaxis], ring), tf.shape(image))
-    direction = -(scale * preconditioned_gradient + pairs)
-    return direction, image + step * direction
+def descend_by_pairs(preconditioned_gradient, scale, factors, ring):
+    """Returns -H g = -(scale P g + factors ring)."""
+    pairs = tf.matmul(factors[tf.newaxis], ring)
+    return -(
+        scale * preconditioned_gradient
+        + tf.reshape(pairs, tf.shape(preconditioned_gradient))
+    )
 
 
 @compiled
