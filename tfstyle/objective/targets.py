@@ -135,42 +135,46 @@ def compute_targets(
                     "style_layers", name, f"style {number}", tf.norm(gram)
                 )
     if fresh is not None and num_styles:
-        layers = config.style_layers
-        parts = [
-            average_by_layer(mask, image_size, layers, config.pooling)
-            for mask in (fresh, 255 - fresh)
-        ]
-        for name, grams in style_targets.items():
-            masks[name], style_targets[name] = _split_regions(
-                masks.get(name, [tf.constant(1.0)]),
-                grams,
-                [tf.constant(part[name]) for part in parts],
-            )
+        masks, style_targets = _separate(
+            fresh, masks, style_targets, image_size, config
+        )
     return Targets(content_targets, style_targets, masks, content_energy, {})
 
 
-def _split_regions(
-    masks: Sequence[tf.Tensor],
-    grams: Sequence[tf.Tensor],
-    parts: Sequence[tf.Tensor],
-) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
-    """Splits every region of a layer in parts with the same target.
+def _separate(
+    fresh: np.ndarray,
+    masks: dict[str, list[tf.Tensor]],
+    targets: dict[str, list[tf.Tensor]],
+    size: tuple[int, int],
+    config: Config,
+) -> tuple[dict[str, list[tf.Tensor]], dict[str, list[tf.Tensor]]]:
+    """Splits every region in its fresh part and the rest.
 
     Args:
-        masks: float32 `[1, h, w, 1]` or scalar, one per region.
-        grams: target of each region.
-        parts: float32 `[1, h, w, 1]`, mask of each part.
+        fresh: uint8 `[H, W]`, mask of the fresh places.
+        masks: masks of the regions, by layer; empty for the whole frame.
+        targets: style targets of the regions, by layer.
+        size: height and width of the image, pixels.
+        config: options, including layers and pooling.
 
     Returns:
-        Masks and targets of the parts that are not empty.
+        Masks and targets of the parts that are not empty, by layer.
     """
-    split = [
-        (mask * part, gram)
-        for mask, gram in zip(masks, grams, strict=True)
-        for part in parts
+    parts = [
+        average_by_layer(mask, size, config.style_layers, config.pooling)
+        for mask in (fresh, 255 - fresh)
     ]
-    kept = [pair for pair in split if tf.reduce_any(pair[0] > 0)]
-    return [mask for mask, _ in kept], [gram for _, gram in kept]
+    new_masks, new_targets = {}, {}
+    for name, grams in targets.items():
+        pairs = [
+            (mask * tf.constant(part[name]), gram)
+            for mask, gram in zip(masks.get(name, [1.0]), grams, strict=True)
+            for part in parts
+        ]
+        pairs = [pair for pair in pairs if tf.reduce_any(pair[0] > 0)]
+        new_masks[name] = [mask for mask, _ in pairs]
+        new_targets[name] = [gram for _, gram in pairs]
+    return new_masks, new_targets
 
 
 def _blend(
