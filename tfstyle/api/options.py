@@ -4,6 +4,7 @@ import dataclasses
 import difflib
 from typing import Any
 
+from tfstyle.config.config import options_of
 from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import ConfigError
 from tfstyle.flags.command_line import Config
@@ -56,12 +57,7 @@ def make_config(
             "`config` must be a tfstyle.Config. Received:"
             f" {type(config).__name__}."
         )
-    return Config(**values_of(config) | options)
-
-
-def values_of(config: Config) -> dict[str, Any]:
-    """Returns the fields of `Config` by name, without fields of `RunConfig`."""
-    return {name: getattr(config, name) for name in FIELDS}
+    return Config(**options_of(config) | options)
 
 
 def _refuse(name: str) -> ConfigError:

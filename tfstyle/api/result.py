@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from tfstyle.api.options import values_of
 from tfstyle.config.config import Config
+from tfstyle.config.config import options_of
 from tfstyle.config.run_config import METADATA
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import check_is_local
@@ -141,7 +141,7 @@ class Painting:
         facts = self._source.facts | provenance.describe_result(self)
         config = self._repeating_config()
         if self._source.files:
-            config = RunConfig(**values_of(config) | self._source.files)
+            config = RunConfig(**options_of(config) | self._source.files)
         return provenance.make_published_texts(config, facts, metadata)
 
     def _repeating_config(self) -> Config:

@@ -371,6 +371,12 @@ class Config:
         return written
 
 
+def options_of(config: Config) -> dict[str, Any]:
+    """Returns the fields of `Config` by name, without those of `RunConfig`."""
+    names = [field.name for field in dataclasses.fields(Config)]
+    return {name: getattr(config, name) for name in names}
+
+
 def _equal_weights(names: Sequence[str]) -> tuple[float, ...]:
     return (1 / len(names),) * len(names)
 

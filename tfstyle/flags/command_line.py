@@ -1,8 +1,6 @@
 """Command line parsing: one flag per RunConfig field."""
 
-import dataclasses
 import io
-import itertools
 import os
 import sys
 
@@ -10,16 +8,15 @@ from absl import flags
 
 from tfstyle.config import lines
 from tfstyle.config.config import Config
+from tfstyle.config.config import options_of
 from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import ConfigError
 from tfstyle.errors import one_line
-from tfstyle.flags import flagfile
 from tfstyle.flags.help_text import make_help
 from tfstyle.flags.parsers import make_flags
 from tfstyle.flags.parsers import parse_arguments
 from tfstyle.flags.sources import check_twice
 from tfstyle.flags.values import FIELDS
-from tfstyle.system.paths import is_same_file
 from tfstyle.version import __version__
 
 MAX_MESSAGE = 5000
@@ -81,41 +78,12 @@ def read_config(
     values = make_flags() if values is None else values
     check_twice(arguments)
     parse_arguments(arguments, values)
-    config = RunConfig(**{name: values[name].value for name in FIELDS})
-    _check_flagfiles_stay(config, values["flagfile"].value or [])
-    return config
-
-
-def _check_flagfiles_stay(config: RunConfig, flagfiles: list[str]) -> None:
-    """Checks that the run does not overwrite a flagfile it was given.
-
-    Raises:
-        ConfigError: if it would.
-    """
-    if not flagfiles:
-        return
-
-    from tfstyle.image_files import sidecar
-
-    targets = [path for path in (config.output_image, config.film) if path]
-    if config.workdir is not None and config.resume != "restart":
-        names = (flagfile.NAME, flagfile.OUTPUT + sidecar.ENDING)
-        targets += [os.path.join(config.workdir, name) for name in names]
-    if config.output_image:
-        targets.append(config.output_image + sidecar.ENDING)
-    for target, path in itertools.product(targets, flagfiles):
-        if is_same_file(target, path):
-            raise ConfigError(
-                f"`flagfile` {path!r} is a file that the run writes itself."
-                " Copy it elsewhere, or choose another workdir or output."
-            )
+    return RunConfig(**{name: values[name].value for name in FIELDS})
 
 
 def _read_options(argument: str) -> Config:
     """Returns the options of a picture, without those for files and the run."""
-    config = read_config([argument])
-    names = [field.name for field in dataclasses.fields(Config)]
-    return Config(**{name: getattr(config, name) for name in names})
+    return Config(**options_of(read_config([argument])))
 
 
 Config._read_options = staticmethod(_read_options)
