@@ -6,7 +6,6 @@ import pytest
 
 from tfstyle.distributed.environment import Cluster
 from tfstyle.distributed.environment import find_cluster
-from tfstyle.distributed.environment import find_other_array
 from tfstyle.distributed.environment import find_shard
 from tfstyle.errors import ClusterError
 
@@ -73,10 +72,9 @@ TWO = {"worker": ["a:1", "b:1"]}
                 tf_config(index=-1, **TWO),
                 tf_config("other", **TWO),
                 tf_config("chief", chief=["a:1", "b:1"]),
+                tf_config("ps", **TWO, ps=["c:1"]),
             )
         ),
-        (tf_config("ps", **TWO, ps=["c:1"]), "this process a ps"),
-        (tf_config("evaluator", **TWO, evaluator=["c:1"]), "a evaluator"),
         *(
             (
                 {"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": rank},
@@ -162,21 +160,3 @@ def test_mpirun_within_a_job_step_shares_no_picture():
     assert find_cluster(environment=TASKS | one) == Cluster()
     srun = {"PMI_RANK": "1", "PMI_SIZE": "2"}  # as srun --mpi=pmi2 sets them
     assert find_cluster(environment=TASKS | srun).source == "Slurm"
-
-
-@pytest.mark.parametrize(
-    ("variables", "name"),
-    [
-        ({"SGE_TASK_ID": "3"}, "SGE_TASK_ID"),
-        ({"SGE_TASK_ID": "undefined"}, None),
-        ({"LSB_JOBINDEX": "0"}, None),
-        ({"LSB_JOBINDEX": "2"}, "LSB_JOBINDEX"),
-        ({"PBS_ARRAY_INDEX": "0"}, "PBS_ARRAY_INDEX"),
-        ({"CLOUD_RUN_TASK_INDEX": "1"}, "CLOUD_RUN_TASK_INDEX"),
-        (array(5, 1, 7, 3), "SLURM_ARRAY_TASK_ID"),
-        (array(1, 1, 3, 3), None),
-        ({}, None),
-    ],
-)
-def test_array_of_another_scheduler_is_named(variables, name):
-    assert find_other_array(variables) == name

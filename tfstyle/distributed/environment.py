@@ -17,16 +17,6 @@ SLURM_TASKS = ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID")
 """Variables for the size of a job step and the rank within it."""
 SHARD_FLAG = "--shard"
 SLURM_ARRAY = "SLURM_ARRAY_TASK_ID"
-OTHER_ARRAYS = (
-    *("SGE_TASK_ID", "PBS_ARRAY_INDEX", "PBS_ARRAYID", "LSB_JOBINDEX"),
-    *("AWS_BATCH_JOB_ARRAY_INDEX", "JOB_COMPLETION_INDEX"),
-    *("CLOUD_RUN_TASK_INDEX", "BATCH_TASK_INDEX"),
-    *("OAR_ARRAY_INDEX", "PJM_BULKNUM"),
-)
-"""Variables for the index of an array task in other schedulers than Slurm.
-
-The index starts at 0 or 1.
-"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,20 +95,15 @@ def _read_tf_config(text: str) -> Cluster:
         if len(everyone) < 2:
             return ALONE
         task_type, index = found["task"]["type"], int(found["task"]["index"])
-        if task_type in jobs and task_type not in TASK_TYPES:
-            raise ClusterError(
-                f"TF_CONFIG makes this process a {task_type}, which takes no"
-                f" part. Start only tasks of type {', '.join(TASK_TYPES)}, or"
-                " add --strategy=one_device."
-            )
         own = addresses[TASK_TYPES.index(task_type)]
         if not 0 <= index < len(own) or len(addresses[0] + addresses[1]) > 1:
             raise ValueError
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ClusterError(
             'TF_CONFIG must read as {"cluster": {"worker": ["HOST:PORT", ...]},'
-            ' "task": {"type": "worker", "index": 0}}, with an index below the'
-            f" number of workers. Received: {text!r:.400}. Unset it, or add"
+            ' "task": {"type": "worker", "index": 0}}, with the type'
+            f" {', '.join(TASK_TYPES[:-1])} or {TASK_TYPES[-1]}, and an index"
+            f" below their number. Received: {text!r:.400}. Unset it, or add"
             " --strategy=one_device."
         ) from error
     before = sum(map(len, addresses[: TASK_TYPES.index(task_type)]))
@@ -214,22 +199,3 @@ def _read_numbers(
     return (
         [int(t) for t in texts] if all(t.isdecimal() for t in texts) else None
     )
-
-
-def find_other_array(environment: Mapping[str, str] = os.environ) -> str | None:
-    """Returns the variable of a job array that cannot be used for sharding.
-
-    Returns None outside such an array. Grid Engine sets `undefined`, and LSF 0,
-    for a job that is not an array; an array of Slurm may have gaps.
-
-    Args:
-        environment: environment variables.
-    """
-    count = _read_numbers(environment, "SLURM_ARRAY_TASK_COUNT")
-    if count and count[0] > 1 and _read_array(environment) is ALONE:
-        return SLURM_ARRAY
-    for name in OTHER_ARRAYS:
-        value = environment.get(name, "")
-        if value.isdecimal() and not (name == "LSB_JOBINDEX" and value == "0"):
-            return name
-    return None

@@ -41,7 +41,7 @@ def meet(
     if index:
         found, wanted = _connect(host, int(port), index, deadline), [0]
     else:
-        found = _accept(host, int(port), len(addresses), deadline)
+        found = _accept(int(port), len(addresses), deadline)
         wanted = range(1, len(addresses))
     if absent := [number for number in wanted if number not in found]:
         names = ", ".join(
@@ -78,17 +78,18 @@ def _connect(
 
 
 def _accept(
-    host: str, port: int, number: int, deadline: float
+    port: int, number: int, deadline: float
 ) -> dict[int, socket.socket]:
-    """Accepts all workers in process 0, then releases them together."""
-    is_local = host.startswith("127.") or host in ("::1", "localhost")
-    is_dual = not is_local and socket.has_dualstack_ipv6()
-    family = socket.AF_INET6 if is_dual or ":" in host else socket.AF_INET
+    """Accepts all workers in process 0, then releases them together.
+
+    Like TensorFlow's server afterwards, it listens on all interfaces.
+    """
+    is_dual = socket.has_dualstack_ipv6()
     waiting: dict[int, socket.socket] = {}
     try:
         server = socket.create_server(
-            (host if is_local else "", port),
-            family=family,
+            ("", port),
+            family=socket.AF_INET6 if is_dual else socket.AF_INET,
             backlog=number,
             dualstack_ipv6=is_dual,
         )
