@@ -460,7 +460,7 @@ def test_unusable_manifest_ends_with_one_line(tmp_path):
     (tmp_path / "jobs.csv").write_text("output_image,sede\nx.png,1\n")
     status, lines = run(tmp_path)
     assert (status, len(lines)) == (2, 1)
-    assert "Did you mean: seed ?" in lines[0]
+    assert "Did you mean seed?" in lines[0]
     assert os.listdir(tmp_path) == ["jobs.csv"]
 
 
