@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import re
 from collections.abc import Sequence
 
 from tfstyle.config import validation
@@ -251,15 +252,14 @@ def _check_shard(config: RunConfig) -> None:
     """Checks that `shard` has the form i/n and is given with a manifest."""
     if config.shard == "auto":
         return
-    number, _, size = config.shard.partition("/")
-    is_part = number.isdecimal() and size.isdecimal()
-    if not is_part or not 1 <= int(number) <= int(size):
+    part = re.fullmatch(r"(\d+)/(\d+)", config.shard)
+    if part is None or not 1 <= int(part[1]) <= int(part[2]):
         raise ConfigError(
             "`shard` must be auto, or one part of several, such as 3/10."
             f" Received: shard={config.shard!r:.40}."
         )
     if config.manifest is None:
         raise ConfigError(
-            "`shard` is a part of a `manifest`, which is missing. Give it, or"
+            "`shard` is a part of a `manifest`, which is missing. Add it, or"
             " leave out `shard`."
         )

@@ -142,12 +142,10 @@ def _check_bounds(field: dataclasses.Field, number: float, value: Any) -> None:
     """Checks a number, which may be one of several in a value."""
     least, above = field.metadata["least"], field.metadata["above"]
     most = field.metadata["most"]
-    if least is not None:
-        is_enough, rule = number >= least, f"at least {least}"
-    elif above is not None:
-        is_enough, rule = number > above, f"above {above}"
-    else:
+    if least is None and above is None:
         return
+    rule = f"above {above}" if least is None else f"at least {least}"
+    is_enough = number > above if least is None else number >= least
     if is_enough and number <= most:
         return
     if most < number < math.inf:
