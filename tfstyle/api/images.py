@@ -123,7 +123,7 @@ def _read_pil(image: Image.Image, argument: str) -> Picture:
     except (OSError, SyntaxError, ValueError) as error:
         raise ImageError(
             f"`{argument}` cannot be decoded ({str(error) or repr(error)})."
-            " Give another picture."
+            " Use another picture."
         ) from error
     for text in picture.warnings:
         logging.warning("`%s` %s", argument, text)

@@ -125,7 +125,7 @@ class Painting:
         for read in self._source.paths:
             if is_same_file(path, read):
                 raise ConfigError(
-                    "`path` must not be a picture that this one was made from."
+                    "`path` must not be an input image of this picture."
                     f" Received: {path!r}. Choose another."
                 )
         check_side(path, self.height, self.width)

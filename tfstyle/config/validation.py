@@ -33,7 +33,7 @@ def check_images(
     ):
         raise ConfigError(
             "`content_masks` must have one mask per style image, and"
-            " `style_masks` as many or none, for whole styles. Received:"
+            " `style_masks` as many, or none for whole styles. Received:"
             f" {num_content_masks} and {num_style_masks} for {num_styles}."
         )
     if num_content_masks and config.style_blend_weights:
@@ -268,5 +268,6 @@ def _check_length(config, name: str, owner: str, count: int) -> None:
     if values and len(values) != count:
         raise ConfigError(
             f"`{name}` must have one value for each of `{owner}`. Received:"
-            f" {len(values)} for {count}. Give as many, or none for equal ones."
+            f" {len(values)} for {count}. Give as many, or none for equal"
+            " weights."
         )

@@ -65,7 +65,7 @@ def read_picture(path: str) -> list[str]:
     if not text.startswith(flagfile.FIRST_LINE):
         raise ConfigError(
             "`flags_from` must be a picture that tfstyle made. Received:"
-            f" {path!r}, which does not say how it was made."
+            f" {path!r}, which contains no flags."
         )
     given, _ = flagfile.parse_text(text)
     known = {
