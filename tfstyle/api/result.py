@@ -129,20 +129,17 @@ class Painting:
                     f" Received: {path!r}. Choose another."
                 )
         check_side(path, self.height, self.width)
-        write_image(
-            path,
-            pixels,
-            self._source.alpha,
-            *self._texts(metadata),
-            NOTHING if metadata == "none" else self._source.attribution,
-        )
-
-    def _texts(self, metadata: str) -> tuple[str, str]:
         facts = self._source.facts | provenance.describe_result(self)
         config = self._repeating_config()
         if self._source.files:
             config = RunConfig(**options_of(config) | self._source.files)
-        return provenance.make_published_texts(config, facts, metadata)
+        write_image(
+            path,
+            pixels,
+            self._source.alpha,
+            *provenance.make_published_texts(config, facts, metadata),
+            NOTHING if metadata == "none" else self._source.attribution,
+        )
 
     def _repeating_config(self) -> Config:
         """Returns a config that reproduces this picture."""

@@ -12,10 +12,6 @@ from tfstyle.errors import ConfigError
 from tfstyle.flags.values import FIELDS
 from tfstyle.version import __version__
 
-NAME = "flags.cfg"
-"""File name of a run's flags in its workdir."""
-OUTPUT = "output.png"
-"""Default file name of the picture in the workdir."""
 FIRST_LINE = "# Made by tfstyle; as a --flagfile it makes the picture again."
 
 FORMER_DEFAULTS = {
