@@ -12,52 +12,43 @@ from tfstyle.errors import ClusterError
 
 
 def tf_config(task_type="worker", index=0, **jobs):
+    """Returns a TF_CONFIG; jobs are hosts, such as "ab" for two of them."""
+    cluster = {job: list(hosts) for job, hosts in jobs.items()}
     task = {"type": task_type, "index": index}
-    return {"TF_CONFIG": json.dumps({"cluster": jobs, "task": task})}
+    return {"TF_CONFIG": json.dumps({"cluster": cluster, "task": task})}
+
+
+def srun(index, size):
+    return {"SLURM_STEP_NUM_TASKS": str(size), "SLURM_PROCID": str(index)}
+
+
+def mpi(index, size, prefix="PMI"):
+    return {f"{prefix}_RANK": str(index), f"{prefix}_SIZE": str(size)}
 
 
 @pytest.mark.parametrize(
     ("environment", "expected"),
     [
-        ({}, Cluster()),
-        ({"TF_CONFIG": ""}, Cluster()),
-        ({"TF_CONFIG": "{}"}, Cluster()),
-        (tf_config(worker=["a:1"]), Cluster()),
-        (tf_config("master", master=["a:1"]), Cluster()),
-        (tf_config("master", master=["a:1"], ps=["b:1"]), Cluster()),
-        (tf_config("chief", chief=["a:1"], evaluator=["b:1"]), Cluster()),
-        (tf_config("evaluator", evaluator=["a:1"]), Cluster()),
-        (
-            tf_config(index=0, master=["a:1"], worker=["b:1"], ps=["c:1"]),
-            Cluster(2, 1, "TF_CONFIG"),
-        ),
-        (tf_config(index=1, worker=["a:1", "b:1"]), Cluster(2, 1, "TF_CONFIG")),
-        (
-            tf_config(index=1, chief=["a:1"], worker=["b:1", "c:1"]),
-            Cluster(3, 2, "TF_CONFIG"),
-        ),
-        (
-            tf_config("chief", chief=["a:1"], worker=["b:1", "c:1"]),
-            Cluster(3, 0, "TF_CONFIG"),
-        ),
-        (
-            {"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "3"},
-            Cluster(4, 3, "Slurm"),
-        ),
-        (
-            {"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": "3"}
-            | tf_config(worker=["a:1", "b:1"]),
-            Cluster(2, 0, "TF_CONFIG"),
-        ),
-        ({"SLURM_STEP_NUM_TASKS": "1", "SLURM_PROCID": "0"}, Cluster()),
-        ({"SLURM_PROCID": "0"}, Cluster()),  # a batch script, no job step
+        ({}, (1, 0)),
+        ({"TF_CONFIG": ""}, (1, 0)),
+        ({"TF_CONFIG": "{}"}, (1, 0)),
+        (tf_config(worker="a"), (1, 0)),
+        (tf_config("master", master="a"), (1, 0)),
+        (tf_config("master", master="a", ps="b"), (1, 0)),
+        (tf_config("chief", chief="a", evaluator="b"), (1, 0)),
+        (tf_config("evaluator", evaluator="a"), (1, 0)),
+        (tf_config(master="a", worker="b", ps="c"), (2, 1, "TF_CONFIG")),
+        (tf_config(index=1, worker="ab"), (2, 1, "TF_CONFIG")),
+        (tf_config(index=1, chief="a", worker="bc"), (3, 2, "TF_CONFIG")),
+        (tf_config("chief", chief="a", worker="bc"), (3, 0, "TF_CONFIG")),
+        (srun(3, 4), (4, 3, "Slurm")),
+        (srun(3, 4) | tf_config(worker="ab"), (2, 0, "TF_CONFIG")),
+        (srun(0, 1), (1, 0)),
+        ({"SLURM_PROCID": "0"}, (1, 0)),  # a batch script, no job step
     ],
 )
 def test_cluster_is_what_the_environment_says(environment, expected):
-    assert find_cluster(environment=environment) == expected
-
-
-TWO = {"worker": ["a:1", "b:1"]}
+    assert find_cluster(environment=environment) == Cluster(*expected)
 
 
 @pytest.mark.parametrize(
@@ -68,21 +59,17 @@ TWO = {"worker": ["a:1", "b:1"]}
             for environment in (
                 {"TF_CONFIG": "worker"},
                 {"TF_CONFIG": "[]"},
-                {"TF_CONFIG": json.dumps({"cluster": TWO})},
-                tf_config(index=2, **TWO),
-                tf_config(index=-1, **TWO),
-                tf_config("other", **TWO),
-                tf_config("chief", chief=["a:1", "b:1"]),
+                {"TF_CONFIG": json.dumps({"cluster": {"worker": ["a", "b"]}})},
+                tf_config(index=2, worker="ab"),
+                tf_config(index=-1, worker="ab"),
+                tf_config("other", worker="ab"),
+                tf_config("chief", chief="ab"),
             )
         ),
-        (tf_config("ps", **TWO, ps=["c:1"]), "this process a ps"),
-        (tf_config("evaluator", **TWO, evaluator=["c:1"]), "a evaluator"),
+        (tf_config("ps", worker="ab", ps="c"), "makes this process a ps"),
         *(
-            (
-                {"SLURM_STEP_NUM_TASKS": "4", "SLURM_PROCID": rank},
-                "SLURM_PROCID must be a number",
-            )
-            for rank in ("", "4", "-1", "x")
+            (srun(rank, 4), "SLURM_PROCID must be a number")
+            for rank in ("", 4, -1, "x")
         ),
     ],
 )
@@ -99,7 +86,7 @@ def test_addresses_are_in_the_order_of_the_processes():
 
 @pytest.mark.parametrize("strategy", ["one_device", "mirrored"])
 def test_strategy_of_one_process_knows_no_cluster(strategy):
-    assert find_cluster(strategy, tf_config(**TWO)) == Cluster()
+    assert find_cluster(strategy, tf_config(worker="ab")) == Cluster()
 
 
 def array(number, least, most, count, step=1):
@@ -111,8 +98,8 @@ def array(number, least, most, count, step=1):
     }
 
 
-TASKS = {"SLURM_STEP_NUM_TASKS": "2", "SLURM_PROCID": "1"}
-MPI = {"OMPI_COMM_WORLD_RANK": "3", "OMPI_COMM_WORLD_SIZE": "5"}
+TASKS = srun(1, 2)
+MPI = mpi(3, 5, "OMPI_COMM_WORLD")
 
 
 @pytest.mark.parametrize(
@@ -124,15 +111,11 @@ MPI = {"OMPI_COMM_WORLD_RANK": "3", "OMPI_COMM_WORLD_SIZE": "5"}
         (TASKS, "auto", (2, 1)),
         (MPI, "auto", (5, 3)),
         (TASKS | MPI, "auto", (5, 3)),  # mpirun within a job step
-        (TASKS | {"PMI_RANK": "0", "PMI_SIZE": "1"}, "auto", (1, 0)),
-        (TASKS | {"PMI_RANK": "1", "PMI_SIZE": "2"}, "auto", (2, 1)),
-        (
-            {"MV2_COMM_WORLD_RANK": "2", "MV2_COMM_WORLD_SIZE": "3"},
-            "auto",
-            (3, 2),
-        ),
-        ({"PMI_RANK": "0", "PMI_SIZE": "4"}, "auto", (4, 0)),
-        ({"PMI_RANK": "0", "PMI_SIZE": "1"}, "auto", (1, 0)),
+        (TASKS | mpi(0, 1), "auto", (1, 0)),
+        (TASKS | mpi(1, 2), "auto", (2, 1)),
+        (mpi(2, 3, "MV2_COMM_WORLD"), "auto", (3, 2)),
+        (mpi(0, 4), "auto", (4, 0)),
+        (mpi(0, 1), "auto", (1, 0)),
         (array(0, 0, 3, 4), "auto", (4, 0)),
         (array(7, 1, 7, 4, 2), "auto", (4, 3)),  # --array=1-7:2
         (array(3, 3, 3, 1), "auto", (1, 0)),
@@ -158,10 +141,9 @@ def test_mpirun_within_a_job_step_shares_no_picture():
     with pytest.raises(ClusterError, match="mpirun started 5 processes"):
         find_cluster(environment=TASKS | MPI)
     assert find_cluster("one_device", TASKS | MPI) == Cluster()
-    one = {"PMI_RANK": "0", "PMI_SIZE": "1"}
-    assert find_cluster(environment=TASKS | one) == Cluster()
-    srun = {"PMI_RANK": "1", "PMI_SIZE": "2"}  # as srun --mpi=pmi2 sets them
-    assert find_cluster(environment=TASKS | srun).source == "Slurm"
+    assert find_cluster(environment=TASKS | mpi(0, 1)) == Cluster()
+    # As srun --mpi=pmi2 sets them.
+    assert find_cluster(environment=TASKS | mpi(1, 2)).source == "Slurm"
 
 
 @pytest.mark.parametrize(
@@ -172,7 +154,6 @@ def test_mpirun_within_a_job_step_shares_no_picture():
         ({"LSB_JOBINDEX": "0"}, None),
         ({"LSB_JOBINDEX": "2"}, "LSB_JOBINDEX"),
         ({"PBS_ARRAY_INDEX": "0"}, "PBS_ARRAY_INDEX"),
-        ({"CLOUD_RUN_TASK_INDEX": "1"}, "CLOUD_RUN_TASK_INDEX"),
         (array(5, 1, 7, 3), "SLURM_ARRAY_TASK_ID"),
         (array(1, 1, 3, 3), None),
         ({}, None),

@@ -275,12 +275,9 @@ STYLE_TWICE = ["--style_images=a.jpg", "--style_images", "b.jpg"]
         ([f"--max_evaluations={10**400}"], ["`max_evaluations`"]),
         ([f"--{'seed' * 1000}"], ["seedseed", "too long"]),
         (["--style_images", "a.jpg", "b.jpg"], ["'folder/*.jpg'"]),
-        (["\u2014seed=1"], ["Type --seed=1."]),
-        (["--content_image=\u201ca.jpg\u201d"], ["`content_image`", "quotes"]),
         (STYLE_TWICE, ["`style_images` is given 2 times"]),
         (["--preset=x"], ["`preset` must be one of export,"]),
         (["--averaging=0.5"], ["`averaging`"]),
-        (["--checkpoint_every_steps=20"], ["`checkpoint_every_seconds`"]),
     ],
 )
 def test_parse_ends_with_one_line(arguments, data, refusal):
@@ -299,9 +296,7 @@ def test_empty_list_resets_an_earlier_one_and_numbers_may_be_given_twice():
     ("line", "data"),
     [
         ("num_steps=5", ["'num_steps=5'"]),
-        ("\u2013seed=5", ["Type --seed=5."]),
         ("--seed=5 --num_steps=3", ["`seed`", "'5 --num_steps=3'"]),
-        ("--content_image=\u201ca.jpg\u201d", ["quotes"]),
         ("--report --overwrite", ["`report`", "'--overwrite'"]),
         ("--image_size=512px", ["`image_size`"]),
         ('--style_images=["a.jpg","b.jpg"]', ["`style_images`"]),

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -15,6 +16,7 @@ from tests import references
 from tfstyle.config.run_config import RunConfig
 from tfstyle.image_files.writing import write_image
 from tfstyle.images.preprocessing import preprocess
+from tfstyle.network.extractor import Extractor
 from tfstyle.objective.gram import gram_sum
 from tfstyle.serving import saved_model
 from tfstyle.training.extractor import make_extractor
@@ -24,79 +26,45 @@ ROUNDING = 1e-5  # another order of the same sums
 STRANGER = """
 import sys
 sys.modules["keras"] = sys.modules["tfstyle"] = None
-import numpy as np
 import tensorflow as tf
 model = tf.saved_model.load(sys.argv[1])
-given = np.load(sys.argv[2], allow_pickle=False)
-found = {}
-for name in given.files:
-    endpoint = model.signatures[name.split("-")[0]]
-    _, signature = endpoint.structured_input_signature
-    value = tf.constant(given[name])
-    if value.dtype == tf.string:
-        value = tf.constant([file for file in given[name].tolist()])
-    arguments = {argument: value for argument in signature}
-    if "size" in signature:
-        arguments["size"] = tf.constant([16, 21])
-    try:
-        outputs = endpoint(**arguments)
-    except tf.errors.InvalidArgumentError as error:
-        outputs = {"error": np.array(str(error))}
-    for key, output in outputs.items():
-        found[f"{name}/{key}"] = np.asarray(output)
-np.savez(sys.argv[3], **found)
+print(*model.signatures["serve"](images=tf.zeros([1, 16, 16, 3])))
 """
-
-
 ONE_LAYER = {"content_layers": ("conv1_1",), "style_layers": ("conv1_1",)}
 
 
+class Export(NamedTuple):
+    """An exported version, its description and the network it was made of."""
+
+    path: str
+    facts: dict
+    extractor: Extractor
+
+    def load(self):
+        """Returns the model, which owns the variables of its signatures."""
+        return tf.saved_model.load(self.path)
+
+
 def export(folder, **fields):
-    """Exports a network; returns the path of the version, facts, extractor."""
+    """Exports a network as the next version in a folder."""
     options = {"weights": "random", "convolution": "direct"} | fields
     config = RunConfig(**options).resolved()
     extractor = make_extractor(config)
     path = saved_model.export_extractor(extractor, config, str(folder))
     with open(f"{path}/assets/tfstyle.json", encoding="utf-8") as file:
-        return path, json.load(file), extractor
+        return Export(path, json.load(file), extractor)
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def exported(tmp_path_factory):
     """Returns the export of the default layers."""
     folder = tmp_path_factory.mktemp("export") / "features"
     return export(folder, pooling="average", padding="zero")
 
 
 @pytest.fixture(scope="module")
-def exported(whole):
-    """Returns the path of a version."""
-    return whole[0]
-
-
-@pytest.fixture(scope="module")
-def facts(whole):
-    """Returns the description of the version."""
-    return whole[1]
-
-
-@pytest.fixture
-def ask(exported, tmp_path):
-    """Returns a function that asks endpoints in a process of TensorFlow only.
-
-    What is asked is named `endpoint-anything`; answers are `.../output`.
-    """
-
-    def run(**given):
-        given = {name.replace("_at_", "-"): v for name, v in given.items()}
-        np.savez(tmp_path / "given.npz", **given)
-        command = [sys.executable, "-c", STRANGER, exported]
-        command += [tmp_path / "given.npz", tmp_path / "found.npz"]
-        environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
-        subprocess.run(command, check=True, cwd=tmp_path, env=environment)
-        return dict(np.load(tmp_path / "found.npz", allow_pickle=False))
-
-    return run
+def model(exported):
+    return exported.load()
 
 
 @pytest.fixture
@@ -111,140 +79,118 @@ def relative_error(actual, expected):
     return np.linalg.norm(actual - expected) / np.linalg.norm(expected)
 
 
+def test_process_without_keras_and_tfstyle_loads_the_model(exported, tmp_path):
+    command = [sys.executable, "-c", STRANGER, exported.path]
+    stdout = subprocess.check_output(command, cwd=tmp_path, text=True)
+    facts = exported.facts
+    layers = {*facts["content_layers"], *facts["style_layers"]}
+    assert set(stdout.split()) == layers
+
+
 def test_reloaded_equals_live_at_two_sizes_and_batches(
-    ask, batches, whole, facts
+    model, batches, exported
 ):
-    extractor = whole[2]
-    found = ask(
-        **{
-            f"{endpoint}_at_{number}": batch.astype(dtype)
-            for number, batch in enumerate(batches)
-            for endpoint, dtype in (
-                ("serve", np.float32),
-                ("serve_uint8", np.uint8),
-                ("serving_default", np.float32),
-                ("gram", np.float32),
-                ("style_descriptor", np.float32),
-            )
-        }
-    )
-    for number, batch in enumerate(batches):
+    for batch in batches:
+        floats = tf.constant(batch, tf.float32)
+        served = [
+            model.signatures["serve"](images=floats),
+            model.signatures["serving_default"](images=floats),
+            model.signatures["serve_uint8"](images=tf.constant(batch)),
+        ]
+        grams = model.signatures["gram"](images=floats)
+        found = model.signatures["style_descriptor"](images=floats)
+        descriptors = found["style_descriptor"]
+        assert descriptors.shape == (len(batch), 305_888)
         for index, pixels in enumerate(batch):
-            features = extractor(tf.constant(preprocess(pixels)))
+            features = exported.extractor(tf.constant(preprocess(pixels)))
             for name, expected in features.items():
-                for endpoint in ("serve", "serve_uint8", "serving_default"):
-                    value = found[f"{endpoint}-{number}/{name}"]
-                    assert value.dtype == np.float32
-                    assert relative_error(value[index], expected[0]) < ROUNDING
+                for values in served:
+                    assert values[name].dtype == tf.float32
+                    found = values[name][index]
+                    assert relative_error(found, expected[0]) < ROUNDING
             triangles = []
-            for name in facts["style_layers"]:
+            for name in exported.facts["style_layers"]:
                 gram = gram_sum(features[name]).normalized().numpy()
-                value = found[f"gram-{number}/{name}"][index]
-                assert relative_error(value, gram) < ROUNDING
+                assert relative_error(grams[name][index], gram) < ROUNDING
                 triangles.append(gram[np.triu_indices(len(gram))])
-            descriptor = found[f"style_descriptor-{number}/style_descriptor"]
             expected = np.concatenate(triangles)
-            assert descriptor.shape == (len(batch), 305_888)
-            assert relative_error(descriptor[index], expected) < ROUNDING
+            assert relative_error(descriptors[index], expected) < ROUNDING
 
 
-def test_features_equal_an_independent_vgg19(
-    ask, batches, random_weights, facts
-):
+def test_features_equal_an_independent_vgg19(model, batches, random_weights):
     pixels = batches[0]
-    found = ask(serve_uint8=pixels)
+    found = model.signatures["serve_uint8"](images=tf.constant(pixels))
     expected = references.forward(
         preprocess(pixels[0])[0], random_weights.layers, "block5_conv1"
     )
-    for name in (*facts["content_layers"], *facts["style_layers"]):
-        value = found[f"serve_uint8/{name}"][0]
-        assert relative_error(value, expected[name]) < FEATURES
+    for name, value in found.items():
+        assert relative_error(value[0], expected[name]) < FEATURES
 
 
-@pytest.mark.slow
-def test_real_features_equal_an_independent_vgg19(
-    samples, real_weights, tmp_path
-):
-    path, facts, _ = export(
-        tmp_path, weights="auto", pooling="average", padding="zero"
-    )
-    pixels = samples[0][200:249, 300:367]
-    endpoint = tf.saved_model.load(path).signatures["serve_uint8"]
-    found = endpoint(images=tf.constant(pixels[np.newaxis]))
-    expected = references.forward(
-        preprocess(pixels)[0], real_weights.layers, "block5_conv1"
-    )
-    for name in (*facts["content_layers"], *facts["style_layers"]):
-        assert relative_error(found[name][0], expected[name]) < FEATURES
-
-
-def test_encoded_decodes_in_the_graph(ask, batches, tmp_path):
+def test_encoded_decodes_in_the_graph(model, batches, tmp_path):
     pixels = batches[1][:2]
     files = []
     for number, image in enumerate(pixels):
-        path = str(tmp_path / f"{number}.png")
-        write_image(path, image)
-        with open(path, "rb") as file:
-            files.append(file.read())
+        path = tmp_path / f"{number}.png"
+        write_image(str(path), image)
+        files.append(path.read_bytes())
     sample = (ROOT / "tfstyle" / "samples" / "scene.jpg").read_bytes()
-    found = ask(
-        encoded=np.array(files),
-        serve_uint8=pixels,
-        encoded_at_cut=np.array([files[0][:60]]),
-        encoded_at_else=np.array([b"not a picture"]),
-        encoded_at_sizes=np.array([files[0], sample]),
-        encoded_resized=np.array([files[0], sample]),
+    encoded = model.signatures["encoded"]
+    expected = model.signatures["serve_uint8"](images=tf.constant(pixels))
+    found = encoded(encoded_images=tf.constant(files))
+    resized = model.signatures["encoded_resized"](
+        encoded_images=tf.constant([files[0], sample]),
+        size=tf.constant([16, 21]),
     )
     for name in ("block1_conv1", "block5_conv1"):
-        expected = found[f"serve_uint8/{name}"]
-        np.testing.assert_array_equal(found[f"encoded/{name}"], expected)
-        resized = found[f"encoded_resized/{name}"]
-        assert resized.shape == expected.shape
-        assert relative_error(resized[0], expected[0]) < ROUNDING
-    assert "Invalid PNG" in str(found["encoded-cut/error"])
-    assert "[576,768,3]" in str(found["encoded-sizes/error"])
-    assert "Unknown image file format" in str(found["encoded-else/error"])
+        np.testing.assert_array_equal(found[name], expected[name])
+        assert resized[name].shape == expected[name].shape
+        assert relative_error(resized[name][0], expected[name][0]) < ROUNDING
+    for wrong, message in (
+        ([files[0][:60]], "Invalid PNG"),
+        ([b"not a picture"], "Unknown image file format"),
+        ([files[0], sample], r"\[576,768,3\]"),
+    ):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+            encoded(encoded_images=tf.constant(wrong))
 
 
-def test_keras_layer_runs_a_signature(exported, batches):
-    layer = keras.layers.TFSMLayer(exported, call_endpoint="serve")
+def test_keras_layer_runs_a_signature(exported, model, batches):
+    layer = keras.layers.TFSMLayer(exported.path, call_endpoint="serve")
     images = tf.constant(batches[1], tf.float32)
     found = layer(images)
-    expected = tf.saved_model.load(exported).signatures["serve"](images=images)
+    expected = model.signatures["serve"](images=images)
     assert found.keys() == expected.keys()
     for name, features in expected.items():
         assert relative_error(found[name], features) < ROUNDING
 
 
-def test_too_small_an_image_is_told_so(ask):
-    found = ask(
-        serve=np.zeros((1, 15, 40, 3), np.float32),
-        gram=np.zeros((1, 40, 15, 3), np.float32),
-        serve_uint8=np.zeros((1, 16, 16, 3), np.uint8),
-    )
+@pytest.mark.parametrize(
+    ("endpoint", "size"), [("serve", (15, 40)), ("gram", (40, 15))]
+)
+def test_too_small_an_image_is_refused(model, endpoint, size):
     text = "Images must be at least 16 pixels high and wide."
-    assert text in str(found["serve/error"])
-    assert text in str(found["gram/error"])
-    assert "serve_uint8/block5_conv1" in found
+    with pytest.raises(tf.errors.InvalidArgumentError, match=text):
+        model.signatures[endpoint](images=tf.zeros([1, *size, 3]))
 
 
 @pytest.mark.slow
 def test_smallest_side_is_a_position_of_the_deepest_layer(tmp_path):
     layers = {"content_layers": ("pool5",), "style_layers": ("conv1_1",)}
-    _, facts, _ = export(tmp_path, **layers)
-    assert facts["smallest_side"] == 32
+    assert export(tmp_path, **layers).facts["smallest_side"] == 32
 
 
 def test_only_layers_that_are_asked_for_are_written(exported):
     size = sum(
         os.path.getsize(os.path.join(folder, name))
-        for folder, _, names in os.walk(exported)
+        for folder, _, names in os.walk(exported.path)
         for name in names
     )
     assert 51.7e6 < size < 54e6
 
 
-def test_asset_describes_the_export(whole, facts):
+def test_asset_describes_the_export(exported):
+    facts = exported.facts
     config = RunConfig().resolved()
     assert facts["format"] == 1
     assert tuple(facts["style_layers"]) == config.style_layers
@@ -252,7 +198,7 @@ def test_asset_describes_the_export(whole, facts):
     assert facts["pooling"] == "average"
     assert facts["padding"] == "zero"
     assert facts["filter_means"] is None
-    assert facts["weights_sha256"] == whole[2].sha256
+    assert facts["weights_sha256"] == exported.extractor.sha256
     assert facts["versions"]["tensorflow"] == tf.__version__
     assert facts["smallest_side"] == 16
     assert "WebP" in facts["input"]["encoded_formats"]
@@ -262,15 +208,15 @@ def test_asset_describes_the_export(whole, facts):
 @pytest.mark.slow
 def test_export_pools_by_root_mean_square_with_its_gradient(tmp_path):
     layers = {"content_layers": ("conv1_1",), "style_layers": ("conv2_1",)}
-    path, facts, extractor = export(tmp_path, pooling="rms", **layers)
-    assert facts["pooling"] == "rms"
-    loaded = tf.saved_model.load(path)
-    serve = loaded.signatures["serve"]
+    made = export(tmp_path, pooling="rms", **layers)
+    assert made.facts["pooling"] == "rms"
+    model = made.load()
+    serve = model.signatures["serve"]
     pixels = np.random.default_rng(0).integers(0, 256, (19, 24, 3))
     found, expected = [], []
     for results, run, image in (
         (found, lambda x: serve(images=x), pixels[None].astype(np.float32)),
-        (expected, extractor, preprocess(pixels.astype(np.uint8))),
+        (expected, made.extractor, preprocess(pixels.astype(np.uint8))),
     ):
         image = tf.constant(image)
         with tf.GradientTape() as tape:
@@ -289,11 +235,9 @@ def test_asset_tells_what_rescaled_filters_were_divided_by(tmp_path):
     images = tf.constant(np.full((1, 20, 24, 3), 200, np.float32))
     facts, features = [], []
     for is_rescaled in (True, False):
-        path, described, _ = export(
-            tmp_path, rescale_filters=is_rescaled, **layers
-        )
-        facts.append(described)
-        model = tf.saved_model.load(path)
+        made = export(tmp_path, rescale_filters=is_rescaled, **layers)
+        facts.append(made.facts)
+        model = made.load()
         features.append(model.signatures["serve"](images=images))
     assert facts[0]["weights_sha256"] != facts[1]["weights_sha256"]
     for name in ("block1_conv1", "block1_conv2"):
@@ -308,38 +252,9 @@ def test_versions_count_up_and_are_never_touched(tmp_path):
     (tmp_path / "7").mkdir()
     (tmp_path / "notes").mkdir()
     for version in ("8", "9"):
-        path, _, _ = export(tmp_path, **ONE_LAYER)
-        assert path == str(tmp_path / version)
+        assert export(tmp_path, **ONE_LAYER).path == str(tmp_path / version)
     assert sorted(os.listdir(tmp_path)) == ["7", "8", "9", "notes"]
     assert not os.listdir(tmp_path / "7")
-
-
-@pytest.mark.soak
-def test_saved_model_cli_shows_and_runs(exported, tmp_path):
-    tool = os.path.join(os.path.dirname(sys.executable), "saved_model_cli")
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
-    common = [f"--dir={exported}", "--tag_set=serve"]
-    shown = subprocess.run(
-        [tool, "show", *common, "--signature_def=serve"],
-        check=True,
-        capture_output=True,
-        text=True,
-        env=environment,
-    ).stdout
-    assert "shape: (-1, -1, -1, 3)" in shown
-    assert "block4_conv2" in shown
-    np.save(tmp_path / "images.npy", np.ones((2, 20, 24, 3), np.uint8))
-    subprocess.run(
-        [
-            *(tool, "run", *common, "--signature_def=serve_uint8"),
-            f"--inputs=images={tmp_path}/images.npy",
-            f"--outdir={tmp_path}",
-        ],
-        check=True,
-        capture_output=True,
-        env=environment,
-    )
-    assert np.load(tmp_path / "block4_conv2.npy").shape == (2, 2, 3, 512)
 
 
 @pytest.mark.slow

@@ -19,22 +19,13 @@ from PIL import Image
 from tensorflow.core.framework import tensor_pb2
 
 from tests import ROOT
-from tfstyle.config.run_config import RunConfig
-from tfstyle.serving import saved_model
-from tfstyle.training.extractor import make_extractor
+from tests.serving.test_saved_model import export
 
 
 @pytest.fixture(scope="module")
-def signatures(tmp_path_factory):
-    config = RunConfig(
-        weights="random",
-        convolution="direct",
-        content_layers=("conv2_1",),
-        style_layers=("conv1_1",),
-    ).resolved()
-    folder = str(tmp_path_factory.mktemp("served"))
-    path = saved_model.export_extractor(make_extractor(config), config, folder)
-    return tf.saved_model.load(path).signatures
+def model(tmp_path_factory):
+    layers = {"content_layers": ("conv2_1",), "style_layers": ("conv1_1",)}
+    return export(tmp_path_factory.mktemp("served"), **layers).load()
 
 
 @pytest.fixture(scope="module")
@@ -43,19 +34,19 @@ def sample():
 
 
 @pytest.mark.slow
-def test_rest_request_of_the_script(signatures, sample, tmp_path, monkeypatch):
+def test_rest_request_of_the_script(model, sample, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tfstyle").symlink_to(ROOT / "tfstyle")
     runpy.run_path(str(ROOT / "tools" / "serving_rest.py"))
     request = json.loads((tmp_path / "request.json").read_text())
     files = [base64.b64decode(one["b64"]) for one in request["instances"]]
     assert files == [sample]
-    endpoint = signatures[request["signature_name"]]
+    endpoint = model.signatures[request["signature_name"]]
     found = endpoint(encoded_images=tf.constant(files))
     assert found["block2_conv1"].shape == (1, 288, 384, 128)
 
 
-def test_grpc_request_of_the_script(signatures, sample, monkeypatch):
+def test_grpc_request_of_the_script(model, sample, monkeypatch):
     class PredictRequest:
         def __init__(self):
             self.model_spec = types.SimpleNamespace()
@@ -68,7 +59,7 @@ def test_grpc_request_of_the_script(signatures, sample, monkeypatch):
         def Predict(self, request, timeout):  # noqa: N802
             assert timeout > 0
             assert request.model_spec.name == "features"
-            endpoint = signatures[request.model_spec.signature_name]
+            endpoint = model.signatures[request.model_spec.signature_name]
             inputs = {
                 name: tf.constant(tf.make_ndarray(value))
                 for name, value in request.inputs.items()
@@ -90,6 +81,6 @@ def test_grpc_request_of_the_script(signatures, sample, monkeypatch):
     names = runpy.run_path("tools/serving_grpc.py")
     found = names["gram_matrix"]
     pixels = np.asarray(Image.open(io.BytesIO(sample)), np.float32)
-    expected = signatures["gram"](images=tf.constant(pixels[np.newaxis]))
+    expected = model.signatures["gram"](images=tf.constant(pixels[np.newaxis]))
     assert found.shape == (1, 64, 64)
     np.testing.assert_array_equal(found, expected["block1_conv1"])

@@ -1,8 +1,8 @@
 """Images of any kind as arrays: paths, PIL images, NumPy arrays, tensors."""
 
-import importlib.resources
 import io
 import os
+import pathlib
 from collections.abc import Sequence
 from typing import Any
 from typing import TypeAlias
@@ -51,9 +51,8 @@ def sample(name: str) -> np.ndarray:
         raise ConfigError(
             f"`name` must be one of {', '.join(SAMPLES)}. Received: {name!r}."
         )
-    folder = importlib.resources.files("tfstyle") / "samples"
-    with importlib.resources.as_file(folder / f"{name}.jpg") as path:
-        return image_files.read_image(str(path)).pixels
+    folder = pathlib.Path(__file__).parents[1] / "samples"
+    return image_files.read_image(str(folder / f"{name}.jpg")).pixels
 
 
 def read_pixels(
@@ -124,7 +123,7 @@ def _read_pil(image: Image.Image, argument: str) -> Picture:
     except (OSError, SyntaxError, ValueError) as error:
         raise ImageError(
             f"`{argument}` cannot be decoded ({str(error) or repr(error)})."
-            " Give another picture."
+            " Use another picture."
         ) from error
     for text in picture.warnings:
         logging.warning("`%s` %s", argument, text)
@@ -133,14 +132,14 @@ def _read_pil(image: Image.Image, argument: str) -> Picture:
 
 def _to_uint8(image: Any, argument: str) -> np.ndarray:
     """Checks an array or tensor and converts it to uint8, with 2 or 3 axes."""
-    array = None
-    if hasattr(image, "__array__"):
-        array = np.asarray(image)
-    if array is None or array.dtype.kind not in "buf":
-        kind = type(image).__name__ if array is None else array.dtype
+    is_array = hasattr(image, "__array__")
+    array = np.asarray(image if is_array else None)
+    if array.dtype != np.uint8 and array.dtype.kind not in "bf":
+        kind = array.dtype if is_array else type(image).__name__
         raise ConfigError(
             f"`{argument}` must be a path, a PIL image, or an array or tensor"
-            f" of uint8, or of float from 0 to 1. Received: {kind}."
+            f" of uint8, or of float from 0 to 1. Received: {kind}. Divide"
+            " larger integers by their maximum."
         )
     if array.ndim == 4 and len(array) == 1:
         array = array[0]
@@ -152,16 +151,11 @@ def _to_uint8(image: Any, argument: str) -> np.ndarray:
         )
     if array.dtype == np.uint8:
         return array
-    if array.dtype.kind == "u":
-        raise ConfigError(
-            f"`{argument}` must be uint8, or float from 0 to 1. Received:"
-            f" {array.dtype}. Divide by {np.iinfo(array.dtype).max}."
-        )
     if array.dtype.kind == "f" and not (0 <= array.min() <= array.max() <= 1):
         raise ConfigError(
             f"`{argument}` must be from 0 (black) to 1 (white) as float."
-            f" Received: {array.min():.4g} to {array.max():.4g}. Grey levels"
-            " up to 255 are given as uint8."
+            f" Received: {array.min():.4g} to {array.max():.4g}. Convert grey"
+            " levels up to 255 to uint8."
         )
     return np.rint(array.astype(np.float32) * 255).astype(np.uint8)
 

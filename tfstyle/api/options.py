@@ -1,12 +1,13 @@
 """Options of the Python API: a config or a preset, and keyword arguments."""
 
 import dataclasses
-import difflib
 from typing import Any
 
-from tfstyle.config.run_config import RunConfig
+from tfstyle.config.config import options_of
 from tfstyle.errors import ConfigError
 from tfstyle.flags.command_line import Config
+from tfstyle.flags.values import FIELDS as ALL_FIELDS
+from tfstyle.flags.values import suggest_field
 
 FIELDS = {field.name for field in dataclasses.fields(Config)}
 _REMEDIES = {
@@ -56,18 +57,12 @@ def make_config(
             "`config` must be a tfstyle.Config. Received:"
             f" {type(config).__name__}."
         )
-    return Config(**values_of(config) | options)
-
-
-def values_of(config: Config) -> dict[str, Any]:
-    """Returns the fields of `Config` by name, without fields of `RunConfig`."""
-    return {name: getattr(config, name) for name in FIELDS}
+    return Config(**options_of(config) | options)
 
 
 def _refuse(name: str) -> ConfigError:
-    if name in {field.name for field in dataclasses.fields(RunConfig)}:
+    if name in ALL_FIELDS:
         remedy = _REMEDIES.get(name, "Run tfstyle to use it.")
         return ConfigError(f"`{name}` is an option of the program. {remedy}")
-    alike = difflib.get_close_matches(name, FIELDS, 1)
-    hint = f" Did you mean {alike[0]}?" if alike else ""
-    return ConfigError(f"`{name}` is not an option of Config.{hint}")
+    hint = suggest_field(name, "See help(tfstyle.Config).")
+    return ConfigError(f"`{name}` is not an option of Config. {hint}")

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from tfstyle.api.options import values_of
 from tfstyle.config.config import Config
+from tfstyle.config.config import options_of
 from tfstyle.config.run_config import METADATA
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import check_is_local
@@ -125,24 +125,21 @@ class Painting:
         for read in self._source.paths:
             if is_same_file(path, read):
                 raise ConfigError(
-                    "`path` must not be a picture that this one was made from."
+                    "`path` must not be an input image of this picture."
                     f" Received: {path!r}. Choose another."
                 )
         check_side(path, self.height, self.width)
+        facts = self._source.facts | provenance.describe_result(self)
+        config = self._repeating_config()
+        if self._source.files:
+            config = RunConfig(**options_of(config) | self._source.files)
         write_image(
             path,
             pixels,
             self._source.alpha,
-            *self._texts(metadata),
+            *provenance.make_published_texts(config, facts, metadata),
             NOTHING if metadata == "none" else self._source.attribution,
         )
-
-    def _texts(self, metadata: str) -> tuple[str, str]:
-        facts = self._source.facts | provenance.describe_result(self)
-        config = self._repeating_config()
-        if self._source.files:
-            config = RunConfig(**values_of(config) | self._source.files)
-        return provenance.make_published_texts(config, facts, metadata)
 
     def _repeating_config(self) -> Config:
         """Returns a config that reproduces this picture."""

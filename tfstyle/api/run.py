@@ -148,6 +148,7 @@ class Run:
         plan: the plan for these images on this machine.
         extractor: feature extractor for the layers of the plan.
         replicas: replicas that share each evaluation, or None.
+        source: inputs of the picture, for its metadata.
     """
 
     def __init__(
@@ -166,7 +167,7 @@ class Run:
         self.extractor: Extractor = session.make_extractor(self.plan.network)
         self.replicas = session.replicas
         facts = provenance.describe_weights(self.extractor)
-        self._source = Source(
+        self.source = Source(
             facts | images.describe(),
             *_find_files(lists),
             images.alpha,
@@ -210,14 +211,10 @@ class Run:
             evaluations=record.evaluations,
             seconds=record.seconds,
             config=self.plan.config,
-            _source=self._source,
+            _source=self.source,
             level=record.level,
             num_steps=record.num_steps,
         )
-
-    def make_result(self, made, history: list[dict[str, Any]]) -> Result:
-        """Makes the API's `Result` from the result of the training."""
-        return make_result(made, self.plan.config, self._source, history)
 
 
 def make_result(

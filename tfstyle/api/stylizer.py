@@ -20,9 +20,11 @@ from tfstyle.api.result import Step
 from tfstyle.api.run import Given
 from tfstyle.api.run import Run
 from tfstyle.api.run import describe_record
+from tfstyle.api.run import make_result
 from tfstyle.api.run import start_session
 from tfstyle.config.config import Config
 from tfstyle.errors import ConfigError
+from tfstyle.experiment.session import Session
 from tfstyle.training.plan import choose_network
 
 
@@ -142,7 +144,7 @@ class Stylizer:
         ):
             records = run.records(extra_losses, should_stop)
             result = run_to_end(records, [*bars, EverySteps(1, act)])
-        return run.make_result(result, history)
+        return make_result(result, run.plan.config, run.source, history)
 
     def iterate(
         self,
@@ -228,10 +230,7 @@ class Stylizer:
             NotFiniteError: if the loss stops being finite.
             SetupError: if the extra `video` is not installed.
         """
-        session, config = self._session, self.config
-        if options:
-            config = make_config(self.config, None, options)
-            session, _ = start_session(config)
+        config, session = self._with_options(options)
         given = Given(None, styles, None, style_masks, None)
         return paint_film(config, session, film, given, content_masks, frames)
 
@@ -245,11 +244,16 @@ class Stylizer:
             is_whole: True if extra losses need the whole frame, without tiles.
             **options: fields of `Config`, for this run only.
         """
-        session, config = self._session, self.config
-        if options:
-            config = make_config(self.config, None, options)
-            session, _ = start_session(config)
+        config, session = self._with_options(options)
         return Run(config, session, given, is_whole=is_whole)
+
+    def _with_options(self, options: dict[str, Any]) -> tuple[Config, Session]:
+        """Returns the config with the options of a call, and its session."""
+        if not options:
+            return self.config, self._session
+        config = make_config(self.config, None, options)
+        session, _ = start_session(config)
+        return config, session
 
 
 def stylize(

@@ -82,7 +82,6 @@ def run_batch(config: RunConfig, session: Session) -> int:
     )
     sharing = JobSharing(folder, own, config.manifest)
     own_jobs = jobs[own.index :: own.size]
-    array = environment.find_other_array()
     if own.source:
         logging.info(
             "%d of them belong to this process, %d of %d by %s",
@@ -91,7 +90,7 @@ def run_batch(config: RunConfig, session: Session) -> int:
             own.size,
             own.source,
         )
-    elif array:
+    elif array := environment.find_other_array():
         logging.warning(
             "warning: %s says that this is one task of many, but each of them"
             " paints every line. --shard=NUMBER/SIZE paints only a part",

@@ -24,7 +24,7 @@ from tfstyle.config.fields import kind_of
 from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import ConfigError
 from tfstyle.errors import one_line
-from tfstyle.flags.named_files import read_bytes
+from tfstyle.flags.sources import read_bytes
 from tfstyle.flags.values import FIELDS
 from tfstyle.flags.values import parse_json
 from tfstyle.flags.values import parse_text

@@ -102,9 +102,10 @@ class Config:
     )
     style_figures: str = _loss(
         "auto",
-        "faces and other figures of the style in the picture: all; few or none:"
-        " layers that see more than half or a quarter of the style at once see"
-        " it upside down; auto: few with a content image and relative losses",
+        "faces and other figures of the style in the picture; all: everywhere;"
+        " few, none: turned upside down for layers that cover more than half or"
+        " a quarter of the style; auto: few with a content image and relative"
+        " losses",
         choices=("auto", "all", "few", "none"),
     )
     loss_scale: str = _loss(
@@ -114,30 +115,30 @@ class Config:
         choices=("relative", "absolute"),
     )
     content_weight: float | None = _loss(
-        None, "alpha; default: 0.06, for absolute losses 1e-3", least=0
+        None, "alpha; default: 0.06, or 1e-3 for absolute losses", least=0
     )
     style_weight: float = _loss(1.0, "beta", least=0)
     tv_weight: float | None = _loss(
         None,
-        "weight of the total variation; default: 0.12, for absolute losses 0",
+        "weight of total variation; default: 0.12, or 0 for absolute losses",
         least=0,
     )
     chroma_weight: float | None = _loss(
         None,
-        "weight of squared differences of chroma; default: 12, for absolute"
-        " losses 0",
+        "weight of squared differences of chroma; default: 12, or 0 for"
+        " absolute losses",
         least=0,
     )
     range_weight: float | None = _loss(
         None,
-        "weight of values below black and above white; default: 10, for"
-        " absolute losses 0",
+        "weight of values below black and above white; default: 10, or 0 for"
+        " absolute losses",
         least=0,
     )
     temporal_weight: float | None = _loss(
         None,
-        "for films: weight of squared differences to the previous painting,"
-        " moved; default: 5, for absolute losses 2e4",
+        "for films: weight of squared differences from the previous painting,"
+        " moved along; default: 5, or 2e4 for absolute losses",
         least=0,
     )
     content_reduction: str = _loss(
@@ -189,7 +190,7 @@ class Config:
     )
     preconditioner: str = _optimization(
         "auto",
-        "for lbfgs; frequency: large forms move first; none: as published;"
+        "for lbfgs; frequency: large shapes change first; none: as published;"
         " auto: frequency for lbfgs, none for adam",
         choices=("auto", "frequency", "none"),
     )
@@ -238,15 +239,15 @@ class Config:
     )
     convolution: str = _machine(
         "auto",
-        "direct; winograd: a quarter of the multiplications where that is"
-        " faster, on the CPU; auto: winograd on one CPU",
+        "direct; winograd: on the CPU, with a quarter of the multiplications"
+        " if that is faster; auto: winograd on one CPU",
         choices=("auto", "direct", "winograd"),
     )
     precision: str = _machine(
         "auto",
-        "of the network: float32; mixed_bfloat16, with winograd of gradients"
-        " only; mixed_float16, for GPUs; auto: mixed_bfloat16 on a CPU with"
-        " AMX, which is faster in it, else float32; losses are always float32",
+        "of the network; mixed_bfloat16: with winograd for gradients only;"
+        " mixed_float16: for GPUs; auto: mixed_bfloat16 on a CPU with AMX, else"
+        " float32; losses are always float32",
         choices=("auto", *PRECISIONS),
     )
     jit_compile: str = _machine(
@@ -256,7 +257,7 @@ class Config:
     )
     tf32: bool = _machine(
         True,
-        "the network's products in TensorFloat-32, on a GPU that has it",
+        "compute the network in TensorFloat-32, on a GPU that supports it",
         of_batch=True,
     )
     deterministic: bool = _machine(
@@ -369,6 +370,12 @@ class Config:
             if field.metadata["scope"] != "run" or not only_pixels:
                 written.append(f"--{field.name}={to_text(value)}")
         return written
+
+
+def options_of(config: Config) -> dict[str, Any]:
+    """Returns the fields of `Config` by name, without those of `RunConfig`."""
+    names = [field.name for field in dataclasses.fields(Config)]
+    return {name: getattr(config, name) for name in names}
 
 
 def _equal_weights(names: Sequence[str]) -> tuple[float, ...]:

@@ -24,11 +24,11 @@ _DESCRIPTIONS: dict[Any, str] = {
     bool: "true or false",
     float: "a number",
     int: "an integer",
-    str: "a text",
+    str: "a string",
     str | int: "auto or an integer",
     Sequence[float]: "a list of numbers",
     Sequence[int]: "a list of integers",
-    Sequence[str]: "a list of texts",
+    Sequence[str]: "a list of strings",
 }
 """Descriptions of types; an optional value is described as a given one."""
 
@@ -120,7 +120,7 @@ def convert(field: dataclasses.Field, value: Any) -> Any:
         if not is_list:
             return _convert(field, _kinds(field), value)
         if is_text:
-            raise TypeError("a text is not a list")
+            raise TypeError("a string is not a list")
         items = _to_python(value)
         items = items if isinstance(items, list | tuple) else [items]
         kinds = (item_kind_of(field),)

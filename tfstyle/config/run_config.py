@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import re
 from collections.abc import Sequence
 
 from tfstyle.config import validation
@@ -69,13 +70,13 @@ class RunConfig(Config):
     )
     content_masks: Sequence[str] = _input(
         (),
-        "mask files, one per region of the output; the light side is inside,"
-        " or what is not transparent",
+        "mask files, one per region of the output; light or opaque pixels are"
+        " inside",
     )
     style_masks: Sequence[str] = _input(
         (),
-        "mask files, one per style image; the light side marks the part whose"
-        " style is used; empty: all of it",
+        "mask files, one per style image; light pixels mark the part whose"
+        " style is used; default: all of it",
     )
     output_image: str | None = _file(
         None,
@@ -132,10 +133,9 @@ class RunConfig(Config):
     overwrite: bool = _output(False, "replace an output of another run")
     metadata: str = _output(
         "names",
-        "how much a picture contains of how it was made; full: flags with the"
-        " paths of files; names: with file names only; none: nothing, the flags"
-        " are in a file beside it. Except for none, artist, copyright and"
-        " resolution of the content image are copied",
+        "flags stored in the picture; full: with the paths of files; names:"
+        " with file names only; none: in a file beside it. Except for none,"
+        " artist, copyright and resolution of the content image are copied",
         choices=METADATA,
     )
     log_every_steps: int = _output(
@@ -237,9 +237,9 @@ def _check_films(config: RunConfig) -> None:
     for name in OF_FILMS:
         if getattr(config, name) is not None:
             raise ConfigError(
-                f"`{name}` is for films, and `content_video` is missing. Give"
-                f" it, or leave out `{name}`. Received:"
-                f" {name}={getattr(config, name)!s:.80}."
+                f"`{name}` is for films and needs `content_video`. Received:"
+                f" {name}={getattr(config, name)!s:.80}. Add `content_video`,"
+                f" or leave out `{name}`."
             )
 
 
@@ -257,15 +257,14 @@ def _check_shard(config: RunConfig) -> None:
     """Checks that `shard` has the form i/n and is given with a manifest."""
     if config.shard == "auto":
         return
-    number, _, size = config.shard.partition("/")
-    is_part = number.isdecimal() and size.isdecimal()
-    if not is_part or not 1 <= int(number) <= int(size):
+    part = re.fullmatch(r"(\d+)/(\d+)", config.shard)
+    if part is None or not 1 <= int(part[1]) <= int(part[2]):
         raise ConfigError(
             "`shard` must be auto, or one part of several, such as 3/10."
             f" Received: shard={config.shard!r:.40}."
         )
     if config.manifest is None:
         raise ConfigError(
-            "`shard` is a part of a `manifest`, which is missing. Give it, or"
+            "`shard` is a part of a `manifest`, which is missing. Add it, or"
             " leave out `shard`."
         )

@@ -33,7 +33,7 @@ def check_images(
     ):
         raise ConfigError(
             "`content_masks` must have one mask per style image, and"
-            " `style_masks` as many or none, for whole styles. Received:"
+            " `style_masks` as many, or none for whole styles. Received:"
             f" {num_content_masks} and {num_style_masks} for {num_styles}."
         )
     if num_content_masks and config.style_blend_weights:
@@ -142,12 +142,10 @@ def _check_bounds(field: dataclasses.Field, number: float, value: Any) -> None:
     """Checks a number, which may be one of several in a value."""
     least, above = field.metadata["least"], field.metadata["above"]
     most = field.metadata["most"]
-    if least is not None:
-        is_enough, rule = number >= least, f"at least {least}"
-    elif above is not None:
-        is_enough, rule = number > above, f"above {above}"
-    else:
+    if least is None and above is None:
         return
+    rule = f"above {above}" if least is None else f"at least {least}"
+    is_enough = number > above if least is None else number >= least
     if is_enough and number <= most:
         return
     if most < number < math.inf:
@@ -270,5 +268,6 @@ def _check_length(config, name: str, owner: str, count: int) -> None:
     if values and len(values) != count:
         raise ConfigError(
             f"`{name}` must have one value for each of `{owner}`. Received:"
-            f" {len(values)} for {count}. Give as many, or none for equal ones."
+            f" {len(values)} for {count}. Give as many, or none for equal"
+            " weights."
         )

@@ -204,13 +204,11 @@ class ReplicatedEvaluator:
 
     def _sum_rounds(self, image: tf.Tensor, rounds: list[Round]) -> LayerSums:
         """Adds up Gram sums and content losses over rounds and replicas."""
-        total = None
-        for assigned in rounds:
-            with self._replicas.waiting_for_others():
+        with self._replicas.waiting_for_others():
+            total = self._sum(image, rounds[0])
+            for assigned in rounds[1:]:
                 sums = self._sum(image, assigned)
-            if total is not None:
-                sums = tf.nest.map_structure(tf.add, total, sums)
-            total = sums
+                total = tf.nest.map_structure(tf.add, total, sums)
         return total
 
     def _distribute(self, values: Sequence[Any]) -> Any:

@@ -68,16 +68,17 @@ def expand_hosts(text: str) -> list[str]:
 
 
 def _expand_numbers(text: str) -> list[str]:
-    """Expands `01,03-04` to numbers with their leading zeros."""
+    """Expands `01,03-04` to numbers with their leading zeros.
+
+    Raises:
+        ValueError: if the text is not such a list.
+    """
     numbers = []
     for part in text.split(","):
-        found = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
-        if not found:
-            raise ValueError(text)
-        first, last = found[1], found[2] or found[1]
+        first, _, last = part.partition("-")
         numbers += [
             f"{number:0{len(first)}}"
-            for number in range(int(first), int(last) + 1)
+            for number in range(int(first), int(last or first) + 1)
         ]
     return numbers
 
@@ -90,8 +91,6 @@ def expand_counts(text: str) -> list[int]:
     """
     counts = []
     for part in text.split(","):
-        found = re.fullmatch(r"(\d+)(?:\(x(\d+)\))?", part)
-        if not found:
-            raise ValueError(text)
-        counts += [int(found[1])] * int(found[2] or 1)
+        count, _, times = part.rstrip(")").partition("(x")
+        counts += [int(count)] * int(times or 1)
     return counts

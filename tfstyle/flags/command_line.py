@@ -1,6 +1,5 @@
 """Command line parsing: one flag per RunConfig field."""
 
-import dataclasses
 import io
 import itertools
 import os
@@ -10,6 +9,7 @@ from absl import flags
 
 from tfstyle.config import lines
 from tfstyle.config.config import Config
+from tfstyle.config.config import options_of
 from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import ConfigError
 from tfstyle.errors import one_line
@@ -113,9 +113,7 @@ def _check_flagfiles_stay(config: RunConfig, flagfiles: list[str]) -> None:
 
 def _read_options(argument: str) -> Config:
     """Returns the options of a picture, without those for files and the run."""
-    config = read_config([argument])
-    names = [field.name for field in dataclasses.fields(Config)]
-    return Config(**{name: getattr(config, name) for name in names})
+    return Config(**options_of(read_config([argument])))
 
 
 Config._read_options = staticmethod(_read_options)

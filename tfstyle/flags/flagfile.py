@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import importlib
-import importlib.resources
+import pathlib
 import re
 from importlib import metadata
 
@@ -12,10 +12,6 @@ from tfstyle.errors import ConfigError
 from tfstyle.flags.values import FIELDS
 from tfstyle.version import __version__
 
-NAME = "flags.cfg"
-"""File name of a run's flags in its workdir."""
-OUTPUT = "output.png"
-"""Default file name of the picture in the workdir."""
 FIRST_LINE = "# Made by tfstyle; as a --flagfile it makes the picture again."
 
 FORMER_DEFAULTS = {
@@ -28,16 +24,19 @@ FORMER_DEFAULTS = {
     "style_figures": "all",
 }
 """Values of flags that did not exist yet when an older picture was made."""
+NAME = "flags.cfg"
+"""File name of a run's flags in its workdir."""
+OUTPUT = "output.png"
+"""Default file name of the picture in the workdir."""
 RETIRED = {
     "averaging": "0.0",
     "checkpoint_every_steps": "50",
     "recompute": "false",
 }
 """Flags of former releases, with the only value still accepted."""
-REPLACED = {"checkpoint_every_steps": "checkpoint_every_seconds"}
-"""Successors of retired flags."""
 
-_PACKAGE = importlib.resources.files("tfstyle")
+_PACKAGE = pathlib.Path(__file__).parents[1]
+_PRESETS = _PACKAGE / "presets"
 _VERSIONED = {
     "tensorflow": "tensorflow",
     "keras": "keras",
@@ -105,22 +104,15 @@ def check_retired(name: str, value: str) -> None:
         ConfigError: if its value is no longer supported.
     """
     if value != RETIRED[name]:
-        remedy = "Leave it out, or use the release that made the picture."
-        if name in REPLACED:
-            remedy = f"Leave it out, or use `{REPLACED[name]}`."
         raise ConfigError(
-            f"`{name}` is no longer a flag. Received: {name}={value:.40}."
-            f" {remedy}"
+            f"`{name}` is no longer a flag. Received: {name}={value:.40}. Leave"
+            " it out, or use the release that made the picture."
         )
 
 
 def preset_names() -> list[str]:
     """Returns the names of the presets shipped with the package."""
-    return sorted(
-        entry.name.removesuffix(".cfg")
-        for entry in (_PACKAGE / "presets").iterdir()
-        if entry.name.endswith(".cfg")
-    )
+    return sorted(path.stem for path in _PRESETS.glob("*.cfg"))
 
 
 def read_preset(name: str) -> list[str]:
@@ -136,7 +128,7 @@ def read_preset(name: str) -> list[str]:
             f"`preset` must be one of {', '.join(preset_names())}."
             f" Received: preset={name!r:.80}."
         )
-    text = (_PACKAGE / "presets" / f"{name}.cfg").read_text(encoding="utf-8")
+    text = (_PRESETS / f"{name}.cfg").read_text(encoding="utf-8")
     flags = [line for line in text.splitlines() if line.startswith("--")]
     samples = f"{_PACKAGE}/samples/"
     return [flag.replace("tfstyle/samples/", samples) for flag in flags]

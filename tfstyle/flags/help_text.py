@@ -1,6 +1,5 @@
 """Text of `--help`, generated from the declarations of the options."""
 
-import dataclasses
 import itertools
 import textwrap
 
@@ -34,7 +33,9 @@ def make_help() -> str:
     """Returns the text of `--help`, with all flags by group."""
     text = _USAGE
     fields = ordered_fields(RunConfig)
-    for group, members in itertools.groupby(fields, _group_of):
+    for group, members in itertools.groupby(
+        fields, lambda field: field.metadata["group"]
+    ):
         text += f"\n{group}\n"
         for field in members:
             default = "" if field.default is None else to_text(field.default)
@@ -42,10 +43,6 @@ def make_help() -> str:
     presets = ", ".join(flagfile.preset_names())
     shown = _describe("preset=NAME", f"flags shipped with it: {presets}")
     return f"{text}\nOther\n{shown}{_ELSEWHERE}"
-
-
-def _group_of(field: dataclasses.Field) -> str:
-    return field.metadata["group"]
 
 
 def _describe(flag: str, text: str) -> str:

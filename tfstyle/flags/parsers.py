@@ -1,7 +1,6 @@
 """The flags for absl, and the parsers of their texts."""
 
 import functools
-import os
 from collections.abc import Callable
 from collections.abc import Sequence
 from typing import Any
@@ -17,10 +16,6 @@ from tfstyle.flags.sources import SOURCES
 from tfstyle.flags.values import FIELDS
 from tfstyle.flags.values import parse_text
 from tfstyle.system.paths import expand_path
-
-_DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
-_QUOTES = "\u201c\u201d\u201e\u201f\u2018\u2019"
-_SERIALIZER = flags.ArgumentSerializer()
 
 
 class _FlagValues(flags.FlagValues):
@@ -53,20 +48,20 @@ def make_flags() -> flags.FlagValues:
     """
     values = _FlagValues()
     for name, field in FIELDS.items():
-        is_list = kind_of(field) is tuple
         flags.DEFINE(
-            _Parser(function=functools.partial(_parse_field, name)),
+            _Parser(function=functools.partial(parse_text, name)),
             name,
             field.default,
             field.metadata["help"],
             values,
-            flags.CsvListSerializer(",") if is_list else _SERIALIZER,
             boolean=kind_of(field) is bool,
         )
     for name, read in SOURCES.items():
         parse = functools.partial(_parse_source, values, [], name, read)
         flags.DEFINE_multi(
-            _Parser(function=parse), _SERIALIZER, name, None, "", values
+            _Parser(function=parse),
+            flags.ArgumentSerializer(),
+            *(name, None, "", values),
         )
     for name in RETIRED:
         check = functools.partial(check_retired, name)
@@ -91,45 +86,17 @@ def parse_arguments(arguments: list[str], values: flags.FlagValues) -> None:
             f" {one_line(' '.join(arguments))!r}. Give each flag its own line."
         ) from error
     except (flags.Error, ValueError) as error:
-        cause: BaseException | None = error
-        if isinstance(error, flags.IllegalFlagValueError):
-            cause = error.__context__  # absl adds the flag to its message
-        is_ours = isinstance(cause, ConfigError)
-        raise ConfigError(str(cause if is_ours else error)) from error
+        # absl adds the flag to the message of a parser's error.
+        is_ours = isinstance(error.__context__, ConfigError)
+        message = str(error.__context__ if is_ours else error)
+        raise ConfigError(message) from error
     if leftover:
-        raise ConfigError(_explain(leftover))
-
-
-def _explain(leftover: list[str]) -> str:
-    """Returns an error message about arguments that are not flags."""
-    received = f"Received: {one_line(' '.join(leftover))!r}"
-    if leftover[0][:1] in _DASHES:
-        plain = leftover[0].lstrip(_DASHES + "-")
-        return (
-            f"Flags begin with two hyphens. {received}, with a typographic"
-            f" dash. Type --{plain:.100}."
-        )
-    return (
-        f"Flags begin with --. {received}. Separate the items of a list by"
-        " commas. Put a pattern in quotes, so that the shell does not expand"
-        " it: --style_images='folder/*.jpg'."
-    )
-
-
-def _parse_field(name: str, text: str) -> Any:
-    """Parses the value of a field.
-
-    Raises:
-        ConfigError: if it is invalid, or has typographic quotes, e.g. after
-            pasting from a word processor.
-    """
-    is_quoted = len(text) > 1 and {text[0], text[-1]} <= set(_QUOTES)
-    if is_quoted and not os.path.lexists(text):
         raise ConfigError(
-            f"`{name}` needs no typographic quotes. Received:"
-            f" {name}={text!r:.200}. Remove them."
+            f"Flags begin with --. Received: {one_line(' '.join(leftover))!r}."
+            " Separate the items of a list by commas. Put a pattern in quotes,"
+            " so that the shell does not expand it:"
+            " --style_images='folder/*.jpg'."
         )
-    return parse_text(name, text)
 
 
 def _parse_source(

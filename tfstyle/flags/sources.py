@@ -1,6 +1,7 @@
 """Sources of flags: flagfiles, presets and pictures, as lists of arguments."""
 
 import collections
+import os
 import re
 
 from tfstyle.config import lines
@@ -9,12 +10,35 @@ from tfstyle.config.fields import kind_of
 from tfstyle.config.validation import check_is_local
 from tfstyle.errors import ConfigError
 from tfstyle.flags import flagfile
-from tfstyle.flags.named_files import read_bytes
 from tfstyle.flags.values import FIELDS
 from tfstyle.system.paths import expand_path
 
 MAX_FLAGFILE = 10**7
 """Maximum size of a flagfile, bytes; a larger file is refused."""
+
+
+def read_bytes(path: str, what: str, most: int) -> bytes:
+    """Reads a regular file, up to a maximum size.
+
+    Args:
+        path: path of the file.
+        what: name of the file in messages, such as "The flagfile".
+        most: maximum size, bytes; of a larger file `most + 1` are returned.
+
+    Raises:
+        ConfigError: if it cannot be read.
+    """
+    try:
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise OSError("not a regular file")
+        with open(path, "rb") as file:
+            return file.read(most + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(
+            f"{what} {path!r} cannot be read ({reason}). Check the path; it is"
+            " relative to the current folder."
+        ) from error
 
 
 def read_flagfile(path: str) -> list[str]:
@@ -65,7 +89,7 @@ def read_picture(path: str) -> list[str]:
     if not text.startswith(flagfile.FIRST_LINE):
         raise ConfigError(
             "`flags_from` must be a picture that tfstyle made. Received:"
-            f" {path!r}, which does not say how it was made."
+            f" {path!r}, which contains no flags."
         )
     given, _ = flagfile.parse_text(text)
     known = {

@@ -30,7 +30,7 @@ _PARSERS = {
 def suggest_field(name: str, otherwise: str) -> str:
     """Returns a "Did you mean" hint for a similar option, or `otherwise`."""
     alike = difflib.get_close_matches(name, FIELDS, 1)
-    return f"Did you mean: {alike[0]} ?" if alike else otherwise
+    return f"Did you mean {alike[0]}?" if alike else otherwise
 
 
 def parse_text(name: str, text: str) -> Any:
