@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 from typing import TypeAlias
 
+import numpy as np
+
 from tfstyle.api import images as api_images
 from tfstyle.api.images import ImageLike
 from tfstyle.api.result import Result
@@ -63,7 +65,8 @@ def paint_film(
     prepared = prefetch(
         frames_to_paint(_read(film, selection, most), regions), AHEAD
     )
-    painter, recent = None, {}
+    painter = None
+    recent: dict[int, np.ndarray] = {}
     for frame in prepared:
         if painter is None:
             images.content, images.content_masks = frame.picture, frame.masks

@@ -94,8 +94,8 @@ def compute_targets(
         content_masks: uint8 `[H, W]`, one per region, of any sizes.
         image_size: height and width of the image, pixels; needed with masks.
         fresh: uint8 `[H, W]`, mask of places that are painted for the first
-            time. There the style of each region is compared by itself: in the
-            Gram matrix of a region that is painted already they hardly count.
+            time, whose style is compared by itself: in the Gram matrix of a
+            painted region they hardly count.
 
     Raises:
         ConfigError: if a mask is empty, or if a target that is the divisor of
