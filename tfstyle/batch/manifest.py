@@ -274,20 +274,18 @@ def _make_job(
     place: str, given: dict[str, Any], parse: Callable[[str, Any], Any]
 ) -> Job:
     """Parses the values of a row; the output first, for error messages."""
-    values = {}
+    values, error = {}, ""
     try:
         for name in sorted(given, key=lambda name: name not in OUTPUTS):
             values[name] = parse(name, given[name])
-    except ConfigError as error:
-        return Job(place, values, str(error))
-    if not {*OUTPUTS} & values.keys():
-        return Job(
-            place,
-            values,
-            "`output_image` is missing, or `output_video` of a film. Every line"
-            " needs one.",
-        )
-    return Job(place, values)
+        if not {*OUTPUTS} & values.keys():
+            raise ConfigError(
+                "`output_image` is missing, or `output_video` of a film. Every"
+                " line needs one."
+            )
+    except ConfigError as caught:
+        error = str(caught)
+    return Job(place, values, error)
 
 
 def _check_outputs(path: str, jobs: list[Job]) -> None:
