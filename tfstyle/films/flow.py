@@ -151,7 +151,8 @@ def renew(fresh: np.ndarray, motions: Mapping[int, Motion]) -> np.ndarray:
     """
     flow = next(iter(motions.values())).flow
     places = _places(*fresh.shape) + flow
-    moved = cv2.remap(fresh, places, None, cv2.INTER_LINEAR)
+    # Of means, old values would not be forgotten after MATURE frames.
+    moved = cv2.remap(fresh, places, None, cv2.INTER_NEAREST)
     hidden = np.all([motion.hidden for motion in motions.values()], axis=0)
     return np.maximum(hidden, moved - np.float32(1 / MATURE))
 
