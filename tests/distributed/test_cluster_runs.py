@@ -124,7 +124,8 @@ def two_runs(tmp_path_factory):
             done = processes.run_tool(
                 *("launch_local", f"--workers={number}", "--", sys.executable),
                 *(*programs[number - 1], *RUN, "--optimizer=adam"),
-                *("--init=content", "--num_steps=20", f"--workdir={workdir}"),
+                *("--init=content", "--num_levels=2", "--num_steps=10"),
+                f"--workdir={workdir}",
             )
             assert done.returncode == 0, done.stderr
     return workdirs
@@ -157,7 +158,7 @@ def test_first_of_two_processes_writes_all(two_runs):
     one, four = two_runs
     assert sorted(os.listdir(one)) == sorted(os.listdir(four))
     steps = [record["step"] for record in read_metrics(four)]
-    assert steps == list(range(21))
+    assert steps == [*range(11), *range(10, 21)]  # of both levels
     text = read_text(str(four / "output.png"))
     assert "# replicas: 4\n" in text
     assert "--strategy" not in text
@@ -206,26 +207,24 @@ def test_killed_process_ends_the_other_and_a_restart_goes_on(
 
 
 @pytest.mark.soak
-def test_first_process_killed_ends_the_other(start_two, tmp_path):
-    started = start_two(*LONG, f"--workdir={tmp_path}")
-    wait_for_step(tmp_path, 3)
-    started[0].kill()
-    (killed, status), (_, said) = finish_all(started)
-    assert (killed, status) == (-signal.SIGKILL, 1)
-    assert "error: Process 0 of 2 has ended: " in said
-    assert "Traceback" not in said
-
-
-@pytest.mark.parametrize("frozen", [pytest.param(0, marks=pytest.mark.soak), 1])
-@pytest.mark.soak
-def test_frozen_process_ends_the_other(start_two, tmp_path, frozen):
-    """By `cluster_timeout`, as it gives no sign."""
+@pytest.mark.parametrize(
+    ("number", "which", "message"),
+    [
+        (0, signal.SIGKILL, "has ended: "),
+        (0, signal.SIGSTOP, "was silent for 4 s"),
+        (1, signal.SIGSTOP, "was silent for 4 s"),
+    ],
+)
+def test_lost_process_ends_the_other(
+    start_two, tmp_path, number, which, message
+):
+    """A frozen one by `cluster_timeout`, as it gives no sign."""
     started = start_two(*LONG, "--cluster_timeout=4", f"--workdir={tmp_path}")
     wait_for_step(tmp_path, 3)
-    started[frozen].send_signal(signal.SIGSTOP)
-    status, said = processes.finish(started[1 - frozen])
+    started[number].send_signal(which)
+    status, said = processes.finish(started[1 - number])
     assert status == 1
-    assert f"error: Process {frozen} of 2 was silent for 4 s" in said
+    assert f"error: Process {number} of 2 {message}" in said
     assert "Traceback" not in said
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -15,12 +14,10 @@ from tests.targets import compute_targets
 from tfstyle.config.config import Config
 from tfstyle.distributed.replicated_objective import ReplicatedEvaluator
 from tfstyle.distributed.strategy import mirror
-from tfstyle.images.image_set import ImageSet
 from tfstyle.objective.evaluators import WholeFrameEvaluator
 from tfstyle.objective.objective import make_value_and_gradient
 from tfstyle.objective.options import ObjectiveOptions
 from tfstyle.training.extractor import make_extractor
-from tfstyle.training.stylize import stylize
 
 CONFIG = Config(
     weights="random",
@@ -29,19 +26,11 @@ CONFIG = Config(
     content_weight=1.0,
     tv_weight=0.5,
 )
-SAME_PICTURE = 0.5
-"""Mean grey levels after 50 steps of Adam; measured 0.27."""
 
 
 @pytest.fixture(scope="module")
 def replicas():
     return mirror(["/cpu:0", "/cpu:1"])
-
-
-@pytest.fixture(scope="module")
-def four():
-    """Returns more replicas, made once: TensorFlow numbers what they add up."""
-    return mirror([f"/cpu:{number}" for number in range(4)])
 
 
 @pytest.fixture(scope="module")
@@ -122,20 +111,14 @@ def test_replicas_equal_the_whole_frame(
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("tile_size", [0, 64])
-def test_four_replicas_equal_the_whole_frame(four, generator, tile_size):
-    with four.scope():
-        extractor = make_extractor(CONFIG)
-    check_replicas(
-        extractor, four, generator, (97, 163), tile_size=tile_size, masks=2
-    )
-
-
-@pytest.mark.soak
-def test_one_replica_equals_the_whole_frame(generator):
-    check_replicas(
-        make_extractor(CONFIG), mirror(["/cpu:0"]), generator, (97, 80)
-    )
+def test_one_and_four_replicas_equal_the_whole_frame(generator):
+    for number, tile_sizes in ((1, [0]), (4, [0, 64])):
+        replicas = mirror([f"/cpu:{index}" for index in range(number)])
+        with replicas.scope():
+            extractor = make_extractor(CONFIG)
+        for tile_size in tile_sizes:
+            options = {"tile_size": tile_size, "masks": 2}
+            check_replicas(extractor, replicas, generator, (97, 163), **options)
 
 
 def test_every_replica_has_the_weights(extractor):
@@ -154,27 +137,3 @@ def test_replicas_take_the_same_part_of_the_work(extractor, replicas):
     ]
     assert tiles == [[[0, 128], [0, 128]], [[0, 128], [128, 256]]]
     assert replicas.describe() == "2 replicas"
-
-
-@pytest.mark.soak
-def test_replicas_give_the_same_picture(samples, extractor, replicas):
-    content, style = samples
-    config = dataclasses.replace(
-        CONFIG,
-        loss_scale="absolute",
-        content_weight=1e-3,
-        optimizer="adam",
-        image_size=128,
-        init="content",
-        num_levels=2,
-        num_steps=10,
-    )
-    images = ImageSet.of_arrays(content, [style])
-    one, two = (
-        stylize(images, config, extractor=extractor, **options)
-        for options in ({}, {"replicas": replicas})
-    )
-    assert one.steps == two.steps == (10, 10)
-    assert two.losses["total"] == pytest.approx(one.losses["total"], rel=1e-3)
-    difference = np.abs(one.pixels.astype(int) - two.pixels)
-    assert difference.mean() < SAME_PICTURE
