@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -18,6 +19,8 @@ import tifffile
 from PIL import Image
 
 from tests import ROOT
+from tests.processes import finish
+from tests.processes import start
 from tfstyle.image_files.reading import read_image
 from tfstyle.image_files.reading import read_text
 
@@ -41,29 +44,16 @@ OURS = re.compile(
 )
 
 
-def start(*arguments, environment=None, before=()):
-    """Starts the program, by another command `before`, such as prlimit."""
-    command = [sys.executable, "-m", "tfstyle.main", *map(str, arguments)]
-    return subprocess.Popen(
-        [*before, *command],
-        cwd=ROOT,
-        env=os.environ | (environment or {}),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def run(*arguments, environment=None):
+def run(*arguments, **environment):
     """Returns exit status, stdout and stderr's lines."""
-    process = start(*arguments, environment=environment)
+    process = start(*arguments, env=os.environ | environment)
     stdout, stderr = process.communicate()
     return process.returncode, stdout, stderr.splitlines()
 
 
-def paint(*arguments, environment=None):
+def paint(*arguments, **environment):
     """Paints a picture; returns stdout and stderr's lines."""
-    status, stdout, lines = run(*arguments, environment=environment)
+    status, stdout, lines = run(*arguments, **environment)
     assert status == 0, lines
     return stdout, lines
 
@@ -88,12 +78,8 @@ def test_workdir_holds_picture_flags_and_metrics(first_run):
     workdir, _ = first_run
     names = sorted(path.name for path in workdir.iterdir())
     assert names == [
-        ".lock",
-        "checkpoints",
-        "events",
-        "flags.cfg",
-        "metrics.jsonl",
-        "output.png",
+        *(".lock", "checkpoints", "events"),
+        *("flags.cfg", "metrics.jsonl", "output.png"),
     ]
     with Image.open(workdir / "output.png") as image:
         assert (image.size, image.mode) == ((32, 24), "RGB")
@@ -102,15 +88,8 @@ def test_workdir_holds_picture_flags_and_metrics(first_run):
     assert [line["step"] for line in metrics] == [0, 2]
     assert metrics[0]["total"] > metrics[1]["total"]
     assert list(metrics[0])[:9] == [
-        "step",
-        "evaluations",
-        "level",
-        "height",
-        "width",
-        "seconds",
-        "total",
-        "content/block4_conv2",
-        "style/block1_conv1",
+        *("step", "evaluations", "level", "height", "width", "seconds"),
+        *("total", "content/block4_conv2", "style/block1_conv1"),
     ]
 
 
@@ -153,18 +132,17 @@ def test_same_flags_make_the_same_bytes(source, first_run, tmp_path):
         (tmp_path / "keras.json").write_text(json.dumps(settings))
         environment = {"KERAS_HOME": str(tmp_path)}
     again = tmp_path / "run"
-    paint(*arguments, f"--workdir={again}", environment=environment)
+    paint(*arguments, f"--workdir={again}", **environment)
     assert (again / "output.png").read_bytes() == output.read_bytes()
 
 
 @pytest.mark.slow
-def test_events_hold_the_losses_and_pictures(tmp_path):
-    import tensorflow as tf
+def test_run_writes_the_events_pictures_and_report_it_is_asked_for(tmp_path):
     from tensorboard.backend.event_processing import event_accumulator
 
     paint(
         *(*SMOKE, "--image_every_steps=1", "--preview_every_seconds=0.001"),
-        f"--workdir={tmp_path}",
+        *("--report", f"--workdir={tmp_path}"),
     )
     events = event_accumulator.EventAccumulator(
         str(tmp_path / "events"), {"tensors": 0}
@@ -185,6 +163,11 @@ def test_events_hold_the_losses_and_pictures(tmp_path):
     np.testing.assert_array_equal(last, final)
     preview = read_image(str(tmp_path / "preview.jpg")).pixels.astype(int)
     assert np.abs(preview - final).mean() < 3  # a JPEG's loss
+    page = (tmp_path / "report.html").read_text()
+    # Result, content, style; three steps; two charts.
+    assert page.count("<img") == 3 + 3 + 2
+    for text in ("Step 0<", "Step 2<", "block4_conv2", "--seed=0", "sha256="):
+        assert text in page
 
 
 @pytest.mark.soak
@@ -195,39 +178,13 @@ def test_missing_tensorboard_is_said_in_one_line(tmp_path):
         " else find(name, *rest);"
         "from tfstyle import main; main.run()"
     )
-    process = subprocess.run(
-        [sys.executable, "-c", code, *SMOKE, f"--workdir={tmp_path}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert process.returncode == 0, process.stderr
-    said = [x for x in process.stderr.splitlines() if "TensorBoard" in x]
+    program = ("-c", code)
+    process = start(*SMOKE, f"--workdir={tmp_path}", program=program)
+    status, stderr = finish(process)
+    assert status == 0, stderr
+    said = [x for x in stderr.splitlines() if "TensorBoard" in x]
     assert said == ["No TensorBoard events: pip install tensorboard"]
     assert not (tmp_path / "events").exists()
-
-
-@pytest.mark.slow
-def test_report_shows_the_run(tmp_path):
-    paint(
-        *SMOKE,
-        "--image_every_steps=1",
-        "--report",
-        "--num_levels=2",
-        "--image_size=64",
-        f"--workdir={tmp_path}",
-    )
-    page = (tmp_path / "report.html").read_text()
-    # Result, content, style; steps, the one between levels once; two charts.
-    assert page.count("<img") == 3 + 5 + 2
-    for text in (
-        *(f"Step {step}<" for step in range(5)),
-        "block4_conv2",
-        "--seed=0",
-        "sha256=",
-        "CPU",
-    ):
-        assert text in page
 
 
 @pytest.mark.slow
@@ -320,7 +277,7 @@ def test_bad_input_gives_one_line_and_a_status(name, tmp_path):
     workdir = tmp_path / "run"
     environment = {"KERAS_BACKEND": "jax"} if name == "backend" else {}
     status, stdout, lines = run(
-        *arguments, f"--workdir={workdir}", environment=environment
+        *arguments, f"--workdir={workdir}", **environment
     )
     assert status == expected
     assert len(lines) == 1, lines
@@ -341,13 +298,16 @@ def wait_for_step(process):
 @pytest.mark.slow
 @pytest.mark.parametrize("limit", [2 * 10**8, 10**9, 2 * 10**9, 23 * 10**8])
 def test_lack_of_memory_is_one_line(tmp_path, limit):
-    limits = ("prlimit", f"--as={limit}")  # of addresses, as by `ulimit -v`
-    arguments = ("--flagfile=configs/smoke.cfg", "--image_size=1024")
-    command = start(*arguments, f"--workdir={tmp_path}", before=limits)
-    _, stderr = command.communicate()
+    kind = resource.RLIMIT_AS  # of addresses, as by `ulimit -v`
+    process = start(
+        *("--flagfile=configs/smoke.cfg", "--image_size=1024"),
+        f"--workdir={tmp_path}",
+        preexec_fn=lambda: resource.setrlimit(kind, (limit, limit)),
+    )
+    status, stderr = finish(process)
     others = [x for x in stderr.splitlines() if not OURS.fullmatch(x)]
     errors = [x for x in others if x.startswith("error: ")]
-    assert command.returncode == 1
+    assert status == 1
     assert len(errors) == 1
     assert re.search("not enough memory|Memory ran out", errors[0])
     assert "Traceback" not in stderr
@@ -360,8 +320,8 @@ def test_signal_stops_the_run_with_its_picture(tmp_path, number, status):
     process = start(*SMOKE, "--num_steps=100000", f"--workdir={tmp_path}")
     wait_for_step(process)
     process.send_signal(number)
-    _, stderr = process.communicate(timeout=30)
-    assert process.returncode == status, stderr
+    ended, stderr = finish(process)
+    assert ended == status, stderr
     assert "Stopping after this step" in stderr
     assert "Traceback" not in stderr
     text = read_text(str(tmp_path / "output.png"))
@@ -398,10 +358,8 @@ def test_closed_terminal_ends_the_run_with_its_picture(tmp_path):
 @pytest.mark.slow
 def test_second_signal_exits_at_once(tmp_path):
     process = start(
-        *SMOKE,
-        "--image_size=448",
+        *(*SMOKE, "--image_size=448", "--num_steps=100000"),
         "--num_levels=1",  # a coarse level's steps would be over too soon
-        "--num_steps=100000",
         f"--workdir={tmp_path}",
     )
     wait_for_step(process)
@@ -410,17 +368,15 @@ def test_second_signal_exits_at_once(tmp_path):
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)
     began = time.monotonic()
-    process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert finish(process)[0] == 130
     assert time.monotonic() - began < 2
     assert not (tmp_path / "output.png").exists()
 
 
 @pytest.mark.slow
 def test_closed_stderr_does_no_harm(tmp_path):
-    command = 'exec "$0" -m tfstyle.main "$@" 2>&-'
-    arguments = [sys.executable, *SMOKE, f"--workdir={tmp_path}"]
-    process = subprocess.run(["sh", "-c", command, *arguments], cwd=ROOT)
-    assert process.returncode == 0
+    arguments = (*SMOKE, f"--workdir={tmp_path}")
+    process = start(*arguments, stderr=None, preexec_fn=lambda: os.close(2))
+    assert finish(process)[0] == 0
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines] == [0, 2]
