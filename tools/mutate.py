@@ -190,9 +190,9 @@ MUTATIONS = {
     ),
     "orientation": Mutation(
         "image_files/srgb.py",
-        "        6: (1, -1),",
-        "        6: (-1, 1),",
-        "image_files/test_reading.py",
+        "_FLIPS = ((1, 1), (1, -1),",
+        "_FLIPS = ((1, 1), (-1, 1),",
+        "image_files/test_srgb.py",
     ),
     "alpha_size": Mutation(
         "image_files/writing.py",
