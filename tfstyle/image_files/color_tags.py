@@ -104,8 +104,7 @@ def _read_code_points(
         nclx = image.info["nclx_profile"]
         return nclx["color_primaries"], nclx["transfer_characteristics"]
     if image.format == "AVIF":
-        source.file.seek(0)
-        head = source.file.read(MOST_HEAD)
+        head = source.read(MOST_HEAD)
         found = re.search(rb"colrnclx(.{4})", head, re.DOTALL)
         return struct.unpack(">HH", found[1]) if found else None
     if image.format != "PNG":

@@ -45,7 +45,7 @@ def load(source: Source, image: ImageFile.ImageFile) -> Image.Image:
             return image
         # An end marker may stand amid the data: without it an error is raised.
         file = io.BytesIO(_without_end(source.read()))
-        image = _open_again(file, "JPEG")
+        image = Image.open(file, formats=["JPEG"])
         image.load()
         return image
     except MemoryError:
@@ -116,8 +116,9 @@ def _decode_rest(
     image.load()
     reached = np.asarray(image)
     is_jpeg = _is_jpeg(image)
+    formats = ["JPEG" if is_jpeg else image.format]
     ImageFile.LOAD_TRUNCATED_IMAGES = True
-    with _open_again(file, image.format) as other:
+    with Image.open(file, formats=formats) as other:
         if not is_jpeg:
             _begin_white(other)
         other.load()
@@ -135,11 +136,6 @@ def _decode_rest(
 
 def _is_jpeg(image: ImageFile.ImageFile) -> bool:
     return image.format in ("JPEG", "MPO")
-
-
-def _open_again(file: BinaryIO, name: str) -> ImageFile.ImageFile:
-    file.seek(0)
-    return Image.open(file, formats=["JPEG" if name == "MPO" else name])
 
 
 def _begin_white(image: ImageFile.ImageFile) -> None:

@@ -33,10 +33,10 @@ class Source:
     check_size: Callable[[tuple[int, int]], None]
     warnings: list[str] = dataclasses.field(default_factory=list)
 
-    def read(self) -> bytes:
-        """Returns the whole file."""
+    def read(self, size: int = -1) -> bytes:
+        """Returns the file's first bytes; by default all of them."""
         self.file.seek(0)
-        return self.file.read()
+        return self.file.read(size)
 
 
 class Hdr(NamedTuple):

@@ -30,7 +30,6 @@ from tfstyle.image_files.pillow_arrays import to_array
 
 MOVING = ("GIF", "PNG", "WEBP", "AVIF")
 """Formats that may hold several independent frames or pages."""
-XMP = ("xmp", "XML:com.adobe.xmp")
 
 
 def decode(source: Source) -> Decoded:
@@ -82,7 +81,8 @@ READERS: dict[str, Callable[[Source], Decoded]] = {
 def _decode_with_pillow(source: Source, image: ImageFile.ImageFile) -> Decoded:
     """Decodes a picture opened by Pillow; deep colour with imagecodecs."""
     source.check_size(image.size)
-    for name in XMP:  # only EXIF's orientation counts, as in browsers
+    # Only EXIF's orientation counts, as in browsers.
+    for name in ("xmp", "XML:com.adobe.xmp"):
         image.info.pop(name, None)
     profile = find_profile(source, image)
     deep = None
@@ -137,14 +137,12 @@ def open_picture(source: Source) -> ImageFile.ImageFile:
 
 
 def find_kind(source: Source) -> str:
-    """Returns a file's format, one of `signatures.READ`, and rewinds it.
+    """Returns a file's format, one of `signatures.READ`.
 
     Raises:
         ImageError: if the format is not supported.
     """
-    source.file.seek(0)
-    head = source.file.read(signatures.HEAD)
-    source.file.seek(0)
+    head = source.read(signatures.HEAD)
     kind = signatures.find_kind(head)
     if kind is None:
         raise ImageError(

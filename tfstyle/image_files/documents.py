@@ -29,7 +29,6 @@ def open_merged(source: Source) -> io.BytesIO:
     Raises:
         ImageError: if there is none.
     """
-    source.file.seek(0)
     with zipfile.ZipFile(source.file) as archive:
         if MERGED not in archive.namelist():
             raise ImageError(
@@ -48,11 +47,9 @@ def open_photoshop(source: Source) -> Image.Image:
     Raises:
         ImageError: if it has none, or not with 8 bits of grey, RGB or CMYK.
     """
-    source.file.seek(0)
     try:
-        if source.file.read(PSD_HEADER)[24:] == MULTICHANNEL:
+        if source.read(PSD_HEADER)[24:] == MULTICHANNEL:
             raise KeyError("Pillow would read its first channel")
-        source.file.seek(0)
         image = Image.open(source.file, formats=["PSD"])
     except (KeyError, OSError) as error:
         raise ImageError(

@@ -66,8 +66,7 @@ def read(source: Source) -> Decoded | None:
 
 def _is_raw(source: Source, tiff: Any) -> bool:
     """True for sensor data with a preview."""
-    source.file.seek(0)
-    head = source.file.read(12)
+    head = source.read(12)
     first = tiff.pages.first
     pages = [*_pages_of(tiff), *(first.pages or ())]
     return (
@@ -87,8 +86,7 @@ def _choose_page(source: Source, tiff: Any) -> Any:
     """Returns the page to read; warns if there are others as large."""
     pages = _pages_of(tiff)
     pages = [p for p in pages if not p.subfiletype & (REDUCED | MASK)] or pages
-    others = [page for page in pages[1:] if page.shape == pages[0].shape]
-    if others:
+    if any(page.shape == pages[0].shape for page in pages[1:]):
         source.warnings.append(SEVERAL)
     return pages[0]
 
