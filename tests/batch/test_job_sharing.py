@@ -3,6 +3,7 @@
 import pytest
 
 from tfstyle.batch.job_sharing import JobSharing
+from tfstyle.distributed.environment import SLURM_ARRAY
 from tfstyle.distributed.environment import Cluster
 from tfstyle.errors import WriteError
 from tfstyle.system import file_lock
@@ -17,7 +18,9 @@ def share(folder, index, size, source="Slurm", text="a list"):
 
 
 def lines_for(index, size, folder, source="Slurm"):
-    return share(folder, index, size, source).jobs_of_others(JOBS)
+    others, left = share(folder, index, size, source).jobs_of_others(JOBS)
+    assert left == []
+    return others
 
 
 def announce_all(folder, size, source="Slurm"):
@@ -45,6 +48,15 @@ def test_jobs_of_who_did_not_begin_here_are_left(tmp_path):
     share(tmp_path, 1, 2)  # of another cluster
     share(tmp_path, 2, 3, text="another list")
     assert lines_for(0, 3, tmp_path) == [5, 2]
+
+
+def test_lines_of_an_array_s_absent_tasks_are_taken(tmp_path):
+    share(tmp_path, 1, 3, SLURM_ARRAY)
+    share(tmp_path, 2, 3, SLURM_ARRAY, "another list")
+    sharing = share(tmp_path, 0, 3, SLURM_ARRAY)
+    others, left = sharing.jobs_of_others(JOBS)
+    assert others == [5, 2]
+    assert left == [3, 6]
 
 
 def test_parts_that_were_asked_for_are_left(tmp_path):

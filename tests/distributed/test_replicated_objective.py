@@ -2,13 +2,14 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests.objective.test_tiled_objective import EQUAL
 from tests.objective.test_tiled_objective import check_objective
-from tests.objective.test_tiled_objective import make_mask
-from tests.objective.test_tiled_objective import make_temporal
+from tests.objective.test_tiled_objective import draw_bytes
+from tests.objective.test_tiled_objective import draw_image
 from tests.objective.test_tiled_objective import relative_error
 from tests.targets import compute_targets
 from tfstyle.config.config import Config
@@ -44,24 +45,25 @@ def check_replicas(
 ):
     """Holds that terms and gradient are those of the whole frame."""
     config = dataclasses.replace(CONFIG, **fields).resolved()
-    content, image = (
-        tf.constant(generator.normal(0, 50, (1, *size, 3)), tf.float32)
-        for _ in range(2)
+    content, image, *styles = (
+        draw_image(generator, each)
+        for each in (size, size, (67, 130), (97, 51))
     )
-    styles = [
-        tf.constant(generator.normal(0, 50, (1, *s, 3)), tf.float32)
-        for s in [(67, 130), (97, 51)]
-    ]
     regions = {
-        "content_masks": [make_mask(40, 50, generator) for _ in range(masks)],
-        "style_masks": [make_mask(30, 60, generator) for _ in range(masks)],
+        "content_masks": draw_bytes(generator, masks, 40, 50),
+        "style_masks": draw_bytes(generator, masks, 30, 60),
         "image_size": size,
     }
     whole = compute_targets(
         WholeFrameEvaluator(extractor), content, styles, config, **regions
     )
     if config.temporal_weight:
-        whole = whole._replace(temporal=make_temporal(generator, size))
+        weights = draw_bytes(generator, 1, *size, 1) / np.float32(255)
+        temporal = {
+            "target": draw_image(generator, size),
+            "weights": tf.constant(weights),
+        }
+        whole = whole._replace(temporal=temporal)
     options = ObjectiveOptions.of(config)
     terms, gradient = make_value_and_gradient(extractor, whole, options)(image)
     evaluator = ReplicatedEvaluator(extractor, replicas, tile_size)

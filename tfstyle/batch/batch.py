@@ -150,9 +150,12 @@ class _Batch:
         """
         self._counts["of other processes"] = len(jobs) - len(own_jobs)
         yield from enumerate(own_jobs, start=1)
-        others = self.sharing.jobs_of_others(jobs)
-        self._counts["of other processes"] -= len(others)
+        others, left = self.sharing.jobs_of_others(jobs)
+        self._counts["of other processes"] -= len(others) + len(left)
         yield from ((None, job) for job in others)
+        first = self.total + 1
+        self.total += len(left)
+        yield from enumerate(left, start=first)
         held, self._held = self._held, []
         yield from held
 

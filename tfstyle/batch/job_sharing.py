@@ -57,25 +57,36 @@ class JobSharing:
             atomic_file.write_text(path, self._hash)
             self._is_alone = not file_lock.can_lock(folder)
 
-    def jobs_of_others(self, jobs: Sequence[Job]) -> list[Job]:
+    def jobs_of_others(
+        self, jobs: Sequence[Job]
+    ) -> tuple[list[Job], list[Job]]:
         """Returns the jobs to take over once this process' own are finished.
 
         The order is the reverse of that of the owning process, starting with
         the next process, so that two processes rarely reach the same job.
         Processes that have not started in this folder may work on another
         disk, such as parts chosen by `--shard`, so their jobs are left to
-        them.
+        them. Tasks of a Slurm array may start at any time, or have a list of
+        their own; their jobs are taken over.
 
         Args:
             jobs: all jobs of the batch.
+
+        Returns:
+            Jobs of processes that have started in this folder, and jobs of
+            processes that have not.
         """
         if self._is_alone:
-            return []
+            return [], []
         own, size = self._own.index, self._own.size
         present = {n for n in range(size) if n != own and self._is_present(n)}
         places = [n for n in range(len(jobs)) if n % size in present]
         places.sort(key=lambda n: (-(n // size), (n - own) % size))
-        return [jobs[n] for n in places]
+        absent = []
+        if environment.SLURM_ARRAY in self._own.source:
+            others = present | {own}
+            absent = [n for n in range(len(jobs)) if n % size not in others]
+        return [jobs[n] for n in places], [jobs[n] for n in absent]
 
     def _is_present(self, index: int) -> bool:
         """True if a process has started here with an equal manifest."""
