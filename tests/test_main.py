@@ -358,7 +358,7 @@ def test_closed_terminal_ends_the_run_with_its_picture(tmp_path):
 @pytest.mark.slow
 def test_second_signal_exits_at_once(tmp_path):
     process = start(
-        *(*SMOKE, "--image_size=448", "--num_steps=100000"),
+        *(*SMOKE, "--image_size=704", "--num_steps=100000"),
         "--num_levels=1",  # a coarse level's steps would be over too soon
         f"--workdir={tmp_path}",
     )
