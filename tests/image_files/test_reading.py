@@ -16,6 +16,7 @@ from tests.image_files.pictures import make_picture
 from tests.image_files.pictures import read
 from tests.refusals import refuses
 from tfstyle.errors import ImageError
+from tfstyle.image_files import decoding
 from tfstyle.image_files.reading import read_image
 from tfstyle.image_files.reading import read_text
 
@@ -156,6 +157,18 @@ def test_read_image_refuses_a_truncated_file(tmp_path, picture_format, share):
     content = encode(MODES[picture_format][-1], picture_format)
     with refuses("", tmp_path / "a", "Fetch it again", kind=ImageError):
         read(tmp_path, content[: 16 + int(len(content) * share)])
+
+
+def test_reason_of_a_library_is_cut_off(tmp_path, monkeypatch):
+    """tifffile quotes all values of a tag that it does not know."""
+
+    def decode(source):
+        raise ValueError(f"{[*range(5000)]} is not a known COMPRESSION")
+
+    monkeypatch.setattr(decoding, "decode", decode)
+    with refuses("", "cannot be decoded", kind=ImageError) as caught:
+        read(tmp_path, encode("RGB", "PNG"))
+    assert len(str(caught.value)) < 1000
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from PIL import ImageFile
 from PIL import PngImagePlugin
 
 from tfstyle.errors import ImageError
+from tfstyle.errors import one_line
 from tfstyle.image_files import decoding
 from tfstyle.image_files import srgb
 from tfstyle.image_files.decoded import Source
@@ -138,7 +139,8 @@ def _open(path: str, max_pixels: int = MAX_PIXELS) -> Iterator[Source]:
         raise
     # Pillow raises many types of errors for damaged files.
     except Exception as error:
-        reason = " ".join(str(error).split()) or repr(error)
+        # A library may quote a whole file.
+        reason = one_line(str(error).strip() or repr(error), 300)
         raise ImageError(
             f"Image {path!r} cannot be decoded ({reason})."
             " Fetch it again, or save it as PNG or JPEG."
