@@ -6,6 +6,8 @@ import av
 import numpy as np
 
 HEIGHT, WIDTH = 48, 64
+NUM_FRAMES = 5
+"""Length of the studio's clip."""
 
 
 def make_frame(number, height=HEIGHT, width=WIDTH):

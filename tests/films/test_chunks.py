@@ -10,7 +10,6 @@ from tests.clips import read_times
 from tests.clips import write_clip
 from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import ConfigError
-from tfstyle.experiment.session import Session
 from tfstyle.films.chunks import OVERLAP
 from tfstyle.films.chunks import make_chunks
 from tfstyle.films.run import run_film
@@ -19,11 +18,6 @@ from tfstyle.image_files.reading import read_text
 from tfstyle.image_files.writing import write_image
 
 NUM_FRAMES = 20
-
-
-@pytest.fixture(scope="module")
-def session():
-    return Session()
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ from tfstyle.errors import ConfigError
 from tfstyle.errors import ImageError
 from tfstyle.errors import WriteError
 from tfstyle.experiment.resume import OtherRunError
-from tfstyle.experiment.session import Session
 from tfstyle.films.run import run_film
 from tfstyle.flags.command_line import read_config
 from tfstyle.image_files.reading import read_image
@@ -28,11 +27,6 @@ from tfstyle.image_files.reading import read_text
 from tfstyle.image_files.writing import write_image
 
 NUM_FRAMES = 6
-
-
-@pytest.fixture(scope="module")
-def session():
-    return Session()
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,18 @@ if importlib.util.find_spec("gradio") is None:
     ]
 
 
+@pytest.fixture
+def clip(tmp_path):
+    """Returns the path of a film of NUM_FRAMES frames, half a second."""
+    from tests.clips import NUM_FRAMES
+    from tests.clips import make_frame
+    from tests.clips import write_clip
+
+    path = tmp_path / "harbour.mkv"
+    write_clip(path, [make_frame(n) for n in range(NUM_FRAMES)])
+    return path
+
+
 @pytest.fixture(scope="session")
 def root(tmp_path_factory):
     """Returns the folder of runs of `address`."""

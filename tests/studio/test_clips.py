@@ -5,22 +5,12 @@ import os
 import numpy as np
 import pytest
 
+from tests.clips import NUM_FRAMES
 from tests.clips import make_frame
-from tests.clips import write_clip
 from tfstyle.errors import ImageError
 from tfstyle.image_files.reading import read_image
 from tfstyle.studio import clips
 from tfstyle.studio import film_view
-
-NUM_FRAMES = 5
-
-
-@pytest.fixture
-def clip(tmp_path):
-    """Returns the path of a film of five frames, half a second."""
-    path = tmp_path / "harbour.mkv"
-    write_clip(path, [make_frame(n) for n in range(NUM_FRAMES)])
-    return path
 
 
 def test_clip_is_described(clip):

@@ -2,9 +2,8 @@
 
 import pytest
 
-from tests.clips import make_frame
+from tests.clips import NUM_FRAMES
 from tests.clips import read_times
-from tests.clips import write_clip
 from tests.clips import write_sound
 from tests.studio.visitor import SAMPLES
 from tfstyle.studio.runs import Run
@@ -15,15 +14,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
-NUM_FRAMES = 5
-
-
-@pytest.fixture
-def clip(tmp_path):
-    """Returns the path of a film of five frames, half a second."""
-    path = tmp_path / "harbour.mkv"
-    write_clip(path, [make_frame(n) for n in range(NUM_FRAMES)])
-    return path
 
 
 def open_film(visitor, clip):

@@ -22,6 +22,11 @@ NOT_OF_IMAGES = {
 }
 """Facts in a picture's metadata that are not hashes of its images."""
 
+_ANOTHER = {
+    "content_video": "another film, or `frames` or `chunk_frames` are others"
+}
+"""How images that are no pictures differ, by name."""
+
 
 @dataclasses.dataclass(frozen=True)
 class RunIdentity:
@@ -144,12 +149,6 @@ class RunIdentity:
                     f"{name} is {_ANOTHER.get(name, 'another picture')}"
                 )
         return found
-
-
-_ANOTHER = {
-    "content_video": "another film, or `frames` or `chunk_frames` are others"
-}
-"""How images that are no pictures differ, by name."""
 
 
 def _read_flags(flags: dict[str, str]) -> RunConfig:

@@ -194,7 +194,7 @@ class FramePainter:
             # The network paints in grey; the paintings have their frame's
             # colours.
             content = to_luminance(content)
-            paintings = {n: to_luminance(x) for n, x in paintings.items()}
+            paintings = {n: to_luminance(paintings[n]) for n in frame.motions}
         moved, weights = gather(paintings, frame.motions)
         size = weights.shape
         images.initial_image = fill_untrusted(

@@ -42,8 +42,8 @@ class ImageSet:
             style is used.
         initial_image: uint8 `[H, W, 3]`, RGB, start of the optimisation, or
             None.
-        previous: painting of a film's previous frame, moved to this one, where
-            the optimisation starts; or None.
+        previous: painting of a film's previous frame, moved to this one, which
+            the temporal loss compares; or None.
         colors_of: picture whose colours the styles take if they are matched;
             None for the content image.
     """
