@@ -95,6 +95,27 @@ def test_tasks_of_an_array_with_a_list_each_paint_all_of_it(tmp_path):
 
 
 @pytest.mark.slow
+def test_array_without_a_count_is_told_how_to_divide_its_lines(tmp_path):
+    rows = [make_row(tmp_path, "a.png", content_image="none.jpg")]
+    write_csv(tmp_path / "jobs.csv", rows)
+    task = os.environ | {"PBS_ARRAY_INDEX": "2"}
+    _, lines = run(tmp_path, env=task)
+    assert lines[1].startswith("warning: PBS_ARRAY_INDEX says that")
+    assert lines[-2] == "0 done, 1 failed"
+    _, lines = run(tmp_path, "--shard=auto/3", env=task)
+    part = "0 of them belong to this process, 3 of 3 by PBS_ARRAY_INDEX"
+    assert lines[1] == part
+    assert lines[-2] == "0 done, 1 failed"  # the absent first task's
+    status, lines = run(tmp_path, "--shard=auto/2", env=task)
+    assert status == 1
+    assert lines[-1].endswith(
+        "needs an array with the indices 0 to 1. Received: shard='auto/2',"
+        " PBS_ARRAY_INDEX=2. Change how it is submitted, or give"
+        " --shard=NUMBER/2."
+    )
+
+
+@pytest.mark.slow
 def test_output_that_another_line_reads_is_refused(tmp_path):
     (tmp_path / "out" / "styles").mkdir(parents=True)
     for name in ("a.png", "b.png", "styles/c.png", "d.gif"):

@@ -3,7 +3,6 @@
 import pytest
 
 from tfstyle.batch.job_sharing import JobSharing
-from tfstyle.distributed.environment import SLURM_ARRAY
 from tfstyle.distributed.environment import Cluster
 from tfstyle.errors import WriteError
 from tfstyle.system import file_lock
@@ -50,13 +49,21 @@ def test_jobs_of_who_did_not_begin_here_are_left(tmp_path):
     assert lines_for(0, 3, tmp_path) == [5, 2]
 
 
-def test_lines_of_an_array_s_absent_tasks_are_taken(tmp_path):
-    share(tmp_path, 1, 3, SLURM_ARRAY)
-    share(tmp_path, 2, 3, SLURM_ARRAY, "another list")
-    sharing = share(tmp_path, 0, 3, SLURM_ARRAY)
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("SLURM_ARRAY_TASK_ID", [3, 6]),
+        ("PBS_ARRAY_INDEX and TF_CONFIG", [3, 6]),
+        ("AWS_BATCH_JOB_ARRAY_INDEX", []),  # containers have their own disks
+    ],
+)
+def test_lines_of_an_array_s_absent_tasks_are_taken(tmp_path, source, expected):
+    share(tmp_path, 1, 3, source)
+    share(tmp_path, 2, 3, source, "another list")
+    sharing = share(tmp_path, 0, 3, source)
     others, left = sharing.jobs_of_others(JOBS)
     assert others == [5, 2]
-    assert left == [3, 6]
+    assert left == expected
 
 
 def test_parts_that_were_asked_for_are_left(tmp_path):

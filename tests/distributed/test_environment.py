@@ -6,8 +6,8 @@ import pytest
 
 from tfstyle.distributed.environment import Cluster
 from tfstyle.distributed.environment import find_cluster
-from tfstyle.distributed.environment import find_other_array
 from tfstyle.distributed.environment import find_shard
+from tfstyle.distributed.environment import find_uncounted_array
 from tfstyle.errors import ClusterError
 
 
@@ -146,18 +146,137 @@ def test_mpirun_within_a_job_step_shares_no_picture():
     assert find_cluster(environment=TASKS | mpi(1, 2)).source == "Slurm"
 
 
+def grid_engine(number, first, last, step):
+    names = ("ID", "FIRST", "LAST", "STEPSIZE")
+    values = (number, first, last, step)
+    return {f"SGE_TASK_{n}": str(v) for n, v in zip(names, values, strict=True)}
+
+
+def counted(index, count, prefix, names=("INDEX", "COUNT")):
+    values = (str(index), str(count))
+    return {f"{prefix}_{n}": v for n, v in zip(names, values, strict=True)}
+
+
+def sky_jobs(index, count):
+    return counted(index, count, "SKYPILOT", ("JOB_RANK", "NUM_JOBS"))
+
+
+def sky_nodes(index, count):
+    return counted(index, count, "SKYPILOT", ("NODE_RANK", "NUM_NODES"))
+
+
+AWS = counted(9, 10, "AWS_BATCH_JOB_ARRAY", ("INDEX", "SIZE"))
+PBS = {"PBS_ARRAY_INDEX": "0"}
+POD = {"JOB_COMPLETION_INDEX": "1"}
+GAPS = array(5, 1, 7, 3)
+
+
 @pytest.mark.parametrize(
-    ("variables", "name"),
+    ("environment", "expected"),
     [
-        ({"SGE_TASK_ID": "3"}, "SGE_TASK_ID"),
-        ({"SGE_TASK_ID": "undefined"}, None),
-        ({"LSB_JOBINDEX": "0"}, None),
-        ({"LSB_JOBINDEX": "2"}, "LSB_JOBINDEX"),
-        ({"PBS_ARRAY_INDEX": "0"}, "PBS_ARRAY_INDEX"),
-        (array(5, 1, 7, 3), "SLURM_ARRAY_TASK_ID"),
-        (array(1, 1, 3, 3), None),
-        ({}, None),
+        (array(7, 1, 7, 4, 2), (4, 3)),  # --array=1-7:2
+        (grid_engine(5, 2, 10, 3), (3, 1)),  # -t 2-10:3
+        (grid_engine(5, 2, 8, 3), (3, 1)),
+        (AWS, (10, 9)),
+        (counted(0, 4, "BATCH_TASK"), (4, 0)),
+        (counted(3, 4, "CLOUD_RUN_TASK"), (4, 3)),
+        (sky_jobs(2, 3) | sky_nodes(0, 1), (3, 2)),
+        (sky_jobs(0, 1) | sky_nodes(1, 2), (2, 1)),
+        (sky_jobs(2, 3) | sky_nodes(1, 2), (6, 5)),
     ],
 )
-def test_array_of_another_scheduler_is_named(variables, name):
-    assert find_other_array(variables) == name
+def test_array_is_divided_if_its_count_is_told(environment, expected):
+    found = find_shard(environment=environment)
+    assert (found.size, found.index) == expected
+    assert find_shard(f"auto/{found.size}", environment=environment) == found
+    assert find_uncounted_array(environment=environment) is None
+    with pytest.raises(ClusterError, match="needs the number of tasks"):
+        find_shard("auto/99", environment=environment)
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        ("PBS_ARRAY_INDEX", 0),
+        ("PBS_ARRAYID", 0),
+        ("LSB_JOBINDEX", 1),
+        ("JOB_COMPLETION_INDEX", 0),
+    ],
+)
+def test_array_is_divided_by_the_count_that_shard_gives(name, first):
+    for index in range(3):
+        environment = {name: str(first + index)}
+        assert find_shard(environment=environment) == Cluster()
+        assert find_uncounted_array(environment=environment) == name
+        found = find_shard("auto/3", environment=environment)
+        assert found == Cluster(3, index, name)
+    with pytest.raises(ClusterError, match=f"indices {first} to {first + 2}"):
+        find_shard("auto/3", environment={name: str(first + 3)})
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        {"LSB_JOBINDEX": "0"},
+        grid_engine(*["undefined"] * 4),
+        counted(0, 1, "BATCH_TASK"),
+        counted(0, 1, "CLOUD_RUN_TASK"),
+        sky_jobs(0, 1) | sky_nodes(0, 1),
+    ],
+)
+def test_job_that_is_no_array_has_all_lines(environment):
+    assert find_shard(environment=environment) == Cluster()
+    assert find_uncounted_array(environment=environment) is None
+    with pytest.raises(ClusterError, match="auto/2 needs the"):
+        find_shard("auto/2", environment=environment)
+
+
+@pytest.mark.parametrize(
+    ("environment", "name"),
+    [
+        (GAPS, "SLURM_ARRAY_TASK_ID"),
+        ({"SLURM_ARRAY_TASK_ID": "1"}, "SLURM_ARRAY_TASK_ID"),
+        (grid_engine(3, "", "", ""), "SGE_TASK_ID"),
+        (grid_engine(3, 1, 3, 0), "SGE_TASK_ID"),
+        (grid_engine(4, 1, 3, 1), "SGE_TASK_ID"),
+        (counted(4, 4, "BATCH_TASK"), "BATCH_TASK_INDEX"),
+    ],
+)
+def test_array_whose_part_is_unknown_is_never_divided(environment, name):
+    assert find_shard(environment=environment) == Cluster()
+    assert find_uncounted_array(environment=environment) == name
+    with pytest.raises(ClusterError, match="indices have equal steps"):
+        find_shard("auto/3", environment=environment)
+
+
+def test_two_arrays_without_counts_are_refused():
+    with pytest.raises(ClusterError, match="indices have equal steps"):
+        find_shard("auto/3", environment=PBS | POD)
+    assert find_shard("auto/3", environment=PBS | sky_jobs(0, 1)).size == 3
+
+
+@pytest.mark.parametrize(
+    ("environment", "shard", "expected"),
+    [
+        (MPI, "auto/5", (5, 3)),
+        (PBS | TASKS, "auto", (2, 1)),
+        (PBS | TASKS, "auto/3", (6, 1)),
+        (AWS | TASKS, "auto/10", (20, 19)),
+        (sky_nodes(1, 2) | sky_jobs(2, 3) | TASKS, "auto", (6, 5)),
+        (POD | tf_config(index=1, worker="ab"), "auto", (2, 1)),
+        (POD | tf_config(index=1, worker="ab"), "auto/2", (2, 1)),
+        (POD | tf_config(worker="a"), "auto/3", (3, 1)),
+    ],
+)
+def test_cluster_divides_the_part_of_its_task(environment, shard, expected):
+    found = find_shard(shard, environment=environment)
+    assert (found.size, found.index) == expected
+
+
+def test_cluster_made_of_an_index_is_counted_once():
+    pod = POD | tf_config(index=1, worker="ab")
+    assert find_uncounted_array(environment=pod) is None
+    with pytest.raises(ClusterError, match="which is 2 by TF_CONFIG"):
+        find_shard("auto/4", environment=pod)
+    assert find_uncounted_array(environment=PBS | TASKS) == "PBS_ARRAY_INDEX"

@@ -90,10 +90,12 @@ def run_batch(config: RunConfig, session: Session) -> int:
             own.size,
             own.source,
         )
-    elif array := environment.find_other_array():
+    array = environment.find_uncounted_array(config.strategy)
+    if array and config.shard == "auto":
         logging.warning(
             "warning: %s says that this is one task of many, but each of them"
-            " paints every line. --shard=NUMBER/SIZE paints only a part",
+            " paints every line. --shard=auto/N for an array of N tasks without"
+            " gaps, or --shard=NUMBER/N, paints only a part",
             array,
         )
     with StopSignals() as signals:

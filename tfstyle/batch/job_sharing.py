@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from tfstyle.batch.manifest import Job
 from tfstyle.distributed import environment
 from tfstyle.distributed.environment import Cluster
+from tfstyle.distributed.job_arrays import SHARED_DISK_ARRAYS
 from tfstyle.errors import raising_write_errors
 from tfstyle.experiment.run_directory import WorkdirError
 from tfstyle.system import atomic_file
@@ -65,9 +66,9 @@ class JobSharing:
         The order is the reverse of that of the owning process, starting with
         the next process, so that two processes rarely reach the same job.
         Processes that have not started in this folder may work on another
-        disk, such as parts chosen by `--shard`, so their jobs are left to
-        them. Tasks of a Slurm array may start at any time, or have a list of
-        their own; their jobs are taken over.
+        disk, such as parts chosen by `--shard` or containers, so their jobs are
+        left to them. Tasks of an array on a cluster may start at any time, or
+        have a list of their own; their jobs are taken over.
 
         Args:
             jobs: all jobs of the batch.
@@ -83,7 +84,7 @@ class JobSharing:
         places = [n for n in range(len(jobs)) if n % size in present]
         places.sort(key=lambda n: (-(n // size), (n - own) % size))
         absent = []
-        if environment.SLURM_ARRAY in self._own.source:
+        if any(name in self._own.source for name in SHARED_DISK_ARRAYS):
             others = present | {own}
             absent = [n for n in range(len(jobs)) if n % size not in others]
         return [jobs[n] for n in places], [jobs[n] for n in absent]

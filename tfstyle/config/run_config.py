@@ -121,7 +121,8 @@ class RunConfig(Config):
     shard: str = _file(
         "auto",
         "part of the manifest's lines to paint, such as 3/10; auto: given by"
-        " the cluster, Slurm's job array or MPI's ranks",
+        " the cluster, MPI's ranks or the job array; auto/10: likewise, in an"
+        " array of 10 tasks whose scheduler does not tell their number",
         of_batch=True,
     )
     workdir: str | None = _output(
@@ -254,13 +255,14 @@ def _check_manifest(config: RunConfig) -> None:
 
 
 def _check_shard(config: RunConfig) -> None:
-    """Checks that `shard` has the form i/n and is given with a manifest."""
+    """Checks that `shard` is i/n or auto/n and is given with a manifest."""
     if config.shard == "auto":
         return
-    part = re.fullmatch(r"(\d+)/(\d+)", config.shard)
-    if part is None or not 1 <= int(part[1]) <= int(part[2]):
+    part = re.fullmatch(r"(?:auto|(\d+))/(\d+)", config.shard)
+    if part is None or not 1 <= int(part[1] or 1) <= int(part[2]):
         raise ConfigError(
-            "`shard` must be auto, or one part of several, such as 3/10."
+            "`shard` must be auto, auto/10, or one part of several, such as"
+            " 3/10."
             f" Received: shard={config.shard!r:.40}."
         )
     if config.manifest is None:

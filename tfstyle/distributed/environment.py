@@ -1,14 +1,19 @@
 """Cluster size and process index, read from the environment.
 
-Uses only `TF_CONFIG` or Slurm's variables of a job step, before TensorFlow is
-loaded.
+A picture is shared by the processes of `TF_CONFIG` or of Slurm's job step. The
+lines of a manifest are also divided among MPI ranks and tasks of job arrays.
+TensorFlow need not be loaded.
 """
 
 import dataclasses
 import json
+import math
 import os
 from collections.abc import Mapping
 
+from tfstyle.distributed.job_arrays import JobArray
+from tfstyle.distributed.job_arrays import find_arrays
+from tfstyle.distributed.job_arrays import read_numbers
 from tfstyle.errors import ClusterError
 
 TASK_TYPES = ("chief", "master", "worker")
@@ -16,17 +21,6 @@ TASK_TYPES = ("chief", "master", "worker")
 SLURM_TASKS = ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID")
 """Variables for the size of a job step and the rank within it."""
 SHARD_FLAG = "--shard"
-SLURM_ARRAY = "SLURM_ARRAY_TASK_ID"
-OTHER_ARRAYS = (
-    *("SGE_TASK_ID", "PBS_ARRAY_INDEX", "PBS_ARRAYID", "LSB_JOBINDEX"),
-    *("AWS_BATCH_JOB_ARRAY_INDEX", "JOB_COMPLETION_INDEX"),
-    *("CLOUD_RUN_TASK_INDEX", "BATCH_TASK_INDEX"),
-    *("OAR_ARRAY_INDEX", "PJM_BULKNUM"),
-)
-"""Variables for the index of an array task in other schedulers than Slurm.
-
-The index starts at 0 or 1.
-"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +81,7 @@ def _find_sharing(environment: Mapping[str, str]) -> Cluster:
         ranks = _read_ranks(environment)
         # Within a job step mpirun's processes inherit mpirun's Slurm variables;
         # srun itself sets equal ones.
-        numbers = _read_numbers(environment, *SLURM_TASKS)
+        numbers = read_numbers(environment, *SLURM_TASKS)
         if ranks.source and [ranks.size, ranks.index] != numbers:
             return ALONE
         cluster = _read_slurm(environment)
@@ -126,7 +120,7 @@ def _read_tf_config(text: str) -> Cluster:
 
 
 def _read_slurm(environment: Mapping[str, str]) -> Cluster:
-    numbers = _read_numbers(environment, *SLURM_TASKS)
+    numbers = read_numbers(environment, *SLURM_TASKS)
     if numbers is None or numbers[1] >= numbers[0]:
         found = [environment.get(name, "") for name in SLURM_TASKS]
         raise ClusterError(
@@ -145,17 +139,50 @@ def find_shard(
     """Returns the shard of a manifest's lines that this process handles.
 
     Args:
-        shard: option `shard`, such as `3/10`, or `auto`: from the cluster, MPI
-            ranks and Slurm's job array, whose tasks may be clusters.
+        shard: option `shard`: `3/10`; `auto`, from the cluster, MPI ranks and
+            job arrays, whose tasks may be clusters; or `auto/10`, likewise, for
+            an array of 10 tasks.
         strategy: option `strategy`; one_device needs no cluster.
         environment: environment variables.
 
     Raises:
-        ClusterError: if the variables contradict each other.
+        ClusterError: if the variables contradict each other or `shard`.
     """
-    if shard != "auto":
-        number, _, size = shard.partition("/")
-        return Cluster(int(size), int(number) - 1, SHARD_FLAG)
+    number, _, count = shard.partition("/")
+    if number != "auto":
+        return Cluster(int(count), int(number) - 1, SHARD_FLAG)
+    cluster, arrays = _find_parts(strategy, environment)
+    if count:
+        arrays = _count_tasks(int(count), cluster, arrays)
+    size, index, sources = 1, 0, []
+    for part in (*arrays, cluster):
+        if part.size is not None and part.size > 1:
+            size, index = size * part.size, index * part.size + part.index
+            sources.append(part.source)
+    return Cluster(size, index, " and ".join(sources))
+
+
+def find_uncounted_array(
+    strategy: str = "auto", environment: Mapping[str, str] = os.environ
+) -> str | None:
+    """Returns the variable of a job array that `shard` auto cannot divide.
+
+    Its scheduler does not tell the number of tasks, or the indices have gaps,
+    such as in Slurm's `--array=1,5,7`. Then every task goes through all lines
+    and skips those in progress elsewhere.
+
+    Args:
+        strategy: option `strategy`; one_device needs no cluster.
+        environment: environment variables.
+    """
+    _, arrays = _find_parts(strategy, environment)
+    return next((each.source for each in arrays if each.size is None), None)
+
+
+def _find_parts(
+    strategy: str, environment: Mapping[str, str]
+) -> tuple[Cluster, list[JobArray]]:
+    """Returns the cluster of this process and the arrays that it is within."""
     try:
         cluster = _find_sharing(environment)
     except ClusterError:
@@ -163,14 +190,40 @@ def find_shard(
             raise
         cluster = ALONE
     cluster = cluster if cluster.source else _read_ranks(environment)
+    arrays = find_arrays(environment)
     if cluster.size == 1:
-        cluster = ALONE
-    array = _read_array(environment)
-    sources = [each.source for each in (array, cluster) if each.source]
-    return Cluster(
-        array.size * cluster.size,
-        array.index * cluster.size + cluster.index,
-        " and ".join(sources),
+        return ALONE, arrays
+    return cluster, [each for each in arrays if not each.variables.is_rank]
+
+
+def _count_tasks(
+    count: int, cluster: Cluster, arrays: list[JobArray]
+) -> list[JobArray]:
+    """Returns the arrays, with the number of tasks that `shard` gives.
+
+    Without an array it is the number of the cluster's processes.
+    """
+    parts = [each for each in arrays if each.size != 1] or arrays or [cluster]
+    source = " and ".join(each.source for each in parts)
+    sizes = [each.size for each in parts]
+    if not source:
+        need = "the variables of a job array or a cluster"
+    elif None not in sizes:
+        if math.prod(sizes) == count:
+            return arrays
+        need = f"the number of tasks, which is {math.prod(sizes)} by {source}"
+    elif len(parts) > 1 or parts[0].index is None:
+        need = "one job array, whose indices have equal steps"
+    else:
+        if 0 <= parts[0].index < count:
+            return [dataclasses.replace(parts[0], size=count)]
+        first = parts[0].variables.first
+        need = f"an array with the indices {first} to {first + count - 1}"
+    received = [f"shard='auto/{count}'"]
+    received += [f"{each.source}={each.number}" for each in arrays]
+    raise ClusterError(
+        f"`shard` auto/{count} needs {need}. Received: {', '.join(received)}."
+        f" Change how it is submitted, or give --shard=NUMBER/{count}."
     )
 
 
@@ -182,54 +235,7 @@ def _read_ranks(environment: Mapping[str, str]) -> Cluster:
         ("MV2_COMM_WORLD_RANK", "MV2_COMM_WORLD_SIZE"),
         ("FLUX_TASK_RANK", "FLUX_JOB_SIZE"),
     ):
-        found = _read_numbers(environment, rank, size)
+        found = read_numbers(environment, rank, size)
         if found and found[0] < found[1]:
             return Cluster(found[1], found[0], rank)
     return ALONE
-
-
-def _read_array(environment: Mapping[str, str]) -> Cluster:
-    """Reads the index of a task in Slurm's job array.
-
-    For an array with gaps, such as `--array=1,5,7`, the index is unknown. Then
-    every task goes through all lines and skips those in progress elsewhere.
-    """
-    parts = ("ID", "MIN", "MAX", "COUNT", "STEP")
-    names = [f"SLURM_ARRAY_TASK_{part}" for part in parts]
-    found = _read_numbers(environment, *names)
-    if not found or not found[-1]:
-        return ALONE
-    number, least, most, count, step = found
-    is_regular = least + step * (count - 1) == most
-    if not is_regular or (number - least) % step:
-        return ALONE
-    return Cluster(count, (number - least) // step, SLURM_ARRAY)
-
-
-def _read_numbers(
-    environment: Mapping[str, str], *names: str
-) -> list[int] | None:
-    """Returns the values of variables, or None if one is not a number."""
-    texts = [environment.get(name, "") for name in names]
-    return (
-        [int(t) for t in texts] if all(t.isdecimal() for t in texts) else None
-    )
-
-
-def find_other_array(environment: Mapping[str, str] = os.environ) -> str | None:
-    """Returns the variable of a job array that cannot be used for sharding.
-
-    Returns None outside such an array. Grid Engine sets `undefined`, and LSF 0,
-    for a job that is not an array; an array of Slurm may have gaps.
-
-    Args:
-        environment: environment variables.
-    """
-    count = _read_numbers(environment, "SLURM_ARRAY_TASK_COUNT")
-    if count and count[0] > 1 and _read_array(environment) is ALONE:
-        return SLURM_ARRAY
-    for name in OTHER_ARRAYS:
-        value = environment.get(name, "")
-        if value.isdecimal() and not (name == "LSB_JOBINDEX" and value == "0"):
-            return name
-    return None
