@@ -63,3 +63,19 @@ def real_weights():
         if os.environ.get("CI"):
             raise
         pytest.skip(f"VGG19's weights cannot be loaded: {error}")
+
+
+@pytest.fixture
+def s3_server(monkeypatch, tmp_path):
+    """Returns an S3 server and its file system, and sets a cache of its own."""
+    from tests.stores import serve_s3
+
+    monkeypatch.setenv("TFSTYLE_CACHE", str(tmp_path / "cache"))
+    with serve_s3(monkeypatch) as found:
+        yield found
+
+
+@pytest.fixture
+def s3(s3_server):
+    """Returns the file system of an S3 server with the bucket `bucket`."""
+    return s3_server[1]

@@ -44,6 +44,10 @@ class WriteError(TfstyleError, OSError):
     """A file or directory cannot be written."""
 
 
+class RemoteFileError(WriteError):
+    """A file in a store, such as S3, cannot be read or written."""
+
+
 class OutOfMemoryError(TfstyleError, MemoryError):
     """The machine does not have enough memory for the run."""
 

@@ -16,6 +16,7 @@ from tfstyle.flags.command_line import parse
 from tfstyle.flags.parsers import make_flags
 from tfstyle.system.exit_status import status_of
 from tfstyle.system.memory import check_program_fits
+from tfstyle.system.remote_files import name_addresses
 
 FLAGS = make_flags()
 """Separate from absl's flags, as other programs may import this module."""
@@ -27,7 +28,7 @@ class _Formatter(standard_logging.Formatter):
 
     def format(self, record: standard_logging.LogRecord) -> str:
         """Returns the message of a record, escaped."""
-        return escape_controls(super().format(record))
+        return escape_controls(name_addresses(super().format(record)))
 
 
 def main(config: RunConfig) -> int:

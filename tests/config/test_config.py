@@ -164,7 +164,7 @@ def test_config_names_least_number(name, least):
 NOT_ABOVE_0 = [0, -1, NAN, INFINITY]
 NOT_WEIGHTS = [[1.0, -1.0], [NAN, 1.0], [INFINITY, 1.0], [0.0, 0.0], [1.0] * 3]
 NOT_LAYERS = [["conv1_1", "conv3_9"], [""], [], ["conv1_1", "block1_conv1"]]
-ADDRESS = ["gs://bucket/folder/a.png"]
+WRITTEN = ["https://a/b.png", "ftp://a/b.png"]
 
 
 @pytest.mark.parametrize(
@@ -189,8 +189,8 @@ ADDRESS = ["gs://bucket/folder/a.png"]
         ("shard", ["0/3", "4/3", "3", "a/b", "-1/3", "1/3/3"]),
         ("shard", ["auto/0", "auto/", "auto/x", "/3"]),
         ("manifest", ["a.xlsx", "a.ods", "csv", "a.csv.gz"]),
-        *(("export_dir", ADDRESS), ("film", ADDRESS), ("workdir", ADDRESS)),
-        ("output_image", ADDRESS),
+        *((name, WRITTEN) for name in ("export_dir", "film", "workdir")),
+        *(("output_image", WRITTEN), ("content_image", ["ftp://a/b.png"])),
     ],
 )
 def test_config_refuses_values_out_of_range(name, values):

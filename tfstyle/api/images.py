@@ -11,7 +11,7 @@ import numpy as np
 from absl import logging
 from PIL import Image
 
-from tfstyle.config.validation import check_is_local
+from tfstyle.config.validation import check_address
 from tfstyle.errors import ConfigError
 from tfstyle.errors import ImageError
 from tfstyle.image_files import reading as image_files
@@ -71,7 +71,7 @@ def read_pixels(
     """
     if isinstance(image, str | os.PathLike):
         path = expand_path(os.fspath(image))
-        check_is_local(argument, path)
+        check_address(argument, path)
         return image_files.read_image(path, max_pixels)
     if isinstance(image, Image.Image):
         return _read_pil(image, argument)

@@ -14,9 +14,10 @@ from tfstyle.config.config import Config
 from tfstyle.config.config import options_of
 from tfstyle.config.run_config import METADATA
 from tfstyle.config.run_config import RunConfig
-from tfstyle.config.validation import check_is_local
+from tfstyle.config.validation import check_address
 from tfstyle.errors import ConfigError
 from tfstyle.experiment import provenance
+from tfstyle.experiment.remote_outputs import staged_file
 from tfstyle.image_files.writing import check_side
 from tfstyle.image_files.writing import write_image
 from tfstyle.images.picture import NOTHING
@@ -96,8 +97,8 @@ class Painting:
         content's alpha channel is kept if the format supports one.
 
         Args:
-            path: a file ending in .png, .jpg, .webp or .tif. An existing file
-                is replaced atomically.
+            path: path or address of a file ending in .png, .jpg, .webp or
+                .tif. An existing file is replaced atomically.
             metadata: `full` embeds the flags with the paths of files; `names`
                 with file names only; `none` embeds nothing and writes the
                 flags, with file names only, to a sidecar file `PATH.cfg`.
@@ -106,6 +107,7 @@ class Painting:
             ConfigError: if `metadata` is invalid, or the path is one of the
                 input images.
             ImageError: if the ending is unknown or the file cannot be written.
+            RemoteFileError: if it cannot be uploaded.
         """
         self._write(path, self.pixels, metadata)
 
@@ -121,9 +123,9 @@ class Painting:
                 f" {metadata!r:.80}."
             )
         path = expand_path(os.fspath(path))
-        check_is_local("path", path)
+        check_address("path", path, is_output=True)
         for read in self._source.paths:
-            if is_same_file(path, read):
+            if path == read or is_same_file(path, read):
                 raise ConfigError(
                     "`path` must not be an input image of this picture."
                     f" Received: {path!r}. Choose another."
@@ -133,13 +135,14 @@ class Painting:
         config = self._repeating_config()
         if self._source.files:
             config = RunConfig(**options_of(config) | self._source.files)
-        write_image(
-            path,
-            pixels,
-            self._source.alpha,
-            *provenance.make_published_texts(config, facts, metadata),
-            NOTHING if metadata == "none" else self._source.attribution,
-        )
+        with staged_file(path) as local:
+            write_image(
+                local,
+                pixels,
+                self._source.alpha,
+                *provenance.make_published_texts(config, facts, metadata),
+                NOTHING if metadata == "none" else self._source.attribution,
+            )
 
     def _repeating_config(self) -> Config:
         """Returns a config that reproduces this picture."""
@@ -212,8 +215,8 @@ class Result(Painting):
         """Saves the picture with metadata, with 8 or 16 bits per channel.
 
         Args:
-            path: a file ending in .png, .jpg, .webp or .tif. An existing file
-                is replaced atomically.
+            path: path or address of a file ending in .png, .jpg, .webp or
+                .tif. An existing file is replaced atomically.
             metadata: `full`, `names` or `none`; see `Painting.save`.
             bits: bits per channel, 8 or 16. 16 is made from `unclipped`, not
                 from `pixels`, and needs a .png or .tif.

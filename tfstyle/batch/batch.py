@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 from absl import logging
 
+from tfstyle.batch.finished_jobs import FinishedJobs
 from tfstyle.batch.job_painter import JobPainter
 from tfstyle.batch.job_painter import Outcome
 from tfstyle.batch.job_painter import workdir_of
@@ -33,6 +34,7 @@ from tfstyle.experiment.run_directory import BusyError
 from tfstyle.experiment.session import Session
 from tfstyle.system.loop_progress import describe_time
 from tfstyle.system.out_of_memory import raising_out_of_memory_errors
+from tfstyle.system.remote_files import name_addresses
 from tfstyle.system.signals import StopSignals
 from tfstyle.system.tensorflow_setup import return_freed_memory
 
@@ -100,7 +102,8 @@ def run_batch(config: RunConfig, session: Session) -> int:
         )
     with StopSignals() as signals:
         painter = JobPainter(config, jobs, session, signals)
-        batch = _Batch(folder, painter, sharing, len(own_jobs))
+        finished = FinishedJobs(config, own_jobs, folder)
+        batch = _Batch(folder, painter, sharing, finished, len(own_jobs))
         for number, job in batch.find_jobs(jobs, own_jobs):
             if signals.number:
                 break
@@ -119,6 +122,7 @@ class _Batch:
         folder: the workdir of the batch.
         painter: painter of the jobs.
         sharing: finds jobs of other processes.
+        finished: the jobs that are known to be finished.
         total: number of jobs that belong to this process.
         failures: failed jobs with their error messages.
     """
@@ -126,6 +130,7 @@ class _Batch:
     folder: str
     painter: JobPainter
     sharing: JobSharing
+    finished: FinishedJobs
     total: int
 
     def __post_init__(self):
@@ -177,7 +182,11 @@ class _Batch:
         start = time.monotonic()
         try:
             with raising_out_of_memory_errors():
-                outcome = self.painter.paint(job, workdir)
+                outcome = None
+                if job not in self.finished:
+                    outcome = self.painter.paint(job, workdir)
+                    if not ((outcome and outcome.is_stopped) or signals.number):
+                        self.finished.add(job)
         except WeightsError:
             raise  # the next job has the same weights
         except BusyError:
@@ -191,7 +200,8 @@ class _Batch:
             # A signal may have ended a child process. The failure of another
             # process' job is reported there.
             if not signals.number and number is not None:
-                reason = one_line(str(error) or repr(error), MAX_MESSAGE)
+                reason = name_addresses(str(error) or repr(error))
+                reason = one_line(reason, MAX_MESSAGE)
                 self.failures.append((job, reason))
                 logging.error("%s: failed: %s", place, reason)
         else:

@@ -14,6 +14,7 @@ from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import ImageError
 from tfstyle.experiment import inputs
 from tfstyle.experiment import output_checks
+from tfstyle.experiment import remote_outputs
 from tfstyle.experiment import resources
 from tfstyle.experiment import resume
 from tfstyle.experiment import run
@@ -23,6 +24,8 @@ from tfstyle.experiment.session import Session
 from tfstyle.experiment.session import quietly
 from tfstyle.image_files.paths import expand_names
 from tfstyle.images.image_set import ImageSet
+from tfstyle.system import remote_files
+from tfstyle.system.paths import is_address
 from tfstyle.system.signals import StopSignals
 from tfstyle.training.plan import choose_network
 
@@ -32,7 +35,8 @@ MAX_STEM = 60
 
 def workdir_of(folder: str, output: str) -> str:
     """Returns the workdir of a job, which depends only on its output."""
-    path = os.path.abspath(output).encode("utf-8", "surrogatepass")
+    path = output if is_address(output) else os.path.abspath(output)
+    path = path.encode("utf-8", "surrogatepass")
     stem = os.path.splitext(os.path.basename(output))[0][:MAX_STEM]
     name = f"{stem}-{hashlib.sha256(path).hexdigest()[:8]}"
     return os.path.join(folder, "jobs", name)
@@ -91,8 +95,12 @@ class JobPainter:
                 painted.
         """
         config = job.to_config(self._config, workdir)
-        if config.content_video:
-            return self._paint_film(config)
+        with remote_outputs.staged(config) as config:
+            if config.content_video:
+                return self._paint_film(config)
+            return self._paint_picture(config)
+
+    def _paint_picture(self, config: RunConfig) -> Outcome | None:
         config = inputs.expand_image_names(config)
         images = inputs.read_images(config)
         if self._is_finished(config, images):
@@ -104,6 +112,7 @@ class JobPainter:
             precision = choose_network(config, machine).precision
             logging.info("%s, %s", self.session.device, precision)
         has_checkpoint = False
+        workdir = config.workdir
         if os.path.isdir(workdir):
             asked = dataclasses.replace(config, resume="auto")
             with run_directory.open_workdir(asked):
@@ -206,17 +215,24 @@ def _remove_intermediate_files(config: RunConfig, folder: str) -> None:
 
 def _find_inputs(
     config: RunConfig, jobs: Sequence[Job]
-) -> set[tuple[int, int]]:
-    """Returns device and inode numbers of all input files of a manifest."""
+) -> set[tuple[int, int] | str]:
+    """Identifies all input files of a manifest."""
     values = (vars(config), *(job.values for job in jobs))
     paths = {path for x in values for _, path in run_directory.inputs_of(x)}
-    for path in [*paths]:
+    for path in [path for path in paths if not is_address(path)]:
         with contextlib.suppress(ImageError):  # fails later, with its line
             paths.update(expand_names([path]))
-    return {_identify(path) for path in paths if os.path.exists(path)}
+    return {
+        _identify(path)
+        for path in paths
+        if is_address(path) or os.path.exists(path)
+    }
 
 
-def _identify(path: str) -> tuple[int, int]:
-    """Returns the device and inode numbers of a file."""
+def _identify(path: str) -> tuple[int, int] | str:
+    """Returns the device and inode numbers of a file, or its address."""
+    path = remote_files.name_addresses(path)
+    if is_address(path):
+        return path
     status = os.stat(path)
     return status.st_dev, status.st_ino

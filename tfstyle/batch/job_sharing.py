@@ -2,8 +2,8 @@
 
 Job i belongs to process i mod W. A process that has finished its own jobs takes
 over others, if both use the same folder. A job is claimed by locking its
-workdir; if the disk does not support locks, every process paints only its own
-jobs.
+workdir; if the disk does not support locks, or the folder is in a store, every
+process paints only its own jobs.
 """
 
 import contextlib
@@ -20,6 +20,7 @@ from tfstyle.experiment.run_directory import WorkdirError
 from tfstyle.system import atomic_file
 from tfstyle.system import file_lock
 from tfstyle.system.file_hash import hash_file
+from tfstyle.system.paths import is_address
 
 WORKERS = "workers"
 """Subfolder of a batch: one file per started process, with the hash of its
@@ -43,7 +44,11 @@ class JobSharing:
     def __init__(self, folder: str, own: Cluster, manifest: str):
         self._folder = folder
         self._own = own
-        self._is_alone = own.size == 1 or own.source == environment.SHARD_FLAG
+        self._is_alone = (
+            own.size == 1
+            or own.source == environment.SHARD_FLAG
+            or is_address(folder)
+        )
         if self._is_alone:
             return
         path = self._path(own.index)

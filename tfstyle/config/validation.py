@@ -8,11 +8,14 @@ from typing import Any
 from tfstyle.errors import ConfigError
 from tfstyle.network import layers as vgg19_layers
 from tfstyle.system import paths
+from tfstyle.system import remote_files
 
 REPLICATED = ("mirrored", "multi_worker")
 INITS = ("auto", "noise", "content", "style", "gray")
 TILE_SIZES = range(0, 65537, 16)
 MAX_TIMEOUT = 10**6
+OUTPUTS = ("output_image", "output_video", "film", "workdir", "export_dir")
+"""Options that name files or folders that are written."""
 MAX_THREADS = 2**31 - 1
 
 
@@ -106,26 +109,35 @@ def _check_fields(config) -> None:
             )
 
 
-def check_is_local(name: str, path: str) -> None:
-    """Checks that a path is local, not a URL.
+def check_address(name: str, path: str, *, is_output: bool = False) -> None:
+    """Checks that an address is of a supported kind.
 
     Args:
         name: name of the option or argument.
-        path: value of the option, expanded.
+        path: value of the option, expanded; local paths pass.
+        is_output: True if it is written.
 
     Raises:
-        ConfigError: if it is a URL.
+        ConfigError: if the kind is not supported, or cannot be written.
     """
-    if paths.is_address(path):
+    if not paths.is_address(path):
+        return
+    kinds = [
+        scheme
+        for scheme in remote_files.PACKAGES
+        if not (is_output and scheme in remote_files.READ_ONLY)
+    ]
+    if remote_files.scheme_of(path) not in kinds:
         raise ConfigError(
-            f"`{name}` must be a path of this machine. Received: {path!r:.200}."
-            " Use a local path and copy the file, or mount the address."
+            f"`{name}` must be a local path, or an address that begins with"
+            f" {', '.join(f'{kind}://' for kind in kinds)}. Received:"
+            f" {path!r:.200}. Copy the file, or mount the address."
         )
 
 
 def _check_path(name: str, path: str) -> None:
-    """Checks that a path is local and fits in a line of a flagfile."""
-    check_is_local(name, path)
+    """Checks a path's address, and that it fits in a line of a flagfile."""
+    check_address(name, path, is_output=name in OUTPUTS)
     if not path:
         raise ConfigError(
             f"`{name}` contains an empty name. Leave it out, or remove a comma."

@@ -20,6 +20,7 @@ from tfstyle.images.image_set import ImageSet
 from tfstyle.images.picture import Picture
 from tfstyle.images.transparency import show
 from tfstyle.system.loop_progress import LoopProgress
+from tfstyle.system.paths import is_address
 
 
 def expand_image_names(config: RunConfig) -> RunConfig:
@@ -29,7 +30,8 @@ def expand_image_names(config: RunConfig) -> RunConfig:
         ImageError: if there are no files, or the content image is a pattern.
     """
     content = config.content_image or ""
-    if glob.has_magic(content) and not os.path.lexists(content):
+    is_file = is_address(content) or os.path.lexists(content)
+    if glob.has_magic(content) and not is_file:
         raise ImageError(
             "`content_image` must be one picture. Received the pattern:"
             f" {content!r}. Paint many pictures with --manifest=FILE, which has"

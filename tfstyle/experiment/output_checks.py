@@ -17,6 +17,7 @@ from tfstyle.image_files.writing import WRITE_ENDINGS
 from tfstyle.reports import charts
 from tfstyle.reports import film
 from tfstyle.system import paths
+from tfstyle.system import remote_files
 
 
 def check_output(config: RunConfig) -> None:
@@ -131,7 +132,11 @@ def _check_inputs_stay(config: RunConfig, output: str | None) -> None:
     if output:
         targets += [output, output + sidecar.ENDING]
     for field, path in inputs_of(vars(config)):
-        is_output = any(paths.is_same_file(path, target) for target in targets)
+        is_output = any(
+            paths.is_same_file(path, target)
+            or path == remote_files.name_addresses(target)
+            for target in targets
+        )
         if is_output or (
             config.workdir is not None
             and os.path.exists(path)

@@ -2,10 +2,12 @@
 
 import dataclasses
 import os
+import re
 from collections.abc import Sequence
 
 from tfstyle.config.config import Config
 from tfstyle.flags import flagfile
+from tfstyle.system.paths import is_address
 
 
 def describe_weights(extractor) -> dict[str, str]:
@@ -20,7 +22,7 @@ def name_weights(origin: str, config: Config) -> str:
         origin: origin of the weights, or a fact that begins with it.
         config: options that the weights were loaded with.
     """
-    return origin.replace(config.weights, os.path.basename(config.weights))
+    return origin.replace(config.weights, _name(config.weights))
 
 
 def describe_result(made) -> dict[str, str]:
@@ -81,6 +83,11 @@ def make_published_texts(
 
 
 def _name(path: str) -> str:
-    """Returns a path without its folders, in a form that flags can hold."""
+    """Returns a path without its folders, in a form that flags can hold.
+
+    Of a web address nothing follows the file's name, as that may be secret.
+    """
+    if is_address(path):
+        path = re.split("[?#]", path)[0]
     name = os.path.basename(path)
     return os.path.join(os.curdir, name) if name[:1].isspace() else name

@@ -22,6 +22,7 @@ from tfstyle.errors import TfstyleError
 from tfstyle.experiment import inputs
 from tfstyle.experiment import output_checks
 from tfstyle.experiment import provenance
+from tfstyle.experiment import remote_outputs
 from tfstyle.experiment import resources
 from tfstyle.experiment import resume
 from tfstyle.experiment import run_directory
@@ -76,15 +77,16 @@ def run_picture(config: RunConfig, session: Session) -> int:
     place = environment.find_cluster(config.strategy)
     if place.index:
         return _follow(config, place, session)
-    output_checks.check_output(config)
-    images = inputs.read_images(config)
-    with (
-        prepare(config, images, session, place) as run,
-        StopSignals() as signals,
-    ):
-        paint(run, session, signals)
-        replicas = session.replicas
-        return signals.number or (replicas and replicas.stop_number) or 0
+    with remote_outputs.staged(config) as config:
+        output_checks.check_output(config)
+        images = inputs.read_images(config)
+        with (
+            prepare(config, images, session, place) as run,
+            StopSignals() as signals,
+        ):
+            paint(run, session, signals)
+            replicas = session.replicas
+            return signals.number or (replicas and replicas.stop_number) or 0
 
 
 @contextlib.contextmanager

@@ -119,6 +119,11 @@ def is_output(path: str) -> bool:
     return bool(text) and text.startswith(flagfile.FIRST_LINE)
 
 
+def is_record(name: str) -> bool:
+    """True if a file of this name in a workdir describes its run."""
+    return name in _RECOGNISED and name not in (LOCK, metric_writers.PREVIEW)
+
+
 def remove_own(folder: str) -> None:
     """Removes a folder of a workdir, but keeps files that no run wrote.
 

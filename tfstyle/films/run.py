@@ -15,6 +15,7 @@ from absl import logging
 from tfstyle.config.run_config import RunConfig
 from tfstyle.experiment import inputs
 from tfstyle.experiment import provenance
+from tfstyle.experiment import remote_outputs
 from tfstyle.experiment import resources
 from tfstyle.experiment import run_directory
 from tfstyle.experiment import workdir_files
@@ -73,7 +74,10 @@ def run_film(config: RunConfig, session: Session) -> int:
     Raises:
         TfstyleError: as `paint_film`.
     """
-    with StopSignals() as signals:
+    with (
+        remote_outputs.staged(config) as config,
+        StopSignals() as signals,
+    ):
         paint_film(config, session, signals)
         return signals.number or 0
 

@@ -7,10 +7,13 @@ import re
 from tfstyle.config import lines
 from tfstyle.config.fields import item_kind_of
 from tfstyle.config.fields import kind_of
-from tfstyle.config.validation import check_is_local
+from tfstyle.config.validation import check_address
 from tfstyle.errors import ConfigError
+from tfstyle.errors import RemoteFileError
+from tfstyle.errors import one_line
 from tfstyle.flags import flagfile
 from tfstyle.flags.values import FIELDS
+from tfstyle.system import remote_files
 from tfstyle.system.paths import expand_path
 
 MAX_FLAGFILE = 10**7
@@ -21,18 +24,22 @@ def read_bytes(path: str, what: str, most: int) -> bytes:
     """Reads a regular file, up to a maximum size.
 
     Args:
-        path: path of the file.
+        path: path or address of the file.
         what: name of the file in messages, such as "The flagfile".
         most: maximum size, bytes; of a larger file `most + 1` are returned.
 
     Raises:
         ConfigError: if it cannot be read.
+        RemoteFileError: if it cannot be fetched.
     """
     try:
-        if os.path.exists(path) and not os.path.isfile(path):
+        local = remote_files.fetch(path, most)
+        if os.path.exists(local) and not os.path.isfile(local):
             raise OSError("not a regular file")
-        with open(path, "rb") as file:
+        with open(local, "rb") as file:
             return file.read(most + 1)
+    except RemoteFileError:
+        raise
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ConfigError(
@@ -48,7 +55,7 @@ def read_flagfile(path: str) -> list[str]:
         ConfigError: if it cannot be read, or gives a list twice.
     """
     path = expand_path(path)
-    check_is_local("flagfile", path)
+    check_address("flagfile", path)
     data = read_bytes(path, "The flagfile", MAX_FLAGFILE)
     is_wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     try:
@@ -81,7 +88,7 @@ def read_picture(path: str) -> list[str]:
     from tfstyle.image_files import sidecar
 
     path = expand_path(path)
-    check_is_local("flags_from", path)
+    check_address("flags_from", path)
     try:
         text = sidecar.read_text(path) or ""
     except ImageError as error:
@@ -98,6 +105,13 @@ def read_picture(path: str) -> list[str]:
         if name in flagfile.RETIRED
         or (name in FIELDS and FIELDS[name].metadata["scope"] != "run")
     }
+    for name, value in known.items():
+        if "://" in value:  # a stranger's picture opens no connection
+            raise ConfigError(
+                f"`flags_from` must be a picture without addresses. Received:"
+                f" {path!r}, whose {name} is {one_line(value)!r}. Give its"
+                " flags yourself."
+            )
     return [f"--{n}={v}" for n, v in flagfile.modernize(known).items()]
 
 

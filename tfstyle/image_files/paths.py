@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from absl import logging
 
 from tfstyle.errors import ImageError
-from tfstyle.system.paths import expand_path
+from tfstyle.system import remote_files
 from tfstyle.system.paths import is_address
 
 READ_ENDINGS = (
@@ -20,20 +20,6 @@ READ_ENDINGS = (
 """File extensions that count as pictures in a folder."""
 
 
-def to_path(path: str | os.PathLike[str]) -> str:
-    """Returns a local path with `~` expanded.
-
-    Raises:
-        ImageError: if it is a URL.
-    """
-    path = expand_path(os.fspath(path))
-    if is_address(path):
-        raise ImageError(
-            f"Image {path!r} must be a path of this machine. Copy it here."
-        )
-    return path
-
-
 def expand_names(names: Sequence[str]) -> list[str]:
     """Expands folders and glob patterns to the picture files that they match.
 
@@ -42,13 +28,17 @@ def expand_names(names: Sequence[str]) -> list[str]:
     matches nested folders.
 
     Args:
-        names: paths of files or folders, or glob patterns.
+        names: paths or addresses of files or folders, or glob patterns.
 
     Raises:
         ImageError: if a folder has no pictures, or a pattern matches no file.
+        RemoteFileError: if a store cannot be read.
     """
     expanded = []
     for name in names:
+        if is_address(name):
+            expanded += _expand_address(name)
+            continue
         is_pattern = glob.has_magic(name) and not os.path.lexists(name)
         if not is_pattern and not os.path.isdir(name):
             expanded.append(name)
@@ -68,6 +58,15 @@ def expand_names(names: Sequence[str]) -> list[str]:
         logging.info(text, len(files), name, num_others)
         expanded += sorted(files, key=_sort_key)
     return expanded
+
+
+def _expand_address(address: str) -> list[str]:
+    files = remote_files.expand(address, READ_ENDINGS)
+    if files is None:
+        return [address]
+    if not files:
+        raise ImageError(f"No picture is in {address!r}.")
+    return sorted(files, key=_sort_key)
 
 
 def _sort_key(path: str) -> tuple:

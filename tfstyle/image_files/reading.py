@@ -24,8 +24,9 @@ from tfstyle.errors import one_line
 from tfstyle.image_files import decoding
 from tfstyle.image_files import srgb
 from tfstyle.image_files.decoded import Source
-from tfstyle.image_files.paths import to_path
 from tfstyle.images.picture import Picture
+from tfstyle.system import remote_files
+from tfstyle.system.paths import expand_path
 
 MAX_SIDE = 65500
 """Longest side of a picture, pixels; the limit of JPEG."""
@@ -54,14 +55,16 @@ def read_image(
     """Reads an image file: first frame, upright, in sRGB, alpha separate.
 
     Args:
-        path: path of a file in one of the formats of `signatures.READ`.
+        path: path or address of a file in one of the formats of
+            `signatures.READ`.
         max_pixels: maximum number of pixels, checked before decoding.
 
     Raises:
         ImageError: if the file is missing, empty, damaged, too large or of an
             unsupported format; the message names the file and a remedy.
+        RemoteFileError: if it cannot be fetched.
     """
-    path = to_path(path)
+    path = expand_path(os.fspath(path))
     with _open(path, max_pixels) as source:
         decoded = decoding.decode(source)
         height, width = decoded.values.shape[:2]
@@ -106,17 +109,19 @@ def _open(path: str, max_pixels: int = MAX_PIXELS) -> Iterator[Source]:
 
     Raises:
         ImageError: for any error while opening the file or in the block.
+        RemoteFileError: if it cannot be fetched.
     """
-    if os.path.isdir(path):
+    local = remote_files.fetch(path)
+    if os.path.isdir(local):
         raise ImageError(
             f"Image {path!r} is a folder. Name a picture in it, or many in a"
             " --manifest."
         )
     # Opening a pipe would wait for its writer.
-    if os.path.exists(path) and not os.path.isfile(path):
+    if os.path.exists(local) and not os.path.isfile(local):
         raise ImageError(f"Image {path!r} is not a regular file.")
     try:
-        handle = os.open(path, os.O_RDONLY)
+        handle = os.open(local, os.O_RDONLY)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ImageError(
@@ -128,7 +133,7 @@ def _open(path: str, max_pixels: int = MAX_PIXELS) -> Iterator[Source]:
     try:
         with open(handle, "rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # odd metadata is harmless
-            if os.path.getsize(path) == 0:
+            if os.path.getsize(local) == 0:
                 raise ImageError(f"Image {path!r} is empty. Save it again.")
             for (owner, name), setting in SETTINGS.items():
                 setattr(owner, name, setting)

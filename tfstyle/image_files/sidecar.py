@@ -9,6 +9,7 @@ import re
 
 from tfstyle.image_files.reading import read_text as read_inner_text
 from tfstyle.system import atomic_file
+from tfstyle.system import remote_files
 from tfstyle.system.file_hash import hash_file
 
 ENDING = ".cfg"
@@ -68,9 +69,10 @@ def _is_of(record: str, path: str) -> bool:
 def _read(path: str) -> str | None:
     """Returns the record of a picture, or None if there is none."""
     try:
-        if not os.path.isfile(path + ENDING):
+        local = remote_files.fetch(path + ENDING)
+        if not os.path.isfile(local):
             return None
-        with open(path + ENDING, "rb") as file:
+        with open(local, "rb") as file:
             data = file.read(MAX_RECORD + 1)
         text = data.decode()
     except (OSError, ValueError):

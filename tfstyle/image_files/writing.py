@@ -15,7 +15,6 @@ from tfstyle.image_files import sixteen_bits
 from tfstyle.image_files.attribution import IN_PNG
 from tfstyle.image_files.attribution import INCH
 from tfstyle.image_files.attribution import RESOLUTIONS
-from tfstyle.image_files.paths import to_path
 from tfstyle.image_files.reading import CHARSETS
 from tfstyle.image_files.reading import MAX_SIDE
 from tfstyle.image_files.srgb import make_profile
@@ -25,6 +24,7 @@ from tfstyle.images.picture import mask_of
 from tfstyle.images.resize import resize
 from tfstyle.images.transparency import lay_on_white
 from tfstyle.system import atomic_file
+from tfstyle.system.paths import expand_path
 
 WRITE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 DEEP_ENDINGS = (".png", ".tif", ".tiff")
@@ -66,7 +66,7 @@ def write_image(
         ImageError: if the extension is unknown or does not support the pixels,
             or the file cannot be written.
     """
-    path = to_path(path)
+    path = expand_path(os.fspath(path))
     ending = os.path.splitext(path)[1].lower()
     if ending not in WRITE_ENDINGS:
         raise ImageError(

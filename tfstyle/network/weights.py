@@ -1,7 +1,6 @@
 """Loads VGG19's weights from the cache, Keras, the package index or a file.
 
-The cache is the folder named by `TFSTYLE_CACHE`, by default the system's cache
-folder of the user. Weights are downloaded once.
+Weights are downloaded once, to the cache.
 """
 
 import contextlib
@@ -12,7 +11,6 @@ import tempfile
 from collections.abc import Iterator
 
 import numpy as np
-import platformdirs
 from absl import logging
 
 from tfstyle.errors import SetupError
@@ -25,7 +23,7 @@ from tfstyle.network.weight_files import LayerWeights
 from tfstyle.network.wheel import REQUIREMENT
 from tfstyle.system import atomic_file
 from tfstyle.system import file_lock
-from tfstyle.system import paths
+from tfstyle.system.paths import cache_folder
 
 _ORIGINS = {
     "imagenet": "Keras' ImageNet weights",
@@ -78,23 +76,6 @@ def load_weights(
         origin += ", filters rescaled"
     sha256 = sha256 or weight_files.hash_weights(layers)
     return Weights(layers, origin, sha256)
-
-
-def cache_folder() -> str:
-    """Returns the cache folder of downloaded weights, which may not exist yet.
-
-    Raises:
-        WeightsError: if TFSTYLE_CACHE is unset and the user has no home folder.
-    """
-    named = os.environ.get("TFSTYLE_CACHE")
-    if named:
-        return paths.expand_path(named)
-    folder = platformdirs.user_cache_dir("tfstyle")
-    if not os.path.isabs(folder):
-        raise WeightsError(
-            f"There is no home folder to cache weights in. {_REMEDY}"
-        )
-    return folder
 
 
 def _draw(seed: int) -> dict[str, LayerWeights]:

@@ -23,8 +23,12 @@ from tfstyle.network.filter_means import read_filter_means
 from tfstyle.objective.gram import gram_matrices
 from tfstyle.serving import encoded_images
 from tfstyle.system import atomic_file
+from tfstyle.system import remote_files
+from tfstyle.system.paths import is_address
 
 FORMAT = 1
+MODEL = "saved_model.pb"
+"""File without which nothing loads a model."""
 SMALLEST_SIDE = 16
 INPUT = {
     "images": "[B, H, W, 3], RGB, 0..255, not preprocessed",
@@ -54,8 +58,8 @@ def export_extractor(extractor: Extractor, config: Config, folder: str) -> str:
             that it runs anywhere.
         config: options that name the layers; described in
             `assets/tfstyle.json`.
-        folder: folder of the versions `1`, `2` and so on; existing versions
-            are never changed.
+        folder: path or address of the folder of the versions `1`, `2` and so
+            on; existing versions are never changed.
 
     Returns:
         The path of the new version.
@@ -63,8 +67,31 @@ def export_extractor(extractor: Extractor, config: Config, folder: str) -> str:
     Raises:
         WriteError: if the folder cannot be written.
     """
+    folder = folder.rstrip("/") or folder
+    if is_address(folder):
+        with tempfile.TemporaryDirectory() as scratch:
+            return _upload(_export(extractor, config, scratch), folder)
     with raising_write_errors(f"The folder {folder!r}"):
         return _export(extractor, config, folder)
+
+
+def _upload(model_path: str, folder: str) -> str:
+    """Uploads a model as the next version; the file that loaders need last."""
+    number = _next_version(remote_files.list_names(folder))
+    paths = [
+        os.path.join(parent, name)
+        for parent, _, names in os.walk(model_path)
+        for name in names
+    ]
+    for path in sorted(paths, key=lambda path: path.endswith(MODEL)):
+        name = os.path.relpath(path, model_path)
+        remote_files.upload(path, f"{folder}/{number}/{name}")
+    return f"{folder}/{number}"
+
+
+def _next_version(names: list[str]) -> int:
+    """Returns the number after the highest version among names."""
+    return 1 + max((int(n) for n in names if n.isdecimal()), default=0)
 
 
 def _export(extractor: Extractor, config: Config, folder: str) -> str:
@@ -189,8 +216,8 @@ def _rename_to_next_version(path: str, folder: str) -> str:
     is not empty, and the next number is tried.
     """
     while True:
-        numbers = [int(n) for n in os.listdir(folder) if n.isdecimal()]
-        target = os.path.join(folder, str(max(numbers, default=0) + 1))
+        number = _next_version(os.listdir(folder))
+        target = os.path.join(folder, str(number))
         try:
             os.rename(path, target)
         except OSError as error:

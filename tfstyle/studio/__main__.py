@@ -7,7 +7,6 @@ import webbrowser
 from absl import app
 from absl import flags
 
-from tfstyle.config.validation import check_is_local
 from tfstyle.errors import ConfigError
 from tfstyle.errors import SetupError
 from tfstyle.errors import one_line
@@ -38,7 +37,8 @@ def _serve(others: list[str]) -> int:
     if others:
         raise ConfigError(f"Flags begin with --. Received: {others}.")
     root = paths.expand_path(_RUNS.value)
-    check_is_local("runs", root)
+    if paths.is_address(root):
+        raise ConfigError(f"`runs` must be a local path. Received: {root!r}.")
     root = os.path.abspath(root)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     # Gradio's default is shared by all users of a machine.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from tfstyle.errors import TfstyleError
 from tfstyle.errors import one_line
 from tfstyle.system.out_of_memory import raising_out_of_memory_errors
+from tfstyle.system.remote_files import name_addresses
 
 
 def status_of(work: Callable[[], int]) -> int:
@@ -16,5 +17,6 @@ def status_of(work: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         return 130
     except TfstyleError as error:
-        print(f"error: {one_line(str(error), 5000)}", file=sys.stderr)
+        text = one_line(name_addresses(str(error)), 5000)
+        print(f"error: {text}", file=sys.stderr)
         return error.status

@@ -3,6 +3,8 @@
 import hashlib
 from collections.abc import Sequence
 
+from tfstyle.system import remote_files
+
 _BLOCK = 1 << 20
 """Block size, bytes."""
 
@@ -11,10 +13,10 @@ def hash_file(path: str) -> str:
     """Returns the SHA-256 of a file's bytes, 64 hexadecimal digits.
 
     Raises:
-        OSError: if the file cannot be read.
+        OSError: if the file cannot be read, or fetched.
     """
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
+    with open(remote_files.fetch(path), "rb") as file:
         while data := file.read(_BLOCK):
             digest.update(data)
     return digest.hexdigest()

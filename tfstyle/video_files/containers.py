@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tfstyle.errors import ImageError
 from tfstyle.errors import SetupError
 from tfstyle.errors import one_line
+from tfstyle.system import remote_files
 
 if TYPE_CHECKING:
     import av.container
@@ -55,10 +56,11 @@ def open_input(path: str) -> Iterator["av.container.InputContainer"]:
         "format_whitelist": ",".join(FORMATS),
         "protocol_whitelist": "file",
     }
+    local = os.path.abspath(remote_files.fetch(path))
     try:
         # The prefix keeps FFmpeg from taking a name for another protocol.
         container = av.open(
-            f"file:{os.path.abspath(path)}",
+            f"file:{local}",
             options=options,
             metadata_errors="replace",
         )

@@ -1,0 +1,125 @@
+"""Finished pictures of a batch whose files are in a store, such as S3."""
+
+import contextlib
+import dataclasses
+import hashlib
+import os
+from collections.abc import Iterable
+from collections.abc import Sequence
+
+from tfstyle.batch.manifest import Job
+from tfstyle.config.run_config import RunConfig
+from tfstyle.errors import ImageError
+from tfstyle.errors import raising_write_errors
+from tfstyle.experiment import run_directory
+from tfstyle.experiment.remote_outputs import OUTPUTS
+from tfstyle.image_files.paths import expand_names
+from tfstyle.system import remote_files
+from tfstyle.system.paths import is_address
+
+FOLDER = "finished"
+"""Subfolder of a batch with an empty file for each finished picture."""
+
+
+class FinishedJobs:
+    """Tells which jobs with remote files are finished, without reading them.
+
+    A finished job leaves an empty file, whose name is a hash of its options
+    and of the versions of its input and output files. The store is asked once
+    for each folder.
+
+    Args:
+        config: default options for all jobs.
+        jobs: all jobs of the batch.
+        folder: folder of the batch.
+
+    Raises:
+        RemoteFileError: if a store cannot be read.
+    """
+
+    def __init__(self, config: RunConfig, jobs: Sequence[Job], folder: str):
+        self._config = config
+        self._folder = f"{folder}/{FOLDER}"
+        self._expanded: dict[str, list[str]] = {}
+        files = {path for job in jobs for path in self._find_files(job)}
+        self._versions = _find_versions(files) if files else {}
+        self._names = set(_list_names(self._folder)) if files else set()
+
+    def __contains__(self, job: Job) -> bool:
+        return self._name(job, self._versions) in self._names
+
+    def add(self, job: Job) -> None:
+        """Records that a job is finished.
+
+        The versions of its inputs are those at the start of the batch: if one
+        has changed since, the record fits no later batch.
+
+        Raises:
+            WriteError: if the record cannot be written.
+        """
+        if self._find_files(job):
+            now = _find_versions(self._find_outputs(job))
+            name = self._name(job, self._versions | now)
+            if name:
+                _touch(self._folder, name)
+
+    def _name(self, job: Job, versions: dict[str, str]) -> str:
+        """Returns the name of a job's record; empty if a file is missing."""
+        files = self._find_files(job)
+        if not files or not all(versions.get(path) for path in files):
+            return ""
+        config = job.to_config(self._config, self._folder)
+        options = [
+            getattr(config, field.name)
+            for field in dataclasses.fields(config)
+            if not field.metadata["of_batch"]
+        ]
+        facts = repr((options, [(path, versions[path]) for path in files]))
+        return hashlib.sha256(facts.encode()).hexdigest()
+
+    def _find_files(self, job: Job) -> list[str]:
+        """Returns a job's inputs and outputs; empty if none is remote."""
+        found = self._find_outputs(job)
+        for path in self._find_inputs(job):
+            if path not in self._expanded:
+                with contextlib.suppress(ImageError):  # fails with its job
+                    self._expanded[path] = expand_names([path])
+            files = self._expanded.get(path, ())
+            found += [f for f in files if is_address(f) or os.path.exists(f)]
+        return found if any(map(is_address, found)) else []
+
+    def _find_outputs(self, job: Job) -> list[str]:
+        values = vars(self._config) | job.values
+        return [values[name] for name in OUTPUTS if values[name]]
+
+    def _find_inputs(self, job: Job) -> list[str]:
+        values = vars(self._config) | job.values | {"manifest": None}
+        return [path for _, path in run_directory.inputs_of(values)]
+
+
+def _find_versions(paths: Iterable[str]) -> dict[str, str]:
+    """Returns the versions of files by path, without those that are missing."""
+    found = remote_files.versions(filter(is_address, paths))
+    for path in paths:
+        if not is_address(path):
+            with contextlib.suppress(OSError):
+                status = os.stat(path)
+                found[path] = f"{status.st_mtime_ns} {status.st_size}"
+    return found
+
+
+def _list_names(folder: str) -> list[str]:
+    if is_address(folder):
+        return remote_files.list_names(folder)
+    return os.listdir(folder) if os.path.isdir(folder) else []
+
+
+def _touch(folder: str, name: str) -> None:
+    """Creates an empty file in a folder."""
+    if is_address(folder):
+        remote_files.touch(f"{folder}/{name}")
+        return
+    with raising_write_errors(f"The folder {folder!r}"):
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, name), "w"):
+            pass
