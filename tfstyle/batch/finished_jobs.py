@@ -79,14 +79,16 @@ class FinishedJobs:
 
     def _find_files(self, job: Job) -> list[str]:
         """Returns a job's inputs and outputs; empty if none is remote."""
-        found = self._find_outputs(job)
-        for path in self._find_inputs(job):
+        found, inputs = self._find_outputs(job), self._find_inputs(job)
+        if not any(map(is_address, [*found, *inputs])):
+            return []
+        for path in inputs:
             if path not in self._expanded:
                 with contextlib.suppress(ImageError):  # fails with its job
                     self._expanded[path] = expand_names([path])
             files = self._expanded.get(path, ())
             found += [f for f in files if is_address(f) or os.path.exists(f)]
-        return found if any(map(is_address, found)) else []
+        return found
 
     def _find_outputs(self, job: Job) -> list[str]:
         values = vars(self._config) | job.values
