@@ -2,18 +2,30 @@
 
 import contextlib
 import logging
+import threading
+
+from werkzeug.serving import make_server
 
 BUCKET = "bucket"
 
 
 class S3Server:
-    """moto's server, whose objects outlive a stop and a new start."""
+    """moto's server, whose objects outlive a stop and a new start.
+
+    Attributes:
+        fail_every: number of requests of which the last fails; 0: none.
+        requests: methods and paths of all requests.
+    """
 
     def __init__(self):
-        from moto.server import ThreadedMotoServer
+        from moto.moto_server import werkzeug_app
 
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        self._make = ThreadedMotoServer
+        self._app = werkzeug_app.DomainDispatcherApplication(
+            werkzeug_app.create_backend_app
+        )
+        self.fail_every = 0
+        self.requests = []
         self._port = 0
         self._server = None
         self.start()
@@ -23,16 +35,25 @@ class S3Server:
         return f"http://127.0.0.1:{self._port}"
 
     def start(self):
-        if self._server:
-            return
-        self._server = self._make("127.0.0.1", self._port, verbose=False)
-        self._server.start()
-        _, self._port = self._server.get_host_and_port()
+        if not self._server:
+            self._server = make_server(
+                "127.0.0.1", self._port, self._answer, threaded=True
+            )
+            self._port = self._server.port
+            threading.Thread(target=self._server.serve_forever).start()
 
     def stop(self):
         if self._server:
-            self._server.stop()
+            self._server.shutdown()
+            self._server.server_close()
             self._server = None
+
+    def _answer(self, environ, start_response):
+        self.requests.append((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
+        if self.fail_every and not len(self.requests) % self.fail_every:
+            start_response("500 Internal Server Error", [])
+            return [b""]
+        return self._app(environ, start_response)
 
 
 @contextlib.contextmanager
@@ -59,6 +80,7 @@ def serve_s3(patch):
         store.mkdir(BUCKET)
         yield server, store
         server.start()
+        server.fail_every = 0
         store.rm(BUCKET, recursive=True)
     finally:
         server.stop()

@@ -197,6 +197,23 @@ def test_picture_that_cannot_be_uploaded_is_uploaded_later(
     assert names_in(s3, "bucket/out") == ["0.png"]
 
 
+def test_store_that_fails_now_and_then_loses_nothing(
+    s3_server, caplog, monkeypatch
+):
+    server, store = s3_server
+    monkeypatch.setattr(remote_files, "PAUSES", (0.01, 0.01, 0.01))
+    write_manifest(store)
+    server.fail_every = 3
+    status, text = run_batch(caplog)
+    assert (status, "3 done" in text) == (0, True)
+    before = len(server.requests)
+    status, text = run_batch(caplog)
+    assert "0 done, 3 finished before" in text
+    assert len(server.requests) - before < 20
+    server.fail_every = 0
+    assert names_in(store, "bucket/out") == ["0.png", "1.png", "2.png"]
+
+
 def test_store_that_is_down_ends_a_batch(s3_server, caplog, capsys):
     server, store = s3_server
     write_manifest(store)

@@ -86,6 +86,14 @@ def test_fetch_reads_from_the_web(web):
         remote_files.fetch(f"{address}/b.txt")
 
 
+def test_web_server_that_is_gone_is_tried_again(web, caplog):
+    address = "http://127.0.0.1:9/a.txt"  # nobody listens there
+    with refuses("", address, "Cannot connect", kind=RemoteFileError):
+        remote_files.version(address)
+    assert caplog.text.count("next attempt") == len(remote_files.PAUSES)
+    assert remote_files.version(f"{web[1]}/none.txt") == ""
+
+
 def test_store_is_tried_again_until_it_is_back(s3_server, caplog, monkeypatch):
     server, store = s3_server
     store.pipe("bucket/a.txt", b"1")

@@ -211,7 +211,7 @@ def test_other_files_and_playlists_are_refused(tmp_path, frames, name, data):
 
 def test_absent_film_and_name_of_a_protocol_are_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name in ("absent.mp4", "http://127.0.0.1/a.mp4", "concat:a|b"):
+    for name in ("absent.mp4", "http:127.0.0.1/a.mp4", "concat:a|b"):
         with pytest.raises(VideoError, match="No such file"):
             VideoFile(name, MOST)
 

@@ -58,7 +58,12 @@ class FinishedJobs:
             WriteError: if the record cannot be written.
         """
         if self._find_files(job):
-            now = _find_versions(self._find_outputs(job))
+            now = {
+                path: remote_files.version(path)
+                if is_address(path)
+                else _stat(path)
+                for path in self._find_outputs(job)
+            }
             name = self._name(job, self._versions | now)
             if name:
                 _touch(self._folder, name)
@@ -100,14 +105,18 @@ class FinishedJobs:
 
 
 def _find_versions(paths: Iterable[str]) -> dict[str, str]:
-    """Returns the versions of files by path, without those that are missing."""
+    """Returns the versions of files by path; empty for missing ones."""
+    local = [path for path in paths if not is_address(path)]
     found = remote_files.versions(filter(is_address, paths))
-    for path in paths:
-        if not is_address(path):
-            with contextlib.suppress(OSError):
-                status = os.stat(path)
-                found[path] = f"{status.st_mtime_ns} {status.st_size}"
-    return found
+    return found | {path: _stat(path) for path in local}
+
+
+def _stat(path: str) -> str:
+    """Returns a text that changes with a local file; empty if missing."""
+    if not os.path.exists(path):
+        return ""
+    status = os.stat(path)
+    return f"{status.st_mtime_ns} {status.st_size}"
 
 
 def _list_names(folder: str) -> list[str]:

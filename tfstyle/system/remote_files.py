@@ -80,7 +80,7 @@ def scheme_of(address: str) -> str:
     return address.partition("://")[0].lower()
 
 
-def fetch(path: str, most: int = MAX_SIZE) -> str:
+def fetch(path: str | os.PathLike[str], most: int = MAX_SIZE) -> str:
     """Returns the path of a temporary copy of a remote file.
 
     A copy is used again while the remote file stays the same.
@@ -93,6 +93,7 @@ def fetch(path: str, most: int = MAX_SIZE) -> str:
         RemoteFileError: if it cannot be read, or is larger.
         SetupError: if a package is missing.
     """
+    path = os.fspath(path)
     if not is_address(path):
         return path
     description = _try(path, "read", lambda fs, name: fs.info(name))
@@ -334,7 +335,8 @@ def _try(address: str, action: str, work: Callable[[Any, str], Any]) -> Any:
         except (RemoteFileError, SetupError):
             raise
         # Each store's package raises errors of its own.
-        except Exception as error:
+        except Exception as caught:
+            error = _find_error(caught)
             reason = _describe(error)
             if pause is None or _is_final(error):
                 raise RemoteFileError(
@@ -346,6 +348,14 @@ def _try(address: str, action: str, work: Callable[[Any, str], Any]) -> Any:
                 *(address, action, reason, pause),
             )
             time.sleep(pause)
+
+
+def _find_error(error: Exception) -> Exception:
+    """Returns what is wrong: fsspec says that files of a dead server miss."""
+    cause = error.__cause__
+    is_missing = getattr(cause, "status", None) == 404
+    is_of_web = type(cause).__module__.startswith("aiohttp")
+    return cause if is_of_web and not is_missing else error
 
 
 def _is_final(error: Exception) -> bool:
