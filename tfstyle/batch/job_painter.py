@@ -12,6 +12,9 @@ from absl import logging
 from tfstyle.batch.manifest import Job
 from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import ImageError
+from tfstyle.errors import SetupError
+from tfstyle.errors import TfstyleError
+from tfstyle.errors import WeightsError
 from tfstyle.experiment import inputs
 from tfstyle.experiment import output_checks
 from tfstyle.experiment import resources
@@ -23,7 +26,9 @@ from tfstyle.experiment.session import Session
 from tfstyle.experiment.session import quietly
 from tfstyle.image_files.paths import expand_names
 from tfstyle.images.image_set import ImageSet
+from tfstyle.system.out_of_memory import raising_out_of_memory_errors
 from tfstyle.system.signals import StopSignals
+from tfstyle.system.tensorflow_setup import return_freed_memory
 from tfstyle.training.plan import choose_network
 
 MAX_STEM = 60
@@ -77,6 +82,27 @@ class JobPainter:
         self._inputs = _find_inputs(config, jobs)
         self.session = session
         self.signals = signals
+
+    def attempt(self, job: Job, workdir: str) -> Outcome | TfstyleError | None:
+        """Paints the picture or film of a job; returns an error of this job.
+
+        Raises:
+            SetupError: if TensorFlow cannot start, which affects every job.
+            WeightsError: if the weights, shared by all jobs, cannot be loaded.
+        """
+        try:
+            with raising_out_of_memory_errors():
+                return self.paint(job, workdir)
+        except WeightsError:
+            raise
+        except TfstyleError as error:
+            if isinstance(error, SetupError) and not self.session.device:
+                raise
+            failure = error
+        # Tracebacks hold the job's memory.
+        failure.__cause__ = failure.__context__ = failure.__traceback__ = None
+        return_freed_memory()
+        return failure
 
     def paint(self, job: Job, workdir: str) -> Outcome | None:
         """Paints the picture or film of a job.
