@@ -12,6 +12,7 @@ import logging as standard_logging
 import os
 import re
 import secrets
+import signal
 import time
 import traceback
 from collections.abc import Collection
@@ -42,15 +43,17 @@ from tfstyle.system.paths import is_address
 from tfstyle.system.signals import StopSignals
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".*")  # logs of dead nodes
 try:
     import ray
+    from ray.exceptions import ActorUnavailableError
     from ray.exceptions import RayError
 except ImportError as error:
     raise SetupError(
         "`engine` ray needs Ray: pip install 'tfstyle[ray]'."
     ) from error
 
-MAX_TRIES = 3
+MAX_TRIES = 5
 """Number of workers that may die while they paint the same line."""
 MAX_DEAD_STARTS = 20
 """Number of workers that may die as they start, one after another."""
@@ -272,8 +275,11 @@ class _Pool:
     def _handle_death(self, worker, task: _Task | None, error) -> None:
         """Retries the line of a dead worker, up to MAX_TRIES times."""
         ray.kill(worker)  # perhaps it is only out of reach
-        found = re.search(r"because (.*?)(\. |$)", str(error), re.MULTILINE)
-        reason = one_line(found[1] if found else str(error))
+        text = str(error)
+        found = re.search(r"(?m)because (its .*?)(\. |$)", text)
+        reason = one_line(found[1] if found else text.strip().split("\n")[-1])
+        if isinstance(error, ActorUnavailableError):
+            reason = "its worker is out of reach"
         if self._signals.number:
             return
         if task is None:
@@ -362,7 +368,11 @@ def _connected() -> Iterator[None]:
     is_ours = not ray.is_initialized()
     try:
         if is_ours:
+            # Inherited by a cluster that starts here, as `timeout` and others
+            # signal the whole process group: lines are saved first.
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
             ray.init(log_to_driver=False, logging_level=standard_logging.ERROR)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         yield
     except (RayError, ConnectionError, ValueError) as error:
         raise ClusterError(

@@ -21,6 +21,9 @@ from tfstyle.training.callbacks import Record
 from tfstyle.training.callbacks import Result
 
 SECONDS_BETWEEN_UPDATES = 0.1
+SMALLEST_SHARE = 0.3
+"""Pictures of a batch that are painted before the time left is shown; until
+then TensorFlow's start counts too much."""
 _listener = contextvars.ContextVar[Callable[[float], None] | None](
     "listener", default=None
 )
@@ -177,7 +180,8 @@ class BatchProgress:
         """
         now = time.monotonic()
         text = f"{num_settled} of {self._total} pictures"
-        if painted := num_painted + started:
+        painted = num_painted + started
+        if painted >= SMALLEST_SHARE:
             left = self._total - num_settled - started
             seconds = (now - self._start) * left / painted
             text += f", about {describe_time(seconds)} left"
