@@ -12,6 +12,7 @@ import psutil
 import pytest
 import ray
 
+import tfstyle
 from tests.batch.test_batch import SMALL
 from tests.batch.test_batch import begin
 from tests.batch.test_batch import bytes_of
@@ -24,6 +25,7 @@ from tests.processes import start
 from tests.refusals import refuses
 from tfstyle.batch import ray_engine
 from tfstyle.batch.ray_engine import Needs
+from tfstyle.batch.ray_worker import find_problem
 from tfstyle.config.run_config import RunConfig
 
 FLAGS = [*SMALL, "--image_size=48", "--intra_op_threads=1"]
@@ -95,8 +97,7 @@ def test_node_without_the_driver_s_disk_or_version_has_a_problem(
     tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    version = ray_engine.tfstyle.__version__
-    find_problem = ray_engine._find_problem
+    version = tfstyle.__version__
     with ray_engine._marking("run") as marker:
         assert find_problem(version, str(tmp_path), marker) == ""
         assert "shar" in find_problem(version, "/none", "/none/marker")

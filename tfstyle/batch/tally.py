@@ -42,6 +42,7 @@ class Tally:
         self.counts = collections.Counter[str]()
         self.failures: list[tuple[Job, str]] = []
         self.held: list[tuple[int, Job]] = []
+        self._devices = {""}
         self._seconds = collections.deque[float](maxlen=20)  # of jobs
 
     @property
@@ -49,6 +50,12 @@ class Tally:
         """Number of this process' jobs that are done, finished or failed."""
         counts = self.counts
         return counts["done"] + counts["finished before"] + len(self.failures)
+
+    def log_device(self, device: str) -> None:
+        """Logs the description of a device, once."""
+        if device not in self._devices:
+            self._devices.add(device)
+            logging.info("%s", device)
 
     def record(
         self,
