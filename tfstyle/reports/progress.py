@@ -147,11 +147,13 @@ class BatchProgress:
 
     Args:
         total: number of pictures.
+        clock: function that returns the time in seconds.
     """
 
-    def __init__(self, total: int):
+    def __init__(self, total: int, clock: Callable[[], float] = time.monotonic):
         self._total = total
-        self._start = self._last = time.monotonic()
+        self._clock = clock
+        self._start = self._last = clock()
         self._bar = Progress(
             BarColumn(),
             TextColumn("{task.description}"),
@@ -178,11 +180,11 @@ class BatchProgress:
             num_painted: those that were painted.
             started: shares of the pictures that are being painted, summed up.
         """
-        now = time.monotonic()
+        now = self._clock()
         text = f"{num_settled} of {self._total} pictures"
         painted = num_painted + started
-        if painted >= SMALLEST_SHARE:
-            left = self._total - num_settled - started
+        left = self._total - num_settled - started
+        if left and painted >= SMALLEST_SHARE:
             seconds = (now - self._start) * left / painted
             text += f", about {describe_time(seconds)} left"
         self._bar.update(
