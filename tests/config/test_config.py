@@ -24,6 +24,7 @@ NOT_OF_THE_PICTURE = {
     *("metadata", "output_bits", "output_image", "overwrite", "report"),
     *("preview_every_seconds", "resume", "shard", "strategy", "workdir"),
     *("output_video", "frames", "frame_rate", "chunk_frames"),
+    *("engine", "num_gpus"),
 }
 AT_LEAST_1 = ("max_image_pixels", "max_evaluations", "log_every_steps")
 AT_LEAST_0 = (
@@ -384,8 +385,8 @@ def test_steps_by_level_has_one_number_a_level(num_steps, num_levels, expected):
 def test_to_flags_writes_every_field_that_has_a_value():
     layers = ",".join(f"block{number}_conv1" for number in range(1, 6))
     expected = f"""
-        output_bits=8 shard=auto preserve_colors=none image_size=512
-        style_scale=1.0 max_image_pixels=178956970
+        output_bits=8 shard=auto engine=processes preserve_colors=none
+        image_size=512 style_scale=1.0 max_image_pixels=178956970
         content_layers=block4_conv2 style_layers={layers}
         style_figures=auto loss_scale=relative style_weight=1.0
         content_reduction=sum pooling=auto padding=replicate

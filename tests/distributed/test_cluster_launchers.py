@@ -6,6 +6,7 @@ No container runtime is at hand: the image is not built, but its steps are run.
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from tests.processes import run_tool
 from tests.processes import start
 from tfstyle.distributed.environment import Cluster
 from tfstyle.distributed.environment import find_cluster
+from tfstyle.flags.command_line import read_config
 from tools import launch_local
 
 FOLDER = ROOT / "tools" / "cluster"
@@ -33,6 +35,19 @@ def test_kubernetes_takes_the_manifests():
         kubernetes_validate.validate(manifest, "1.30", strict=True)
         kinds.append(manifest["kind"])
     assert kinds == ["Job", "Service", "NetworkPolicy"]
+
+
+def test_kubernetes_takes_the_pods_of_ray():
+    (job,) = yaml.safe_load_all((FOLDER / "ray.yaml").read_text())
+    cluster = job["spec"]["rayClusterSpec"]
+    for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
+        pod = {"apiVersion": "v1", "kind": "Pod", **group["template"]}
+        pod["metadata"] = {"name": "tfstyle"}
+        kubernetes_validate.validate(pod, "1.30", strict=True)
+    command = shlex.split(shlex.split(job["spec"]["entrypoint"])[-1])
+    flags = [word for word in command if word.startswith("--")]
+    config = read_config([*flags, "--weights=random"])
+    assert (config.engine, config.manifest) == ("ray", "jobs.csv")
 
 
 @pytest.mark.slow

@@ -9,9 +9,13 @@ from typing import NamedTuple
 
 from absl import logging
 
+from tfstyle.batch.finished_jobs import FinishedJobs
 from tfstyle.batch.manifest import Job
 from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import ImageError
+from tfstyle.errors import SetupError
+from tfstyle.errors import TfstyleError
+from tfstyle.errors import WeightsError
 from tfstyle.experiment import inputs
 from tfstyle.experiment import output_checks
 from tfstyle.experiment import remote_outputs
@@ -20,13 +24,16 @@ from tfstyle.experiment import resume
 from tfstyle.experiment import run
 from tfstyle.experiment import run_directory
 from tfstyle.experiment import workdir_files
+from tfstyle.experiment.run_directory import BusyError
 from tfstyle.experiment.session import Session
 from tfstyle.experiment.session import quietly
 from tfstyle.image_files.paths import expand_names
 from tfstyle.images.image_set import ImageSet
 from tfstyle.system import remote_files
+from tfstyle.system.out_of_memory import raising_out_of_memory_errors
 from tfstyle.system.paths import is_address
 from tfstyle.system.signals import StopSignals
+from tfstyle.system.tensorflow_setup import return_freed_memory
 from tfstyle.training.plan import choose_network
 
 MAX_STEM = 60
@@ -62,6 +69,7 @@ class JobPainter:
     Args:
         config: default options for all jobs.
         jobs: all jobs of the batch, whose input files must not be replaced.
+        folder: folder of the batch.
         session: the TensorFlow session, with its networks.
         signals: stop signals, which end a job at the next step.
 
@@ -74,26 +82,51 @@ class JobPainter:
         self,
         config: RunConfig,
         jobs: Sequence[Job],
+        folder: str,
         session: Session,
         signals: StopSignals,
     ):
         self._config = config
+        self._folder = folder
+        self._finished = FinishedJobs(config, jobs, folder)
         self._inputs = _find_inputs(config, jobs)
         self.session = session
         self.signals = signals
 
-    def paint(self, job: Job, workdir: str) -> Outcome | None:
+    def paint(self, job: Job) -> Outcome | TfstyleError | None:
         """Paints the picture or film of a job.
 
         Returns:
             The outcome. None if the picture was finished before, or a signal
-            arrived before the first step.
+            arrived before the first step. A BusyError if another process is
+            working on the job, or another error if it cannot be painted.
 
         Raises:
-            BusyError: if another process is working on the job.
-            TfstyleError: if the job is invalid or its picture cannot be
-                painted.
+            SetupError: if TensorFlow cannot start, which affects every job.
+            WeightsError: if the weights, shared by all jobs, cannot be loaded.
         """
+        if job in self._finished:
+            return None
+        try:
+            with raising_out_of_memory_errors():
+                outcome = self._paint(job)
+                is_stopped = outcome is not None and outcome.is_stopped
+                if not (is_stopped or self.signals.number):
+                    self._finished.add(job)
+                return outcome
+        except WeightsError:
+            raise
+        except TfstyleError as error:
+            if isinstance(error, SetupError) and not self.session.device:
+                raise
+            # A new error, as the traceback of this one holds memory.
+            kind = BusyError if isinstance(error, BusyError) else TfstyleError
+            text = remote_files.name_addresses(str(error) or repr(error))
+        return_freed_memory()
+        return kind(text)
+
+    def _paint(self, job: Job) -> Outcome | None:
+        workdir = workdir_of(self._folder, job.output)
         config = job.to_config(self._config, workdir)
         with remote_outputs.staged(config) as config:
             if config.content_video:
@@ -167,7 +200,7 @@ class JobPainter:
         if result.is_written and not result.num_painted:
             return None
         if not result.is_written and not self.signals.number:
-            raise run_directory.BusyError(
+            raise BusyError(
                 "Other processes are painting the rest of the film."
             )
         return Outcome(

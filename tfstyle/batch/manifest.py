@@ -76,6 +76,7 @@ class Job:
         if self.error:
             raise ConfigError(self.error)
         own = {"manifest": None, "shard": "auto", "workdir": workdir}
+        own |= {"engine": "processes", "num_gpus": None}
         return dataclasses.replace(base, **self.values, **own)
 
 

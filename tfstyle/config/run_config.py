@@ -125,6 +125,22 @@ class RunConfig(Config):
         " array of 10 tasks whose scheduler does not tell their number",
         of_batch=True,
     )
+    engine: str = _file(
+        "processes",
+        "what paints the manifest's lines: processes, of which each paints its"
+        " shard; ray: the workers of a Ray cluster",
+        choices=("processes", "ray"),
+        of_batch=True,
+    )
+    num_gpus: float | None = option(
+        None,
+        "GPUs per worker of --engine=ray, such as 2, or 0.5 to share one;"
+        " default: 1 if the cluster has any, else 0",
+        group="Machine",
+        scope="run",
+        least=0,
+        of_batch=True,
+    )
     workdir: str | None = _output(
         None,
         "directory of the run; default: a new one under runs/",
@@ -211,6 +227,7 @@ class RunConfig(Config):
         _check_films(self)
         _check_manifest(self)
         _check_shard(self)
+        _check_engine(self)
 
     def resolved(self) -> Config:
         """Returns a copy with the defaults that depend on other options."""
@@ -269,4 +286,29 @@ def _check_shard(config: RunConfig) -> None:
         raise ConfigError(
             "`shard` is a part of a `manifest`, which is missing. Add it, or"
             " leave out `shard`."
+        )
+
+
+def _check_engine(config: RunConfig) -> None:
+    """Checks that Ray gets a manifest, and only Ray its options."""
+    if config.engine == "ray":
+        if config.manifest is None:
+            raise ConfigError(
+                "`engine` ray paints the lines of a `manifest`, which is"
+                " missing. Add it, or leave out `engine`."
+            )
+        if config.shard != "auto":
+            reason = "Ray divides the lines among its workers"
+            raise contradiction(config, "shard", "engine", reason)
+    elif config.num_gpus is not None:
+        raise ConfigError(
+            "`num_gpus` is for `engine` ray. Received:"
+            f" num_gpus={config.num_gpus:g}, engine={config.engine}. Add"
+            " --engine=ray, or leave out `num_gpus`."
+        )
+    gpus = config.num_gpus or 0.0
+    if gpus > 1 and gpus % 1:
+        raise ConfigError(
+            "`num_gpus` must be a whole number, or a fraction below 1."
+            f" Received: num_gpus={gpus:g}."
         )

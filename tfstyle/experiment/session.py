@@ -32,18 +32,26 @@ class Session:
         verbose: True to let TensorFlow's own messages reach stderr.
         is_guest: True if the process belongs to another program, which may use
             the remaining GPUs.
+        num_threads: TensorFlow's threads within one operation if the options
+            do not say; 0: all cores.
 
     Attributes:
         device: description of TensorFlow's device; empty before `start`.
         replicas: replicas that share each evaluation, or None.
     """
 
-    def __init__(self, verbose: bool = False, is_guest: bool = False):
+    def __init__(
+        self,
+        verbose: bool = False,
+        is_guest: bool = False,
+        num_threads: int = 0,
+    ):
         self.device = ""
         self.replicas = None
         self._strategy = ""
         self._verbose = verbose
         self._is_guest = is_guest
+        self._num_threads = num_threads
         self._extractors = LRUCache(MAX_EXTRACTORS)
         self._hashes = LRUCache(MAX_EXTRACTORS)
 
@@ -63,7 +71,7 @@ class Session:
             if not self.device:
                 tensorflow_setup.start_tensorflow(verbose=self._verbose)
             tensorflow_setup.apply_settings(
-                intra_op_threads=config.intra_op_threads,
+                intra_op_threads=config.intra_op_threads or self._num_threads,
                 inter_op_threads=config.inter_op_threads,
                 tf32=config.tf32,
                 deterministic=config.deterministic,

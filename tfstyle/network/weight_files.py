@@ -12,6 +12,7 @@ import zipfile
 
 import numpy as np
 
+from tfstyle.errors import RemoteFileError
 from tfstyle.errors import WeightsError
 from tfstyle.errors import one_line
 from tfstyle.network import wheel
@@ -52,9 +53,11 @@ def read_weights(path: str) -> dict[str, LayerWeights]:
     Raises:
         WeightsError: if the file cannot be read or does not hold VGG19's
             weights; the message names the file, layer and shape.
-        RemoteFileError: if it cannot be fetched.
     """
-    local = remote_files.fetch(path)
+    try:
+        local = remote_files.fetch(path)
+    except RemoteFileError as error:
+        raise WeightsError(f"Weight file {error}") from error
     if not os.path.isfile(local):
         exists = os.path.exists(local)
         kind = "is not a regular file" if exists else "does not exist"
