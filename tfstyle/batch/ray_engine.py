@@ -40,7 +40,6 @@ from tfstyle.system.signals import StopSignals
 from tfstyle.version import __version__
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")
 os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".*")  # logs of dead nodes
 try:
     import ray
