@@ -277,6 +277,30 @@ MUTATIONS = {
         'if FIELDS[name].metadata["scope"] != "run"',
         "experiment/test_identity.py",
     ),
+    "array_first_index": Mutation(
+        "distributed/job_arrays.py",
+        "divmod(number - first, step)",
+        "divmod(number, step)",
+        "distributed/test_environment.py",
+    ),
+    "version_of_remote_input": Mutation(
+        "batch/finished_jobs.py",
+        "[(path, versions[path]) for path in files]",
+        "files",
+        "batch/test_remote_batch.py",
+    ),
+    "upload_of_replaced_output": Mutation(
+        "experiment/remote_outputs.py",
+        "if _stamp(path) != before.get(name):",
+        "if name not in before:",
+        "batch/test_remote_batch.py",
+    ),
+    "dead_worker_retried": Mutation(
+        "batch/ray_engine.py",
+        "self._queue.append(_Task(number, job, num_tries + 1))",
+        "num_tries += 0",
+        "batch/test_ray_engine.py",
+    ),
 }
 
 _ONLY = flags.DEFINE_list("only", list(MUTATIONS), "names of mutations")

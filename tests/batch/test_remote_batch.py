@@ -21,6 +21,8 @@ from tfstyle.image_files.reading import read_image
 from tfstyle.image_files.reading import read_text
 from tfstyle.system import remote_files
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"weights": "random", "image_size": 32, "num_steps": 2}
 INPUT = "s3://bucket/in"
 FLAGS = ["--content_image=" + INPUT + "/scene.jpg"]
