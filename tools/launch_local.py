@@ -3,14 +3,11 @@
     python tools/launch_local.py -- tfstyle --preset=smoke
 
 Every process gets its TF_CONFIG, with free ports on 127.0.0.1, and its share of
-the cores; with --workers=auto a GPU of its own, if there are GPUs. SIGINT and
-SIGTERM are passed on to all. If one ends with an error, the others have a
-minute to find out, then they are ended. With --keep_going they are not: those
-of a `--manifest` do without each other. The status is that of the first to end
-with one.
+the cores. SIGINT and SIGTERM are passed on to all. If one ends with an error,
+the others have a minute to find out, then they are ended. The status is that of
+the first to end with one.
 """
 
-import glob
 import json
 import os
 import signal
@@ -25,12 +22,7 @@ from absl import flags
 PATIENCE = 60
 """Seconds for the others to end after one has failed."""
 
-_WORKERS = flags.DEFINE_string(
-    "workers", "2", "processes; auto: one a GPU, else one for two cores"
-)
-_KEEP_GOING = flags.DEFINE_bool(
-    "keep_going", False, "leave the others alone if one fails"
-)
+_WORKERS = flags.DEFINE_integer("workers", 2, "processes", lower_bound=1)
 
 
 def main(argv: list[str]) -> int:
@@ -38,12 +30,6 @@ def main(argv: list[str]) -> int:
     command = argv[1:]
     if not command:
         print("error: Give the command after --.", file=sys.stderr)
-        return 2
-    gpus = find_gpus() if _WORKERS.value == "auto" else []
-    try:
-        num_workers = count_workers(_WORKERS.value, gpus)
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
         return 2
     processes = []
 
@@ -54,11 +40,9 @@ def main(argv: list[str]) -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, pass_on)
-    addresses = find_addresses(num_workers)
-    for index in range(num_workers):
+    addresses = find_addresses(_WORKERS.value)
+    for index in range(_WORKERS.value):
         own = {"TF_CONFIG": make_tf_config(addresses, index)}
-        if gpus:
-            own["CUDA_VISIBLE_DEVICES"] = gpus[index]
         processes.append(
             subprocess.Popen(
                 command,
@@ -68,37 +52,6 @@ def main(argv: list[str]) -> int:
             )
         )
     return _wait(processes)
-
-
-def find_gpus() -> list[str]:
-    """Returns the NVIDIA GPUs that may be used, as CUDA_VISIBLE_DEVICES does.
-
-    That variable tells which, if it is set; else all that the system has.
-    """
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if chosen is not None:
-        names = [name.strip() for name in chosen.split(",")]
-        return [name for name in names if name not in ("", "-1")]
-    return [str(n) for n in range(len(glob.glob("/dev/nvidia[0-9]*")))]
-
-
-def count_workers(text: str, gpus: list[str]) -> int:
-    """Returns how many processes --workers asks for.
-
-    Args:
-        text: a number or `auto`.
-        gpus: of which `auto` gives each process one.
-
-    Raises:
-        ValueError: if it is neither.
-    """
-    if text == "auto":
-        return len(gpus) or max(1, len(os.sched_getaffinity(0)) // 2)
-    if not text.isdecimal() or not int(text):
-        raise ValueError(
-            f"--workers must be auto or 1 or more. Received: {text!r}."
-        )
-    return int(text)
 
 
 def find_addresses(number: int) -> list[str]:
@@ -132,8 +85,7 @@ def _wait(processes: list[subprocess.Popen]) -> int:
         failed = [p.returncode for p in processes if p.returncode]
         if failed and not status:
             status = failed[0]
-            if not _KEEP_GOING.value:
-                deadline = time.monotonic() + PATIENCE
+            deadline = time.monotonic() + PATIENCE
         if deadline is not None and time.monotonic() > deadline:
             for process in processes:
                 process.kill()

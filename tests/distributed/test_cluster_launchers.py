@@ -19,11 +19,9 @@ import yaml
 from tests import ROOT
 from tests.processes import make_environment
 from tests.processes import run_tool
-from tests.processes import start
 from tfstyle.distributed.environment import Cluster
 from tfstyle.distributed.environment import find_cluster
 from tfstyle.flags.command_line import read_config
-from tools import launch_local
 
 FOLDER = ROOT / "tools" / "cluster"
 
@@ -133,42 +131,3 @@ def test_local_launcher_needs_a_command():
     done = run_tool("launch_local", "--workers=2")
     assert done.returncode == 2
     assert done.stderr == "error: Give the command after --.\n"
-
-
-def test_local_launcher_counts_gpus_or_cores(monkeypatch):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2, GPU-4f,-1")
-    assert launch_local.find_gpus() == ["2", "GPU-4f"]
-    assert launch_local.count_workers("auto", ["2", "GPU-4f"]) == 2
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(9)))
-    assert launch_local.count_workers("auto", []) == 4
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0})
-    assert launch_local.count_workers("auto", []) == 1
-    assert launch_local.count_workers("3", []) == 3
-    for text in ("0", "-1", "many", ""):
-        with pytest.raises(ValueError, match="--workers must be"):
-            launch_local.count_workers(text, [])
-
-
-@pytest.mark.distributed
-def test_local_launcher_gives_each_its_gpu_and_keeps_going(tmp_path):
-    code = """
-import os, sys, time
-gpu = os.environ["CUDA_VISIBLE_DEVICES"]
-if gpu == "7":
-    sys.exit(5)
-time.sleep(2)
-os.write(1, gpu.encode())
-"""
-    starter = """
-import sys
-from tools import launch_local
-launch_local.PATIENCE = 0
-sys.exit(launch_local.app.run(launch_local.main))
-"""
-    launcher = start(
-        *("--workers=auto", "--keep_going", "--", sys.executable, "-c", code),
-        program=("-c", starter),
-        env=os.environ | {"CUDA_VISIBLE_DEVICES": "7,3"},
-    )
-    out, _ = launcher.communicate(timeout=60)
-    assert (launcher.returncode, out) == (5, "3")
