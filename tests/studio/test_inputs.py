@@ -12,6 +12,7 @@ from tfstyle.errors import ImageError
 from tfstyle.image_files.reading import read_image
 from tfstyle.image_files.writing import write_image
 from tfstyle.studio import inputs
+from tfstyle.system import remote_files
 
 SAMPLES = ROOT / "tfstyle" / "samples"
 COLORS = [(255, 0, 0), (0, 0, 255)]
@@ -33,6 +34,18 @@ def test_name_of_a_picture_leads_nowhere(tmp_path):
     kept = inputs.keep(str(tmp_path / "runs"), str(path))
     assert os.path.dirname(kept) == str(tmp_path / "runs" / "inputs")
     assert not set(os.path.basename(kept)) & set(",;$() ")
+
+
+def test_address_is_not_opened(tmp_path, monkeypatch):
+    monkeypatch.setattr(remote_files, "fetch", pytest.fail)
+    address = "http://127.0.0.1:9/a.png"
+    for read in (
+        lambda: inputs.keep(str(tmp_path), address),
+        lambda: inputs.to_shown(str(tmp_path), address),
+        lambda: inputs.find_regions([address], COLORS),
+    ):
+        with pytest.raises(ImageError, match="not an upload"):
+            read()
 
 
 def test_what_is_no_picture_is_not_kept(tmp_path, monkeypatch):

@@ -129,7 +129,7 @@ def test_upload_that_fails_leaves_both_files(s3_server, tmp_path):
     store.pipe("bucket/a.txt", b"before")
     server.stop()
     (tmp_path / "a").write_bytes(b"after")
-    with refuses("", A, "kept on this machine", kind=RemoteFileError):
+    with refuses("", A, "same command", kind=RemoteFileError):
         remote_files.upload(f"{tmp_path}/a", A)
     server.start()
     assert store.cat("bucket/a.txt") == b"before"

@@ -59,6 +59,7 @@ def run_batch(config: RunConfig, session: Session) -> int:
         config = dataclasses.replace(config, strategy="one_device")
     name = os.path.splitext(os.path.basename(config.manifest))[0]
     folder = config.workdir or os.path.join("runs", name)
+    folder = folder.rstrip("/") or folder
     logging.info(
         "%d pictures of %s, workdir %s", len(jobs), config.manifest, folder
     )

@@ -17,6 +17,8 @@ from tfstyle.image_files.paths import expand_names
 from tfstyle.system import remote_files
 from tfstyle.system.paths import is_address
 
+_NOT_OF_PICTURES = ("manifest", "shard", "engine", "num_gpus", "workdir")
+"""Options that may change without a picture being painted again."""
 FOLDER = "finished"
 """Subfolder of a batch with an empty file for each finished picture."""
 
@@ -77,7 +79,7 @@ class FinishedJobs:
         options = [
             getattr(config, field.name)
             for field in dataclasses.fields(config)
-            if not field.metadata["of_batch"]
+            if field.name not in _NOT_OF_PICTURES
         ]
         facts = repr((options, [(path, versions[path]) for path in files]))
         return hashlib.sha256(facts.encode()).hexdigest()

@@ -60,10 +60,9 @@ def staged(config: RunConfig) -> Iterator[RunConfig]:
             if address and is_address(address):
                 _check_is_file(name, address)
                 local[name] = stack.enter_context(staged_file(address))
-        if config.workdir and is_address(config.workdir):
-            local["workdir"] = stack.enter_context(
-                _staged_workdir(config.workdir)
-            )
+        workdir = (config.workdir or "").rstrip("/")
+        if is_address(workdir):
+            local["workdir"] = stack.enter_context(_staged_workdir(workdir))
         yield dataclasses.replace(config, **local) if local else config
 
 
@@ -104,10 +103,8 @@ def staged_file(address: str) -> Iterator[str]:
     copy = remote_files.mirror(address)
     before = {}
     for name in ("", sidecar.ENDING):
-        # A copy that exists could not be uploaded by an earlier run.
-        if not os.path.exists(copy + name) and remote_files.download(
-            address + name, copy + name
-        ):
+        # A copy that an earlier run could not upload is kept if it is new.
+        if remote_files.download(address + name, copy + name):
             before[name] = _stamp(copy + name)
     with _then(lambda: _upload(copy, address, before)):
         yield copy

@@ -17,6 +17,7 @@ from tfstyle.image_files.writing import write_image
 from tfstyle.images.picture import Picture
 from tfstyle.system import atomic_file
 from tfstyle.system.file_hash import hash_file
+from tfstyle.system.paths import is_address
 
 FOLDER = "inputs"
 """Subfolder of the folder of runs with the input images of all jobs."""
@@ -52,7 +53,7 @@ def find_regions(
     """
     found = None
     for path in layers:
-        layer = read_image(path)
+        layer = _read(path)
         if layer.alpha is None:
             continue
         away = [
@@ -163,6 +164,8 @@ def stem_of(path: str) -> str:
 
 
 def _read(path: str) -> Picture:
+    if is_address(path):  # a visitor opens no connection from here
+        raise ImageError(f"Image {path!r} is not an upload.")
     try:
         return read_image(path, MAX_PIXELS)
     except ImageError as error:

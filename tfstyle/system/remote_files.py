@@ -77,7 +77,7 @@ _mirrored: dict[str, str] = {}
 
 def scheme_of(address: str) -> str:
     """Returns the scheme of an address, such as `s3`."""
-    return address.partition("://")[0].lower()
+    return address.partition("://")[0]
 
 
 def fetch(path: str | os.PathLike[str], most: int = MAX_SIZE) -> str:
@@ -166,7 +166,9 @@ def upload(path: str, address: str) -> None:
     try:
         _try(address, "written", lambda fs, name: fs.put_file(path, name))
     except RemoteFileError as error:
-        error.hint = "It is kept on this machine; the same command uploads it."
+        error.hint = (
+            "A copy is kept on this machine. The same command tries again."
+        )
         raise
 
 
