@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -113,6 +114,19 @@ def test_output_of_another_run_is_not_replaced(s3, capsys):
     assert s3.cat("bucket/out/a.png") == b"not ours"
     assert main.main(read_config([*flags, "--overwrite"])) == 0
     assert read_image("s3://bucket/out/a.png").pixels.shape == (24, 32, 3)
+
+
+def test_file_in_a_remote_workdir_is_not_replaced(s3, capsys):
+    for name in ("output.png", "flags.cfg"):
+        s3.pipe(f"bucket/run/{name}", b"not ours")
+        flags = [*FLAGS, "--workdir=s3://bucket/run/"]
+        assert main.main(read_config(flags)) == 1
+        assert f"'s3://bucket/run/{name}'" in capsys.readouterr().err
+        assert s3.cat(f"bucket/run/{name}") == b"not ours"
+        s3.rm(f"bucket/run/{name}")
+        assert main.main(read_config(flags)) == 0
+        s3.rm("bucket/run", recursive=True)
+        shutil.rmtree("cache")
 
 
 def test_output_does_not_replace_an_input(s3):

@@ -133,7 +133,7 @@ def _staged_workdir(address: str) -> Iterator[str]:
     copy = remote_files.mirror(address)
     if not os.path.isdir(copy):
         for name in remote_files.list_names(address):
-            if workdir_files.is_record(name):
+            if workdir_files.is_record(name) or name.startswith("output."):
                 path = os.path.join(copy, name)
                 remote_files.download(f"{address}/{name}", path)
     logging.log_first_n(
