@@ -20,7 +20,6 @@ from tests.batch.test_batch import make_row
 from tests.batch.test_batch import run
 from tests.batch.test_batch import write_csv
 from tests.batch.test_batch import written
-from tests.processes import finish
 from tests.processes import start
 from tests.refusals import refuses
 from tfstyle.batch import ray_engine
@@ -41,6 +40,8 @@ DONE = r"(?m)^\[\d+/\d+\] \S+/(\w+)\.png: \d+ steps, \d"
 
 TRY = r"line \d+, \S+: its .*; try \d of 5"
 
+MOST_SECONDS = 400
+"""Patience with workers, as Ray gives them a low priority."""
 MANIFEST = {"manifest": "a.csv", "engine": "ray"}
 
 
@@ -192,7 +193,7 @@ class Driver:
 
     def wait_for(self, pattern, number=1):
         """Waits until a pattern is in the log so many times; returns them."""
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + MOST_SECONDS
         while len(found := re.findall(pattern, self.log)) < number:
             assert self.process.poll() is None, self.log
             assert time.monotonic() < deadline, self.log
@@ -200,8 +201,12 @@ class Driver:
         return found
 
     def finish(self):
-        status, _ = finish(self.process)
-        assert "Traceback" not in self.log
+        try:
+            status = self.process.wait(MOST_SECONDS)
+        finally:
+            self.process.kill()
+            self.process.communicate()
+        assert "Traceback" not in self.log, self.log
         return status, self.log.splitlines()
 
 
@@ -277,7 +282,7 @@ def test_stopped_batch_is_continued_by_the_next(cluster, straight, tmp_path):
 def test_workers_end_with_the_batch(cluster):
     assert not ray.is_initialized()
     titles = {
-        " ".join(p.info["cmdline"] or [])
-        for p in psutil.process_iter(["cmdline"])
+        " ".join(p.cmdline())
+        for p in psutil.Process(cluster.pid).children(recursive=True)
     }
     assert not [title for title in titles if "ray::Worker" in title]
