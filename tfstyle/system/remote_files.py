@@ -268,8 +268,15 @@ def expand(address: str, endings: tuple[str, ...]) -> list[str] | None:
     ]
 
 
-def mirror(address: str) -> str:
+def mirror(address: str, version: str = "") -> str:
     """Returns the path of the local copy of an output, which need not exist.
+
+    Each address and version has a folder of its own: a copy that an earlier
+    run left never replaces a file that came to the store after it.
+
+    Args:
+        address: address of the output.
+        version: version of the file that may be replaced.
 
     Raises:
         RemoteFileError: if the address names no file.
@@ -280,18 +287,22 @@ def mirror(address: str) -> str:
         raise RemoteFileError(
             f"{address!r} must name a file or folder, such as s3://bucket/name."
         )
-    place = hashlib.sha256(folder.encode()).hexdigest()[:16]
+    key = f"{address}\0{version}".encode()
+    place = hashlib.sha256(key).hexdigest()[:16]
     _mirrored[place] = folder
-    return os.path.join(cache_folder(), _MIRROR, place, name)
+    return os.path.join(_mirrors(), place, name)
+
+
+def _mirrors() -> str:
+    return os.path.realpath(os.path.join(cache_folder(), _MIRROR))
 
 
 def name_addresses(text: str) -> str:
     """Replaces paths of local copies in a text by the outputs' addresses."""
     if not _mirrored:
         return text
-    root = re.escape(os.path.join(cache_folder(), _MIRROR))
     return re.sub(
-        rf"{root}/([0-9a-f]{{16}})(?=/)",
+        rf"{re.escape(_mirrors())}/([0-9a-f]{{16}})(?=/)",
         lambda found: _mirrored.get(found[1], found[0]),
         text,
     )
