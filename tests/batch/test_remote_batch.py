@@ -208,6 +208,20 @@ def test_line_whose_input_is_missing_fails_alone(s3, caplog):
     )
 
 
+def test_line_does_not_replace_an_input_of_another_line(s3, caplog):
+    s3.copy("bucket/in/strokes.jpg", "bucket/styles/0.png")
+    write_manifest(s3, 2, style_images=["s3://bucket/styles"])
+    jobs = s3.cat("bucket/jobs.jsonl").replace(b"/out/0", b"/styles/0", 1)
+    first, second = jobs.splitlines()
+    first = first.replace(b'bucket/styles"]', b'bucket/in/strokes.jpg"]')
+    s3.pipe("bucket/jobs.jsonl", first + b"\n" + second)
+    before = s3.cat("bucket/styles/0.png")
+    _, text = run_batch(caplog, overwrite=True)
+    assert "1 done, 1 failed" in text
+    assert "'s3://bucket/styles/0.png' is an input of the manifest" in text
+    assert s3.cat("bucket/styles/0.png") == before
+
+
 def test_picture_that_cannot_be_uploaded_is_uploaded_later(
     s3, caplog, monkeypatch
 ):

@@ -1,5 +1,6 @@
 """Remote files on a real S3 server, a web server and in memory."""
 
+import errno
 import functools
 import http.server
 import os
@@ -156,6 +157,39 @@ def test_versions_ask_once_for_a_folder(s3, monkeypatch):
         assert remote_files.version(address) == found.get(address, "")
 
 
+def test_versions_leave_out_what_cannot_be_asked_for(s3, monkeypatch):
+    s3.pipe("bucket/a.txt", b"1")
+    call = type(s3)._call_s3
+
+    async def forbid(self, method, *arguments, **options):
+        if options.get("Bucket") == "other" or "other" in str(arguments):
+            raise PermissionError("AccessDenied")
+        return await call(self, method, *arguments, **options)
+
+    monkeypatch.setattr(type(s3), "_call_s3", forbid)
+    others = ["s3://other/a.txt", "s3://other", "http://127.0.0.1:9/a.txt"]
+    assert list(remote_files.versions([A, *others])) == [A]
+
+
+def test_versions_of_names_with_empty_folders_are_their_own():
+    store = fsspec.filesystem("memory")
+    store.pipe("/folder/a.txt", b"1")
+    assert remote_files.versions(["memory://folder//a.txt"]) == {}
+    store.rm("/folder", recursive=True)
+
+
+def test_full_disk_is_named_at_once(s3, caplog, monkeypatch):
+    s3.pipe("bucket/a.txt", b"1")
+
+    def fail(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(type(s3), "_open", fail)
+    with refuses("", A, "No space left", kind=RemoteFileError):
+        remote_files.fetch(A)
+    assert "next attempt" not in caplog.text
+
+
 def test_memory_is_a_store(tmp_path):
     (tmp_path / "a").write_bytes(b"1")
     remote_files.upload(f"{tmp_path}/a", "memory://folder/a.png")
@@ -171,6 +205,7 @@ def test_memory_is_a_store(tmp_path):
     [
         ("s3://bucket/in", ["s3://bucket/in/a.png", "s3://bucket/in/b.jpg"]),
         ("s3://bucket/in/*.jpg", ["s3://bucket/in/b.jpg"]),
+        ("s3://bucket/in/sub*/**", ["s3://bucket/in/sub/d.png"]),
         ("s3://bucket/in/[x].png", None),
         ("s3://bucket/in/a.png", None),
         ("s3://bucket/none", None),

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from tfstyle.batch.manifest import Job
 from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import ImageError
+from tfstyle.errors import RemoteFileError
 from tfstyle.errors import raising_write_errors
 from tfstyle.experiment import run_directory
 from tfstyle.experiment.remote_outputs import OUTPUTS
@@ -91,9 +92,10 @@ class FinishedJobs:
             return []
         for path in inputs:
             if path not in self._expanded:
-                with contextlib.suppress(ImageError):  # fails with its job
+                # An error is raised again by its job.
+                with contextlib.suppress(ImageError, RemoteFileError):
                     self._expanded[path] = expand_names([path])
-            files = self._expanded.get(path, ())
+            files = self._expanded.get(path, [path])
             found += [f for f in files if is_address(f) or os.path.exists(f)]
         return found
 

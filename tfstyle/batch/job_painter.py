@@ -13,6 +13,7 @@ from tfstyle.batch.finished_jobs import FinishedJobs
 from tfstyle.batch.manifest import Job
 from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import ImageError
+from tfstyle.errors import RemoteFileError
 from tfstyle.errors import SetupError
 from tfstyle.errors import TfstyleError
 from tfstyle.errors import WeightsError
@@ -252,8 +253,9 @@ def _find_inputs(
     """Identifies all input files of a manifest."""
     values = (vars(config), *(job.values for job in jobs))
     paths = {path for x in values for _, path in run_directory.inputs_of(x)}
-    for path in [path for path in paths if not is_address(path)]:
-        with contextlib.suppress(ImageError):  # fails later, with its line
+    for path in list(paths):
+        # An error is raised again by its line.
+        with contextlib.suppress(ImageError, RemoteFileError):
             paths.update(expand_names([path]))
     return {
         _identify(path)

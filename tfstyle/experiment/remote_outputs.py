@@ -31,6 +31,8 @@ _KEPT_HERE = (
     *(workdir_files.OVERLAPS, workdir_files.CLAIMS),
 )
 """Folders of a workdir that are not uploaded."""
+_UNCHANGED = (0, 0)
+"""Access and modification times of a local copy that the store has."""
 _NOT_RECORDS = (
     *(workdir_files.LOCK, PREVIEW, workdir_files.JOB),
     workdir_files.ASKED,
@@ -100,31 +102,40 @@ def staged_file(address: str) -> Iterator[str]:
     if not is_address(address):
         yield address
         return
-    copy = remote_files.mirror(address)
-    before = {}
+    copy = remote_files.mirror(address, remote_files.version(address))
     for name in ("", sidecar.ENDING):
-        # A copy that an earlier run could not upload is kept if it is new.
-        if remote_files.download(address + name, copy + name):
-            before[name] = _stamp(copy + name)
-    with _then(lambda: _upload(copy, address, before)):
+        # A copy that exists could not be uploaded by an earlier run.
+        if not os.path.exists(copy + name):
+            _download(address + name, copy + name)
+    with _then(lambda: _upload(copy, address)):
         yield copy
 
 
-def _upload(copy: str, address: str, before: dict[str, tuple]) -> None:
+def _upload(copy: str, address: str) -> None:
     """Uploads an output and its sidecar, if changed; removes the copies."""
     for name in (sidecar.ENDING, ""):
-        path = copy + name
-        if not os.path.exists(path):
-            continue
-        if _stamp(path) != before.get(name):
-            remote_files.upload(path, address + name)
-        os.unlink(path)
+        if os.path.exists(copy + name):
+            _upload_changed(copy + name, address + name)
+            os.unlink(copy + name)
+    _remove_empty(os.path.dirname(copy))
 
 
-def _stamp(path: str) -> tuple[int, int, int]:
-    """Returns numbers that change when a file is replaced or written."""
-    status = os.stat(path)
-    return status.st_ino, status.st_size, status.st_mtime_ns
+def _download(address: str, path: str) -> None:
+    """Copies a file, if it exists, and marks the copy as unchanged."""
+    if remote_files.download(address, path):
+        os.utime(path, _UNCHANGED)
+
+
+def _upload_changed(path: str, address: str) -> None:
+    """Uploads a file unless the store has it; marks it as unchanged."""
+    if os.stat(path).st_mtime != _UNCHANGED[1]:
+        remote_files.upload(path, address)
+        os.utime(path, _UNCHANGED)
+
+
+def _remove_empty(folder: str) -> None:
+    with contextlib.suppress(OSError):  # it may not exist
+        os.rmdir(folder)
 
 
 @contextlib.contextmanager
@@ -134,13 +145,14 @@ def _staged_workdir(address: str) -> Iterator[str]:
     if not os.path.isdir(copy):
         for name in remote_files.list_names(address):
             if workdir_files.is_record(name) or name.startswith("output."):
-                path = os.path.join(copy, name)
-                remote_files.download(f"{address}/{name}", path)
+                _download(f"{address}/{name}", os.path.join(copy, name))
     logging.log_first_n(
         logging.INFO,
         "Checkpoints are kept on this machine, in %s",
         1,
-        os.path.dirname(copy).replace(os.path.expanduser("~"), "~", 1),
+        os.path.dirname(os.path.dirname(copy)).replace(
+            os.path.expanduser("~"), "~", 1
+        ),
     )
     with _then(lambda: _upload_workdir(copy, address)):
         yield copy
@@ -152,15 +164,18 @@ def _upload_workdir(copy: str, address: str) -> None:
     The copies are removed unless a later run continues from them.
     """
     for folder in reversed([*run_directory.folders_of_runs(copy)]):
-        target = address if folder == copy else _find_free(address)
+        target, upload = address, _upload_changed
+        if folder != copy:
+            target, upload = _find_free(address), remote_files.upload
         for path in _find_records(folder):
             name = os.path.relpath(path, folder)
-            remote_files.upload(path, f"{target}/{name}")
+            upload(path, f"{target}/{name}")
         is_needed = any(
             os.path.isdir(os.path.join(folder, name)) for name in _KEPT_HERE
         )
         if not is_needed or folder != copy:
             shutil.rmtree(folder)
+    _remove_empty(os.path.dirname(copy))
 
 
 def _find_free(address: str) -> str:

@@ -69,7 +69,7 @@ def _is_of(record: str, path: str) -> bool:
 def _read(path: str) -> str | None:
     """Returns the record of a picture, or None if there is none."""
     try:
-        local = remote_files.fetch(path + ENDING)
+        local = remote_files.fetch(path + ENDING, MAX_RECORD)
         if not os.path.isfile(local):
             return None
         with open(local, "rb") as file:

@@ -202,21 +202,40 @@ def versions(addresses: Iterable[str]) -> dict[str, str]:
     A store is asked once for each folder, a web server for each file.
 
     Args:
-        addresses: addresses of files. Those that are missing, or whose store
-            does not tell versions, are left out of the result.
+        addresses: addresses of files. Those that are missing or forbidden, or
+            whose store does not tell versions, are left out of the result.
 
     Raises:
-        RemoteFileError: if a store cannot be read.
+        RemoteFileError: if a store is down.
     """
     addresses = set(addresses)
-    single = [a for a in addresses if scheme_of(a) in READ_ONLY]
-    folders = {a.rpartition("/")[0] for a in addresses.difference(single)}
+    places = {a if _is_alone(a) else a.rpartition("/")[0] for a in addresses}
+    found = {}
     with ThreadPoolExecutor(MAX_REQUESTS) as pool:
-        listings = pool.map(_list, folders)
-        found = dict(zip(single, pool.map(version, single), strict=True))
-    for listing in listings:
-        found |= listing
-    return {a: found[a] for a in addresses if found.get(a, _NONE) != _NONE}
+        for listing in pool.map(_find_versions, places):
+            found |= listing
+    return {
+        a: found[a] for a in addresses if found.get(a, _NONE) not in ("", _NONE)
+    }
+
+
+def _is_alone(address: str) -> bool:
+    """True if a folder's listing lacks a file, as if its name is empty."""
+    is_of_web = scheme_of(address) in READ_ONLY
+    return is_of_web or "//" in address.partition("://")[2]
+
+
+def _find_versions(address: str) -> dict[str, str]:
+    """Returns the versions of a file, or of those in a folder, by address."""
+    try:
+        if _is_alone(address):
+            return {address: version(address)}
+        return _list(address)
+    except RemoteFileError as error:
+        # Fails with its line of a batch, unlike all lines of a store.
+        if scheme_of(address) in READ_ONLY or _is_final(error.__cause__):
+            return {}
+        raise
 
 
 def list_names(folder: str) -> list[str]:
@@ -257,21 +276,30 @@ def expand(address: str, endings: tuple[str, ...]) -> list[str] | None:
 
     def find(fs, name):
         if is_pattern:
-            return None if fs.exists(name) else fs.glob(name)
-        return fs.ls(name, False) if fs.isdir(name) else None
+            exists = fs.exists(name)
+            return None if exists else fs.glob(name, detail=True).values()
+        return fs.ls(name, True) if fs.isdir(name) else None
 
     found = _try(address, "read", find)
     if found is None:
         return None
+    names = [e["name"] for e in found if e["type"] == "file"]
     return [
         f"{scheme}://{name.lstrip('/')}"
-        for name in found
+        for name in names
         if is_pattern or name.lower().endswith(endings)
     ]
 
 
-def mirror(address: str) -> str:
+def mirror(address: str, version: str = "") -> str:
     """Returns the path of the local copy of an output, which need not exist.
+
+    Each address and version has a folder of its own: a copy that an earlier
+    run left never replaces a file that came to the store after it.
+
+    Args:
+        address: address of the output.
+        version: version of the file that may be replaced.
 
     Raises:
         RemoteFileError: if the address names no file.
@@ -282,18 +310,22 @@ def mirror(address: str) -> str:
         raise RemoteFileError(
             f"{address!r} must name a file or folder, such as s3://bucket/name."
         )
-    place = hashlib.sha256(folder.encode()).hexdigest()[:16]
+    key = f"{address}\0{version}".encode()
+    place = hashlib.sha256(key).hexdigest()[:16]
     _mirrored[place] = folder
-    return os.path.join(cache_folder(), _MIRROR, place, name)
+    return os.path.join(_mirrors(), place, name)
+
+
+def _mirrors() -> str:
+    return os.path.realpath(os.path.join(cache_folder(), _MIRROR))
 
 
 def name_addresses(text: str) -> str:
     """Replaces paths of local copies in a text by the outputs' addresses."""
     if not _mirrored:
         return text
-    root = re.escape(os.path.join(cache_folder(), _MIRROR))
     return re.sub(
-        rf"{root}/([0-9a-f]{{16}})(?=/)",
+        rf"{re.escape(_mirrors())}/([0-9a-f]{{16}})(?=/)",
         lambda found: _mirrored.get(found[1], found[0]),
         text,
     )
@@ -367,7 +399,7 @@ def _is_final(error: Exception) -> bool:
     return (
         isinstance(error, _FINAL)
         or "Credential" in type(error).__name__
-        or getattr(error, "errno", None) == errno.EINVAL
+        or getattr(error, "errno", None) in (errno.EINVAL, errno.ENOSPC)
         or any(x in range(400, 500) and x not in (408, 429) for x in statuses)
     )
 
