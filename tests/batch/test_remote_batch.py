@@ -92,7 +92,10 @@ def test_run_reads_and_writes_addresses(s3, capsys):
     assert "'s3://bucket/weights.txt' cannot be read" in capsys.readouterr().err
 
 
-def test_remote_workdir_has_the_records_and_checkpoints_stay(s3, caplog):
+def test_remote_workdir_has_the_records_and_checkpoints_stay(
+    s3, caplog, monkeypatch
+):
+    monkeypatch.setattr(logging, "_log_counter_per_token", {})  # told once
     flags = [*FLAGS, "--workdir=s3://bucket/run", "--report"]
     flags += ["--checkpoint_every_seconds=0.001", "--num_steps=4"]
     assert main.main(read_config(flags)) == 0

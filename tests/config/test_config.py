@@ -191,7 +191,10 @@ WRITTEN = ["https://a/b.png", "ftp://a/b.png"]
         ("shard", ["auto/0", "auto/", "auto/x", "/3"]),
         ("manifest", ["a.xlsx", "a.ods", "csv", "a.csv.gz"]),
         *((name, WRITTEN) for name in ("export_dir", "film", "workdir")),
-        *(("output_image", WRITTEN), ("content_image", ["ftp://a/b.png"])),
+        *(
+            ("output_image", WRITTEN),
+            ("content_image", ["ftp://a/b.png", "s3://a::s3://b"]),
+        ),
     ],
 )
 def test_config_refuses_values_out_of_range(name, values):

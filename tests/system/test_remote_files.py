@@ -179,7 +179,7 @@ def test_versions_of_names_with_empty_folders_are_their_own():
 
 
 def test_full_disk_is_named_at_once(s3, caplog, monkeypatch):
-    s3.pipe("bucket/a.txt", b"1")
+    s3.pipe("bucket/a.txt", b"not copied yet")
 
     def fail(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")

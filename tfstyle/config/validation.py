@@ -127,7 +127,8 @@ def check_address(name: str, path: str, *, is_output: bool = False) -> None:
         for scheme in remote_files.PACKAGES
         if not (is_output and scheme in remote_files.READ_ONLY)
     ]
-    if remote_files.scheme_of(path) not in kinds:
+    is_chain = "::" in path  # fsspec would open a second address
+    if is_chain or remote_files.scheme_of(path) not in kinds:
         raise ConfigError(
             f"`{name}` must be a local path, or an address that begins with"
             f" {', '.join(f'{kind}://' for kind in kinds)}. Received:"
