@@ -70,6 +70,13 @@ def test_fetch_refuses_files_that_are_too_large(s3):
         remote_files.fetch(A, 4)
 
 
+def test_copy_is_not_used_again_where_it_is_too_large(s3):
+    s3.pipe("bucket/a.txt", b"7654321")
+    remote_files.fetch(A)
+    with refuses("", A, "at most 6 bytes", kind=RemoteFileError):
+        remote_files.fetch(A, 6)
+
+
 def test_fetch_names_a_missing_file_at_once(s3, caplog):
     for address in (A, "s3://other/a.txt"):
         with refuses("", address, "does not exist", kind=RemoteFileError):

@@ -50,12 +50,8 @@ MAX_REQUESTS = 16
 """Maximum number of requests at the same time."""
 _BLOCK = 1 << 22
 _VERSIONS = (
-    "ETag",
-    "etag",
-    "md5Hash",
-    "generation",
-    "Last-Modified",
-    "created",
+    *("ETag", "etag", "md5Hash", "generation"),
+    *("Last-Modified", "created"),
 )
 """Entries of fsspec's descriptions that change with a file's contents."""
 _FINAL = (
@@ -97,7 +93,7 @@ def fetch(path: str | os.PathLike[str], most: int = MAX_SIZE) -> str:
     if not is_address(path):
         return path
     description = _try(path, "read", lambda fs, name: fs.info(name))
-    key = path, _version_of(description) or object()
+    key = path, most, _version_of(description) or object()
     return _copies.get(key, lambda: _Copy(path, most)).path
 
 
@@ -187,13 +183,8 @@ def version(address: str) -> str:
     Raises:
         RemoteFileError: if the store cannot be read.
     """
-    try:
-        found = _try(address, "read", lambda fs, name: fs.info(name))
-    except RemoteFileError as error:
-        if isinstance(error.__cause__, FileNotFoundError):
-            return ""
-        raise
-    return _version_of(found) or _NONE
+    found = _look(address, lambda fs, name: fs.info(name))
+    return "" if found is None else _version_of(found) or _NONE
 
 
 def versions(addresses: Iterable[str]) -> dict[str, str]:
@@ -245,12 +236,7 @@ def list_names(folder: str) -> list[str]:
 
 def _list(folder: str) -> dict[str, str]:
     """Returns the versions of the files in a remote folder, by address."""
-    try:
-        entries = _try(folder, "read", lambda fs, name: fs.ls(name, True))
-    except RemoteFileError as error:
-        if isinstance(error.__cause__, FileNotFoundError):
-            return {}
-        raise
+    entries = _look(folder, lambda fs, name: fs.ls(name, True)) or []
     names = [entry["name"].rstrip("/").rpartition("/")[2] for entry in entries]
     return {
         f"{folder}/{name}": _version_of(entry)
@@ -382,6 +368,16 @@ def _try(address: str, action: str, work: Callable[[Any, str], Any]) -> Any:
                 *(address, action, reason, pause),
             )
             time.sleep(pause)
+
+
+def _look(address: str, work: Callable[[Any, str], Any]) -> Any:
+    """Calls a function that reads, as `_try` does; None if it is missing."""
+    try:
+        return _try(address, "read", work)
+    except RemoteFileError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return None
+        raise
 
 
 def _find_error(error: Exception) -> Exception:
