@@ -15,6 +15,7 @@ from tests.refusals import refuses
 from tests.stores import names_in
 from tfstyle import main
 from tfstyle.batch.finished_jobs import FinishedJobs
+from tfstyle.batch.finished_jobs import expand_inputs
 from tfstyle.batch.manifest import read_manifest
 from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import RemoteFileError
@@ -169,6 +170,11 @@ def test_batch_paints_what_is_missing_or_changed(s3, caplog, monkeypatch):
     assert "3 done" in text
 
 
+def find_finished(config, jobs):
+    expanded = expand_inputs(config, jobs)
+    return FinishedJobs(config, jobs, "s3://bucket/run", expanded)
+
+
 @pytest.mark.parametrize(
     "changed",
     [{"weights": "imagenet"}, {"style_scale": 0.5}, {"output_bits": 16}],
@@ -178,13 +184,12 @@ def test_record_of_a_finished_job_holds_for_its_options(s3, changed):
     s3.pipe("bucket/out/0.png", b"painted")
     jobs = read_manifest("s3://bucket/jobs.jsonl")
     config = RunConfig(manifest="s3://bucket/jobs.jsonl", **SMALL)
-    folder = "s3://bucket/run"
-    FinishedJobs(config, jobs, folder).add(jobs[0])
-    assert jobs[0] in FinishedJobs(config, jobs, folder)
+    find_finished(config, jobs).add(jobs[0])
+    assert jobs[0] in find_finished(config, jobs)
     other = dataclasses.replace(config, **changed)
-    assert jobs[0] not in FinishedJobs(other, jobs, folder)
+    assert jobs[0] not in find_finished(other, jobs)
     s3.pipe("bucket/out/0.png", b"another")
-    assert jobs[0] not in FinishedJobs(config, jobs, folder)
+    assert jobs[0] not in find_finished(config, jobs)
 
 
 def test_batch_is_finished_on_another_machine(s3, caplog, monkeypatch):

@@ -3,8 +3,10 @@
 import contextlib
 import dataclasses
 import hashlib
+import itertools
 import os
 from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
 
 from tfstyle.batch.manifest import Job
@@ -13,7 +15,6 @@ from tfstyle.errors import ImageError
 from tfstyle.errors import RemoteFileError
 from tfstyle.errors import raising_write_errors
 from tfstyle.experiment import run_directory
-from tfstyle.experiment.remote_outputs import OUTPUTS
 from tfstyle.image_files.paths import expand_names
 from tfstyle.system import remote_files
 from tfstyle.system.paths import is_address
@@ -35,15 +36,22 @@ class FinishedJobs:
         config: default options for all jobs.
         jobs: all jobs of the batch.
         folder: folder of the batch.
+        expanded: files by input, from `expand_inputs`.
 
     Raises:
         RemoteFileError: if a store cannot be read.
     """
 
-    def __init__(self, config: RunConfig, jobs: Sequence[Job], folder: str):
+    def __init__(
+        self,
+        config: RunConfig,
+        jobs: Sequence[Job],
+        folder: str,
+        expanded: Mapping[str, Sequence[str]],
+    ):
         self._config = config
         self._folder = f"{folder}/{FOLDER}"
-        self._expanded: dict[str, list[str]] = {}
+        self._expanded = expanded
         files = {path for job in jobs for path in self._find_files(job)}
         self._versions = _find_versions(files) if files else {}
         self._names = set(_list_names(self._folder)) if files else set()
@@ -61,12 +69,8 @@ class FinishedJobs:
             WriteError: if the record cannot be written.
         """
         if self._find_files(job):
-            now = {
-                path: remote_files.version(path)
-                if is_address(path)
-                else _stat(path)
-                for path in self._find_outputs(job)
-            }
+            outputs = self._find_outputs(job)
+            now = {path: _find_version(path) for path in outputs}
             name = self._name(job, self._versions | now)
             if name:
                 _touch(self._folder, name)
@@ -90,33 +94,53 @@ class FinishedJobs:
         found, inputs = self._find_outputs(job), self._find_inputs(job)
         if not any(map(is_address, [*found, *inputs])):
             return []
-        for path in inputs:
-            if path not in self._expanded:
-                # An error is raised again by its job.
-                with contextlib.suppress(ImageError, RemoteFileError):
-                    self._expanded[path] = expand_names([path])
-            files = self._expanded.get(path, [path])
-            found += [f for f in files if is_address(f) or os.path.exists(f)]
+        files = itertools.chain(*(self._expanded[path] for path in inputs))
+        found += [f for f in files if is_address(f) or os.path.exists(f)]
         return found
 
     def _find_outputs(self, job: Job) -> list[str]:
         values = vars(self._config) | job.values
-        return [values[name] for name in OUTPUTS if values[name]]
+        names = run_directory.OUTPUTS
+        return [values[name] for name in names if values[name]]
 
     def _find_inputs(self, job: Job) -> list[str]:
         values = vars(self._config) | job.values | {"manifest": None}
         return [path for _, path in run_directory.inputs_of(values)]
 
 
+def expand_inputs(
+    config: RunConfig, jobs: Sequence[Job]
+) -> dict[str, list[str]]:
+    """Expands the folders and patterns among the inputs of a manifest.
+
+    Args:
+        config: default options for all jobs.
+        jobs: all jobs of the batch.
+
+    Returns:
+        Files by input. An input that cannot be expanded is its own file: the
+        error is raised again by its job.
+    """
+    values = (vars(config), *(job.values for job in jobs))
+    paths = {path for x in values for _, path in run_directory.inputs_of(x)}
+    expanded = {path: [path] for path in paths}
+    for path in paths:
+        with contextlib.suppress(ImageError, RemoteFileError):
+            expanded[path] = expand_names([path])
+    return expanded
+
+
 def _find_versions(paths: Iterable[str]) -> dict[str, str]:
     """Returns the versions of files by path; empty for missing ones."""
     local = [path for path in paths if not is_address(path)]
     found = remote_files.versions(filter(is_address, paths))
-    return found | {path: _stat(path) for path in local}
+    return found | {path: _find_version(path) for path in local}
 
 
-def _stat(path: str) -> str:
-    """Returns a text that changes with a local file; empty if missing."""
+def _find_version(path: str) -> str:
+    """Returns a text that changes with a file; empty if it is missing."""
+    if is_address(path):
+        return remote_files.version(path)
     if not os.path.exists(path):
         return ""
     status = os.stat(path)

@@ -3,17 +3,18 @@
 import contextlib
 import dataclasses
 import hashlib
+import itertools
 import os
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from absl import logging
 
 from tfstyle.batch.finished_jobs import FinishedJobs
+from tfstyle.batch.finished_jobs import expand_inputs
 from tfstyle.batch.manifest import Job
 from tfstyle.config.run_config import RunConfig
-from tfstyle.errors import ImageError
-from tfstyle.errors import RemoteFileError
 from tfstyle.errors import SetupError
 from tfstyle.errors import TfstyleError
 from tfstyle.errors import WeightsError
@@ -28,7 +29,6 @@ from tfstyle.experiment import workdir_files
 from tfstyle.experiment.run_directory import BusyError
 from tfstyle.experiment.session import Session
 from tfstyle.experiment.session import quietly
-from tfstyle.image_files.paths import expand_names
 from tfstyle.images.image_set import ImageSet
 from tfstyle.system import remote_files
 from tfstyle.system.out_of_memory import raising_out_of_memory_errors
@@ -89,8 +89,9 @@ class JobPainter:
     ):
         self._config = config
         self._folder = folder
-        self._finished = FinishedJobs(config, jobs, folder)
-        self._inputs = _find_inputs(config, jobs)
+        expanded = expand_inputs(config, jobs)
+        self._finished = FinishedJobs(config, jobs, folder, expanded)
+        self._inputs = _identify_all(expanded)
         self.session = session
         self.signals = signals
 
@@ -175,7 +176,7 @@ class JobPainter:
         Raises:
             WorkdirError: if an output would replace an input.
         """
-        for name in ("output_image", "output_video", "film"):
+        for name in run_directory.OUTPUTS:
             path = getattr(config, name)
             if not path or not os.path.exists(path):
                 continue
@@ -247,16 +248,11 @@ def _remove_intermediate_files(config: RunConfig, folder: str) -> None:
         workdir_files.remove_own(os.path.join(folder, name))
 
 
-def _find_inputs(
-    config: RunConfig, jobs: Sequence[Job]
+def _identify_all(
+    expanded: Mapping[str, Sequence[str]],
 ) -> set[tuple[int, int] | str]:
-    """Identifies all input files of a manifest."""
-    values = (vars(config), *(job.values for job in jobs))
-    paths = {path for x in values for _, path in run_directory.inputs_of(x)}
-    for path in list(paths):
-        # An error is raised again by its line.
-        with contextlib.suppress(ImageError, RemoteFileError):
-            paths.update(expand_names([path]))
+    """Identifies inputs, as they are named and as they are expanded."""
+    paths = {*expanded, *itertools.chain(*expanded.values())}
     return {
         _identify(path)
         for path in paths

@@ -24,8 +24,6 @@ from tfstyle.system import atomic_file
 from tfstyle.system import remote_files
 from tfstyle.system.paths import is_address
 
-OUTPUTS = ("output_image", "output_video", "film")
-"""Options that name an output file."""
 _KEPT_HERE = (
     *(workdir_files.CHECKPOINTS, workdir_files.FRAMES),
     *(workdir_files.OVERLAPS, workdir_files.CLAIMS),
@@ -57,7 +55,7 @@ def staged(config: RunConfig) -> Iterator[RunConfig]:
     """
     local = {}
     with contextlib.ExitStack() as stack:
-        for name in OUTPUTS:
+        for name in run_directory.OUTPUTS:
             address = getattr(config, name)
             if address and is_address(address):
                 _check_is_file(name, address)

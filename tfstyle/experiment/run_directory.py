@@ -22,6 +22,8 @@ INPUTS = (
     *("content_video", "init", "weights", "manifest"),
 )
 """Options that name input files."""
+OUTPUTS = ("output_image", "output_video", "film")
+"""Options that name an output file."""
 
 
 class WorkdirError(WriteError):
@@ -91,7 +93,7 @@ def _remove_partial_files(config: RunConfig, folder: str) -> None:
     """Removes partial files that a killed run left behind."""
     for name in (".", *workdir_files.FOLDERS):
         atomic_file.remove_partial(os.path.join(folder, name))
-    for path in (config.output_image, config.film, config.output_video):
+    for path in (getattr(config, name) for name in OUTPUTS):
         if path:
             atomic_file.remove_partial(*os.path.split(os.path.realpath(path)))
 
