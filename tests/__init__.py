@@ -2,4 +2,8 @@
 
 import pathlib
 
+from tfstyle.system import processors
+
 ROOT = pathlib.Path(__file__).parents[1]
+
+processors.request_onednn()  # as the program, before TensorFlow is imported

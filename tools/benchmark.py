@@ -37,6 +37,9 @@ Then rounds in this process, after one to warm up, measure each of these once:
   quadratic of as many numbers, from which that quadratic's time is subtracted.
   The ring is larger than the caches, so what runs in between matters little.
 
+Then the convolutions of the layers, each directly and by Winograd's algorithm,
+with their gradient by the input.
+
 With --winograd_table only the rectified convolutions of VGG19 are timed, with
 their gradient by the input and in both ways, in frames of square pictures of
 64 px to the largest of --image_sizes; FEWEST_POSITIONS is made from that.
@@ -77,7 +80,9 @@ from tfstyle.image_files import reading as image_files
 from tfstyle.image_files.writing import write_image
 from tfstyle.images.preprocessing import preprocess
 from tfstyle.images.resize import resize
+from tfstyle.network import layers as vgg19_layers
 from tfstyle.network.layers import CONVOLUTIONS
+from tfstyle.system import processors
 from tfstyle.system import tensorflow_setup
 from tfstyle.system.machine import Machine
 
@@ -153,6 +158,7 @@ def _measure() -> dict[str, list[dict]]:
         result["winograd"] = _measure_winograd()
     else:
         result |= _measure_rounds()
+        result["layers"] = _measure_layers(_AGAINST_SIZE.value)
     machine["others_cores"] = others.cores()
     return {"machine": [machine]} | result
 
@@ -426,45 +432,72 @@ def _make_lbfgs_step(side: int):
     return measure
 
 
+def _measure_layers(picture: int) -> list[dict]:
+    """Times the convolutions of the default layers in a square picture.
+
+    All but the first, which is always direct.
+    """
+    from tfstyle.network import winograd
+
+    deepest = vgg19_layers.deepest(Config().style_layers)
+    last = CONVOLUTIONS.index(deepest)
+    measured, rows = {}, []
+    for layer in CONVOLUTIONS[1 : last + 1]:
+        frame = layer.channels_in, layer.channels, picture // layer.stride
+        if frame not in measured:
+            measured[frame] = _measure_convolution(*frame)
+        *channels, side = frame
+        fewest = winograd.FEWEST_POSITIONS.get(tuple(channels), side**2 + 1)
+        row = {"layer": layer.alias} | measured[frame]
+        row["auto"] = "winograd" if side**2 >= fewest else "direct"
+        row["features_mb"] = 4e-6 * layer.channels * side**2
+        rows.append(row)
+    return rows
+
+
 def _measure_winograd() -> list[dict]:
     """Times a convolution both ways, for every pair of channels and frame."""
     largest = max(map(int, _SIZES.value))
     pictures = [64 << n for n in range(8) if 64 << n <= largest]
-    frames, channels = set(), 3
-    for layer in CONVOLUTIONS:
-        sides = [picture // layer.stride for picture in pictures]
-        frames.update((channels, layer.channels, side) for side in sides)
-        channels = layer.channels
-    rows = []
-    for channels, filters, side in sorted(frames):
-        if channels < 64:
-            continue
-        say(f"{channels} to {filters} channels, {side}x{side}")
-        direct, winograd = _make_convolutions(channels, filters, side)
-        repeats = []
-        for _ in range(_REPEATS.value):
-            row = {"channels": channels, "filters": filters, "side": side}
-            row["direct_seconds"] = _time(direct)
-            row["winograd_seconds"] = _time(winograd)
-            row["gain"] = row["direct_seconds"] / row["winograd_seconds"]
-            repeats.append(row)
-        rows.append(median(repeats))
-    return rows
+    frames = {
+        (layer.channels_in, layer.channels, picture // layer.stride)
+        for layer in CONVOLUTIONS[1:]
+        for picture in pictures
+    }
+    return [_measure_convolution(*frame) for frame in sorted(frames)]
+
+
+def _measure_convolution(channels: int, filters: int, side: int) -> dict:
+    """Times a rectified convolution and its gradient, both ways by turns."""
+    say(f"{channels} to {filters} channels, {side}x{side}")
+    direct, winograd = _make_convolutions(channels, filters, side)
+    repeats = []
+    for _ in range(_REPEATS.value):
+        row = {"channels": channels, "filters": filters, "side": side}
+        row["direct_seconds"] = _time(direct)
+        row["winograd_seconds"] = _time(winograd)
+        row["gain"] = row["direct_seconds"] / row["winograd_seconds"]
+        repeats.append(row)
+    return median(repeats)
 
 
 def _make_convolutions(channels: int, filters: int, side: int) -> list:
     """Makes calls that convolve and go back, directly and by Winograd."""
     import tensorflow as tf
 
+    from tfstyle.network import direct
     from tfstyle.network import winograd
 
     kernel = tf.random.normal([3, 3, channels, filters], stddev=0.05)
+    turned_kernel = direct.turn_kernel(kernel)
     transformed_kernel = winograd.transform_kernel(kernel)
     bias = tf.zeros([filters])
     image = tf.random.normal([1, side, side, channels])
     upstream = tf.random.normal([1, side, side, filters])
 
-    def direct(image):
+    def directly(image):
+        if processors.is_gradient_faster():
+            return direct.convolve(image, kernel, turned_kernel, bias)
         outputs = tf.nn.conv2d(image, kernel, 1, "SAME")
         return tf.nn.relu(tf.nn.bias_add(outputs, bias))
 
@@ -478,7 +511,7 @@ def _make_convolutions(channels: int, filters: int, side: int) -> list:
         return outputs, tape.gradient(outputs, image, upstream)
 
     calls = []
-    for convolve in (direct, by_winograd):
+    for convolve in (directly, by_winograd):
         run = tf.function(functools.partial(go_both_ways, convolve))
         run(image, upstream)  # to warm up
         calls.append(functools.partial(run, image, upstream))

@@ -193,6 +193,18 @@ MUTATIONS = {
         "root = mean + epsilon",
         "network/test_pooling.py",
     ),
+    "winograd_axis": Mutation(
+        "network/winograd.py",
+        "return tf.matmul(one_way, tf.reshape(rows, [size, length, -1]))",
+        "return tf.matmul(one_way, tf.reshape(rows, [length, size, -1]))",
+        "network/test_winograd.py",
+    ),
+    "onednn_late": Mutation(
+        "system/processors.py",
+        'is_early = "tensorflow" not in sys.modules',
+        'is_early = "tensorflow" in sys.modules',
+        "system/test_memory.py",
+    ),
     "tile_gradient": Mutation(
         "objective/tiled_objective.py",
         "place.assign(place + grad_view)",

@@ -209,8 +209,11 @@ def test_loss_that_is_not_finite_names_the_last_good_checkpoint(tmp_path):
     assert status == 1
     last = stderr.splitlines()[-1]
     assert re.fullmatch(
-        r"error: The loss is (inf|nan) at step 1 of level 0: .* The checkpoint"
-        rf" '{tmp_path}/checkpoints/step_000000_\w+.npz' is intact: .*",
+        # Whether a sum of huge products is inf or nan depends on its order, and
+        # so on the processor.
+        r"error: The loss( or its gradient)? is (inf|nan) at step 1 of level 0:"
+        rf" .* The checkpoint '{tmp_path}/checkpoints/step_000000_\w+.npz' is"
+        r" intact: .*",
         last,
     )
     assert not (tmp_path / "output.png").exists()

@@ -3,6 +3,7 @@
 import math
 import os
 import re
+import sys
 import threading
 
 import psutil
@@ -143,6 +144,30 @@ def test_processor_decides_whether_bfloat16_is_faster(
     processors.has_onednn.cache_clear()
     assert not is_bfloat16_faster()
     processors.has_onednn.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("flags", "said", "is_imported", "expected"),
+    [
+        ("fpu avx2 fma", None, False, "1"),
+        ("fpu avx2 fma", "0", False, "0"),
+        ("fpu avx2 fma", None, True, None),
+        ("fpu avx", None, False, None),
+    ],
+)
+def test_onednn_is_requested_before_tensorflow_is_imported(
+    monkeypatch, flags, said, is_imported, expected
+):
+    name = "TF_ENABLE_ONEDNN_OPTS"
+    text = f"flags\t\t: {flags}\n"
+    monkeypatch.setattr(control_groups, "read_text", lambda *_: text)
+    monkeypatch.setenv(name, said or "")  # put back at the end
+    if said is None:
+        monkeypatch.delenv(name)
+    if not is_imported:
+        monkeypatch.delitem(sys.modules, "tensorflow")
+    processors.request_onednn()
+    assert os.environ.get(name) == expected
 
 
 def test_system_without_control_groups_has_none(monkeypatch):

@@ -69,7 +69,9 @@ class Session:
         """
         with _STARTING:
             if not self.device:
-                tensorflow_setup.start_tensorflow(verbose=self._verbose)
+                tensorflow_setup.start_tensorflow(
+                    verbose=self._verbose, is_alone=place.size == 1
+                )
             tensorflow_setup.apply_settings(
                 intra_op_threads=config.intra_op_threads or self._num_threads,
                 inter_op_threads=config.inter_op_threads,

@@ -4,7 +4,8 @@ Winograd's F(4x4, 3x3) cuts a frame into patches of 6x6 positions, overlapping
 by two, one for each block of 4x4 outputs. One linear map transforms a patch,
 another the kernel, to 36 numbers, which are multiplied elementwise; a third map
 transforms the products to the block. Over the channels these are 36 matrix
-products, and the maps are matrix products too: no compiled code is needed.
+products. The maps are applied to one axis after the other and are matrix
+products too: no compiled code is needed.
 
 References:
     Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2016.
@@ -19,6 +20,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.polynomial import polynomial
 
+from tfstyle.network import direct
+from tfstyle.system import processors
 from tfstyle.system.gradients import custom_gradient
 
 BLOCK = 4  # outputs per side
@@ -32,7 +35,6 @@ serves the gradient; its error is a fifth of that of the usual 1, -1, 2, -2.
 INVERSES = [5, 3, 4, 1, 2, 0]
 """Index of every point's inverse in (0, *POINTS, infinity)."""
 FEWEST_POSITIONS = {
-    (64, 64): 128**2,
     (64, 128): 64**2,
     (128, 128): 32**2,
     (128, 256): 16**2,
@@ -43,7 +45,10 @@ FEWEST_POSITIONS = {
 """Minimum positions at which Winograd is faster, by input and output channels.
 
 Notes: measured by `tools/benchmark.py --winograd_table` on 2 cores of an AMD
-EPYC with AVX-512; the speedup is 1.1 for 64 channels, up to 2.7 for 512.
+EPYC with AVX-512; the speedup is up to 2.7 for 512 channels. On 2 cores of an
+AMD EPYC with AVX2 it is 0.9 to 1.3 from 64 to 128 channels, 1.1 to 1.6 for 128,
+1.3 to 2.0 for 256, 1.4 to 2.1 for 512. From 64 to 64 channels it was 0.6 on an
+EPYC with AVX-512, and is 0.8 to 0.9 with AVX2.
 """
 STRIP_BLOCKS = 1024
 """Blocks processed at once, which bounds the memory and fits CPU caches."""
@@ -60,16 +65,27 @@ class WinogradConv2D(keras.layers.Conv2D):
     """
 
     _transformed_kernel = None
+    _turned_kernel = None
 
     def call(self, inputs):
         """Returns the rectified convolution of `[B, H, W, C]`."""
         if not is_faster(inputs.shape, self.filters, FEWEST_POSITIONS):
-            return super().call(inputs)
+            return self._convolve_directly(inputs)
         if self._transformed_kernel is None:
             with tf.init_scope():
                 self._transformed_kernel = transform_kernel(self.kernel)
         bias = tf.convert_to_tensor(self.bias)
         return convolve(inputs, self._transformed_kernel, bias)
+
+    def _convolve_directly(self, inputs):
+        if not processors.is_gradient_faster():
+            return super().call(inputs)
+        if self._turned_kernel is None:
+            with tf.init_scope():
+                self._turned_kernel = direct.turn_kernel(self.kernel)
+        kernel = tf.convert_to_tensor(self.kernel)
+        bias = tf.convert_to_tensor(self.bias)
+        return direct.convolve(inputs, kernel, self._turned_kernel, bias)
 
 
 def is_faster(
@@ -93,11 +109,10 @@ def is_faster(
 
 def transform_kernel(kernel: tf.Tensor) -> tf.Tensor:
     """Maps a kernel, float32 `[3, 3, C, K]`, to float32 `[36, C, K]`."""
-    kernel = tf.convert_to_tensor(kernel)
     *_, channels, filters = kernel.shape
-    rows = tf.reshape(kernel, [9, channels * filters])
     return tf.reshape(
-        tf.matmul(_both_ways(_KERNEL_MAP), rows), [-1, channels, filters]
+        _apply(_KERNEL_MAP, tf.convert_to_tensor(kernel)),
+        [-1, channels, filters],
     )
 
 
@@ -119,7 +134,7 @@ def convolve(image: tf.Tensor, transformed_kernel: tf.Tensor, bias: tf.Tensor):
         image.shape,
         transformed_kernel,
         (_PATCH_MAP, _BLOCK_MAP),
-        cut=lambda rows: image[0, rows],
+        cut=lambda rows: tf.squeeze(image, 0)[rows],
         finish=lambda strip: tf.nn.relu(tf.nn.bias_add(strip, bias)),
     )
 
@@ -153,7 +168,8 @@ def compute_gradient(
         transformed_kernel,
         (_PATCH_MAP[INVERSES], _BLOCK_MAP[:, INVERSES]),
         cut=lambda rows: tf.raw_ops.ReluGrad(
-            gradients=upstream[0, rows], features=outputs[0, rows]
+            gradients=tf.squeeze(upstream, 0)[rows],
+            features=tf.squeeze(outputs, 0)[rows],
         ),
         finish=tf.identity,
         transpose_kernel=True,
@@ -183,7 +199,7 @@ def _convolve(
     filters = transformed_kernel.shape[1 if transpose_kernel else 2]
     block_rows, block_columns = -(-height // BLOCK), -(-width // BLOCK)
     right = BLOCK * block_columns - width + 1
-    patch_map, block_map = (_both_ways(one_way) for one_way in maps)
+    patch_map, block_map = maps
     stride = max(
         -(-STRIP_BLOCKS // block_columns), -(-block_rows // MAX_STRIPS)
     )
@@ -206,7 +222,7 @@ def _convolve(
         numbers = tf.gather(
             tf.reshape(strip, [-1, channels]), patch_indices(rows)
         )  # [36 * rows * block_columns, channels]
-        numbers = tf.matmul(patch_map, tf.reshape(numbers, [PATCH**2, -1]))
+        numbers = _apply(patch_map, numbers)
         numbers = tf.cast(numbers, transformed_kernel.dtype)
         products = tf.matmul(
             tf.reshape(numbers, [PATCH**2, -1, channels]),
@@ -214,13 +230,29 @@ def _convolve(
             transpose_b=transpose_kernel,
         )
         products = tf.cast(products, tf.float32)
-        blocks = tf.matmul(block_map, tf.reshape(products, [PATCH**2, -1]))
+        blocks = _apply(block_map, products)
         num_rows = min(BLOCK * rows, height - BLOCK * first)
         outputs = tf.gather(
             tf.reshape(blocks, [-1, filters]), output_indices(num_rows)
         )
         strips.append(finish(tf.reshape(outputs, [-1, width, filters])))
     return tf.concat(strips, axis=0)[None]
+
+
+def _apply(one_way: np.ndarray, squares: tf.Tensor) -> tf.Tensor:
+    """Applies a one-dimensional map `[M, N]` to both axes of squares.
+
+    Args:
+        one_way: the map.
+        squares: float32, of N*N times any number of numbers.
+
+    Returns:
+        float32 `[M, M, any number]`.
+    """
+    size, length = one_way.shape
+    one_way = tf.constant(one_way, tf.float32)
+    rows = tf.matmul(one_way, tf.reshape(squares, [length, -1]))
+    return tf.matmul(one_way, tf.reshape(rows, [size, length, -1]))
 
 
 def _patch_indices(block_rows: int, block_columns: int) -> np.ndarray:
@@ -271,11 +303,6 @@ def _make_maps() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         kernel_map[row] = 1 / point, 1, point
         block_map[:, row] = point ** np.arange(BLOCK)
     return patch_map, kernel_map, block_map
-
-
-def _both_ways(one_way: np.ndarray) -> tf.Tensor:
-    """Returns a one-dimensional map applied to both axes of a square."""
-    return tf.constant(np.kron(one_way, one_way), tf.float32)
 
 
 _PATCH_MAP, _KERNEL_MAP, _BLOCK_MAP = _make_maps()

@@ -4,6 +4,7 @@ import functools
 import math
 import os
 import re
+import sys
 
 from tfstyle.system import control_groups
 
@@ -12,6 +13,7 @@ _FOR_NETWORKS = {
     *("amx_tile", "amx_int8", "amx_bf16"),
 }
 """x86 instruction sets for neural networks, as named by Linux."""
+_SWITCH = "TF_ENABLE_ONEDNN_OPTS"
 
 
 def count_cores() -> int:
@@ -27,16 +29,43 @@ def count_cores() -> int:
     return max(1, math.ceil(min([cores, *filter(None, quotas)])))
 
 
+def request_onednn() -> None:
+    """Asks TensorFlow to use oneDNN, by its environment variable.
+
+    By itself it does so only with instructions for neural networks. It reads
+    the variable when it is imported; what the user has set is kept.
+
+    Notes:
+        On 2 cores of an AMD EPYC with AVX2 and TensorFlow 2.21 an evaluation
+        with Winograd's convolution takes 0.6 of the time without oneDNN at 512
+        px. Products with 36 matrices of 1024x256 run at 124 in place of 84
+        GFLOP/s, and freed memory is kept, in place of 400000 page faults.
+    """
+    is_early = "tensorflow" not in sys.modules
+    if is_early and "avx2" in _read_instruction_sets():
+        os.environ.setdefault(_SWITCH, "1")
+
+
 @functools.cache
 def has_onednn() -> bool:
-    """True if TensorFlow uses oneDNN for convolutions on the CPU.
+    """True if TensorFlow uses oneDNN on the CPU.
 
     It does if the processor has instructions for neural networks, unless
     `TF_ENABLE_ONEDNN_OPTS` is set.
     """
-    if said := os.environ.get("TF_ENABLE_ONEDNN_OPTS"):
+    if said := os.environ.get(_SWITCH):
         return said.lower() in ("1", "true")
     return bool(_FOR_NETWORKS & _read_instruction_sets())
+
+
+@functools.cache
+def is_gradient_faster() -> bool:
+    """True if oneDNN's gradients are faster than its forward passes.
+
+    That is so with AVX2 and no AVX-512; see `network.direct`.
+    """
+    found = _read_instruction_sets()
+    return has_onednn() and "avx2" in found and "avx512f" not in found
 
 
 def is_bfloat16_faster() -> bool:

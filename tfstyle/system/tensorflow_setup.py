@@ -21,11 +21,13 @@ _process: int | None = None
 """Id of the process in which this module started TensorFlow."""
 
 
-def start_tensorflow(*, verbose: bool = False) -> None:
+def start_tensorflow(*, verbose: bool = False, is_alone: bool = True) -> None:
     """Imports TensorFlow; uses no device yet.
 
     Args:
         verbose: True to show TensorFlow's own messages on stderr.
+        is_alone: False if processes share a picture: their convolutions are
+            direct, so oneDNN is left to TensorFlow.
 
     Raises:
         SetupError: if Keras is set to another backend.
@@ -39,6 +41,8 @@ def start_tensorflow(*, verbose: bool = False) -> None:
         )
     if not verbose:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if is_alone:
+        processors.request_onednn()
     with contextlib.nullcontext() if verbose else _stderr_aside():
         import tensorflow as tf
 
