@@ -446,11 +446,13 @@ def _measure_layers(picture: int) -> list[dict]:
         frame = layer.channels_in, layer.channels, picture // layer.stride
         if frame not in measured:
             measured[frame] = _measure_convolution(*frame)
-        *channels, side = frame
-        fewest = winograd.FEWEST_POSITIONS.get(tuple(channels), side**2 + 1)
+        channels, filters, side = frame
+        is_winograd = winograd.is_faster(
+            (1, side, side, channels), filters, winograd.FEWEST_POSITIONS
+        )
         row = {"layer": layer.alias} | measured[frame]
-        row["auto"] = "winograd" if side**2 >= fewest else "direct"
-        row["features_mb"] = 4e-6 * layer.channels * side**2
+        row["auto"] = "winograd" if is_winograd else "direct"
+        row["features_mb"] = 4e-6 * filters * side**2
         rows.append(row)
     return rows
 
