@@ -170,6 +170,26 @@ def test_onednn_is_requested_before_tensorflow_is_imported(
     assert os.environ.get(name) == expected
 
 
+@pytest.mark.parametrize(
+    ("flags", "said", "expected"),
+    [
+        ("avx2 fma", "1", True),
+        ("avx2 fma", "0", False),
+        ("avx2 avx512f", "1", False),
+        ("fma", "1", False),
+    ],
+)
+def test_gradients_are_faster_with_onednn_and_avx2_alone(
+    monkeypatch, flags, said, expected
+):
+    text = f"flags\t\t: {flags}\n"
+    monkeypatch.setattr(control_groups, "read_text", lambda *_: text)
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", said)
+    processors.has_onednn.cache_clear()
+    assert processors.is_gradient_faster.__wrapped__() == expected
+    processors.has_onednn.cache_clear()
+
+
 def test_system_without_control_groups_has_none(monkeypatch):
     def refuse(path, *_, **__):
         raise FileNotFoundError(path)
