@@ -8,6 +8,8 @@ import venv
 
 from tests import ROOT
 
+PATIENCE = 600  # seconds, for what takes far less
+
 
 def start(
     *arguments,
@@ -36,11 +38,11 @@ def start(
 
 def finish(process):
     """Returns exit status and stderr."""
-    _, stderr = process.communicate(timeout=120)
+    _, stderr = process.communicate(timeout=PATIENCE)
     return process.returncode, stderr
 
 
-def run_tool(name, *arguments, timeout=300, **options):
+def run_tool(name, *arguments, timeout=PATIENCE, **options):
     """Runs a program of `tools` to its end; returns what it said, too."""
     return subprocess.run(
         [sys.executable, f"tools/{name}.py", *map(str, arguments)],
@@ -52,22 +54,19 @@ def run_tool(name, *arguments, timeout=300, **options):
     )
 
 
-TIMEOUT = 60  # seconds, for processes that need far less
-
-
 def start_python(code, **options):
     """Starts Python on some code, with pipes for what it says.
 
     An alarm ends it, so that no test waits for a word that never comes.
     """
-    alarm = f"import signal; signal.alarm({TIMEOUT})\n"
+    alarm = f"import signal; signal.alarm({PATIENCE})\n"
     return start(program=("-c", alarm + code), **options)
 
 
 def end_python(child):
     """Waits for a child and returns its status and what else it said."""
     try:
-        out, err = child.communicate(timeout=TIMEOUT)
+        out, err = child.communicate(timeout=PATIENCE)
     finally:
         child.kill()
         child.wait()

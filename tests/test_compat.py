@@ -12,6 +12,7 @@ import pytest
 
 import tfstyle
 from tests import ROOT
+from tests.processes import PATIENCE
 from tfstyle.image_files.reading import read_image
 
 pytestmark = [pytest.mark.compat, pytest.mark.slow]
@@ -29,7 +30,7 @@ def run(workdir, *arguments, before=()):
         ],
         cwd=ROOT,
         check=True,
-        timeout=110,
+        timeout=PATIENCE,
     )
     return workdir / "output.png"
 

@@ -19,6 +19,7 @@ import tifffile
 from PIL import Image
 
 from tests import ROOT
+from tests.processes import PATIENCE
 from tests.processes import finish
 from tests.processes import start
 from tfstyle.image_files.reading import read_image
@@ -350,7 +351,7 @@ def test_closed_terminal_ends_the_run_with_its_picture(tmp_path):
     while not (tmp_path / "metrics.jsonl").exists():
         os.read(ours, 1000)
     os.close(ours)
-    assert process.wait(timeout=60) == 128 + signal.SIGHUP
+    assert process.wait(timeout=PATIENCE) == 128 + signal.SIGHUP
     text = read_text(str(tmp_path / "output.png"))
     assert re.search(r"^# result: step=\d+", text, re.M)
 

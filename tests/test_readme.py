@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from tests import ROOT
+from tests.processes import PATIENCE
 from tests.processes import make_environment
 from tfstyle.config.run_config import RunConfig
 
@@ -72,7 +73,7 @@ def run_block(block, folder, environment, before="true"):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=600,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, f"{block}\n{done.stdout}"
 

@@ -38,7 +38,7 @@ def running_studio(root) -> Iterator[tuple[str, subprocess.Popen]]:
     finally:
         process.send_signal(signal.SIGINT)
         process.stdout.close()
-        process.wait(60)
+        process.wait(600)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from nbclient import NotebookClient
 from PIL import Image
 
 from tests import ROOT
+from tests.processes import PATIENCE
 
 PAINT = """
 import tfstyle
@@ -28,7 +29,7 @@ interrupted.reason
 def test_notebook_shows_progress_and_result_and_stops_with_a_picture():
     cells = [nbformat.v4.new_code_cell(text) for text in (PAINT, PAINT_LONG)]
     notebook = nbformat.v4.new_notebook(cells=cells)
-    client = NotebookClient(notebook, timeout=120, kernel_name="python3")
+    client = NotebookClient(notebook, timeout=PATIENCE, kernel_name="python3")
     with client.setup_kernel():
         client.execute_cell(cells[0], 0)
         shown, result = (output["data"] for output in cells[0].outputs)
@@ -57,7 +58,7 @@ def test_quickstart_notebook_runs(tmp_path, real_weights):
         cell.source = cell.source.replace(old, new)
     NotebookClient(
         notebook,
-        timeout=300,
+        timeout=PATIENCE,
         kernel_name="python3",
         resources={"metadata": {"path": str(tmp_path)}},
     ).execute()

@@ -26,7 +26,6 @@ RUN = (
 )
 SMALL = (*RUN, "--image_size=48")
 LONG = (*SMALL, "--num_steps=5000")
-PATIENCE = 100  # seconds, for what takes far less
 
 
 def place(addresses, index):
@@ -83,7 +82,7 @@ def finish_all(started):
 def wait_for_step(workdir, step):
     """Waits until a run has logged a step."""
     path = workdir / "metrics.jsonl"
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + processes.PATIENCE
     while time.monotonic() < deadline:
         if path.exists() and len(path.read_text().splitlines()) > step:
             return

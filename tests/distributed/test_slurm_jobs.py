@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from tests import ROOT
+from tests.processes import PATIENCE
 from tfstyle.image_files.reading import read_text
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
@@ -129,7 +130,7 @@ def folder(tmp_path_factory):
         },
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=PATIENCE,
     )
     logs = [path.read_text() for path in sorted(folder.glob("*.log"))]
     assert done.returncode == 0, "\n".join([done.stdout, done.stderr, *logs])

@@ -28,6 +28,7 @@ from hypothesis import strategies as st
 
 from tests import ROOT
 from tests import hostile
+from tests.processes import PATIENCE
 from tests.refusals import refuses
 from tfstyle.batch.manifest import read_manifest
 from tfstyle.config.run_config import RunConfig
@@ -502,7 +503,7 @@ def test_bombs_are_refused_in_little_time_and_memory(
         input=json.dumps(jobs),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
     )
     found = list(map(json.loads, ended.stdout.splitlines()))
     assert ended.returncode == 0, jobs[len(found)]

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from tests.processes import PATIENCE
 from tests.processes import finish
 from tests.processes import start
 from tfstyle.experiment.workdir_files import LOCK
@@ -62,7 +63,7 @@ def read_metrics(workdir):
     return records
 
 
-def wait_for(is_there, process, seconds=60):
+def wait_for(is_there, process, seconds=PATIENCE):
     """Waits, looking as often as it can; returns whether it came."""
     end = time.monotonic() + seconds
     while not is_there():
@@ -152,7 +153,7 @@ def test_stopped_run_ends_as_if_left_alone(straight, tmp_path, number, status):
     process = start(*flags_of("lbfgs", workdir))
     wait_for(lambda: (workdir / "images" / "000003.png").exists(), process)
     process.send_signal(number)
-    _, stderr = process.communicate(timeout=30)
+    _, stderr = process.communicate(timeout=PATIENCE)
     assert process.returncode == status, stderr
     assert (workdir / "output.png").exists()
     assert workdir.with_suffix(".gif").exists()  # of what there is

@@ -10,6 +10,7 @@ import pytest
 
 import tfstyle
 from tests import ROOT
+from tests.processes import PATIENCE
 from tfstyle.config.run_config import RunConfig
 from tfstyle.flags import command_line
 from tfstyle.flags import flagfile
@@ -17,7 +18,6 @@ from tfstyle.flags.parsers import make_flags
 from tfstyle.flags.sources import read_picture
 
 FIELDS = dataclasses.fields(RunConfig)
-TIMEOUT = 60  # seconds, for processes that need less than one
 
 
 def parse(*arguments):
@@ -415,7 +415,7 @@ def test_flags_are_read_before_anything_heavy_is_loaded(code, status, error):
         [sys.executable, "-c", HEAVY + code],
         capture_output=True,
         text=True,
-        timeout=TIMEOUT,
+        timeout=PATIENCE,
     )
     assert ended.returncode == status, ended.stderr
     assert ended.stdout.endswith("loaded:\n")

@@ -3,7 +3,7 @@
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.studio.visitor import PATIENCE
+from tests.processes import PATIENCE
 from tests.studio.visitor import SAMPLES
 
 pytestmark = [
@@ -110,7 +110,7 @@ def test_picture_is_painted_without_a_mouse(new_page, address):
     page.keyboard.press("Enter")
     go_to(lambda x: x["id"] == "paint")
     page.keyboard.press("Enter")
-    page.locator("#progress progress").wait_for(timeout=PATIENCE)
+    page.locator("#progress progress").wait_for(timeout=1000 * PATIENCE)
     page.locator("#paint").focus()
     go_to(lambda x: x["id"] == "stop")
     page.keyboard.press("Space")

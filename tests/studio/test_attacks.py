@@ -8,6 +8,7 @@ import urllib.request
 import pytest
 
 from tests import ROOT
+from tests.processes import PATIENCE
 from tests.studio.visitor import SAMPLES
 from tools.studio_browser import running_studio
 
@@ -29,7 +30,7 @@ def ask(address, path, values=None):
         address + path, data, {"content-type": "application/json"}
     )
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()

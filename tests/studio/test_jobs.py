@@ -11,6 +11,7 @@ from tests import ROOT
 from tests.clips import make_frame
 from tests.clips import read_times
 from tests.clips import write_clip
+from tests.processes import PATIENCE
 from tfstyle.experiment.workdir_files import ASKED
 from tfstyle.experiment.workdir_files import JOB
 from tfstyle.studio.jobs import Jobs
@@ -22,7 +23,6 @@ STYLE = f"--style_images={ROOT}/tfstyle/samples/strokes.jpg"
 SMALL = [STYLE, "--weights=random", "--image_size=48", "--num_steps=2"]
 LONG = [*SMALL[:2], "--image_size=256", "--num_steps=100000"]
 NUM_FRAMES = 5
-PATIENCE = 60  # seconds, for what takes far less
 
 
 @pytest.fixture

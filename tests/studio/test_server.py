@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("gradio", reason="pip install -e '.[studio]'")
 
 from tests import ROOT
+from tests.processes import PATIENCE
 from tests.refusals import refuses
 from tfstyle.studio import server
 from tfstyle.studio.server import Guard
@@ -135,7 +136,7 @@ def test_wrong_flag_is_told_in_a_line(argument):
         capture_output=True,
         text=True,
         env={**os.environ, "TFSTYLE_PASSWORD": ""},
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert ended.returncode == 2
     (line,) = ended.stderr.splitlines()

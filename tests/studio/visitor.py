@@ -6,11 +6,11 @@ import re
 from playwright.sync_api import Error
 
 from tests import ROOT
+from tests.processes import PATIENCE
 from tools.studio_browser import choose_picture
 from tools.studio_browser import choose_size
 
 SAMPLES = ROOT / "tfstyle" / "samples"
-PATIENCE = 120_000  # milliseconds, for what takes far less
 
 
 class Visitor:
@@ -22,7 +22,7 @@ class Visitor:
 
     def __init__(self, page, address):
         self.page = page
-        page.set_default_timeout(PATIENCE)
+        page.set_default_timeout(1000 * PATIENCE)
         page.goto(address)
         page.locator("#paint").wait_for()
 
