@@ -376,7 +376,7 @@ def test_processes_share_the_shots_and_the_last_joins_them(
 def test_interrupted_film_goes_on_to_the_same_bytes(
     make_config, tmp_path, number
 ):
-    config = make_config(num_steps=(40,), frame_steps=40, image_size=64)
+    config = make_config(num_steps=(20,), frame_steps=20, image_size=64)
     flags = [f"--content_video={config.content_video}"]
     flags += [line for line in config.to_flags() if "content_video" not in line]
     process = start(*flags)

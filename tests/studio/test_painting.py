@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from tests import ROOT
+from tests.processes import PATIENCE
 from tests.studio.visitor import SAMPLES
 from tools.studio_browser import choose_picture
 from tools.studio_browser import running_studio
@@ -273,7 +274,7 @@ def test_studio_that_ends_loses_nothing(new_page, tmp_path, end):
         visitor.page.get_by_label("Quick").check()
         name = visitor.paint()
         process.send_signal(end)
-        process.wait(60)
+        process.wait(PATIENCE)
     if end == signal.SIGKILL:
         with running_studio(tmp_path) as (address, _):
             visitor = new_page(address)
