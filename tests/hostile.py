@@ -17,7 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from tests import ROOT
 from tfstyle.experiment import checkpoint
-from tfstyle.network.wheel import MEMBER
+from tfstyle.network.weight_files.wheel import MEMBER
 from tfstyle.training.state import State
 
 
@@ -272,7 +272,7 @@ READ = """
 import json, resource, sys
 from tfstyle.experiment.checkpoint import read_checkpoint
 from tfstyle.image_files.reading import read_image, read_text
-from tfstyle.network.weight_files import read_weights
+from tfstyle.network.weight_files.reading import read_weights
 
 def read_arrays(path):
     state = read_checkpoint(path).state
@@ -390,6 +390,22 @@ def make_wheel(content, kind=zipfile.ZIP_STORED, size=None):
     data = file.getvalue()
     place = data.index(b"PK\1\2") + 24
     return put(data, place, "<I", size or len(content))
+
+
+def make_caffemodel():
+    """Returns a network of two layers, whose second has 2 kB of values."""
+
+    def field(number, content):
+        """Returns a field of bytes of a protocol buffer, of less than 16 kB."""
+        size = len(content)
+        head = bytes([number << 3 | 2, size & 127 | 128, size >> 7])
+        return head + content
+
+    layers = [
+        field(4, name) + field(6, field(5, bytes(count)))
+        for name, count in ((b"conv1_1", 256), (b"conv1_2", 2048))
+    ]
+    return field(1, b"VGG") + b"".join(field(2, layer) for layer in layers)
 
 
 def make_weight_bombs():

@@ -254,10 +254,10 @@ MUTATIONS = {
         "image_files/test_sidecar.py",
     ),
     "weights_hash": Mutation(
-        "network/weight_files.py",
+        "network/weight_files/arrays.py",
         'digest.update(np.ascontiguousarray(array, "<f4").data)',
         "digest.update(array.tobytes('A'))",
-        "network/test_weight_files.py",
+        "network/weight_files/test_keras_files.py",
     ),
     "output_in_place": Mutation(
         "system/atomic_file.py",

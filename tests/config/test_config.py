@@ -393,7 +393,8 @@ def test_to_flags_writes_every_field_that_has_a_value():
         content_layers=block4_conv2 style_layers={layers}
         style_figures=auto loss_scale=relative style_weight=1.0
         content_reduction=sum pooling=auto padding=replicate
-        rescale_filters=false weights=auto init=auto optimizer=lbfgs
+        rescale_filters=false weights=auto weights_input=auto
+            init=auto optimizer=lbfgs
         num_correction_pairs=auto preconditioner=auto num_levels=auto
         seed=0 overwrite=false metadata=names log_every_steps=10
         image_every_steps=0 preview_every_seconds=0.0

@@ -21,6 +21,7 @@ import zipfile
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from hypothesis import HealthCheck
 from hypothesis import given
 from hypothesis import settings
@@ -48,7 +49,10 @@ from tfstyle.image_files import reading as image_files
 from tfstyle.image_files.masks import read_mask
 from tfstyle.image_files.writing import write_image
 from tfstyle.images.image_set import ImageSet
-from tfstyle.network import weight_files
+from tfstyle.network.weight_files import keras_files
+from tfstyle.network.weight_files import reading
+from tfstyle.network.weight_files import safetensors_files
+from tfstyle.network.weight_files.reading import read_weights
 from tfstyle.training.state import State
 
 PROMPT = 20  # seconds of the processor; hundreds of times what a case needs
@@ -318,8 +322,8 @@ def test_name_of_two_lines_is_refused_by_its_field(field):
 @pytest.fixture
 def two_layers(monkeypatch):
     """Leaves VGG19 its first two layers, so that reading one is quick."""
-    layers = weight_files.CONVOLUTIONS[:2]
-    monkeypatch.setattr(weight_files, "CONVOLUTIONS", layers)
+    layers = keras_files.CONVOLUTIONS[:2]
+    monkeypatch.setattr(keras_files, "CONVOLUTIONS", layers)
 
 
 @often
@@ -333,11 +337,37 @@ def test_read_weights_raises_weights_errors_only(two_layers, tmp_path, factor):
     num_read, shapes = 0, [(3, 3, 64, 64), (64,)]
     for content in hostile.mutants("weights", contents, 2000 * factor):
         path = save_bytes(tmp_path / "a.h5", content)
-        found = read(WeightsError, weight_files.read_weights, path)
+        found = read(WeightsError, read_weights, path)
         if not isinstance(found, WeightsError):
             num_read += 1
-            assert [a.shape for a in found["block1_conv2"]] == shapes
+            found_shapes = [a.shape for a in found.layers["block1_conv2"]]
+            assert found_shapes == shapes
     assert 0.05 < num_read / (2000 * factor) < 0.9
+
+
+@pytest.mark.slow
+@often
+def test_other_formats_of_weights_raise_weights_errors_only(
+    monkeypatch, tmp_path, factor
+):
+    """Nothing hangs or takes all memory; the layers themselves are not read."""
+    folder = ROOT / "tests" / "network" / "weight_files"
+    contents = [
+        (folder / name).read_bytes()
+        for name in ("vgg19.pth", "vgg19_legacy.pth")
+    ]
+    biases = {f"{n}.bias": np.ones(64, np.float32) for n in range(3)}
+    contents += [safetensors.numpy.save(biases), hostile.make_caffemodel()]
+
+    def read_biases(shapes, read):
+        """Stands in for `find_layers`, whose kernels are large."""
+        return {n: read(n) for n, shape in shapes.items() if len(shape) == 1}
+
+    for module in (reading, safetensors_files):
+        monkeypatch.setattr(module, "find_layers", read_biases)
+    for content in hostile.mutants("other weights", contents, 2000 * factor):
+        path = save_bytes(tmp_path / "a.pth", content)
+        assert isinstance(read(WeightsError, read_weights, path), WeightsError)
 
 
 # Checkpoints.

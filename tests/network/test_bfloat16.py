@@ -162,7 +162,7 @@ def test_network_is_float32_between_convolutions(random_weights):
         ),
     )
     kinds = [type(x) for x in network.layers if "conv" in x.name]
-    assert kinds == [vgg19.EdgePaddedConv2D] + [Bfloat16Conv2D] * 15
+    assert kinds == [vgg19.FirstConv2D] + [Bfloat16Conv2D] * 15
     assert {x.dtype_policy.name for x in network.layers} == {"float32"}
     assert {x.output.dtype for x in network.layers} == {"float32"}
 

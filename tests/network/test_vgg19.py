@@ -56,6 +56,26 @@ def test_every_layer_equals_float64(random_weights, image, pooling):
         assert error < FLOAT32 * np.linalg.norm(expected[name])
 
 
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+@pytest.mark.parametrize("padding", ["zero", "replicate"])
+def test_offset_is_added_before_the_image_is_padded(
+    random_weights, image, padding, precision
+):
+    options = NetworkOptions(padding=padding, precision=precision)
+    offset = (-3.0, 5.0, 8.0)
+    network = vgg19.make_vgg19(random_weights.layers, options, offset)
+    divisor = vgg19.FLOAT16_DIVISOR if precision == "mixed_float16" else 1
+    found = network.get_layer("block1_conv1")(image / divisor) * divisor
+    mode = "constant" if padding == "zero" else "edge"
+    around = [(0, 0), (1, 1), (1, 1), (0, 0)]
+    shifted = np.pad(image.numpy() + np.float32(offset), around, mode)
+    kernel, bias = random_weights.layers["block1_conv1"]
+    expected = tf.nn.relu(tf.nn.conv2d(shifted, kernel, 1, "VALID") + bias)
+    error = np.linalg.norm(np.float32(found) - expected)
+    limit = 1e-6 if precision == "float32" else 2e-3
+    assert error < limit * np.linalg.norm(expected)
+
+
 @pytest.mark.parametrize("convolution", ["direct", "winograd"])
 def test_replicate_repeats_the_outermost_pixels_for_the_first_layer(
     random_weights, image, convolution

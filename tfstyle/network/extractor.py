@@ -106,9 +106,10 @@ def load_extractor(options: NetworkOptions) -> Extractor:
     loaded = load_weights(
         options.weights,
         options.seed,
+        weights_input=options.weights_input,
         rescale_filters=options.rescale_filters,
     )
-    network = vgg19.make_vgg19(loaded.layers, options)
+    network = vgg19.make_vgg19(loaded.layers, options, loaded.offset)
     model = make_feature_model(network, options.layers)
     extractor = Extractor(model, loaded.origin, loaded.sha256, options)
     del loaded, network

