@@ -228,6 +228,7 @@ OF_A_LINE = (
         ("preconditioner=frequency optimizer=adam", "optimizer=adam"),
         ("convolution=winograd precision=mixed_float16", "mixed_float16"),
         ("convolution=winograd strategy=mirrored", "strategy=mirrored"),
+        ("weights_input=caffe", "weights=auto"),
         ("precision=mixed_float16 tile_size=512", "tile_size=512"),
         ("precision=mixed_float16 strategy=mirrored", "strategy=mirrored"),
         ("export_dir=model precision=mixed_bfloat16", "bfloat16"),

@@ -15,11 +15,13 @@ import zipfile
 import numpy as np
 import pytest
 
+from tests.network.weight_files.test_torch_files import ARCHIVE
 from tests.refusals import refuses
 from tfstyle.errors import WeightsError
 from tfstyle.network import downloads
 from tfstyle.network.weight_files.arrays import hash_weights
 from tfstyle.network.weight_files.keras_files import write_weights
+from tfstyle.network.weight_files.reading import read_layers
 
 QUANTISED_SHA256 = (
     "65dd7a876a6b961830583e4b4e7f74884859284f818fb640f88291f75b01d51e"
@@ -34,6 +36,7 @@ def served(tmp_path, monkeypatch):
     handler = functools.partial(
         http.server.SimpleHTTPRequestHandler, directory=folder
     )
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "nowhere"))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = False  # waits for connections at its end
         threading.Thread(target=server.serve_forever).start()
@@ -69,6 +72,29 @@ def test_download_from_keras_checks_what_is_served(
     monkeypatch.setattr(downloads, "KERAS", known)
     layers = downloads.download_from_keras(str(tmp_path))
     assert hash_weights(layers) == random_weights.sha256
+
+
+def test_torchvision_s_file_is_taken_from_torch_s_cache_or_downloaded(
+    served, tmp_path, monkeypatch
+):
+    content = ARCHIVE.read_bytes()
+    for text in ("404", "hash"):
+        with refuses("", text, kind=WeightsError):
+            downloads.download_from_torchvision(str(tmp_path))
+        (served / downloads.TORCHVISION.name).write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()[:8]
+    known = dataclasses.replace(downloads.TORCHVISION, digest=digest)
+    monkeypatch.setattr(downloads, "TORCHVISION", known)
+    layers = downloads.download_from_torchvision(str(tmp_path))
+    assert hash_weights(layers) == hash_weights(read_layers(str(ARCHIVE))[0])
+
+    (served / known.name).unlink()
+    folder = tmp_path / "torch" / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    (folder / known.name).write_bytes(content)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    found = downloads.download_from_torchvision(str(tmp_path))
+    assert hash_weights(found) == hash_weights(layers)
 
 
 def test_download_from_keras_names_the_cause_of_a_failed_connection(

@@ -16,6 +16,7 @@ from tfstyle.errors import WeightsError
 from tfstyle.network import downloads
 from tfstyle.network import weights
 from tfstyle.network.layers import CONVOLUTIONS
+from tfstyle.network.weight_files import inputs
 from tfstyle.network.weight_files import keras_files
 from tfstyle.network.weight_files.arrays import hash_weights
 
@@ -96,6 +97,38 @@ def test_load_weights_reads_file(random_weights, cache, tmp_path):
     assert read.sha256 == random_weights.sha256
     assert not cache.exists()
     os.remove(path)
+
+
+def test_torchvision_s_network_is_cached_as_it_is(
+    random_weights, cache, monkeypatch
+):
+    kernel, bias = random_weights.layers["block1_conv1"]
+    kernel = kernel.copy()
+    kernel[..., 0] = inputs._TORCHVISION_FILTER.transpose(1, 2, 0)
+    layers = random_weights.layers | {"block1_conv1": (kernel, bias)}
+    calls = []
+
+    def download(folder):
+        calls.append(folder)
+        return layers
+
+    monkeypatch.setattr(downloads, "download_from_torchvision", download)
+    expected, offset, _ = inputs.convert(layers, None)
+    for _ in range(2):
+        found = weights.load_weights("torchvision")
+        assert found.origin == "torchvision's ImageNet weights"
+        assert found.offset == offset != (0, 0, 0)
+        assert found.sha256 == hash_weights(expected, offset)
+        assert found.sha256 != hash_weights(expected)
+    assert len(calls) == 1
+    name = f"vgg19-torchvision-{found.sha256[:16]}.weights.h5"
+    assert cached_names(cache) == ["lock", name]
+    path = str(cache / name)  # as KerasHub's file
+    read = weights.load_weights(path)
+    assert read.origin == f"{path} (torchvision's VGG19)"
+    assert read.sha256 == found.sha256
+    with refuses("", "--rescale_filters", kind=WeightsError):
+        weights.load_weights("torchvision", rescale_filters=True)
 
 
 @pytest.mark.weights

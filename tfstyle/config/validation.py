@@ -184,6 +184,13 @@ CONTRADICTIONS = (
         "winograd is for the CPU, and mixed_float16 for GPUs",
     ),
     (
+        {
+            "weights_input": ["caffe", "torchvision"],
+            "weights": ["auto", "imagenet", "torchvision", "random"],
+        },
+        "the input is known of all weights but those of a file",
+    ),
+    (
         {"convolution": ["winograd"], "strategy": REPLICATED},
         "winograd is for one device",
     ),

