@@ -2,11 +2,13 @@
 # Runs the tests marked `compat` with several versions of Python, TensorFlow and
 # Keras, each in a virtual environment of its own:
 #
-#   tools/test_versions.sh [oldest] [newest] [PYTHON:TENSORFLOW:KERAS ...]
+#   tools/test_versions.sh [--pre] [oldest] [newest] [PYTHON:TENSORFLOW:KERAS ...]
 #
-# Without arguments all versions of the list. The wheel is tensorflow-cpu, which
-# is not named tensorflow, like vendors' builds. A Python that is not installed
-# is left out, and said to be.
+# Without arguments all versions of the list. `newest` asks pip's index for the
+# newest TensorFlow and Keras, and takes the newest installed Python that has a
+# wheel of TensorFlow; with --pre pre-releases count too. The wheel is
+# tensorflow-cpu, which is not named tensorflow, like vendors' builds. A Python
+# that is not installed is left out, and said to be.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -30,6 +32,32 @@ find_python() {
     done
 }
 
+# Prints the newest version of a package that a Python's pip finds, if any.
+find_newest() {
+    "$1" -m pip index versions ${pre[@]+"${pre[@]}"} "$2" |
+        sed -n '1s/.*(\(.*\))$/\1/p' || true
+}
+
+# Prints the newest versions, as they stand in the list.
+choose_newest() {
+    local minor path tensorflow
+    for minor in {30..10}; do
+        path=$(find_python "3.$minor")
+        [[ -n $path ]] || continue
+        "$path" -m venv "$scratch/index"
+        path=$scratch/index/bin/python
+        tensorflow=$(find_newest "$path" tensorflow-cpu)
+        if [[ -n $tensorflow ]]; then
+            echo "3.$minor:$tensorflow:$(find_newest "$path" keras)"
+            return
+        fi
+        echo "Python 3.$minor: left out, pip finds no TensorFlow for it" >&2
+        rm -rf "$scratch/index"
+    done
+    echo "pip finds no TensorFlow for any installed Python" >&2
+    return 1
+}
+
 # What the program needs besides TensorFlow and Keras.
 mapfile -t others < <(python3 - <<'END'
 import configparser
@@ -41,18 +69,27 @@ for line in setup["options"]["install_requires"].split():
 END
 )
 
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+pre=()
+if [[ ${1-} == --pre ]]; then
+    pre=(--pre)
+    shift
+fi
 chosen=()
 for argument in "${@:-all}"; do
     case $argument in
         all) chosen+=("${versions[@]}") ;;
         oldest) chosen+=("${versions[0]}") ;;
-        newest) chosen+=("${versions[-1]}") ;;
+        newest)
+            version=$(choose_newest)
+            chosen+=("$version")
+            ;;
         *) chosen+=("$argument") ;;
     esac
 done
 
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
 failed=()
 for version in "${chosen[@]}"; do
     IFS=: read -r python tensorflow keras <<<"$version"
@@ -66,6 +103,9 @@ for version in "${chosen[@]}"; do
     "$path" -m venv "$scratch/venv"
     "$scratch/venv/bin/pip" install --quiet "tensorflow-cpu==$tensorflow" \
         "keras==$keras" pytest "${others[@]}"
+    # A TensorFlow before its release brings keras-nightly, with the same files.
+    "$scratch/venv/bin/python" -c "import keras; print(
+        'The Keras that is imported:', keras.__version__)" 2>/dev/null
     PYTHONDONTWRITEBYTECODE=1 "$scratch/venv/bin/python" -m pytest \
         -p no:cacheprovider -m compat tests/test_compat.py ||
         failed+=("$said")

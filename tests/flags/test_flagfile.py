@@ -19,8 +19,9 @@ FACTS = {"weights": "random sha256=00", "result": "step=3 total=1.5"}
 
 
 def test_make_text_has_comments_above_and_flags_below():
+    tensorflow = tf.__version__.replace("-", "")  # 2.22.0-rc0
     versions = (
-        f"tfstyle {tfstyle.__version__}, tensorflow {tf.__version__},"
+        f"tfstyle {tfstyle.__version__}, tensorflow {tensorflow},"
         f" keras {keras.__version__}, numpy {np.__version__},"
         f" pillow {PIL.__version__}"
     )
@@ -33,6 +34,23 @@ def test_make_text_has_comments_above_and_flags_below():
         "--content_image=a b.png\n"
         "--style_weight=0.5\n"
     )
+
+
+def test_versions_are_those_imported_when_keras_is_installed_twice(
+    tmp_path, monkeypatch
+):
+    for name, version in (("keras", "1.0"), ("keras_nightly", "2.0.dev1")):
+        folder = tmp_path / f"{name}-{version}.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        )
+    monkeypatch.syspath_prepend(tmp_path)
+    flagfile._find_version.cache_clear()
+    try:
+        assert flagfile.versions()["keras"] == keras.__version__
+    finally:
+        flagfile._find_version.cache_clear()
 
 
 def test_text_is_parsed_into_flags_and_facts():

@@ -145,10 +145,20 @@ def _find_version(name: str) -> str:
     """Returns the version of a distribution or of one with the same module.
 
     TensorFlow may also be `tensorflow-cpu`, `tf-nightly` or a vendor's build.
+    Its pre-releases install `keras-nightly` beside `keras`, into the same
+    folder: then only the module knows its version.
     """
-    with contextlib.suppress(metadata.PackageNotFoundError):
-        return metadata.version(name)
     module = _VERSIONED[name]
-    if others := metadata.packages_distributions().get(module):
-        return metadata.version(others[0])
+    if not _is_installed(f"{name}-nightly"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            return metadata.version(name)
+        if others := metadata.packages_distributions().get(module):
+            return metadata.version(others[0])
     return importlib.import_module(module).__version__
+
+
+def _is_installed(name: str) -> bool:
+    """Returns whether a distribution of that name is installed."""
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        return bool(metadata.version(name))
+    return False
