@@ -259,6 +259,24 @@ MUTATIONS = {
         "digest.update(array.tobytes('A'))",
         "network/weight_files/test_keras_files.py",
     ),
+    "weights_order": Mutation(
+        "network/weight_files/inputs.py",
+        'if taken.order == "RGB":',
+        "if False:",
+        "network/weight_files/test_inputs.py",
+    ),
+    "weights_mean": Mutation(
+        "network/weight_files/inputs.py",
+        "offset = IMAGENET_MEAN_BGR - mean",
+        "offset = 0 * mean",
+        "network/weight_files/test_inputs.py",
+    ),
+    "input_offset": Mutation(
+        "network/vgg19.py",
+        "inputs += tf.constant(self.offset, inputs.dtype)",
+        "pass",
+        "network/test_vgg19.py",
+    ),
     "output_in_place": Mutation(
         "system/atomic_file.py",
         "os.replace(temporary, target)",

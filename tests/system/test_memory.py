@@ -5,6 +5,7 @@ import os
 import re
 import sys
 import threading
+from importlib import metadata
 
 import psutil
 import pytest
@@ -147,17 +148,25 @@ def test_processor_decides_whether_bfloat16_is_faster(
 
 
 @pytest.mark.parametrize(
-    ("flags", "said", "is_imported", "expected"),
+    ("flags", "said", "is_imported", "version", "expected"),
     [
-        ("fpu avx2 fma", None, False, "1"),
-        ("fpu avx2 fma", "0", False, "0"),
-        ("fpu avx2 fma", None, True, None),
-        ("fpu avx", None, False, None),
+        ("fpu avx2 fma", None, False, "2.21.0", "1"),
+        ("fpu avx2 fma", "0", False, "2.21.0", "0"),
+        ("fpu avx2 fma", None, True, "2.21.0", None),
+        ("fpu avx2 fma", None, False, "2.22.0rc0", None),
+        ("fpu avx2 fma", None, False, None, None),
+        ("fpu avx", None, False, "2.16.2", None),
     ],
 )
 def test_onednn_is_requested_before_tensorflow_is_imported(
-    monkeypatch, flags, said, is_imported, expected
+    monkeypatch, flags, said, is_imported, version, expected
 ):
+    def find_version(name):
+        if name != "tensorflow-cpu" or version is None:
+            raise metadata.PackageNotFoundError
+        return version
+
+    monkeypatch.setattr(metadata, "version", find_version)
     name = "TF_ENABLE_ONEDNN_OPTS"
     text = f"flags\t\t: {flags}\n"
     monkeypatch.setattr(control_groups, "read_text", lambda *_: text)

@@ -1,10 +1,12 @@
 """CPU cores available to this process, and their instruction sets."""
 
+import contextlib
 import functools
 import math
 import os
 import re
 import sys
+from importlib import metadata
 
 from tfstyle.system import control_groups
 
@@ -14,6 +16,11 @@ _FOR_NETWORKS = {
 }
 """x86 instruction sets for neural networks, as named by Linux."""
 _SWITCH = "TF_ENABLE_ONEDNN_OPTS"
+NEWEST_WITH_ONEDNN = (2, 21)
+"""Newest TensorFlow that is asked to use oneDNN with AVX2.
+
+With 2.22.0rc0 a direct convolution took minutes for a picture of 64x48 px.
+"""
 
 
 def count_cores() -> int:
@@ -42,8 +49,18 @@ def request_onednn() -> None:
         GFLOP/s, and freed memory is kept, in place of 400000 page faults.
     """
     is_early = "tensorflow" not in sys.modules
-    if is_early and "avx2" in _read_instruction_sets():
+    is_known = (0, 0) < _find_tensorflow() <= NEWEST_WITH_ONEDNN
+    if is_early and is_known and "avx2" in _read_instruction_sets():
         os.environ.setdefault(_SWITCH, "1")
+
+
+def _find_tensorflow() -> tuple[int, int]:
+    """Returns the version of the installed TensorFlow, zeros if not known."""
+    for name in ("tensorflow", "tensorflow-cpu"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            major, minor = metadata.version(name).split(".")[:2]
+            return int(major), int(minor)
+    return 0, 0
 
 
 @functools.cache

@@ -105,34 +105,14 @@ def convert(
         WeightsError: if the input is neither known nor stated nor asked for, or
             another one is asked for than the file has.
     """
-    kernel, bias = layers[FIRST]
-    name, order, is_turned = _recognise(kernel)
-    if "auto" != asked != name and name:
-        raise WeightsError(
-            f"it holds {name}'s VGG19. Leave out --weights_input={asked}."
-        )
-    if name == "caffe":
-        _, mean = _to_bgr(stated or INPUTS[name])
-        taken = Input(order, tuple(mean[:: 1 if order == "BGR" else -1]))
-        origin = "Caffe's VGG19"
-    elif name or asked in INPUTS:
-        taken = INPUTS[name or asked]
-        origin = TORCHVISION if name else f"a VGG19 with {asked}'s input"
-    elif stated:
-        taken, origin = stated, f"a VGG19 with {stated.order} input, 0..255"
-    else:
-        raise WeightsError(
-            "its network is neither Caffe's nor torchvision's VGG19, so its"
-            " input is not known. Add --weights_input=caffe for BGR without the"
-            " mean, 0..255, or --weights_input=torchvision for RGB, normalised"
-            " by mean and deviation."
-        )
+    network, order, is_turned = _recognise(layers[FIRST][0])
+    taken, origin = _choose_input(network, order, stated, asked)
     if is_turned:
         layers = {
-            name: (np.ascontiguousarray(k.transpose(1, 0, 2, 3)), b)
-            for name, (k, b) in layers.items()
+            name: (np.ascontiguousarray(kernel.transpose(1, 0, 2, 3)), bias)
+            for name, (kernel, bias) in layers.items()
         }
-        kernel = layers[FIRST][0]
+    kernel, bias = layers[FIRST]
     scale, mean = _to_bgr(taken)
     if taken.order == "RGB":
         kernel = kernel[:, :, ::-1]
@@ -141,6 +121,39 @@ def convert(
     offset[np.abs(offset) < 1e-3] = 0  # rounded means
     layers = layers | {FIRST: (np.ascontiguousarray(kernel), bias)}
     return layers, tuple(map(float, offset)), origin
+
+
+def _choose_input(
+    network: str, order: str, stated: Input | None, asked: str
+) -> tuple[Input, str]:
+    """Returns the input of a network, and the network's name.
+
+    Args:
+        network: key of INPUTS if it was recognised, else an empty text.
+        order: order of the channels that was recognised.
+        stated: as of `convert`.
+        asked: as of `convert`.
+    """
+    if network and asked not in ("auto", network):
+        raise WeightsError(
+            f"it holds {network}'s VGG19. Leave out --weights_input={asked}."
+        )
+    if network == "caffe":
+        _, (blue, green, red) = _to_bgr(stated or INPUTS["caffe"])
+        mean = (blue, green, red) if order == "BGR" else (red, green, blue)
+        return Input(order, mean), "Caffe's VGG19"
+    if network == "torchvision":
+        return INPUTS["torchvision"], TORCHVISION
+    if asked != "auto":
+        return INPUTS[asked], f"a VGG19 with {asked}'s input"
+    if stated:
+        return stated, f"a VGG19 with {stated.order} input, 0..255"
+    raise WeightsError(
+        "its network is neither Caffe's nor torchvision's VGG19, so its input"
+        " is not known. Add --weights_input=caffe for BGR without the mean,"
+        " 0..255, or --weights_input=torchvision for RGB, normalised by mean"
+        " and deviation."
+    )
 
 
 def _to_bgr(taken: Input) -> tuple[np.ndarray, np.ndarray]:
