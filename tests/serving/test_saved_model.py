@@ -272,6 +272,7 @@ def test_asset_describes_the_export(exported):
     assert facts["weights_sha256"] == exported.extractor.sha256
     assert facts["versions"]["tensorflow"] == tf.__version__
     assert facts["smallest_side"] == 16
+    assert "at least `smallest_side`" in facts["input"]["images"]
     assert "WebP" in facts["input"]["encoded_formats"]
     assert "upright" in facts["input"]["encoded_differs_from_tfstyle"][0]
 

@@ -28,7 +28,8 @@ MODEL = "saved_model.pb"
 """File without which nothing loads a model."""
 SMALLEST_SIDE = 16
 INPUT = {
-    "images": "[B, H, W, 3], RGB, 0..255, not preprocessed",
+    "images": "[B, H, W, 3], RGB, 0..255, not preprocessed, H and W at least"
+    " `smallest_side`; converters to other formats drop the check",
     "serve": "images in float32",
     "serve_uint8": "images in uint8",
     "gram": "images in float32",
