@@ -32,9 +32,13 @@ PAGES = {
 BLOCKS = [
     block
     for text in PAGES.values()
-    for block in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S)
+    for block in re.findall(r"^```([\w ]*)\n(.*?)^```$", text, re.M | re.S)
 ]
-"""Language and text of every block of code, in the order of PAGES."""
+"""Language and text of every block of code, in the order of PAGES.
+
+A second word beside the language names a recipe of `tools/test_exports.sh`,
+which runs elsewhere.
+"""
 MAX_LINES = 150
 """Lines of the README."""
 GALLERY = ROOT / "tools" / "gallery"
@@ -149,7 +153,25 @@ def test_console_block_is_a_shell_command(block):
 
 
 def test_blocks_say_what_they_are():
-    assert {language for language, _ in BLOCKS} == {"bash", "console", "python"}
+    script = (ROOT / "tools" / "test_exports.sh").read_text(encoding="utf-8")
+    (names,) = re.findall(r"^recipes=\((.*)\)$", script, re.M)
+    # Input and code of TensorFlow, the oldest too, are shared by recipes.
+    recipes = {*names.split(), "input", "tensorflow"} - {"oldest"}
+    found = {language for language, _ in BLOCKS}
+    assert {"bash", "console", "python"} <= found
+    named = [language.split() for language in found if " " in language]
+    assert {language for language, _ in named} == {"bash", "python"}
+    assert {recipe for _, recipe in named} == recipes
+
+
+@pytest.mark.parametrize(
+    ("language", "block"), [(n, text) for n, text in BLOCKS if " " in n]
+)
+def test_recipe_is_valid_code(language, block):
+    if language.startswith("python"):
+        compile(block, language, "exec")
+    else:
+        subprocess.run(["bash", "-n", "-c", block], check=True)
 
 
 def strip_code(text):
@@ -168,7 +190,7 @@ def find_anchors(text):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_links_resolve(page):
-    targets = re.findall(r"\]\(([^)\s]+)\)", PAGES[page])
+    targets = re.findall(r"\]\(([^)\s]+)\)", strip_code(PAGES[page]))
     for target in targets:
         if target.startswith("https://"):
             continue
@@ -227,7 +249,9 @@ def test_flags_that_are_named_exist():
         text = path.read_text(encoding="utf-8")
         known |= set(re.findall(r'flags\.DEFINE_\w+\(\s*"(\w+)"', text))
     for page, text in PAGES.items():
-        ours = re.sub(r"^```console.*?^```$", "", text, flags=re.M | re.S)
+        ours = re.sub(
+            r"^```(?:console|\w+ \w+)\n.*?^```$", "", text, flags=re.M | re.S
+        )
         ours = re.sub(r"`pip install [^`]*`", "", ours)  # flags of pip
         named = set(re.findall(r"--([a-z]\w*)", ours))
         assert named <= known, (page, named - known)

@@ -1,6 +1,7 @@
 """The graph decodes the pixels that `read_image` reads."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from tfstyle.images.resize import resize
 from tfstyle.serving import encoded_images
 
 FILES = tf.TensorSpec([None], tf.string)
+DIFFERENCES = "\n".join(encoded_images.DIFFERENCES)
 SAMPLES = sorted((ROOT / "tfstyle" / "samples").glob("*.jpg"))
 
 
@@ -94,6 +96,41 @@ def test_decode_equals_the_program_on_photographs(decode_batch):
 def test_decode_refuses(decode_batch, file):
     with pytest.raises(tf.errors.InvalidArgumentError):
         decode_batch([save(picture(), "PNG"), file])
+
+
+@pytest.mark.parametrize("bits", [12, 14])
+def test_dark_png_is_not_brightened(decode_batch, tmp_path, bits):
+    levels = np.random.default_rng(3).integers(0, 2**bits, (18, 21), np.uint16)
+    levels[0, 0] = 2**bits - 1
+    path = tmp_path / "dark.png"
+    Image.fromarray(levels).save(path)
+    read = read_image(str(path))
+    assert f"read as {bits} bits" in read.warnings[0]
+    found = decode_batch([path.read_bytes()])[0].numpy()
+    expected = np.repeat(levels[..., None] / 257, 3, axis=2)
+    assert np.abs(found - expected).max() <= 1
+    assert read.pixels.max() == 255
+    assert "PNG of 16 bits: levels are divided by 257" in DIFFERENCES
+
+
+@pytest.mark.parametrize(("left", "top"), [(0, 0), (3, 2)])
+def test_gif_is_as_large_as_its_first_frame(decode_batch, tmp_path, left, top):
+    file = bytearray(save(picture("L").crop((0, 0, 5, 6)), "GIF"))
+    canvas = decode_batch([bytes(file)])[0].numpy()  # the frame fills it
+    assert canvas.min() > 0
+    start = file.index(struct.pack("<c4H", b",", 0, 0, 5, 6))
+    struct.pack_into("<2H", file, start + 1, left, top)
+    struct.pack_into("<2H", file, 6, 9, 8)  # width and height of the canvas
+    path = tmp_path / "frame.gif"
+    path.write_bytes(file)
+    pixels = read_image(str(path)).pixels
+    assert pixels.shape == (8, 9, 3)
+    np.testing.assert_array_equal(pixels[top:, left:][:6, :5], canvas)
+    found = decode_batch([bytes(file)])[0].numpy()
+    expected = np.zeros_like(canvas)
+    expected[top:, left:] = canvas[: 6 - top, : 5 - left]
+    np.testing.assert_array_equal(found, expected)
+    assert "smaller than the canvas" in DIFFERENCES
 
 
 @pytest.mark.parametrize(

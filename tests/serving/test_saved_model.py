@@ -30,6 +30,22 @@ import tensorflow as tf
 model = tf.saved_model.load(sys.argv[1])
 print(*model.signatures["serve"](images=tf.zeros([1, 16, 16, 3])))
 """
+GRADIENTS = """
+import sys
+import tensorflow as tf
+model = tf.saved_model.load(sys.argv[1])
+@tf.function(jit_compile=True)
+def gradient(images):
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        loss = 0.0
+        for name in ("serve", "gram"):
+            for values in model.signatures[name](images=images).values():
+                loss += tf.reduce_sum(values**2)
+    return tape.gradient(loss, images)
+for level in (1.0, 2.0, 3.0):
+    assert tf.reduce_any(gradient(tf.fill([1, 16, 16, 3], level)) != 0)
+"""
 ONE_LAYER = {"content_layers": ("conv1_1",), "style_layers": ("conv1_1",)}
 
 
@@ -165,6 +181,61 @@ def test_keras_layer_runs_a_signature(exported, model, batches):
         assert relative_error(found[name], features) < ROUNDING
 
 
+@pytest.mark.filterwarnings("ignore:__array__ impl:DeprecationWarning")  # Keras
+def test_keras_model_trains_around_frozen_features(exported, model, tmp_path):
+    layer = keras.layers.TFSMLayer(exported.path, call_endpoint="serve")
+    assert not layer.trainable_weights
+    before = [weight.numpy() for weight in layer.weights]
+    assert len(before) == 26
+    images = keras.Input((None, None, 3))
+    pool = keras.layers.GlobalAveragePooling2D()
+    head = keras.layers.Dense(2)
+    outputs = head(pool(layer(images)["block2_conv1"]))
+    trained = keras.Model(images, outputs)
+    trained.compile("adam", "mse")
+    batch = np.full((2, 16, 21, 3), 100, np.float32)
+    kernel = head.kernel.numpy()
+    trained.fit(batch, np.ones((2, 2)), verbose=0)
+    assert np.any(head.kernel.numpy() != kernel)
+    for weight, value in zip(layer.weights, before, strict=True):
+        np.testing.assert_array_equal(weight, value)
+    features = layer(batch)["block5_conv1"]
+    expected = model.signatures["serve"](images=batch)["block5_conv1"]
+    np.testing.assert_array_equal(features, expected)
+    trained.save(tmp_path / "trained.keras")
+    loaded = keras.models.load_model(
+        tmp_path / "trained.keras", safe_mode=False
+    )
+    np.testing.assert_array_equal(
+        loaded.predict(batch, verbose=0), trained.predict(batch, verbose=0)
+    )
+
+
+def test_model_has_signatures_but_no_methods(model):
+    """TensorFlow Lite's converter drops signatures beside a method `serve`."""
+    assert model.signatures.keys() == {
+        *("serve", "serving_default", "serve_uint8", "gram"),
+        *("style_descriptor", "encoded", "encoded_resized"),
+    }
+    for name in model.signatures:
+        assert not hasattr(model, name)
+
+
+@pytest.mark.slow
+def test_xla_compiles_gradients_once(tmp_path):
+    layers = {"content_layers": ("conv2_1",), "style_layers": ("conv1_1",)}
+    options = {"pooling": "average", "padding": "zero"}
+    made = export(tmp_path / "features", **layers, **options)
+    dump = tmp_path / "dump"
+    subprocess.run(
+        [sys.executable, "-c", GRADIENTS, made.path],
+        env=os.environ | {"XLA_FLAGS": f"--xla_dump_to={dump}"},
+        check=True,
+    )
+    compiled = dump.glob("*gradient*before_optimizations.txt")
+    assert len(list(compiled)) == 1
+
+
 @pytest.mark.parametrize(
     ("endpoint", "size"), [("serve", (15, 40)), ("gram", (40, 15))]
 )
@@ -201,6 +272,7 @@ def test_asset_describes_the_export(exported):
     assert facts["weights_sha256"] == exported.extractor.sha256
     assert facts["versions"]["tensorflow"] == tf.__version__
     assert facts["smallest_side"] == 16
+    assert "at least `smallest_side`" in facts["input"]["images"]
     assert "WebP" in facts["input"]["encoded_formats"]
     assert "upright" in facts["input"]["encoded_differs_from_tfstyle"][0]
 

@@ -10,7 +10,12 @@ FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WebP")
 DIFFERENCES = (
     "Send pictures upright, in sRGB and 8 bits: EXIF orientation and colour"
     " profiles are ignored; 16-bit grey levels may be 1 off.",
-    "GIF: a transparent pixel is black, not the colour that it hides.",
+    "PNG of 16 bits: levels are divided by 257, also where tfstyle finds 8 to"
+    " 15 bits in use and warns 'read as 12 bits'. A picture of 12 bits is"
+    " nearly black.",
+    "GIF: a transparent pixel is black, not the colour that it hides. A first"
+    " frame smaller than the canvas cuts the picture at the top left to the"
+    " frame's size, black outside the frame; tfstyle fills the canvas.",
     "BMP: a palette is ignored, 1 bit a pixel is refused.",
     "WebP: still and without alpha, if the TensorFlow that runs the model"
     " decodes WebP (2.21 does, 2.16 does not).",

@@ -1,14 +1,11 @@
 """Exports the feature extractor as a SavedModel, usable without tfstyle."""
 
-import contextlib
 import errno
-import io
 import json
 import os
 import shutil
 import tempfile
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -31,7 +28,8 @@ MODEL = "saved_model.pb"
 """File without which nothing loads a model."""
 SMALLEST_SIDE = 16
 INPUT = {
-    "images": "[B, H, W, 3], RGB, 0..255, not preprocessed",
+    "images": "[B, H, W, 3], RGB, 0..255, not preprocessed, H and W at least"
+    " `smallest_side`; converters to other formats drop the check",
     "serve": "images in float32",
     "serve_uint8": "images in uint8",
     "gram": "images in float32",
@@ -115,9 +113,11 @@ def _export(extractor: Extractor, config: Config, folder: str) -> str:
 def _write_model(extractor: Extractor, config: Config, path: str) -> None:
     smallest_side = _smallest_side(config)
     style_layers = config.style_layers
+    module = tf.Module()
+    module.weights = _copy_frozen(extractor)
 
     def serve(images):
-        return _extract(extractor, images, smallest_side)
+        return _extract(extractor, module.weights, images, smallest_side)
 
     def gram(images):
         features = serve(images)
@@ -136,28 +136,51 @@ def _write_model(extractor: Extractor, config: Config, path: str) -> None:
     def encoded_resized(files, size):
         return serve_uint8(encoded_images.decode_batch(files, size))
 
-    def images_of(dtype):
-        return [tf.TensorSpec([None, None, None, 3], dtype, name="images")]
+    def trace(endpoint, *inputs):
+        return tf.function(endpoint, input_signature=inputs, autograph=False)
 
-    archive = keras.export.ExportArchive()
-    archive.add_endpoint("serve", serve, images_of(tf.float32))
-    archive.add_endpoint("serve_uint8", serve_uint8, images_of(tf.uint8))
-    archive.add_endpoint("gram", gram, images_of(tf.float32))
-    archive.add_endpoint(
-        "style_descriptor", style_descriptor, images_of(tf.float32)
-    )
+    def images_of(dtype):
+        return tf.TensorSpec([None, None, None, 3], dtype, name="images")
+
     files = tf.TensorSpec([None], tf.string, name="encoded_images")
-    archive.add_endpoint("encoded", encoded, [files])
     size = tf.TensorSpec([2], tf.int32, name="size")
-    archive.add_endpoint("encoded_resized", encoded_resized, [files, size])
-    with contextlib.redirect_stdout(io.StringIO()):  # Keras prints a summary
-        archive.write_out(path)
+    signatures = {
+        "serve": trace(serve, images_of(tf.float32)),
+        "serve_uint8": trace(serve_uint8, images_of(tf.uint8)),
+        "gram": trace(gram, images_of(tf.float32)),
+        "style_descriptor": trace(style_descriptor, images_of(tf.float32)),
+        "encoded": trace(encoded, files),
+        "encoded_resized": trace(encoded_resized, files, size),
+    }
+    signatures["serving_default"] = signatures["serve"]
+    # Signatures only: TensorFlow Lite's converter takes a model with a method
+    # `serve` for one of Keras, and drops all signatures but the default.
+    tf.saved_model.save(module, path, signatures)
+
+
+def _copy_frozen(extractor: Extractor) -> list[tf.Variable]:
+    """Copies the weights to variables that no optimizer changes.
+
+    The variables of a Keras model are saved as trainable, even if the model is
+    frozen.
+    """
+    return [
+        tf.Variable(weight.value, trainable=False, name=weight.path)
+        for weight in extractor.model.weights
+    ]
 
 
 def _extract(
-    extractor: Extractor, images: tf.Tensor, smallest_side: int
+    extractor: Extractor,
+    weights: list[tf.Variable],
+    images: tf.Tensor,
+    smallest_side: int,
 ) -> dict[str, tf.Tensor]:
-    """Preprocesses images in the graph and computes their features by layer."""
+    """Preprocesses images in the graph and computes their features by layer.
+
+    Channels are reversed by a slice, as XLA compiles the gradient of
+    `tf.reverse` anew for every image.
+    """
     shape = tf.shape(images)
     check = tf.debugging.Assert(
         tf.reduce_min(shape[1:3]) >= smallest_side,
@@ -168,9 +191,10 @@ def _extract(
         ],
     )
     with tf.control_dependencies([check]):
-        bgr = tf.reverse(images, axis=[-1])
+        bgr = images[..., ::-1]
     image = bgr - tf.constant(IMAGENET_MEAN_BGR, tf.float32)
-    return extractor.model(image, training=False)
+    features, _ = extractor.model.stateless_call([], weights, image)
+    return features
 
 
 def _upper_triangle(matrices: tf.Tensor) -> tf.Tensor:
