@@ -166,11 +166,13 @@ def read_legacy(file: BinaryIO) -> Tensors:
     """
     # Of a file, pickletools would reserve memory for a text of any size.
     pickles = io.BytesIO(file.read(MOST_PICKLE))
-    magic, _protocol, _system, found, keys = (
+    magic, _protocol, system, found, keys = (
         unpickle(pickles) for _ in range(5)
     )
     if magic != MAGIC:
         raise WeightsError("it is not a file of torch.")
+    if not system["little_endian"]:
+        raise WeightsError("its byte order is not little-endian.")
     places: dict[str, tuple[int, int]] = {}
 
     def read_storage(storage: Storage) -> bytes:
@@ -265,8 +267,12 @@ def unpickle(file: io.BytesIO) -> Any:
     raise WeightsError("it ends amid a pickle.")
 
 
-_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
-_CONSTANTS["EMPTY_TUPLE"] = ()  # type: ignore[assignment]
+_CONSTANTS: dict[str, Any] = {
+    "NONE": None,
+    "NEWTRUE": True,
+    "NEWFALSE": False,
+    "EMPTY_TUPLE": (),
+}
 _VALUES = {"BINUNICODE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"}
 _VALUES |= {"SHORT_BINSTRING", "BINSTRING"}  # of Python 2
 
