@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-NETWORK = ("weights", "seed", "pooling", "padding", "rescale_filters")
+NETWORK = (
+    *("weights", "weights_input", "seed"),
+    *("pooling", "padding", "rescale_filters"),
+)
 """Options of `Config` that change the features."""
 
 
@@ -43,8 +46,8 @@ def make_feature_model(layers: Sequence[str], **options: Any) -> "keras.Model":
 
     Args:
         layers: names of layers, such as `conv4_2` or `block4_conv2`.
-        **options: the fields `weights`, `seed`, `pooling`, `padding` and
-            `rescale_filters` of `Config`. `pooling` defaults to `average`, as
+        **options: the fields `weights`, `weights_input`, `seed`, `pooling`,
+            `padding` and `rescale_filters` of `Config`. `pooling` defaults to `average`, as
             in the paper.
 
     Returns:
@@ -75,8 +78,8 @@ def features(
     Args:
         image: see `ImageLike`; it is not resized.
         layers: names of layers, such as `conv4_2` or `block4_conv2`.
-        **options: `weights`, `seed`, `pooling`, `padding` and
-            `rescale_filters`; see `make_feature_model`.
+        **options: `weights`, `weights_input`, `seed`, `pooling`, `padding`
+            and `rescale_filters`; see `make_feature_model`.
 
     Returns:
         `{layer name as given: float32 [H_l, W_l, N_l]}`, after ReLU.
@@ -107,8 +110,8 @@ def gram_matrices(
     Args:
         image: see `ImageLike`; it is not resized.
         layers: names of layers, such as `conv4_2` or `block4_conv2`.
-        **options: `weights`, `seed`, `pooling`, `padding` and
-            `rescale_filters`; see `make_feature_model`.
+        **options: `weights`, `weights_input`, `seed`, `pooling`, `padding`
+            and `rescale_filters`; see `make_feature_model`.
 
     Returns:
         `{layer name as given: float32 [N_l, N_l]}`, in squared activations. M

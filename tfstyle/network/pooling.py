@@ -61,9 +61,24 @@ class RootMeanSquarePooling2D(keras.layers.AveragePooling2D):
         """
         features = tf.cast(inputs, tf.float32)  # squares overflow float16
         if any(size is None or size % 2 for size in inputs.shape[1:3]):
-            height, width = tf.unstack(tf.shape(inputs)[1:3] // 2 * 2)
-            features = features[:, :height, :width]
+            features = _crop(features)
         return tf.cast(pool(features, self.epsilon), inputs.dtype)
+
+
+@custom_gradient
+def _crop(features: tf.Tensor) -> tf.Tensor:
+    """Drops an odd last row and column of `[B, H, W, C]`.
+
+    XLA compiles the gradient of a slice whose size is a tensor anew for every
+    image, if the slice is in a loaded SavedModel.
+    """
+    height, width = tf.unstack(tf.shape(features)[1:3] // 2 * 2)
+
+    def gradient(upstream):
+        _, down, right, _ = tf.unstack(tf.shape(features) % 2)
+        return tf.pad(upstream, [[0, 0], [0, down], [0, right], [0, 0]])
+
+    return features[:, :height, :width], gradient
 
 
 @custom_gradient

@@ -12,6 +12,7 @@ from tfstyle.network.bfloat16 import Bfloat16Conv2D
 from tfstyle.network.options import NetworkOptions
 from tfstyle.network.weight_files.arrays import LayerWeights
 from tfstyle.network.winograd import WinogradConv2D
+from tfstyle.system.gradients import custom_gradient
 
 FLOAT16_DIVISOR = 16.0
 """Divisor of inputs and biases that keeps activations below float16's 65504.
@@ -23,6 +24,26 @@ blocks of random colours 19000.
 
 
 FIRST = vgg19_layers.CONVOLUTIONS[0].name
+
+
+AROUND = [[0, 0], [1, 1], [1, 1], [0, 0]]
+"""Padding by one position on each side of `[B, H, W, C]`."""
+
+
+@custom_gradient
+def _repeat_edges(image: tf.Tensor) -> tf.Tensor:
+    """Pads by the outermost pixels, `[B, H, W, C]` to `[B, H+2, W+2, C]`.
+
+    XLA compiles TensorFlow's own gradient anew for every image, if the padding
+    is in a loaded SavedModel.
+    """
+
+    def gradient(upstream):
+        return tf.raw_ops.MirrorPadGrad(
+            input=upstream, paddings=AROUND, mode="SYMMETRIC"
+        )
+
+    return tf.pad(image, AROUND, "SYMMETRIC"), gradient
 
 
 @keras.saving.register_keras_serializable("tfstyle")
@@ -54,9 +75,9 @@ class FirstConv2D(keras.layers.Conv2D):
         """Convolves `[B, H, W, C]`, keeping height and width."""
         if any(self.offset):
             inputs += tf.constant(self.offset, inputs.dtype)
-        around = [[0, 0], [1, 1], [1, 1], [0, 0]]
-        mode = "SYMMETRIC" if self.edge == "replicate" else "CONSTANT"
-        return super().call(tf.pad(inputs, around, mode))
+        if self.edge == "replicate":
+            return super().call(_repeat_edges(inputs))
+        return super().call(tf.pad(inputs, AROUND))
 
     def get_config(self):
         """Returns the settings."""

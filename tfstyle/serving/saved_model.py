@@ -21,6 +21,7 @@ from tfstyle.objective.gram import gram_matrices
 from tfstyle.serving import encoded_images
 from tfstyle.system import atomic_file
 from tfstyle.system import remote_files
+from tfstyle.system.gradients import custom_gradient
 from tfstyle.system.paths import is_address
 
 FORMAT = 1
@@ -124,8 +125,7 @@ def _write_model(extractor: Extractor, config: Config, path: str) -> None:
         return {name: gram_matrices(features[name]) for name in style_layers}
 
     def style_descriptor(images):
-        triangles = [_upper_triangle(g) for g in gram(images).values()]
-        return {"style_descriptor": tf.concat(triangles, axis=1)}
+        return {"style_descriptor": _join_triangles(*gram(images).values())}
 
     def serve_uint8(images):
         return serve(tf.cast(images, tf.float32))
@@ -155,7 +155,9 @@ def _write_model(extractor: Extractor, config: Config, path: str) -> None:
     signatures["serving_default"] = signatures["serve"]
     # Signatures only: TensorFlow Lite's converter takes a model with a method
     # `serve` for one of Keras, and drops all signatures but the default.
-    tf.saved_model.save(module, path, signatures)
+    # With gradients, which XLA compiles once and not for every image.
+    settings = tf.saved_model.SaveOptions(experimental_custom_gradients=True)
+    tf.saved_model.save(module, path, signatures, settings)
 
 
 def _copy_frozen(extractor: Extractor) -> list[tf.Variable]:
@@ -197,13 +199,44 @@ def _extract(
     return features
 
 
-def _upper_triangle(matrices: tf.Tensor) -> tf.Tensor:
-    """Flattens upper triangles, with diagonals, to `[B, C (C + 1) / 2]`."""
-    size = matrices.shape[-1]
+@custom_gradient
+def _join_triangles(*matrices: tf.Tensor) -> tf.Tensor:
+    """Joins upper triangles, with diagonals, of `[B, C, C]` to `[B, D]`."""
+    sizes = [matrix.shape[-1] for matrix in matrices]
+    triangles = list(map(_find_triangle, sizes))
+    joined = tf.concat(
+        [
+            tf.gather(tf.reshape(matrix, [-1, size**2]), places, axis=1)
+            for matrix, size, places in zip(
+                matrices, sizes, triangles, strict=True
+            )
+        ],
+        axis=1,
+    )
+
+    def gradient(upstream):
+        parts = tf.split(upstream, [len(x) for x in triangles], axis=1)
+        return [
+            tf.reshape(
+                tf.transpose(
+                    tf.scatter_nd(
+                        places[:, np.newaxis],
+                        tf.transpose(part),
+                        [size**2, tf.shape(part)[0]],
+                    )
+                ),
+                [-1, size, size],
+            )
+            for part, size, places in zip(parts, sizes, triangles, strict=True)
+        ]
+
+    return joined, gradient
+
+
+def _find_triangle(size: int) -> np.ndarray:
+    """Returns the places of an upper triangle in a flat `[C C]`, int32."""
     rows, columns = np.triu_indices(size)
-    places = (rows * size + columns).astype(np.int32)
-    flat = tf.reshape(matrices, [-1, size * size])
-    return tf.gather(flat, places, axis=1)
+    return (rows * size + columns).astype(np.int32)
 
 
 def _describe(extractor: Extractor, config: Config) -> dict:

@@ -31,7 +31,7 @@ def read_mat(path: str) -> tuple[dict[str, LayerWeights], Input]:
         import scipy.io
     except ImportError as error:
         raise WeightsError(
-            "reading a .mat file needs SciPy. Run: pip install scipy"
+            "a .mat file needs SciPy: pip install 'tfstyle[matlab]'."
         ) from error
     # Older files have the mean beside `meta`.
     content = scipy.io.loadmat(
