@@ -47,8 +47,8 @@ def make_feature_model(layers: Sequence[str], **options: Any) -> "keras.Model":
     Args:
         layers: names of layers, such as `conv4_2` or `block4_conv2`.
         **options: the fields `weights`, `weights_input`, `seed`, `pooling`,
-            `padding` and `rescale_filters` of `Config`. `pooling` defaults to `average`, as
-            in the paper.
+            `padding` and `rescale_filters` of `Config`. `pooling` defaults to
+            `average`, as in the paper.
 
     Returns:
         A model from float32 `[B, H, W, 3]`, BGR minus ImageNet's mean, to
