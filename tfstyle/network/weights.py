@@ -100,7 +100,7 @@ def load_weights(
     else:
         file = read_weights(choice, weights_input)
         origin = f"{choice} ({file.network})"
-    layers = file.layers
+    layers, sha256 = file.layers, file.sha256
     if rescale_filters:
         if file.network == TORCHVISION:
             raise WeightsError(
@@ -108,8 +108,8 @@ def load_weights(
                 " Leave out --rescale_filters, or choose other --weights."
             )
         layers = filter_means.rescale(layers)
+        sha256 = hash_weights(layers, file.offset)
         origin += ", filters rescaled"
-    sha256 = hash_weights(layers, file.offset)
     return Weights(layers, origin, sha256, file.offset)
 
 
@@ -138,7 +138,7 @@ def _load_cached(choice: str) -> tuple[FileWeights, str]:
         file = read_weights(path)
     except WeightsError as error:
         raise WeightsError(f"{error} {remedy}") from error
-    if not hash_weights(file.layers, file.offset).startswith(expected):
+    if not file.sha256.startswith(expected):
         raise WeightsError(
             f"Weight file {path!r} has changed since it was written. {remedy}"
         )
@@ -203,8 +203,7 @@ def _download(folder: str, kinds: tuple[str, ...]) -> str:
             logging.info("Download failed: %s", error)
             refusals.append(f"{_ORIGINS[kind]}: {error}")
             continue
-        converted, offset, _ = convert(layers, INPUTS["caffe"])
-        sha256 = hash_weights(converted, offset)
+        sha256 = FileWeights(*convert(layers, INPUTS["caffe"])).sha256
         path = f"{folder}/vgg19-{kind}-{sha256[:16]}.weights.h5"
         with (
             _raising_cache_errors(folder),

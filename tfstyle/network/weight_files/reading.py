@@ -1,6 +1,7 @@
 """Reads a file of VGG19's weights, in whatever format it is."""
 
 import dataclasses
+import functools
 import os
 import zipfile
 
@@ -15,6 +16,7 @@ from tfstyle.network.weight_files import torch_files
 from tfstyle.network.weight_files import wheel
 from tfstyle.network.weight_files.arrays import LayerWeights
 from tfstyle.network.weight_files.arrays import find_layers
+from tfstyle.network.weight_files.arrays import hash_weights
 from tfstyle.network.weight_files.inputs import INPUTS
 from tfstyle.network.weight_files.inputs import Input
 from tfstyle.network.weight_files.inputs import convert
@@ -51,6 +53,11 @@ class FileWeights:
     layers: dict[str, LayerWeights]
     offset: tuple[float, float, float]
     network: str
+
+    @functools.cached_property
+    def sha256(self) -> str:
+        """SHA-256 of names, shapes, values and the offset unless it is zero."""
+        return hash_weights(self.layers, self.offset)
 
 
 def read_weights(path: str, weights_input: str = "auto") -> FileWeights:
