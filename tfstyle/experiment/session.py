@@ -1,7 +1,6 @@
 """Session: starts TensorFlow once and caches networks."""
 
 import contextlib
-import dataclasses
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -118,17 +117,14 @@ class Session:
             WeightsError: if the weights cannot be loaded.
         """
         options = NetworkOptions.of(config)
-        key = dataclasses.replace(options, layers=())
+        key = options.weights, options.seed
+        choices = {
+            name: getattr(options, name)
+            for name in ("weights_input", "rescale_filters")
+        }
         return self._hashes.get(
-            key,
-            lambda: (
-                load_weights(
-                    options.weights,
-                    options.seed,
-                    weights_input=options.weights_input,
-                    rescale_filters=options.rescale_filters,
-                ).sha256
-            ),
+            (*key, *choices.values()),
+            lambda: load_weights(*key, **choices).sha256,
         )
 
 
