@@ -393,7 +393,7 @@ def make_wheel(content, kind=zipfile.ZIP_STORED, size=None):
 
 
 def make_caffemodel():
-    """Returns a network of two layers, whose second has 2 kB of values."""
+    """Returns a network of one layer."""
 
     def field(number, content):
         """Returns a field of bytes of a protocol buffer, of less than 16 kB."""
@@ -401,11 +401,9 @@ def make_caffemodel():
         head = bytes([number << 3 | 2, size & 127 | 128, size >> 7])
         return head + content
 
-    layers = [
-        field(4, name) + field(6, field(5, bytes(count)))
-        for name, count in ((b"conv1_1", 256), (b"conv1_2", 2048))
-    ]
-    return field(1, b"VGG") + b"".join(field(2, layer) for layer in layers)
+    sizes = 4 * 3 * 9 * 64, 4 * 64
+    blobs = b"".join(field(6, field(5, bytes(size))) for size in sizes)
+    return field(1, b"VGG") + field(2, field(4, b"conv1_1") + blobs)
 
 
 def make_weight_bombs():

@@ -95,6 +95,9 @@ def test_torchvision_s_file_is_taken_from_torch_s_cache_or_downloaded(
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     found = downloads.download_from_torchvision(str(tmp_path))
     assert hash_weights(found) == hash_weights(layers)
+    (folder / known.name).write_bytes(content[:-1])  # of a stopped download
+    with refuses("", "404", kind=WeightsError):
+        downloads.download_from_torchvision(str(tmp_path))
 
 
 def test_download_from_keras_names_the_cause_of_a_failed_connection(

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tests import ROOT
 from tests import references
+from tests.network.weight_files.test_torch_files import ARCHIVE
 from tfstyle.config.run_config import RunConfig
 from tfstyle.image_files.writing import write_image
 from tfstyle.images.preprocessing import preprocess
@@ -227,6 +228,11 @@ def test_model_has_signatures_but_no_methods(model):
     [
         {"pooling": "average", "padding": "zero"},
         {"pooling": "rms", "padding": "replicate"},
+        {
+            "padding": "zero",
+            "weights": str(ARCHIVE),
+            "weights_input": "torchvision",
+        },
     ],
 )
 def test_xla_compiles_gradients_once(tmp_path, options):

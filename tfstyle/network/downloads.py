@@ -12,6 +12,7 @@ from tfstyle.network.weight_files.arrays import LayerWeights
 from tfstyle.network.weight_files.reading import read_layers
 from tfstyle.network.weight_files.wheel import REQUIREMENT
 from tfstyle.network.weight_files.wheel import SHA256
+from tfstyle.system.file_hash import hash_file
 from tfstyle.system.interpreter import describe_end
 from tfstyle.system.interpreter import start_python
 from tfstyle.system.loop_progress import LoopProgress
@@ -84,7 +85,10 @@ def download_from_torchvision(folder: str) -> dict[str, LayerWeights]:
     path = os.path.join(
         os.path.expanduser(home), "hub", "checkpoints", TORCHVISION.name
     )
-    if not os.path.isfile(path):
+    is_known = os.path.isfile(path) and hash_file(path).startswith(
+        TORCHVISION.digest
+    )
+    if not is_known:
         path = _download_twice(TORCHVISION, folder)
     return read_layers(path)[0]
 

@@ -63,7 +63,8 @@ class FirstConv2D(keras.layers.Conv2D):
     Args:
         offset: addend of each channel, before padding.
         edge: `replicate` or `zero`.
-        **settings: settings of `Conv2D`, `valid` its padding.
+        **settings: settings of `Conv2D`; its padding is `valid` with
+            `replicate`, else `same`.
     """
 
     def __init__(self, *, offset, edge, **settings):
@@ -76,8 +77,8 @@ class FirstConv2D(keras.layers.Conv2D):
         if any(self.offset):
             inputs += tf.constant(self.offset, inputs.dtype)
         if self.edge == "replicate":
-            return super().call(_repeat_edges(inputs))
-        return super().call(tf.pad(inputs, AROUND))
+            inputs = _repeat_edges(inputs)
+        return super().call(inputs)
 
     def get_config(self):
         """Returns the settings."""
@@ -143,7 +144,9 @@ def make_vgg19(
             return make_pooling(**settings)
         is_special = options.padding == "replicate" or any(offset)
         if is_special and layer.name == FIRST:
-            settings |= {"padding": "valid", "edge": options.padding}
+            settings["edge"] = options.padding
+            if options.padding == "replicate":
+                settings["padding"] = "valid"
             settings["offset"] = [x / divisor for x in offset]
             return FirstConv2D.from_config(settings)
         if is_winograd and isinstance(layer, keras.layers.Conv2D):

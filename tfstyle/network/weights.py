@@ -21,6 +21,7 @@ from tfstyle.network.layers import CONVOLUTIONS
 from tfstyle.network.weight_files import keras_files
 from tfstyle.network.weight_files.arrays import LayerWeights
 from tfstyle.network.weight_files.arrays import hash_weights
+from tfstyle.network.weight_files.inputs import CAFFE
 from tfstyle.network.weight_files.inputs import INPUTS
 from tfstyle.network.weight_files.inputs import TORCHVISION
 from tfstyle.network.weight_files.inputs import convert
@@ -48,6 +49,7 @@ _KINDS = {
     "torchvision": ("torchvision",),
 }
 """Weights that can be downloaded, by choice, the preferred first."""
+RANDOM = "a random VGG19"
 _REMEDY = "Set the environment variable TFSTYLE_CACHE to a folder."
 
 
@@ -93,7 +95,7 @@ def load_weights(
             remedy.
     """
     if choice == "random":
-        file = FileWeights(_draw(seed), (0.0, 0.0, 0.0), "")
+        file = FileWeights(_draw(seed), (0.0, 0.0, 0.0), RANDOM)
         origin = f"random, seed {seed}"
     elif choice in _KINDS:
         file, origin = _load_cached(choice)
@@ -102,10 +104,11 @@ def load_weights(
         origin = f"{choice} ({file.network})"
     layers, sha256 = file.layers, file.sha256
     if rescale_filters:
-        if file.network == TORCHVISION:
+        if file.network not in (CAFFE, RANDOM):
             raise WeightsError(
-                "The mean activations of torchvision's filters are not known."
-                " Leave out --rescale_filters, or choose other --weights."
+                f"The mean activations of the filters are those of {CAFFE}."
+                f" Received: {file.network}. Leave out --rescale_filters, or"
+                " choose other --weights."
             )
         layers = filter_means.rescale(layers)
         sha256 = hash_weights(layers, file.offset)
@@ -203,8 +206,10 @@ def _download(folder: str, kinds: tuple[str, ...]) -> str:
             logging.info("Download failed: %s", error)
             refusals.append(f"{_ORIGINS[kind]}: {error}")
             continue
-        sha256 = FileWeights(*convert(layers, INPUTS["caffe"])).sha256
-        path = f"{folder}/vgg19-{kind}-{sha256[:16]}.weights.h5"
+        file = FileWeights(*convert(layers, INPUTS["caffe"]))
+        if (file.network == TORCHVISION) != (kind == "torchvision"):
+            raise WeightsError(f"{_ORIGINS[kind]} were {file.network}.")
+        path = f"{folder}/vgg19-{kind}-{file.sha256[:16]}.weights.h5"
         with (
             _raising_cache_errors(folder),
             atomic_file.replacing(path) as temporary,

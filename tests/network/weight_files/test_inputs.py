@@ -37,7 +37,9 @@ def test_rescaled_and_rounded_copies_are_recognised(real_weights):
     means = np.geomspace(0.1, 1000, 64, dtype=np.float32)
     for copy in (kernel / means, kernel.astype(np.float16)):
         changed = real_weights.layers | {FIRST: (copy, bias)}
-        assert convert(changed, None)[2] == "Caffe's VGG19"
+        assert convert(changed, None)[2].startswith("Caffe's VGG19")
+    changed = real_weights.layers | {FIRST: (kernel / means, bias)}
+    assert convert(changed, None)[2] == "Caffe's VGG19, filters rescaled"
     larger = real_weights.layers | {FIRST: (kernel * 255, bias)}
     with refuses("", "--weights_input", kind=WeightsError):
         convert(larger, None)  # for another input
@@ -71,6 +73,10 @@ def test_torchvision_s_input_is_folded_into_kernel_and_offset(
     pad = -np.array(offset) + [103.939, 116.779, 123.68]
     np.testing.assert_allclose(pad[::-1] / 255, [0.485, 0.456, 0.406])
     assert found["block1_conv2"] is torchvision["block1_conv2"]
+    kernel, bias = torchvision[FIRST]
+    folded = torchvision | {FIRST: (kernel / np.float32(0.224), bias)}
+    with refuses("", "--weights_input", kind=WeightsError):
+        convert(folded, None)  # deviation folded into the kernel already
 
 
 def test_unknown_networks_take_what_is_stated_or_asked_for(layers, torchvision):

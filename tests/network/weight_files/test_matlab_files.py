@@ -1,5 +1,7 @@
 """MatConvNet's files, written by SciPy."""
 
+import struct
+
 import numpy as np
 import pytest
 import scipy.io
@@ -7,6 +9,7 @@ import scipy.io
 from tests.refusals import refuses
 from tfstyle.errors import WeightsError
 from tfstyle.images.preprocessing import IMAGENET_MEAN_BGR
+from tfstyle.network.weight_files import matlab_files
 from tfstyle.network.weight_files.reading import read_weights
 
 RED, GREEN, BLUE = IMAGENET_MEAN_BGR[::-1]
@@ -62,6 +65,38 @@ def test_other_networks_are_refused(layers, tmp_path):
     scipy.io.savemat(path, {"layers": cells, "normalization": normal})
     with refuses("", path, "mean is an image", kind=WeightsError):
         read_weights(path)
+    scipy.io.savemat(path, {"layers": cells})
+    with refuses("", path, "averageImage, is missing", kind=WeightsError):
+        read_weights(path)
     scipy.io.savemat(path, {"net": 3})
     with refuses("", path, "conv1_1 is missing", kind=WeightsError):
         read_weights(path)
+
+
+@pytest.mark.parametrize("do_compression", [False, True])
+def test_arrays_larger_than_their_part_of_the_file_are_refused(
+    layers, tmp_path, monkeypatch, do_compression
+):
+    path = tmp_path / "a.mat"
+    normal = {"averageImage": np.zeros((1, 1, 3))}
+    content = {"layers": make_layers(layers, is_old=False)}
+    content["normalization"] = normal
+    scipy.io.savemat(path, content, do_compression=do_compression)
+    assert read_weights(str(path)).layers.keys() == layers.keys()
+    monkeypatch.setattr(matlab_files, "MOST_BYTES", 100_000)
+    with refuses("", str(path), "too large", kind=WeightsError):
+        read_weights(str(path))
+
+
+def test_dimensions_must_fit_into_the_file(layers, tmp_path):
+    path = tmp_path / "a.mat"
+    cells = np.empty((1, 3), object)
+    cells[0, :] = 1.0, 2.0, 3.0
+    scipy.io.savemat(path, {"layers": cells})
+    content = path.read_bytes()
+    place = content.index(struct.pack("<2i", 1, 3))
+    path.write_bytes(
+        content[:place] + struct.pack("<2i", 1, 50) + content[place + 8 :]
+    )
+    with refuses("", str(path), "exceeds its part", kind=WeightsError):
+        read_weights(str(path))

@@ -166,4 +166,31 @@ def test_keys_are_texts_or_numbers():
     """Comparing nested tuples, as keys, would take for ever."""
     stream = io.BytesIO(pickle.dumps({((1,),): 2}, 2))
     with refuses("", "more than tensors", kind=WeightsError):
-        torch_files.unpickle(stream)
+        torch_files.unpickle(stream, {})
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_pickles_of_every_protocol_are_followed(protocol):
+    value = {"a": [1, 2.5, None, True, ("text", -(2**40))], "b": {3: ()}}
+    stream = io.BytesIO(pickle.dumps(value, protocol))
+    assert torch_files.unpickle(stream, {}) == value
+
+
+def test_pairs_of_python_2_are_used_once():
+    pairs = [("a", 1), ("b", 2)]
+    ordered = torch_files._Global("OrderedDict")
+    assert torch_files._reduce(ordered, (pairs,)) == {"a": 1, "b": 2}
+    assert torch_files._reduce(ordered, (pairs,)) == {}
+
+
+@pytest.mark.parametrize("name", ["state_dict", "model"])
+def test_network_is_found_beside_other_things(name):
+    storage = torch_files.Storage("<f4", "0", 6)
+    tensor = torch_files.Tensor(storage, 1, (2,), (3,))
+    saved = {"epoch": 3, name: {"features.0.bias": tensor}}
+    values = np.arange(6, dtype=np.float32).tobytes()
+    tensors = torch_files.Tensors(saved, lambda _: values)
+    assert tensors.shapes == {"features.0.bias": (2,)}
+    np.testing.assert_array_equal(tensors.read("features.0.bias"), [1, 4])
+    with refuses("", "more than tensors", kind=WeightsError):
+        torch_files.Tensors({"epoch": 3}, lambda _: values)

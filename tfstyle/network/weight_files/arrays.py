@@ -44,7 +44,7 @@ def check_values(layer: Layer, array: np.ndarray) -> np.ndarray:
         WeightsError: if a value is infinite, also in float32, or not a number.
     """
     with np.errstate(over="ignore"):  # infinity is refused below
-        array = np.ascontiguousarray(array, np.float32)
+        array = np.array(array, np.float32, order="C")  # not a view of a file
     if not np.isfinite(array).all():
         raise WeightsError(
             f"layer {layer.name} holds values that are not finite. The file"

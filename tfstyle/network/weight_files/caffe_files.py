@@ -45,14 +45,15 @@ def read_caffemodel(file: BinaryIO) -> dict[str, LayerWeights]:
         blobs = {}
         for kind, part in _fields(data, 0, len(data)):
             if kind in _NAME:
-                name, values = _read_layer(data, kind, *part)
-                if values:
-                    blobs[name] = values
+                name, parts = _read_layer(data, kind, *part)
+                if parts:
+                    blobs[name] = parts
         layers = {}
         for layer in CONVOLUTIONS:
             if layer.alias not in blobs:
                 raise WeightsError(f"layer {layer.alias} is missing.")
-            sizes = [sum(e - b for b, e in part) for part in blobs[layer.alias]]
+            values = [_find_values(data, *part) for part in blobs[layer.alias]]
+            sizes = [end - begin for begin, end in values]
             shape = layer.channels, layer.channels_in, 3, 3
             if sizes != [4 * int(np.prod(shape)), 4 * layer.channels]:
                 raise WeightsError(
@@ -60,8 +61,7 @@ def read_caffemodel(file: BinaryIO) -> dict[str, LayerWeights]:
                     f" {layer.channels} biases. These are not VGG19's weights."
                 )
             kernel, bias = (
-                np.frombuffer(b"".join(data[b:e] for b, e in part), "<f4")
-                for part in blobs[layer.alias]
+                np.frombuffer(data[begin:end], "<f4") for begin, end in values
             )
             kernel = transpose_kernel(kernel.reshape(shape))
             layers[layer.name] = check_layer(layer, kernel, bias)
@@ -70,15 +70,23 @@ def read_caffemodel(file: BinaryIO) -> dict[str, LayerWeights]:
 
 def _read_layer(
     data: mmap.mmap, kind: int, begin: int, end: int
-) -> tuple[str, list[list[tuple[int, int]]]]:
-    """Returns a layer's name and the places of the values of its blobs."""
+) -> tuple[str, list[tuple[int, int]]]:
+    """Returns a layer's name and the places of its blobs."""
     name, blobs = "", []
     for field, part in _fields(data, begin, end):
         if field == _NAME[kind]:
             name = data[slice(*part)].decode()
         elif field == _BLOB[kind]:
-            blobs.append([x for f, x in _fields(data, *part) if f == _DATA])
+            blobs.append(part)
     return name, blobs
+
+
+def _find_values(data: mmap.mmap, begin: int, end: int) -> tuple[int, int]:
+    """Returns the place of a blob's values, empty if there are none."""
+    for field, part in _fields(data, begin, end):
+        if field == _DATA:
+            return part
+    return 0, 0
 
 
 def _fields(

@@ -46,7 +46,10 @@ INPUTS = {
 }
 """Inputs of both networks by the names that `--weights_input` takes."""
 
+CAFFE = "Caffe's VGG19"
+CAFFE_RESCALED = f"{CAFFE}, filters rescaled"
 TORCHVISION = "torchvision's VGG19"
+"""Names of the networks that are recognised."""
 
 _CAFFE_NUMBER, _TORCHVISION_NUMBER = 13, 0
 """Numbers of the two filters below, counted from 0."""
@@ -79,8 +82,10 @@ LEAST_COSINE = 0.99
 Copies are rounded to 16 or 8 bits, or scaled, as in `vgg_normalised`. Caffe's
 and torchvision's filters have cosines below 0.73 with all of each other's.
 """
+SAME_SCALE = 0.95, 1.05
+"""Scales of a copy whose filters are not rescaled."""
 MOST_SCALE = 30.0
-"""Largest scale of a copy: a network for inputs in 0..1 has 255."""
+"""Largest scale of a rescaled copy: a network for inputs in 0..1 has 255."""
 
 
 def convert(
@@ -129,21 +134,23 @@ def _choose_input(
     """Returns the input of a network, and the network's name.
 
     Args:
-        network: key of INPUTS if it was recognised, else an empty text.
+        network: CAFFE, CAFFE_RESCALED or TORCHVISION if it was recognised, else
+            an empty text.
         order: order of the channels that was recognised.
         stated: as of `convert`.
         asked: as of `convert`.
     """
-    if network and asked not in ("auto", network):
+    key = "torchvision" if network == TORCHVISION else "caffe"
+    if network and asked not in ("auto", key):
         raise WeightsError(
-            f"it holds {network}'s VGG19. Leave out --weights_input={asked}."
+            f"it holds {network}. Leave out --weights_input={asked}."
         )
-    if network == "caffe":
-        _, (blue, green, red) = _to_bgr(stated or INPUTS["caffe"])
+    if network == TORCHVISION:
+        return INPUTS[key], network
+    if network:
+        _, (blue, green, red) = _to_bgr(stated or INPUTS[key])
         mean = (blue, green, red) if order == "BGR" else (red, green, blue)
-        return Input(order, mean), "Caffe's VGG19"
-    if network == "torchvision":
-        return INPUTS["torchvision"], TORCHVISION
+        return Input(order, mean), network
     if asked != "auto":
         return INPUTS[asked], f"a VGG19 with {asked}'s input"
     if stated:
@@ -166,23 +173,26 @@ def _recognise(kernel: np.ndarray) -> tuple[str, str, bool]:
     """Recognises the network of a first kernel `[3, 3, 3, 64]`.
 
     Returns:
-        Key of INPUTS, or an empty text; the order of channels; and whether the
-        axes of height and width are exchanged.
+        CAFFE, CAFFE_RESCALED, TORCHVISION or an empty text; the order of the
+        channels; and whether the axes of height and width are exchanged.
     """
+    least, most = SAME_SCALE
     ours = kernel[..., _CAFFE_NUMBER]
     for is_turned in (False, True):
+        turned = ours.transpose(1, 0, 2) if is_turned else ours
         for order, step in (("BGR", 1), ("RGB", -1)):
-            candidate = ours.transpose(1, 0, 2) if is_turned else ours
-            if _is_copy(candidate[..., ::step], _CAFFE_FILTER):
-                return "caffe", order, is_turned
+            scale = _find_scale(turned[..., ::step], _CAFFE_FILTER)
+            if least < scale < most:
+                return CAFFE, order, is_turned
+            if 0 < scale < MOST_SCALE:
+                return CAFFE_RESCALED, order, is_turned
     theirs = kernel[..., _TORCHVISION_NUMBER].transpose(2, 0, 1)
-    is_theirs = _is_copy(theirs, _TORCHVISION_FILTER)
-    return ("torchvision" if is_theirs else ""), "RGB", False
+    is_theirs = least < _find_scale(theirs, _TORCHVISION_FILTER) < most
+    return (TORCHVISION if is_theirs else ""), "RGB", False
 
 
-def _is_copy(values: np.ndarray, known: np.ndarray) -> bool:
-    """Checks that a filter is a known one, or a multiple of it."""
+def _find_scale(values: np.ndarray, known: np.ndarray) -> float:
+    """Returns the scale of a filter that is a multiple of a known one, or 0."""
     norm, known_norm = np.linalg.norm(values), np.linalg.norm(known)
-    if not 0 < norm < MOST_SCALE * known_norm:
-        return False
-    return float(np.vdot(values, known)) > LEAST_COSINE * norm * known_norm
+    is_copy = np.vdot(values, known) > LEAST_COSINE * norm * known_norm
+    return float(norm / known_norm) if is_copy else 0.0

@@ -26,6 +26,10 @@ MAGIC = 0x1950A86A20F9469CFC6C
 MOST_PICKLE = 2**20
 """Maximum size of the pickles of a file, bytes; VGG19's have 10 kB."""
 
+WRAPPERS = ("state_dict", "model")
+"""Names under which training programs save a network beside other things."""
+MOST_DIMENSIONS = 8
+
 _DTYPES = {
     "FloatStorage": "<f4",
     "DoubleStorage": "<f8",
@@ -60,25 +64,23 @@ class Tensors:
 
     Attributes:
         shapes: shapes by name.
-        dtypes: dtypes of the storages by their keys.
     """
 
     def __init__(self, found: Any, read_storage: Callable[[Storage], bytes]):
-        if isinstance(found, dict) and isinstance(
-            found.get("state_dict"), dict
-        ):
-            found = found["state_dict"]
         if not isinstance(found, dict):
             raise WeightsError(_OTHER)
+        for name in WRAPPERS:
+            if isinstance(found.get(name), dict):
+                found = found[name]
         self._tensors = {
             name: value
             for name, value in found.items()
             if isinstance(value, Tensor)
         }
+        if not self._tensors:
+            raise WeightsError(_OTHER)
         self._read_storage = read_storage
         self.shapes = {n: t.shape for n, t in self._tensors.items()}
-        storages = [tensor.storage for tensor in self._tensors.values()]
-        self.dtypes = {storage.key: storage.dtype for storage in storages}
 
     def read(self, name: str) -> np.ndarray:
         """Reads a tensor; bfloat16 becomes float32."""
@@ -143,7 +145,7 @@ def read_archive(archive: zipfile.ZipFile, folder: str) -> Tensors:
             raise WeightsError("its byte order is not little-endian.")
     stream = io.BytesIO(read_member("data.pkl", MOST_PICKLE))
     return Tensors(
-        unpickle(stream),
+        unpickle(stream, {}),
         lambda storage: read_member(
             f"data/{storage.key}", storage.count * size_of(storage.dtype)
         ),
@@ -166,8 +168,9 @@ def read_legacy(file: BinaryIO) -> Tensors:
     """
     # Of a file, pickletools would reserve memory for a text of any size.
     pickles = io.BytesIO(file.read(MOST_PICKLE))
+    dtypes: dict[str, str] = {}
     magic, _protocol, system, found, keys = (
-        unpickle(pickles) for _ in range(5)
+        unpickle(pickles, dtypes) for _ in range(5)
     )
     if magic != MAGIC:
         raise WeightsError("it is not a file of torch.")
@@ -184,21 +187,23 @@ def read_legacy(file: BinaryIO) -> Tensors:
     end = file.seek(0, io.SEEK_END)
     file.seek(pickles.tell())
     for key in keys:
-        if key not in tensors.dtypes:
-            raise WeightsError(_OTHER)
         count = int.from_bytes(file.read(8), "little")
-        places[key] = file.tell(), count * size_of(tensors.dtypes[key])
+        places[key] = file.tell(), count * size_of(dtypes[key])
         if sum(places[key]) > end:
             raise WeightsError("it is truncated.")
         file.seek(sum(places[key]))
     return tensors
 
 
-def unpickle(file: io.BytesIO) -> Any:
+def unpickle(file: io.BytesIO, dtypes: dict[str, str]) -> Any:
     """Follows a pickle of dictionaries of tensors, without `pickle`.
 
     Known names stand for themselves; nothing is called. Only texts and numbers
     are keys, as comparing nested tuples can take for ever.
+
+    Args:
+        file: the pickle.
+        dtypes: receives the dtype of every storage by its key.
 
     Raises:
         WeightsError: if the pickle holds anything else.
@@ -247,14 +252,18 @@ def unpickle(file: io.BytesIO) -> Any:
             if not isinstance(stack[-1], list):
                 raise WeightsError(_OTHER)
             stack[-1].extend(items)
-        elif name in ("BINPUT", "LONG_BINPUT"):
-            memo[value] = stack[-1]
+        elif name in ("BINPUT", "LONG_BINPUT", "MEMOIZE"):
+            memo[len(memo) if name == "MEMOIZE" else value] = stack[-1]
         elif name in ("BINGET", "LONG_BINGET"):
             stack.append(memo[value])
         elif name == "GLOBAL":
-            stack.append(_find_global(value))
+            stack.append(_find_global(*value.split(" ")))
+        elif name == "STACK_GLOBAL":
+            stack[-2:] = [_find_global(*stack[-2:])]
         elif name == "BINPERSID":
-            stack.append(_make_storage(stack.pop()))
+            storage = _make_storage(stack.pop())
+            dtypes[storage.key] = storage.dtype
+            stack.append(storage)
         elif name == "REDUCE":
             arguments = stack.pop()
             stack.append(_reduce(stack.pop(), arguments))
@@ -262,7 +271,7 @@ def unpickle(file: io.BytesIO) -> Any:
             stack.pop()  # attributes of an ordered dictionary
         elif name == "STOP":
             return stack.pop()
-        elif name != "PROTO":
+        elif name not in ("PROTO", "FRAME"):
             raise WeightsError(_OTHER)
     raise WeightsError("it ends amid a pickle.")
 
@@ -274,6 +283,7 @@ _CONSTANTS: dict[str, Any] = {
     "EMPTY_TUPLE": (),
 }
 _VALUES = {"BINUNICODE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"}
+_VALUES |= {"SHORT_BINUNICODE"}  # since protocol 4
 _VALUES |= {"SHORT_BINSTRING", "BINSTRING"}  # of Python 2
 
 
@@ -283,8 +293,7 @@ class _Global(NamedTuple):
     name: str
 
 
-def _find_global(value: str) -> _Global:
-    module, _, name = value.partition(" ")
+def _find_global(module: str, name: str) -> _Global:
     is_known = (
         (module == "collections" and name == "OrderedDict")
         or (module == "torch" and name in _DTYPES)
@@ -310,9 +319,11 @@ def _reduce(function: Any, arguments: Any) -> Any:
     match function, arguments:
         case _Global("OrderedDict"), ():
             return {}
-        case _Global("OrderedDict"), ([*pairs],):  # by Python 2
+        case _Global("OrderedDict"), (list() as pairs,):  # by Python 2
             if all(isinstance(key, str) for key, _ in pairs):
-                return dict(pairs)
+                found = dict(pairs)
+                pairs.clear()  # not to be copied many times
+                return found
         case _Global("_rebuild_parameter"), (Tensor() as tensor, *_):
             return tensor
         case (
@@ -320,9 +331,8 @@ def _reduce(function: Any, arguments: Any) -> Any:
             (Storage() as storage, int(), tuple(), tuple(), *_),
         ):
             offset, shape, strides = arguments[1:4]
-            numbers = (*shape, *strides)
-            if len(shape) == len(strides) and all(
-                type(number) is int for number in numbers
+            if len(shape) == len(strides) <= MOST_DIMENSIONS and all(
+                type(number) is int for number in (*shape, *strides)
             ):
                 return Tensor(storage, offset, shape, strides)
     raise WeightsError(_OTHER)
