@@ -25,6 +25,9 @@ class Visitor:
         page.set_default_timeout(1000 * PATIENCE)
         page.goto(address)
         page.locator("#paint").wait_for()
+        # Set by the page's own script, which listens to drops from then on.
+        ready = page.locator("#content[role=group], #content [role=group]")
+        ready.first.wait_for(state="attached")
 
     def choose(self, content=SAMPLES / "scene.jpg", size=256):
         """Uploads two pictures, and chooses a small size."""
