@@ -8,6 +8,8 @@
 # once a release; the VGG19 weights are downloaded if they are not cached.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=tools/environments.sh
+source tools/environments.sh
 repository=$PWD
 export PIP_QUIET=1
 
@@ -50,17 +52,6 @@ for block in found:
 END
 }
 
-find_python() {
-    local path
-    for path in "$(command -v "python$1" || true)" \
-        "$(pyenv root 2>/dev/null || true)"/versions/"$1".*/bin/python; do
-        if "$path" -c 'import venv' 2>/dev/null; then
-            echo "$path"
-            return
-        fi
-    done
-}
-
 # Runs a script with the Python of an environment, without TensorFlow's log.
 run() {
     (cd "$scratch/work" && TF_CPP_MIN_LOG_LEVEL=2 PYTHONDONTWRITEBYTECODE=1 \
@@ -88,15 +79,6 @@ def check(found, limit):
 END
 
 # The export, and its features in the TensorFlow that made it.
-mapfile -t others < <(python3 - <<'END'
-import configparser
-setup = configparser.ConfigParser()
-setup.read("setup.cfg")
-for line in setup["options"]["install_requires"].split():
-    if not line.startswith(("tensorflow", "keras")):
-        print(line)
-END
-)
 echo "export: TensorFlow $tensorflow, Keras $keras"
 python3 -m venv "$scratch/export"
 "$scratch/export/bin/pip" install "tensorflow-cpu==$tensorflow" \

@@ -11,6 +11,8 @@
 # that is not installed is left out, and said to be.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=tools/environments.sh
+source tools/environments.sh
 
 versions=(
     3.10:2.16.2:3.0.5
@@ -20,17 +22,6 @@ versions=(
     3.13:2.20.0:3.12.0
     3.13:2.21.0:3.13.2
 )
-
-find_python() {
-    local path
-    for path in "$(command -v "python$1" || true)" \
-        "$(pyenv root 2>/dev/null || true)"/versions/"$1".*/bin/python; do
-        if "$path" -c 'import venv' 2>/dev/null; then
-            echo "$path"
-            return
-        fi
-    done
-}
 
 # Prints the newest version of a package that a Python's pip finds, if any.
 find_newest() {
@@ -57,17 +48,6 @@ choose_newest() {
     echo "pip finds no TensorFlow for any installed Python" >&2
     return 1
 }
-
-# What the program needs besides TensorFlow and Keras.
-mapfile -t others < <(python3 - <<'END'
-import configparser
-setup = configparser.ConfigParser()
-setup.read("setup.cfg")
-for line in setup["options"]["install_requires"].split():
-    if not line.startswith(("tensorflow", "keras")):
-        print(line)
-END
-)
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT

@@ -20,7 +20,6 @@ from tfstyle.network import filter_means
 from tfstyle.network.layers import CONVOLUTIONS
 from tfstyle.network.weight_files import keras_files
 from tfstyle.network.weight_files.arrays import LayerWeights
-from tfstyle.network.weight_files.arrays import hash_weights
 from tfstyle.network.weight_files.inputs import CAFFE
 from tfstyle.network.weight_files.inputs import INPUTS
 from tfstyle.network.weight_files.inputs import TORCHVISION
@@ -102,7 +101,6 @@ def load_weights(
     else:
         file = read_weights(choice, weights_input)
         origin = f"{choice} ({file.network})"
-    layers, sha256 = file.layers, file.sha256
     if rescale_filters:
         if file.network not in (CAFFE, RANDOM):
             raise WeightsError(
@@ -110,10 +108,11 @@ def load_weights(
                 f" Received: {file.network}. Leave out --rescale_filters, or"
                 " choose other --weights."
             )
-        layers = filter_means.rescale(layers)
-        sha256 = hash_weights(layers, file.offset)
+        file = dataclasses.replace(
+            file, layers=filter_means.rescale(file.layers)
+        )
         origin += ", filters rescaled"
-    return Weights(layers, origin, sha256, file.offset)
+    return Weights(file.layers, origin, file.sha256, file.offset)
 
 
 def _draw(seed: int) -> dict[str, LayerWeights]:
