@@ -12,6 +12,7 @@ from tests.refusals import refuses
 from tfstyle.errors import WeightsError
 from tfstyle.network.layers import CONVOLUTIONS
 from tfstyle.network.weight_files import torch_files
+from tfstyle.network.weight_files import torch_pickle
 from tfstyle.network.weight_files.inputs import INPUTS
 from tfstyle.network.weight_files.inputs import convert
 from tfstyle.network.weight_files.reading import read_layers
@@ -62,8 +63,8 @@ def test_input_must_be_named_unless_the_network_is_known():
 
 def test_tensors_are_views_with_offset_and_strides():
     values = np.arange(20, dtype=np.float32)
-    storage = torch_files.Storage("<f4", "0", 20)
-    tensor = torch_files.Tensor(storage, 2, (3, 2), (1, 6))
+    storage = torch_pickle.Storage("<f4", "0", 20)
+    tensor = torch_pickle.Tensor(storage, 2, (3, 2), (1, 6))
     found = torch_files.view(values, tensor, "a")
     np.testing.assert_array_equal(found, [[2, 8], [3, 9], [4, 10]])
     for wrong in (
@@ -166,27 +167,27 @@ def test_keys_are_texts_or_numbers():
     """Comparing nested tuples, as keys, would take for ever."""
     stream = io.BytesIO(pickle.dumps({((1,),): 2}, 2))
     with refuses("", "more than tensors", kind=WeightsError):
-        torch_files.unpickle(stream, {})
+        torch_pickle.unpickle(stream, {})
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 def test_pickles_of_every_protocol_are_followed(protocol):
     value = {"a": [1, 2.5, None, True, ("text", -(2**40))], "b": {3: ()}}
     stream = io.BytesIO(pickle.dumps(value, protocol))
-    assert torch_files.unpickle(stream, {}) == value
+    assert torch_pickle.unpickle(stream, {}) == value
 
 
 def test_pairs_of_python_2_are_used_once():
     pairs = [("a", 1), ("b", 2)]
-    ordered = torch_files._Global("OrderedDict")
-    assert torch_files._reduce(ordered, (pairs,)) == {"a": 1, "b": 2}
-    assert torch_files._reduce(ordered, (pairs,)) == {}
+    ordered = torch_pickle._Global("OrderedDict")
+    assert torch_pickle._reduce(ordered, (pairs,)) == {"a": 1, "b": 2}
+    assert torch_pickle._reduce(ordered, (pairs,)) == {}
 
 
 @pytest.mark.parametrize("name", ["state_dict", "model"])
 def test_network_is_found_beside_other_things(name):
-    storage = torch_files.Storage("<f4", "0", 6)
-    tensor = torch_files.Tensor(storage, 1, (2,), (3,))
+    storage = torch_pickle.Storage("<f4", "0", 6)
+    tensor = torch_pickle.Tensor(storage, 1, (2,), (3,))
     saved = {"epoch": 3, name: {"features.0.bias": tensor}}
     values = np.arange(6, dtype=np.float32).tobytes()
     tensors = torch_files.Tensors(saved, lambda _: values)
