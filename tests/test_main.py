@@ -75,6 +75,17 @@ def test_terminal_shows_only_what_tfstyle_says(first_run):
         assert OURS.fullmatch(line), line
 
 
+@pytest.mark.slow
+def test_terminal_tells_levels_and_what_a_missing_style_means(tmp_path):
+    flags = ("--style_images=", "--image_size=64", "--num_levels=2")
+    _, lines = paint(*SMOKE, *flags, f"--workdir={tmp_path}")
+    (note,) = [line for line in lines if line.startswith("No --")]
+    assert "the content image is reconstructed" in note
+    (levels,) = [line for line in lines if "anew" in line]
+    assert levels.startswith("2 steps at 32 px, then 2 steps at 64 px;")
+    assert "Done after 4 steps (2 + 2), " in "\n".join(lines)
+
+
 def test_workdir_holds_picture_flags_and_metrics(first_run):
     workdir, _ = first_run
     names = sorted(path.name for path in workdir.iterdir())

@@ -89,9 +89,17 @@ def clone(tmp_path_factory):
     unwanted = shutil.ignore_patterns("__pycache__", "*.egg-info")
     for name in ("tfstyle", "configs", "tools"):
         shutil.copytree(ROOT / name, folder / name, ignore=unwanted)
-    for name in PROGRAM:
+    for name in (*PROGRAM, ".gitignore"):
         shutil.copy(ROOT / name, folder)
+    subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
+    subprocess.run(["git", "add", "."], cwd=folder, check=True)
     return folder
+
+
+def find_untracked(folder):
+    """Returns the files in a clone that git neither has nor ignores."""
+    command = ["git", "ls-files", "--others", "--exclude-standard"]
+    return subprocess.check_output(command, cwd=folder, text=True).splitlines()
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +119,8 @@ def test_bash_blocks_run_as_printed(clone, environment, real_weights):
     assert len(blocks) == 6
     for block in blocks:
         run_block(block, clone, environment)
-    assert (clone / "painted" / "b.png").exists()
+    assert (clone / "runs" / "painted" / "b.png").exists()
+    assert find_untracked(clone) == []
 
 
 @pytest.mark.weights
@@ -140,8 +149,9 @@ def test_python_blocks_run_as_printed(clone, real_weights):
     subprocess.run(
         [sys.executable, "-c", small], cwd=clone, env=variables, check=True
     )
-    with Image.open(clone / "painted.png") as picture:
+    with Image.open(clone / "runs" / "painted.png") as picture:
         assert picture.size == (32, 24)
+    assert find_untracked(clone) == []
 
 
 @pytest.mark.parametrize(

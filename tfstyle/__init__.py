@@ -30,6 +30,7 @@ _HOMES = {
     "Config": "tfstyle.flags.command_line",
     "ConfigError": "tfstyle.errors",
     "ImageError": "tfstyle.errors",
+    "Interrupted": "tfstyle.api.callbacks",
     "Objective": "tfstyle.api.research",
     "Result": "tfstyle.api.result",
     "Step": "tfstyle.api.result",
@@ -49,6 +50,7 @@ _HOMES = {
 }
 
 if TYPE_CHECKING:
+    from tfstyle.api.callbacks import Interrupted
     from tfstyle.api.images import sample
     from tfstyle.api.research import Objective
     from tfstyle.api.research import features
@@ -73,6 +75,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "ImageError",
+    "Interrupted",
     "Objective",
     "Result",
     "Step",

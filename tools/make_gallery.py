@@ -28,12 +28,12 @@ MAX_BYTES = 250_000  # of a picture
 
 PICTURES = {
     "quickstart": (
-        "-m tfstyle.main --flagfile=configs/quickstart.cfg --image_size=512"
+        "-m tfstyle.main --flagfile=configs/quickstart.cfg"
         f" --workdir={RUNS}/quickstart",
         "quickstart/output.png",
     ),
     "mosaic": (
-        "-m tfstyle.main --flagfile=configs/quickstart.cfg --image_size=512"
+        "-m tfstyle.main --flagfile=configs/quickstart.cfg"
         f" --style_images={MOSAIC} --workdir={RUNS}/mosaic",
         "mosaic/output.png",
     ),

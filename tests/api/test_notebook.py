@@ -1,5 +1,7 @@
 """The library in the kernel of a real notebook."""
 
+import base64
+import io
 import os
 import signal
 import threading
@@ -20,14 +22,19 @@ stylizer(scene, strokes)
 """
 PAINT_LONG = """
 endless = tfstyle.Stylizer(stylizer.config, num_steps=10**6)
-interrupted = endless(scene, strokes)
-interrupted.reason
+endless(scene, strokes)
+"""
+SHOW = """
+import sys
+sys.last_value.result.show()
 """
 
 
 @pytest.mark.slow
-def test_notebook_shows_progress_and_result_and_stops_with_a_picture():
-    cells = [nbformat.v4.new_code_cell(text) for text in (PAINT, PAINT_LONG)]
+def test_notebook_shows_progress_and_result_and_keeps_one_that_is_stopped():
+    texts = (PAINT, PAINT_LONG, SHOW)
+    cells = [nbformat.v4.new_code_cell(text) for text in texts]
+    cells[1].metadata["tags"] = ["raises-exception"]
     notebook = nbformat.v4.new_notebook(cells=cells)
     client = NotebookClient(notebook, timeout=PATIENCE, kernel_name="python3")
     with client.setup_kernel():
@@ -40,7 +47,11 @@ def test_notebook_shows_progress_and_result_and_stops_with_a_picture():
         timer = threading.Timer(2, os.kill, (kernel, signal.SIGINT))
         timer.start()
         client.execute_cell(cells[1], 1)
-        assert cells[1].outputs[-1]["data"]["text/plain"] == "'interrupted'"
+        assert cells[1].outputs[-1]["ename"] == "Interrupted"
+        client.execute_cell(cells[2], 2)
+        shown = cells[2].outputs[-1]["data"]["image/png"]
+        with Image.open(io.BytesIO(base64.b64decode(shown))) as picture:
+            assert picture.size == (64, 24)
 
 
 @pytest.mark.weights

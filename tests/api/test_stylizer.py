@@ -164,36 +164,45 @@ def test_only_a_text_of_a_callback_ends_the_run(stylizer):
         stylizer(SCENE, STROKES, callbacks=[lambda step: 1 / 0])
 
 
-def test_interrupt_gives_the_picture_so_far():
+def test_interrupt_ends_a_loop_and_keeps_the_picture_so_far():
     many = tfstyle.Stylizer(weights="random", image_size=32, num_steps=500)
 
     def interrupt(step):
         if step.step == 2:
             signal.raise_signal(signal.SIGINT)
 
-    found = many(SCENE, STROKES, callbacks=[interrupt])
-    assert (found.reason, found.step) == ("interrupted", 2)
+    def stop(stylizer, *callbacks):
+        with pytest.raises(KeyboardInterrupt, match="`result`") as stopped:
+            [
+                stylizer(x, STROKES, callbacks=callbacks)
+                for x in (SCENE, STROKES)
+            ]
+        result = stopped.value.result
+        assert isinstance(stopped.value, tfstyle.Interrupted)
+        assert result.reason == "interrupted"
+        assert result._source.facts["content_image"].startswith("768x576 ")
+        return result
+
+    assert stop(many, interrupt).step == 2
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
     pid = os.getpid()
     timer = threading.Timer(0.5, os.kill, (pid, signal.SIGINT))
     timer.start()
     endless = tfstyle.Stylizer(many.config, num_steps=10**6)
-    found = endless(SCENE, STROKES)
+    stop(endless)
     timer.cancel()
-    assert found.reason == "interrupted"
 
     def raise_interrupt(step):
         raise KeyboardInterrupt
 
-    found = many(SCENE, STROKES, callbacks=[raise_interrupt])
-    assert (found.reason, found.step) == ("interrupted", 0)
+    assert stop(many, raise_interrupt).step == 0
 
     def press_twice(step):
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
 
-    assert many(SCENE, STROKES, callbacks=[press_twice]).step == 0
+    assert stop(many, press_twice).step == 0
 
 
 def test_threads_do_not_disturb_each_other(stylizer, result):
@@ -252,6 +261,20 @@ def test_masks_and_blends_and_initial_images(stylizer):
 def test_wrong_options_are_refused_by_name(options, name):
     with pytest.raises(tfstyle.ConfigError, match=f"`{name}`"):
         tfstyle.Stylizer(**options)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("size", "Did you mean image_size"),
+        ("iterations", "Did you mean num_steps"),
+        ("style", "Pass the images as `styles`"),
+        ("content_imge", "Pass the image as `content`"),
+    ],
+)
+def test_wrong_option_names_the_likeliest(stylizer, name, hint):
+    with pytest.raises(tfstyle.ConfigError, match=f"^`{name}` is not.*{hint}"):
+        stylizer(SCENE, STROKES, **{name: 256})
 
 
 @pytest.mark.parametrize(

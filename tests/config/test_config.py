@@ -1,6 +1,7 @@
 """RunConfig: every rule, and the way to flags and back."""
 
 import dataclasses
+import inspect
 import os
 import pathlib
 import tempfile
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests import ROOT
 from tests.refusals import refuses
+from tfstyle.config.config import Config
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import check_images
 from tfstyle.flags import flagfile
@@ -53,6 +55,32 @@ def test_photo_cfg_is_the_defaults():
     path = ROOT / "configs" / "photo.cfg"
     config = read_config([f"--flagfile={path}"])
     assert config.resolved() == RunConfig().resolved()
+
+
+@pytest.mark.parametrize(
+    ("config", "text"),
+    [
+        (Config(), "Config()"),
+        (Config(image_size=256), "Config(image_size=256)"),
+        (
+            Config(pooling="max", style_layers=["conv1_1"], num_steps=7),
+            "Config(style_layers=('block1_conv1',), pooling='max',"
+            " num_steps=(7,))",
+        ),
+        (
+            RunConfig(seed=1, content_image="a.jpg"),
+            "RunConfig(seed=1, content_image='a.jpg')",
+        ),
+    ],
+)
+def test_repr_is_a_call_without_the_defaults(config, text):
+    assert repr(config) == text
+    assert eval(text) == config
+
+
+def test_signature_of_config_names_every_option():
+    parameters = inspect.signature(Config).parameters
+    assert list(parameters) == [f.name for f in dataclasses.fields(Config)]
 
 
 def test_config_is_frozen_and_hashable():

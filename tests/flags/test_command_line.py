@@ -111,6 +111,8 @@ def test_file_with_a_comma_in_its_name_is_one(tmp_path, monkeypatch, name):
 def test_later_flag_or_source_wins(arguments, num_steps, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder").mkdir()
+    for name in ("a.jpg", "ü, é.jpg"):
+        (tmp_path / name).touch()
     # Nested names are relative to the current folder, not to the file.
     (tmp_path / "folder" / "base.cfg").write_text(
         '--num_steps=5\n--style_images="ü, é.jpg"\n', encoding="utf-8"
@@ -231,6 +233,36 @@ def test_a_picture_that_says_its_flags_gets_none_of_older_ones(tmp_path):
     assert read_picture(path) == lines
 
 
+def test_files_of_a_picture_are_here_or_beside_it(
+    tmp_path, monkeypatch, refusal, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    lines = ["--content_image=a.jpg", "--style_images=b.jpg", "--init=noise"]
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+    write_picture("one/out.png", flagfile.make_text(lines, {}))
+    for name in ("a.jpg", "one/a.jpg", "one/noise", "two/b.jpg"):
+        (tmp_path / name).touch()
+    line = refusal("--flags_from=one/out.png")
+    assert line == (
+        "`style_images` 'b.jpg' is neither in the current folder nor beside"
+        " 'one/out.png', which stores names without folders. Copy it there, or"
+        " add --style_images=PATH."
+    )
+    other = "--style_images=two/*.jpg"
+    assert parse("--flags_from=one/out.png", other).style_images == (
+        "two/*.jpg",
+    )
+    (tmp_path / "one" / "b.jpg").touch()
+    config = parse("--flags_from=one/out.png")
+    assert config.content_image == "a.jpg"
+    assert config.style_images == ("one/b.jpg",)
+    assert config.init == "noise"
+    with pytest.raises(SystemExit):
+        parse("--flags_from=one/out.png", "--print_flags")
+    assert "--style_images=b.jpg\n" in capsys.readouterr().out
+
+
 def write_picture(path, text):
     import numpy as np
 
@@ -267,7 +299,9 @@ STYLE_TWICE = ["--style_images=a.jpg", "--style_images", "b.jpg"]
 @pytest.mark.parametrize(
     ("arguments", "data"),
     [
-        (["--num_stepz=5"], ["'num_stepz'", "num_steps ?"]),
+        (["--num_stepz=5"], ["`num_stepz`", "num_steps?"]),
+        (["--size=5"], ["`size`", "image_size?"]),
+        (["--\x1b[31m=5"], ["is not a flag. See tfstyle --help."]),
         (["--num_steps=5", "left", "over"], ["'left over'", "begin with --"]),
         (["--style_images=a.jpg,"], ["`style_images`", "empty"]),
         (["--num_steps"], ["--num_steps"]),
@@ -300,7 +334,7 @@ def test_empty_list_resets_an_earlier_one_and_numbers_may_be_given_twice():
         ("--report --overwrite", ["`report`", "'--overwrite'"]),
         ("--image_size=512px", ["`image_size`"]),
         ('--style_images=["a.jpg","b.jpg"]', ["`style_images`"]),
-        ("--num-steps=3", ["num_steps ?"]),
+        ("--num-steps=3", ["num_steps?"]),
         ("--num_steps", ["--num_steps"]),
         (f"--{'seed' * 1000}", ["seedseed"]),
         ("--flagfile=nowhere.cfg", ["'nowhere.cfg'", "No such"]),

@@ -10,6 +10,7 @@ import pytest
 
 from tests.training.test_callbacks import make_record
 from tests.training.test_callbacks import make_result
+from tfstyle.images.frame import Frame
 from tfstyle.reports import progress
 
 SHOW = """
@@ -74,6 +75,14 @@ def test_lines_come_first_last_and_by_time(caplog):
         "step 6/7, loss 3, 2.33 evaluations/s, 0 s left",
         "step 7/7, loss 3, 2.29 evaluations/s",
     ]
+
+
+def test_line_names_the_size_of_a_level(caplog):
+    caplog.set_level("INFO", logger="absl")
+    record = make_record(4, steps=(4, 0), frame=Frame(48, 64))
+    progress.ProgressLines()(record)
+    (line,) = lines_of(caplog)
+    assert line.startswith("step 4/7, 64 px, loss 3, ")
 
 
 def test_batch_s_lines_come_by_time_with_the_time_left(caplog):

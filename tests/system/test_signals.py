@@ -49,6 +49,15 @@ def test_one_signal_ends_the_run_and_leaves_all_as_it_was(number):
     )
 
 
+def test_quiet_stop_says_nothing():
+    child = start_python(IMPORTS + STOP.replace("Signals()", "Signals(True)"))
+    child.stdout.readline()
+    child.send_signal(signal.SIGINT)
+    status, out, err = end_python(child)
+    assert (status, err) == (0, "")
+    assert out.startswith("SIGINT SIGINT 2\n")
+
+
 LEFT_ALONE = """
 signal.signal(signal.SIGUSR2, lambda *_: print("handled"))
 signal.signal(signal.SIGHUP, signal.SIG_IGN)

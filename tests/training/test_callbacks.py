@@ -11,6 +11,7 @@ from tfstyle.training.callbacks import EverySeconds
 from tfstyle.training.callbacks import EverySteps
 from tfstyle.training.callbacks import Record
 from tfstyle.training.callbacks import Result
+from tfstyle.training.callbacks import describe_steps
 
 
 def make_result(record):
@@ -72,6 +73,11 @@ def test_every_seconds_acts_as_often_as_it_may(taken, expected):
         now += 1.0
     action.close(make_result(record))
     assert steps == expected
+
+
+def test_steps_are_summed_and_told_per_level():
+    assert describe_steps((50,)) == "50 steps"
+    assert describe_steps((50, 50, 0)) == "100 steps (50 + 50 + 0)"
 
 
 def test_losses_are_floats_with_the_total_first():

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
+from tfstyle.api.result import Result
 from tfstyle.api.result import Step
 from tfstyle.api.run import Run
 from tfstyle.errors import ConfigError
@@ -17,6 +18,25 @@ Callback = Callable[[Step], object]
 run and becomes its stop reason; any other value is ignored."""
 REASON = "interrupted"
 """Stop reason after Ctrl-C or a notebook's stop button."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, or a notebook's stop button, has ended a run after a step.
+
+    Attributes:
+        result: the picture so far, a `Result`.
+    """
+
+    def __init__(self, result: Result):
+        super().__init__(result)
+        self.result = result
+
+    def __str__(self) -> str:
+        return (
+            f"stopped after step {self.result.step}; `result` of this"
+            " exception, sys.last_value.result in a notebook, is the picture"
+            " so far"
+        )
 
 
 def check_callbacks(callbacks: Sequence[Callback]) -> None:

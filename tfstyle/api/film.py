@@ -20,6 +20,7 @@ from tfstyle.config.config import Config
 from tfstyle.experiment import provenance
 from tfstyle.experiment.session import Session
 from tfstyle.images.picture import NOTHING
+from tfstyle.images.resize import resize
 from tfstyle.system.paths import expand_path
 from tfstyle.system.prefetch import prefetch
 from tfstyle.video_files.film import Frame
@@ -76,7 +77,9 @@ def paint_film(
         made = painter.paint(frame, recent)
         recent[frame.number] = made.pixels
         forget_oldest(recent)
-        source = Source(facts, [], {}, frame.picture.alpha, NOTHING)
+        content = resize(frame.picture.pixels, *made.pixels.shape[:2])
+        alpha = frame.picture.alpha
+        source = Source(facts, [], {}, alpha, NOTHING, content)
         yield make_result(made, painter.plan.config, source, [])
 
 

@@ -4,10 +4,11 @@ import dataclasses
 from typing import Any
 
 from tfstyle.config.config import options_of
+from tfstyle.config.suggestions import find_similar
+from tfstyle.config.suggestions import suggest
 from tfstyle.errors import ConfigError
 from tfstyle.flags.command_line import Config
 from tfstyle.flags.values import FIELDS as ALL_FIELDS
-from tfstyle.flags.values import suggest_field
 
 FIELDS = {field.name for field in dataclasses.fields(Config)}
 _REMEDIES = {
@@ -64,5 +65,8 @@ def _refuse(name: str) -> ConfigError:
     if name in ALL_FIELDS:
         remedy = _REMEDIES.get(name, "Run tfstyle to use it.")
         return ConfigError(f"`{name}` is an option of the program. {remedy}")
-    hint = suggest_field(name, "See help(tfstyle.Config).")
+    hint = suggest(name, ALL_FIELDS, "See help(tfstyle.Config).")
+    similar = find_similar(name, ALL_FIELDS)
+    if similar in _REMEDIES:
+        hint = _REMEDIES[similar]
     return ConfigError(f"`{name}` is not an option of Config. {hint}")

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
+from PIL import ImageShow
 
 from tfstyle.config.config import Config
 from tfstyle.config.config import options_of
@@ -16,14 +17,18 @@ from tfstyle.config.run_config import METADATA
 from tfstyle.config.run_config import RunConfig
 from tfstyle.config.validation import check_address
 from tfstyle.errors import ConfigError
+from tfstyle.errors import SetupError
 from tfstyle.experiment import provenance
 from tfstyle.experiment.remote_outputs import staged_file
 from tfstyle.image_files.writing import check_side
 from tfstyle.image_files.writing import write_image
 from tfstyle.images.picture import NOTHING
 from tfstyle.images.picture import Attribution
+from tfstyle.images.resize import resize
+from tfstyle.reports.progress import is_in_notebook
 from tfstyle.system.paths import expand_path
 from tfstyle.system.paths import is_same_file
+from tfstyle.training.callbacks import describe_steps
 
 
 class Source(NamedTuple):
@@ -36,6 +41,8 @@ class Source(NamedTuple):
             image is not a file.
         alpha: alpha channel of the content, uint8 `[H, W]`, or None.
         attribution: artist, copyright and resolution of the content.
+        content: content image at the size of the result, uint8 `[H, W, 3]`,
+            RGB, or None.
     """
 
     facts: dict[str, str]
@@ -43,6 +50,7 @@ class Source(NamedTuple):
     files: dict[str, Any]
     alpha: np.ndarray | None
     attribution: Attribution
+    content: np.ndarray | None
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -87,6 +95,29 @@ class Painting:
     def width(self) -> int:
         """Width of the picture, pixels."""
         return self.pixels.shape[1]
+
+    def show(self) -> None:
+        """Shows the picture, beside the content image if there is one.
+
+        In a notebook below the cell, else in the system's viewer.
+
+        Raises:
+            SetupError: if no viewer is installed.
+        """
+        shown = [self.pixels]
+        if self._source.content is not None:
+            content = resize(self._source.content, self.height, self.width)
+            shown.insert(0, content)
+        picture = Image.fromarray(np.hstack(shown))
+        if is_in_notebook():
+            from IPython.display import display
+
+            display(picture)
+        elif not ImageShow.show(picture):
+            raise SetupError(
+                "No program that shows pictures was found, such as xdg-open."
+                " Save the picture: result.save(path)."
+            )
 
     def save(
         self, path: str | os.PathLike[str], *, metadata: str = "names"
@@ -235,5 +266,5 @@ class Result(Painting):
         return self.config if self._is_complete else super()._repeating_config()
 
     def _describe(self) -> str:
-        end = "" if self.reason == "steps" else f" ({self.reason})"
-        return f"{self.step} steps{end}"
+        end = "" if self.reason == "steps" else f", {self.reason}"
+        return f"{describe_steps(self.steps)}{end}"

@@ -27,6 +27,7 @@ from tfstyle.experiment.session import Session
 from tfstyle.images.image_set import ImageSet
 from tfstyle.images.picture import NOTHING
 from tfstyle.images.picture import Picture
+from tfstyle.images.resize import resize
 from tfstyle.images.transparency import show
 from tfstyle.system.lru_cache import LRUCache
 from tfstyle.system.machine import Machine
@@ -166,12 +167,17 @@ class Run:
         resources.check_memory(self.plan)
         self.extractor: Extractor = session.make_extractor(self.plan.network)
         self.replicas = session.replicas
+        content, frame = None, self.plan.frame
+        if images.content is not None:
+            pixels = images.content.pixels
+            content = resize(pixels, frame.height, frame.width)
         facts = provenance.describe_weights(self.extractor)
         self.source = Source(
             facts | images.describe(),
             *_find_files(lists),
             images.alpha,
             images.content.attribution if images.content else NOTHING,
+            content,
         )
 
     def records(

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
 
+from tfstyle.api.callbacks import REASON
 from tfstyle.api.callbacks import Callback
+from tfstyle.api.callbacks import Interrupted
 from tfstyle.api.callbacks import call
 from tfstyle.api.callbacks import catching_interrupt
 from tfstyle.api.callbacks import check_callbacks
@@ -95,7 +97,8 @@ class Stylizer:
         """Renders the content in the style of the styles.
 
         Ctrl-C, or a notebook's stop button, ends the run after the current
-        step and returns the picture so far, with the reason `interrupted`.
+        step and raises `Interrupted`, a KeyboardInterrupt whose `result` is
+        the picture so far.
 
         Args:
             content: the content image, whose layout is kept; None makes a
@@ -121,6 +124,7 @@ class Stylizer:
             ConfigError: if an option is invalid, or images and options
                 disagree.
             ImageError: if an image file cannot be read.
+            Interrupted: if Ctrl-C was pressed.
             NotFiniteError: if the loss stops being finite.
         """
         check_callbacks(callbacks)
@@ -143,8 +147,11 @@ class Stylizer:
             showing_progress(progress) as bars,
         ):
             records = run.records(extra_losses, should_stop)
-            result = run_to_end(records, [*bars, EverySteps(1, act)])
-        return make_result(result, run.plan.config, run.source, history)
+            made = run_to_end(records, [*bars, EverySteps(1, act)])
+        result = make_result(made, run.plan.config, run.source, history)
+        if result.reason == REASON:
+            raise Interrupted(result)
+        return result
 
     def iterate(
         self,
@@ -305,6 +312,7 @@ def stylize(
     Raises:
         ConfigError: if an option is invalid, or images and options disagree.
         ImageError: if an image file cannot be read.
+        Interrupted: if Ctrl-C was pressed; its `result` is the picture so far.
         NotFiniteError: if the loss stops being finite.
         SetupError: if the machine cannot run it.
         WeightsError: if the weights cannot be loaded.

@@ -22,13 +22,13 @@ from absl import logging
 
 from tfstyle.config.fields import kind_of
 from tfstyle.config.run_config import RunConfig
+from tfstyle.config.suggestions import suggest
 from tfstyle.errors import ConfigError
 from tfstyle.errors import one_line
 from tfstyle.flags.sources import read_bytes
 from tfstyle.flags.values import FIELDS
 from tfstyle.flags.values import parse_json
 from tfstyle.flags.values import parse_text
-from tfstyle.flags.values import suggest_field
 
 OWN = "#"
 """Prefix of columns that are not flags and are ignored."""
@@ -244,9 +244,8 @@ def _check_names(path: str, place: str, names: Collection[str]) -> None:
     where = f"`manifest` {path!r}, {place}:"
     for name in names:
         if name not in FIELDS:
-            hint = suggest_field(
-                name, f"Leave it out, or begin its name with {OWN}."
-            )
+            otherwise = f"Leave it out, or begin its name with {OWN}."
+            hint = suggest(name, FIELDS, otherwise)
             raise ConfigError(
                 f"{where} columns must be named as flags are. Received:"
                 f" {name!r:.80}. {hint}"

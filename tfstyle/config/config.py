@@ -19,6 +19,9 @@ from tfstyle.config import validation
 from tfstyle.config.fields import convert
 from tfstyle.config.fields import option
 from tfstyle.config.fields import ordered_fields
+from tfstyle.config.suggestions import SYNONYMS
+from tfstyle.config.suggestions import find_similar
+from tfstyle.errors import ConfigError
 from tfstyle.network.layers import POOLING_WINDOWS
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -59,8 +62,8 @@ class Config:
     Lists are converted to tuples, and NumPy numbers to Python's.
 
     Example:
-        >>> Config(image_size=256, style_layers=["conv1_1"]).style_layers
-        ('block1_conv1',)
+        >>> Config(image_size=256, style_layers=["conv1_1"])
+        Config(image_size=256, style_layers=('block1_conv1',))
 
     Raises:
         ConfigError: if an option is invalid; names the field, rule, value and
@@ -209,9 +212,9 @@ class Config:
     )
     num_steps: Sequence[int] = _optimization(
         (),
-        "update steps, one number or one per level; default: 90 at the level of"
-        " about 512 pixels and at finer ones, half at each coarser one but at"
-        " least 30",
+        "update steps of each level, one number for all or one per level;"
+        " default: 90 at the level of about 512 pixels and at finer ones, half"
+        " at each coarser one but at least 30",
         scope="end",
         least=0,
     )
@@ -292,6 +295,16 @@ class Config:
             layers = validation.keras_names(name, getattr(self, name))
             object.__setattr__(self, name, layers)
         validation.check_options(self)
+
+    def __repr__(self) -> str:
+        """Returns a call that makes this config, without the defaults."""
+        default = type(self)()
+        given = [
+            f"{field.name}={getattr(self, field.name)!r}"
+            for field in dataclasses.fields(self)
+            if getattr(self, field.name) != getattr(default, field.name)
+        ]
+        return f"{type(self).__name__}({', '.join(given)})"
 
     @property
     def steps_by_level(self) -> tuple[int, ...]:
@@ -377,6 +390,29 @@ class Config:
             if field.metadata["scope"] != "run" or not only_pixels:
                 written.append(f"--{field.name}={to_text(value)}")
         return written
+
+
+def _checking_names(init: Callable[..., None]) -> Callable[..., None]:
+    """Makes the constructor of Config suggest a name for a wrong keyword."""
+    names = [field.name for field in dataclasses.fields(Config)]
+
+    @functools.wraps(init)
+    def checked(self: Config, **options: Any) -> None:
+        for name in options:
+            if name not in names:
+                similar = find_similar(name, {*names, *SYNONYMS.values()})
+                hint = "It has no images and files; see help(tfstyle.Config)."
+                if similar in names:
+                    hint = f"Did you mean {similar}?"
+                raise ConfigError(
+                    f"`{name}` is not an option of Config. {hint}"
+                )
+        init(self, **options)
+
+    return checked
+
+
+Config.__init__ = _checking_names(Config.__init__)  # type: ignore[method-assign]
 
 
 def options_of(config: Config) -> dict[str, Any]:

@@ -47,7 +47,7 @@ _file = functools.partial(option, group="Files", scope="run")
 _output = functools.partial(option, group="Output", scope="run")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class RunConfig(Config):
     """Options of a run of the program, one flag per field.
 

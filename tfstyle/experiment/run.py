@@ -33,9 +33,11 @@ from tfstyle.experiment.identity import RunIdentity
 from tfstyle.experiment.session import Session
 from tfstyle.image_files.writing import check_side
 from tfstyle.images.image_set import ImageSet
+from tfstyle.system.signals import STOPPING
 from tfstyle.system.signals import StopSignals
 from tfstyle.training.plan import Plan
 from tfstyle.training.plan import make_plan
+from tfstyle.training.pyramid import describe_levels
 
 if TYPE_CHECKING:
     from tfstyle.network.extractor import Extractor
@@ -63,12 +65,16 @@ class PreparedRun:
     checkpoint: Checkpoint | None
 
 
-def run_picture(config: RunConfig, session: Session) -> int:
+def run_picture(
+    config: RunConfig, session: Session, stop_message: str = STOPPING
+) -> int:
     """Paints one picture, or this process' part of it.
 
     Args:
         config: the requested options.
         session: the TensorFlow session, with its networks.
+        stop_message: line that is printed on the first signal to stop; empty
+            for none.
 
     Returns:
         The number of the signal that ended the run, or 0.
@@ -82,7 +88,7 @@ def run_picture(config: RunConfig, session: Session) -> int:
         images = inputs.read_images(config)
         with (
             prepare(config, images, session, place) as run,
-            StopSignals() as signals,
+            StopSignals(stop_message) as signals,
         ):
             paint(run, session, signals)
             replicas = session.replicas
@@ -158,6 +164,7 @@ def paint(run: PreparedRun, session: Session, signals: StopSignals) -> "Result":
         "%s, %s; weights: %s", device, config.precision, extractor.origin
     )
     logging.info("%dx%d pixels, workdir %s", frame.height, frame.width, folder)
+    _log_task(run)
     resources.log_needs(plan, folder)
     facts = provenance.describe_weights(extractor) | run.images.describe()
     if replicas is not None:
@@ -194,12 +201,33 @@ def paint(run: PreparedRun, session: Session, signals: StopSignals) -> "Result":
     return result
 
 
+def _log_task(run: PreparedRun) -> None:
+    """Logs what a missing image means, and the levels if there are several."""
+    if not run.images.styles:
+        logging.info(
+            "No --style_images: the content image is reconstructed from its"
+            " features. Add --style_images=FILE to paint it in a style"
+        )
+    if run.images.content is None:
+        logging.info(
+            "No --content_image: a texture is made of the style. Add"
+            " --content_image=FILE to paint a picture in the style"
+        )
+    levels = run.plan.levels
+    if len(levels) > 1:
+        logging.info(
+            "%s; the loss starts anew at each size", describe_levels(levels)
+        )
+
+
 def _log_end(result, path: str) -> None:
+    from tfstyle.training.callbacks import describe_steps
+
     ends = {"steps": "Done", "converged": "Converged"}
     logging.info(
-        "%s after %d steps, %d evaluations, %.1f s: loss %.6g",
+        "%s after %s, %d evaluations, %.1f s: loss %.6g",
         ends.get(result.reason, f"Stopped ({result.reason})"),
-        result.step,
+        describe_steps(result.steps),
         result.evaluations,
         result.seconds,
         result.losses["total"],

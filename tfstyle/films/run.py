@@ -38,6 +38,7 @@ from tfstyle.films.shots import scan
 from tfstyle.images.image_set import ImageSet
 from tfstyle.images.resize import fit_size
 from tfstyle.system import atomic_file
+from tfstyle.system.signals import STOPPING
 from tfstyle.system.signals import StopSignals
 from tfstyle.video_files.film import Film
 from tfstyle.video_files.opening import open_film
@@ -61,12 +62,16 @@ class FilmResult(NamedTuple):
     is_written: bool
 
 
-def run_film(config: RunConfig, session: Session) -> int:
+def run_film(
+    config: RunConfig, session: Session, stop_message: str = STOPPING
+) -> int:
     """Paints a film.
 
     Args:
         config: the requested options.
         session: the TensorFlow session, with its networks.
+        stop_message: line that is printed on the first signal to stop; empty
+            for none.
 
     Returns:
         The number of the signal that ended the run, or 0.
@@ -76,7 +81,7 @@ def run_film(config: RunConfig, session: Session) -> int:
     """
     with (
         remote_outputs.staged(config) as config,
-        StopSignals() as signals,
+        StopSignals(stop_message) as signals,
     ):
         paint_film(config, session, signals)
         return signals.number or 0

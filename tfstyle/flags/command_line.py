@@ -1,9 +1,12 @@
 """Command line parsing: one flag per RunConfig field."""
 
+import dataclasses
+import glob
 import io
 import itertools
 import os
 import sys
+from typing import Any
 
 from absl import flags
 
@@ -45,6 +48,8 @@ def parse(argv: list[str], values: flags.FlagValues) -> RunConfig:
         raise SystemExit(0)
     try:
         config = read_config(argv[1:], values)
+        if not values["print_flags"].value:
+            config = _find_files(config, values["flags_from"].value or [])
     except ConfigError as error:
         print(f"error: {one_line(str(error), MAX_MESSAGE)}", file=sys.stderr)
         raise SystemExit(2) from error
@@ -84,6 +89,48 @@ def read_config(
     config = RunConfig(**{name: values[name].value for name in FIELDS})
     _check_flagfiles_stay(config, values["flagfile"].value or [])
     return config
+
+
+def _find_files(config: RunConfig, pictures: list[str]) -> RunConfig:
+    """Finds the input files, of which pictures store only the names.
+
+    Args:
+        config: options, some of which are from the pictures.
+        pictures: values of `flags_from`.
+
+    Returns:
+        The options, with the paths of files that are not in the current folder
+        but beside a picture.
+
+    Raises:
+        ConfigError: if a file is in neither.
+    """
+    folders = ["", *(os.path.dirname(path) for path in pictures)]
+
+    def find(field: str, name: str) -> str:
+        is_word = "." not in name  # such as --init=noise
+        if is_word or os.path.dirname(name) or glob.has_magic(name):
+            return name
+        for folder in folders:
+            path = os.path.join(folder, name)
+            if os.path.lexists(path):
+                return path
+        raise ConfigError(
+            f"`{field}` {name!r} is neither in the current folder nor beside"
+            f" {pictures[-1]!r}, which stores names without folders. Copy it"
+            f" there, or add --{field}=PATH."
+        )
+
+    found: dict[str, Any] = {}
+    for field in dataclasses.fields(config) if pictures else ():
+        value, name = getattr(config, field.name), field.name
+        if not field.metadata["is_path"] or field.metadata["scope"] == "run":
+            continue
+        if isinstance(value, str):
+            found[name] = find(name, value)
+        elif value:
+            found[name] = [find(name, item) for item in value]
+    return dataclasses.replace(config, **found)
 
 
 def _check_flagfiles_stay(config: RunConfig, flagfiles: list[str]) -> None:

@@ -18,7 +18,8 @@ Lists are separated by commas; put a name with a comma in double quotes.
 """
 _ELSEWHERE = """\
   --flagfile=FILE       flags from a file, one per line; # begins a comment
-  --flags_from=PICTURE  the flags stored in a picture that tfstyle made
+  --flags_from=PICTURE  the flags stored in a picture that tfstyle made; files
+                        that they name are in the current folder or beside it
   --print_flags         print the flags as a flagfile and exit
   --verbosity=0         1 shows TensorFlow's own messages, -1 only warnings
   --version             show the version

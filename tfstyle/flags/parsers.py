@@ -8,6 +8,7 @@ from typing import Any
 from absl import flags
 
 from tfstyle.config.fields import kind_of
+from tfstyle.config.suggestions import suggest
 from tfstyle.errors import ConfigError
 from tfstyle.errors import one_line
 from tfstyle.flags.flagfile import RETIRED
@@ -84,6 +85,11 @@ def parse_arguments(arguments: list[str], values: flags.FlagValues) -> None:
         raise ConfigError(
             "A flag's name is too long. Received:"
             f" {one_line(' '.join(arguments))!r}. Give each flag its own line."
+        ) from error
+    except flags.UnrecognizedFlagError as error:
+        hint = suggest(error.flagname, values, "See tfstyle --help.")
+        raise ConfigError(
+            f"`{one_line(error.flagname, 80)}` is not a flag. {hint}"
         ) from error
     except (flags.Error, ValueError) as error:
         # absl adds the flag to the message of a parser's error.

@@ -1,7 +1,6 @@
 """Parsing of option values from text and JSON, for flags and manifests."""
 
 import dataclasses
-import difflib
 import os
 import re
 from typing import Any
@@ -25,12 +24,6 @@ _PARSERS = {
     str: flags.ArgumentParser(),
 }
 """Parsers of absl, by type."""
-
-
-def suggest_field(name: str, otherwise: str) -> str:
-    """Returns a "Did you mean" hint for a similar option, or `otherwise`."""
-    alike = difflib.get_close_matches(name, FIELDS, 1)
-    return f"Did you mean {alike[0]}?" if alike else otherwise
 
 
 def parse_text(name: str, text: str) -> Any:

@@ -205,4 +205,7 @@ def _line(record: Record, is_last: bool) -> str:
 
 def _status(record: Record) -> str:
     rate = record.evaluations / max(record.seconds, 1e-9)
-    return f"loss {record.total:.4g}, {rate:.2f} evaluations/s"
+    status = f"loss {record.total:.4g}, {rate:.2f} evaluations/s"
+    if len(record.steps) > 1:  # the loss starts anew at each level
+        status = f"{max(record.height, record.width)} px, {status}"
+    return status

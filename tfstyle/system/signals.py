@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import threading
+from collections.abc import Callable
 
 NUMBERS = [
     getattr(signal, name)
@@ -11,8 +12,8 @@ NUMBERS = [
     if hasattr(signal, name)
 ]
 """Ctrl-C, a request to terminate, a closed terminal, a scheduler's notice."""
-_MESSAGE = (
-    b"\nStopping after this step. Press Ctrl-C again to quit without saving.\n"
+STOPPING = (
+    "Stopping after this step. Press Ctrl-C again to quit without saving."
 )
 _IMPATIENT = (signal.SIGINT, signal.SIGTERM)
 """Signals that quit at once if repeated; all others may be repeated."""
@@ -26,12 +27,23 @@ class StopSignals:
     during a call. SIGHUP and SIGUSR1 stay ignored if they were, as with
     `nohup`.
 
+    Args:
+        message: line that is printed on the first signal; empty for none.
+        on_stop: function that is called on the first signal, in another
+            thread and before a second one is heeded.
+
     Attributes:
         number: number of the first signal received, or None.
     """
 
-    def __init__(self):
+    def __init__(
+        self,
+        message: str = STOPPING,
+        on_stop: Callable[[], object] = lambda: None,
+    ):
         self.number: int | None = None
+        self._message = message
+        self._on_stop = on_stop
         self._handlers = {}
 
     def __enter__(self):
@@ -70,5 +82,7 @@ class StopSignals:
                 is_impatient = True
             if self.number is None:
                 self.number = number
-                with contextlib.suppress(OSError):  # stderr may be closed
-                    os.write(2, _MESSAGE)
+                if self._message:
+                    with contextlib.suppress(OSError):  # stderr may be closed
+                        os.write(2, f"\n{self._message}\n".encode())
+                self._on_stop()

@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -137,6 +138,12 @@ class Result:
     def is_complete(self) -> bool:
         """True if only the config and the images ended the run."""
         return self.reason in ("steps", "converged", "max_evaluations")
+
+
+def describe_steps(steps: Sequence[int]) -> str:
+    """Describes update steps per level, such as `135 steps (45 + 90)`."""
+    levels = f" ({' + '.join(map(str, steps))})" if len(steps) > 1 else ""
+    return f"{sum(steps)} steps{levels}"
 
 
 Writer = Callable[[Record], str | None]

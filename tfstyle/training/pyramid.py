@@ -119,6 +119,15 @@ def make_levels(size: tuple[int, int], config: Config) -> tuple[Level, ...]:
     )
 
 
+def describe_levels(levels: Sequence[Level]) -> str:
+    """Describes levels: `45 steps at 256 px, then 90 steps at 512 px`."""
+    return ", then ".join(
+        f"{level.num_steps} steps at"
+        f" {max(level.frame.height, level.frame.width)} px"
+        for level in levels
+    )
+
+
 def level_sizes(
     height: int, width: int, num_levels: int
 ) -> list[tuple[int, int]]:
