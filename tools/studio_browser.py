@@ -18,16 +18,21 @@ SAMPLES = ROOT / "tfstyle" / "samples"
 
 
 @contextlib.contextmanager
-def running_studio(root) -> Iterator[tuple[str, subprocess.Popen]]:
+def running_studio(
+    root, port: int = 0, *arguments: str
+) -> Iterator[tuple[str, subprocess.Popen]]:
     """Runs the studio during a block; yields its address and process.
 
     Args:
         root: the folder of runs.
+        port: the port; 0 picks a free one.
+        *arguments: more flags of the studio.
     """
     process = subprocess.Popen(
         [
             *("env", "--default-signal=INT"),
             *(sys.executable, "-m", "tfstyle.studio", f"--runs={root}"),
+            *(f"--port={port}", *arguments),
         ],
         cwd=ROOT,
         stdout=subprocess.PIPE,
@@ -72,5 +77,5 @@ def choose_picture(page: Page, place: str, path) -> None:
 
 def choose_size(page: Page, size: int) -> None:
     """Chooses the long edge of the output."""
-    page.get_by_label("Size: long edge, pixels").click()
+    page.get_by_label("Size, pixels").click()
     page.get_by_role("option", name=str(size), exact=True).click()

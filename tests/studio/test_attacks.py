@@ -88,11 +88,29 @@ def test_pictures_of_other_hosts_are_not_fetched(studio):
         f"/gradio_api/file={ROOT}/setup.cfg",
         "/gradio_api/file={root}/../../../../etc/passwd",
         "/gradio_api/proxy=http://127.0.0.1:1/",
+        "/picture",
+        "/picture?path=/etc/passwd",
+        f"/picture?path={SAMPLES}/scene.jpg",
+        "/picture?path={root}/../../../../etc/passwd",
+        "/picture?path={root}/.studio.lock",
     ],
 )
 def test_only_the_runs_are_served(studio, path):
     address, root = studio
-    assert ask(address, path.format(root=root))[0] in (400, 403, 404)
+    assert ask(address, path.format(root=root))[0] in (400, 403, 404, 422)
+
+
+def test_pictures_of_runs_are_served_with_the_policy_of_files(studio):
+    address, root = studio
+    (root / "a.png").write_bytes(b"<script>alert(1)</script>")
+    with urllib.request.urlopen(
+        f"{address}/picture?path={root / 'a.png'}", timeout=PATIENCE
+    ) as answer:
+        assert answer.read() == b"<script>alert(1)</script>"
+        assert answer.headers["content-type"] == "image/png"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        policy = answer.headers["content-security-policy"]
+    assert policy == "default-src 'none'; sandbox"
 
 
 def test_scripts_of_files_do_not_run(studio, browser):

@@ -23,7 +23,16 @@ async def _app(scope, receive, send):
     await send({"type": "http.response.body", "body": b"the page"})
 
 
-def ask(headers, method="GET", host="127.0.0.1", password=None, kind="http"):
+def ask(
+    headers,
+    method="GET",
+    host="127.0.0.1",
+    password=None,
+    kind="http",
+    app=_app,
+    path="/",
+    **proxy,
+):
     """Returns the first message of the answer to a request."""
     sent = []
 
@@ -36,11 +45,26 @@ def ask(headers, method="GET", host="127.0.0.1", password=None, kind="http"):
     scope = {
         "type": kind,
         "method": method,
-        "path": "/",
+        "path": path,
         "headers": [(n.encode(), v.encode()) for n, v in headers.items()],
     }
-    asyncio.run(Guard(_app, host, password)(scope, receive, send))
+    guard = Guard(app, host, password, **proxy)
+    asyncio.run(guard(scope, receive, send))
     return sent[0]
+
+
+def read_refusal(name):
+    """Returns the answer to a request for another host name."""
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    headers = [(b"host", name.encode("latin-1"))]
+    scope = {"type": "http", "method": "GET", "path": "/", "headers": headers}
+    asyncio.run(Guard(_app, "127.0.0.1", None)(scope, None, send))
+    assert sent[0]["status"] == 403
+    return sent[1]["body"].decode()
 
 
 @pytest.mark.parametrize(
@@ -76,6 +100,133 @@ def test_pages_of_other_origins_change_nothing(method, origin, status):
     if origin:
         headers["origin"] = origin
     assert ask(headers, method)["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"host": "hub.example.org"}, 200),
+        ({"host": "HUB.example.org:8443"}, 200),
+        ({"host": "localhost:7865"}, 200),
+        ({"host": "localhost", "x-forwarded-host": "hub.example.org"}, 200),
+        ({"host": "localhost", "x-forwarded-host": "evil.example"}, 403),
+        ({"host": "hub.example.org.evil.example"}, 403),
+        ({"host": "evil.example"}, 403),
+    ],
+)
+def test_names_of_proxies_are_answered(headers, status):
+    answer = ask(headers, names=["hub.example.org"])
+    assert answer["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("https://hub.example.org", 200),
+        ("https://hub.example.org:8443", 200),
+        ("http://127.0.0.1:7860", 200),
+        ("http://127.0.0.1:1", 403),
+        ("https://evil.example", 403),
+        ("https://hub.example.org.evil.example", 403),
+        ("https://evil.example/hub.example.org", 403),
+        ("https://me@hub.example.org", 403),
+        ("app://hub.example.org", 403),
+        ("null", 403),
+    ],
+)
+def test_only_pages_of_the_proxy_change_something(origin, status):
+    headers = {"host": "127.0.0.1:7860", "origin": origin}
+    answer = ask(headers, "POST", names=["hub.example.org"])
+    assert answer["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("hub.example.org:8443", "--name=hub.example.org."),
+        ("a" * 101, "--name=HOST."),
+        ("<script>", "--name=HOST."),
+        ("a b", "--name=HOST."),
+        ("caf\xe9.example", "--name=HOST."),
+    ],
+)
+def test_refusal_names_the_flag(name, told):
+    (line,) = read_refusal(name).splitlines()
+    assert line.endswith(told)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["*", "*.example.org", "http://a", "a:80", "a/b", "", "a" * 101, "a\nb"],
+)
+def test_names_are_host_names(name):
+    server.check_names(["hub.example.org", "localhost", "192.168.0.2"])
+    with refuses("name", kind=ServerError):
+        server.check_names(["hub.example.org", name])
+
+
+@pytest.mark.parametrize(
+    ("root_path", "expected"),
+    [
+        ("", ""),
+        ("/", ""),
+        ("/studio/", "/studio"),
+        ("/user/j%40x/proxy/7865", "/user/j%40x/proxy/7865"),
+    ],
+)
+def test_final_slash_of_a_prefix_is_removed(root_path, expected):
+    assert server.check_root_path(root_path) == expected
+
+
+@pytest.mark.parametrize(
+    "root_path", ["studio", "http://a/b", "/a//b", "/..", "/a?b", '/"', "/\n"]
+)
+def test_prefix_is_a_path(root_path):
+    with refuses("root_path", kind=ServerError):
+        server.check_root_path(root_path)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/me@home/studio/alive", "/alive"),
+        ("/me@home/studio/", "/"),
+        ("/alive", "/alive"),
+        ("/me@home/studios", "/me@home/studios"),
+    ],
+)
+def test_application_sees_the_browser_s_request(path, expected):
+    seen = {}
+
+    async def app(scope, receive, send):
+        seen.update(scope)
+        await _app(scope, receive, send)
+
+    headers = {
+        "host": "127.0.0.1:7865",
+        "origin": "https://hub.example.org:8443",
+        "x-forwarded-host": "hub.example.org",
+        "x-forwarded-proto": "http",
+    }
+    ask(
+        headers,
+        app=app,
+        path=path,
+        names=["hub.example.org"],
+        root_path="/me%40home/studio",
+    )
+    assert seen["path"] == expected
+    assert seen["scheme"] == "https"
+    assert dict(seen["headers"]) == {
+        b"host": b"hub.example.org:8443",
+        b"origin": b"https://hub.example.org:8443",
+    }
+
+
+def test_prefix_without_a_slash_leads_to_the_page():
+    answer = ask({"host": "localhost"}, path="/a", root_path="/a")
+    assert answer["status"] == 307
+    assert (b"location", b"/a/") in answer["headers"]
 
 
 def test_websockets_are_closed():
@@ -127,7 +278,11 @@ def test_others_are_listened_to_with_a_password_only(host):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "argument", ["--port=99999", "--prot=1", "runs", "--host=0.0.0.0"]
+    "argument",
+    [
+        *("--port=99999", "--prot=1", "runs", "--host=0.0.0.0"),
+        *("--name=*", "--root_path=studio"),
+    ],
 )
 def test_wrong_flag_is_told_in_a_line(argument):
     ended = subprocess.run(
@@ -148,3 +303,77 @@ def test_port_in_use_is_told():
         port = listener.getsockname()[1]
         with pytest.raises(ServerError, match=f"127.0.0.1:{port}"):
             server.listen("127.0.0.1", port)
+
+
+def test_next_free_port_is_taken(monkeypatch):
+    with server.listen("127.0.0.1", 0) as first:
+        port = first.getsockname()[1]
+        monkeypatch.setattr(server, "PORT", port)
+        with server.listen("127.0.0.1", None) as second:
+            assert port < second.getsockname()[1] < port + server.NUM_PORTS
+    with server.listen("127.0.0.1", None) as again:
+        assert again.getsockname()[1] == port
+
+
+def test_no_free_port_is_told(monkeypatch):
+    with server.listen("127.0.0.1", 0) as listener:
+        monkeypatch.setattr(server, "PORT", listener.getsockname()[1])
+        monkeypatch.setattr(server, "NUM_PORTS", 1)
+        with pytest.raises(ServerError, match="--port"):
+            server.listen("127.0.0.1", None)
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Returns a folder of runs with a picture, and another folder beside it."""
+    for name in ("runs/one", "others"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "preview.jpg").write_bytes(b"the picture")
+    return tmp_path / "runs"
+
+
+def read_picture(root, path, known=None):
+    return server.answer_with_picture(str(root), str(path), known)
+
+
+def test_picture_of_a_run_is_served_whole(runs):
+    path = runs / "one" / "preview.jpg"
+    answer = read_picture(runs, path)
+    assert (answer.status_code, answer.body) == (200, b"the picture")
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert answer.headers["content-length"] == "11"
+    tag = answer.headers["etag"]
+    assert read_picture(runs, path, tag).status_code == 304
+    path.write_bytes(b"the next one")
+    assert read_picture(runs, path, tag).body == b"the next one"
+
+
+def test_other_files_are_not_served(runs):
+    others = runs.parent / "others"
+    (runs / "one" / "flags.cfg").write_text("")
+    (runs / "one" / "a.svg").write_text("")
+    (runs / "one" / "folder.png").mkdir()
+    os.mkfifo(runs / "pipe.png")
+    (runs / "flags.png").symlink_to(runs / "one" / "flags.cfg")
+    (runs / "file.png").symlink_to(others / "preview.jpg")
+    (runs / "two").symlink_to(others)
+    (runs.parent / "runs2").mkdir()
+    (runs.parent / "runs2" / "a.png").write_bytes(b"")
+    for path in (
+        others / "preview.jpg",
+        runs / ".." / "others" / "preview.jpg",
+        runs / "file.png",
+        runs / "flags.png",
+        runs / "pipe.png",
+        runs / "two" / "preview.jpg",
+        runs.parent / "runs2" / "a.png",
+        runs / "one" / "flags.cfg",
+        runs / "one" / "a.svg",
+        runs / "one" / "folder.png",
+        runs / "one" / "missing.png",
+        "one/preview.jpg",
+        "/etc/passwd",
+        "",
+        "a\0.png",
+    ):
+        assert read_picture(runs, path).status_code == 404, path

@@ -1,6 +1,7 @@
 """Command line of the studio: `python -m tfstyle.studio --open`."""
 
 import os
+import signal
 import sys
 import webbrowser
 
@@ -13,8 +14,16 @@ from tfstyle.errors import one_line
 from tfstyle.studio import inputs
 from tfstyle.system import paths
 from tfstyle.system.exit_status import status_of
+from tfstyle.system.signals import StopSignals
 
-_PORT = flags.DEFINE_integer("port", 0, "port; 0 picks a free one", 0, 65535)
+STOPPING = "Stopping. Press Ctrl-C again to quit at once."
+_PORT = flags.DEFINE_integer(
+    "port",
+    None,
+    "port; 0 picks a free one; by default 7865, or the next free one",
+    0,
+    65535,
+)
 _HOST = flags.DEFINE_string(
     "host", "127.0.0.1", "address to listen on; a public one needs --password"
 )
@@ -23,6 +32,16 @@ _PASSWORD = flags.DEFINE_string(
     None,
     "password for the browser, with any user name; the environment variable"
     " TFSTYLE_PASSWORD is safer, as other users cannot see it",
+)
+_NAME = flags.DEFINE_list(
+    "name",
+    [],
+    "host names under which a proxy shows the studio, such as hub.example.org",
+)
+_ROOT_PATH = flags.DEFINE_string(
+    "root_path",
+    "",
+    "path under which a proxy shows the studio, such as /user/me/studio",
 )
 _RUNS = flags.DEFINE_string("runs", "runs", "folder for all runs")
 _OPEN = flags.DEFINE_bool("open", False, "open the page in the browser")
@@ -59,21 +78,39 @@ def _serve(others: list[str]) -> int:
     host = _HOST.value
     password = _PASSWORD.value or os.environ.get("TFSTYLE_PASSWORD")
     server.check_address(host, password)
+    server.check_names(_NAME.value)
+    root_path = server.check_root_path(_ROOT_PATH.value)
     with server.listen(host, _PORT.value) as listener:
         jobs = Jobs(root)
         made, look = page.make_page(jobs, root)
-        guarded = server.make_app(made, root, look, host, password)
-        port = listener.getsockname()[1]
-        shown = f"[{host}]" if ":" in host else host
-        address = f"http://{shown}:{port}"
-        print(f"The studio is open at {address}  (Ctrl-C stops it)", flush=True)
-        if _OPEN.value:
-            webbrowser.open(address)
-        try:
-            server.serve(guarded, listener)
-        finally:
-            jobs.close()
-    return 0
+        guarded = server.make_app(
+            made, root, look, host, password, _NAME.value, root_path
+        )
+        running = server.Server(guarded)
+
+        def stop():
+            jobs.interrupt()
+            running.stop()
+
+        with StopSignals(STOPPING, stop) as signals:
+            _announce(host, listener.getsockname()[1], server.PORT)
+            try:
+                running.run(sockets=[listener])
+            finally:
+                jobs.close()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Python itself is ending
+    return 128 + signals.number if signals.number else 0
+
+
+def _announce(host: str, port: int, usual: int) -> None:
+    """Prints the address of the studio, and opens it if that was asked for."""
+    shown = f"[{host}]" if ":" in host else host
+    address = f"http://{shown}:{port}"
+    print(f"The studio is open at {address}  (Ctrl-C stops it)", flush=True)
+    if _PORT.value is None and port != usual:
+        print(f"Port {usual} is taken by another program.", flush=True)
+    if _OPEN.value:
+        webbrowser.open(address)
 
 
 def run() -> None:

@@ -110,7 +110,8 @@ class Jobs:
     def unfinished(self) -> list[Job]:
         """Returns the job that is painting and the waiting ones, in order."""
         with self._changed:
-            return [job for job in self._jobs.values() if not job.has_ended]
+            painting = (j for j in self._jobs.values() if j.state == "painting")
+            return [*painting, *self._queue]
 
     def num_before(self, job: Job) -> int:
         """Returns the number of jobs ahead of a waiting job."""
@@ -149,6 +150,19 @@ class Jobs:
                     os.unlink(os.path.join(job.workdir, ASKED))
                     os.rmdir(job.workdir)
 
+    def move(self, job: Job, places: int) -> None:
+        """Moves a waiting job in the queue.
+
+        Args:
+            job: the job; nothing happens if it does not wait.
+            places: number of places, negative to paint it earlier.
+        """
+        with self._changed:
+            if job in self._queue:
+                place = max(0, self._queue.index(job) + places)
+                self._queue.remove(job)
+                self._queue.insert(place, job)
+
     def resume(self, name: str) -> None:
         """Adds the job of a film that was stopped to the queue again.
 
@@ -168,14 +182,18 @@ class Jobs:
         with self._changed:
             return self._changed.wait_for(lambda: job.has_ended, seconds)
 
-    def close(self) -> None:
-        """Stops the running job and the worker; waiting jobs stay on disk."""
+    def interrupt(self) -> None:
+        """Stops the running job and starts no other."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
             for job in self._jobs.values():
                 if job.state == "painting":
                     self._interrupt(job)
+
+    def close(self) -> None:
+        """Stops the running job and the worker; waiting jobs stay on disk."""
+        self.interrupt()
         self._thread.join()  # returns once the worker has answered
         self._end_worker()
 
@@ -234,10 +252,11 @@ class Jobs:
         )
 
     def _end_worker(self) -> None:
-        """Closes the input of the worker process and waits for its end."""
-        with contextlib.suppress(OSError):  # it may have ended before
-            self._worker.stdin.close()
+        """Ends the worker process, which has no job or is still starting."""
+        self._worker.kill()
         self._worker.wait()
+        with contextlib.suppress(OSError):  # a job that it never read
+            self._worker.stdin.close()
         self._worker.stdout.close()
 
     def _ask(self, job: Job) -> dict:

@@ -32,7 +32,7 @@ LOCK = ".studio.lock"
 
 def main(root: str, options: list[str]) -> None:
     """Paints all jobs that are read from standard input."""
-    answers = os.fdopen(os.dup(1), "w")
+    answers = os.dup(1)
     os.dup2(2, 1)  # output of libraries must not mix with answers
     session = Session()
     with contextlib.suppress(TfstyleError):  # the first run reports it
@@ -41,7 +41,8 @@ def main(root: str, options: list[str]) -> None:
         job = json.loads(line)
 
         def tell(answer):
-            print(json.dumps(answer), file=answers, flush=True)
+            with contextlib.suppress(BrokenPipeError):  # the studio has ended
+                os.write(answers, f"{json.dumps(answer)}\n".encode())
 
         tell(_paint(root, job["workdir"], job["arguments"], session, tell))
 
@@ -66,9 +67,9 @@ def _paint(
             if config.content_video:
                 from tfstyle.films.run import run_film
 
-                number = run_film(config, session)
+                number = run_film(config, session, stop_message="")
             else:
-                number = run_picture(config, session)
+                number = run_picture(config, session, stop_message="")
     except TfstyleError as error:
         return {"state": "failed", "error": one_line(str(error), 1000)}
     except KeyboardInterrupt:  # before the first step
