@@ -18,7 +18,7 @@ from studio_browser import running_chromium
 from studio_browser import running_studio
 
 GALLERY = ROOT / "tools" / "gallery"
-SIZE = {"width": 1200, "height": 1000}
+SIZE = {"width": 1366, "height": 850}
 PATIENCE = 600_000  # milliseconds
 
 

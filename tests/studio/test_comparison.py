@@ -1,11 +1,11 @@
 """The tab where results are compared, in a browser."""
 
-import subprocess
-import sys
+import os
 
 import pytest
+from PIL import Image
 
-from tests import ROOT
+from tests.studio.test_runs import make_run
 from tests.studio.visitor import SAMPLES
 from tools.studio_browser import running_studio
 
@@ -20,56 +20,134 @@ pytestmark = [
 def compared(tmp_path_factory):
     """Returns the address of a studio of three runs of the command line."""
     root = tmp_path_factory.mktemp("compared")
-    for number, size in enumerate(("64", "96", "128")):
-        command = [
-            *(sys.executable, "-m", "tfstyle.main", f"--image_size={size}"),
-            *("--weights=random", "--num_steps=1", "--num_levels=1"),
-            f"--workdir={root / str(number)}",
-            f"--content_image={SAMPLES / 'scene.jpg'}",
-            f"--style_images={SAMPLES / 'mosaic.jpg'}",
-        ]
-        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    for number, size in enumerate((64, 96, 128)):
+        make_run(
+            *(root, str(number)),
+            image_size=size,
+            num_levels="auto",
+            num_steps=(40,),
+            content_image=str(SAMPLES / "scene.jpg"),
+            style_images=[str(SAMPLES / "mosaic.jpg")],
+        )
+        with Image.open(SAMPLES / "mosaic.jpg") as picture:
+            picture.thumbnail((size, size))
+            picture.save(root / str(number) / "output.png")
+        os.utime(root / str(number) / "metrics.jsonl", (number + 1,) * 2)
     with running_studio(root) as (address, _):
         yield address
 
 
-def open_pair(new_page, address, **settings):
+def open_tab(new_page, address, **settings):
     page = new_page(address, **settings).page
     page.get_by_role("tab", name="Compare").click()
-    page.wait_for_function(
-        """() => { const images = [...document.querySelectorAll('#both img')];
-          return images.length == 2 && images.every(e => e.naturalWidth); }"""
-    )
+    wait_for_pictures(page, 2)
     return page
 
 
-def edge(page):
-    """Returns where the left picture ends, pixels from its left edge."""
+def wait_for_pictures(page, number):
+    page.wait_for_function(
+        """number => { const images =
+             [...document.querySelectorAll('#both img')];
+           return images.length == number &&
+             images.every(e => e.naturalWidth); }""",
+        arg=number,
+    )
+
+
+def choose(page, side, name):
+    page.locator(f"#{side} input").click()
+    page.get_by_role("option", name=name, exact=True).click()
+
+
+def edge(page, name="--at"):
+    """Returns where the left picture ends, pixels from its left edge.
+
+    Args:
+        name: `--end`: where the middle picture ends.
+    """
     page.wait_for_timeout(300)
     return page.evaluate(
-        """() => parseFloat(document.querySelector('#both .pair')
-             .style.getPropertyValue('--at'))"""
+        """name => parseFloat(document.querySelector('#both .pair')
+             .style.getPropertyValue(name))""",
+        name,
     )
 
 
-def test_newest_two_are_compared_then_one_of_the_strip(new_page, compared):
-    page = open_pair(new_page, compared)
-    assert page.locator("#strip img").count() == 3
-    left = page.locator("#left input").input_value()
-    right = page.locator("#right input").input_value()
-    assert (left, right) == ("scene in mosaic (1)", "scene in mosaic (2)")
-    sizes = page.locator("#differences tr").filter(has_text="image_size")
-    assert sizes.locator("td").all_inner_texts() == ["96", "128"]
-    page.locator("#strip button.thumbnail-item").nth(2).click()
-    sizes.get_by_text("64").wait_for()
-    assert sizes.locator("td").all_inner_texts() == ["128", "64"]
+def test_newest_is_compared_to_its_original_then_one_of_the_strip(
+    new_page, compared
+):
+    page = open_tab(new_page, compared)
+    assert page.locator("#results img").count() == 3
+    assert [
+        page.locator(f"#{side} input").input_value()
+        for side in ("left", "middle", "right")
+    ] == ["Original of scene in mosaic (2)", "none", "scene in mosaic (2)"]
+    told = page.locator("#differences")
+    assert told.inner_text() == (
+        "scene in mosaic (2): size 128 px, quality Quick."
+    )
+    # The original lies exactly over the picture.
+    sizes = page.locator("#both img").evaluate_all(
+        "images => images.map(e => [e.naturalWidth, e.naturalHeight])"
+    )
+    assert sizes == [[128, 96], [128, 96]]
+    page.locator("#results button.thumbnail-item").nth(2).click()
     page.wait_for_function(
-        """() => document.querySelector('#both .right').naturalWidth == 64"""
+        "() => document.querySelector('#both .right').naturalWidth == 64"
     )
+    assert page.locator("#left input").input_value().startswith("Original")
+    told.get_by_text("scene in mosaic (0): size 64 px").wait_for()
+
+
+def test_three_are_compared_and_their_differences_told(new_page, compared):
+    page = open_tab(new_page, compared)
+    second = page.get_by_label("Where the middle picture ends")
+    assert not second.is_visible()
+    choose(page, "middle", "scene in mosaic (1)")
+    wait_for_pictures(page, 3)
+    told = page.locator("#differences")
+    sizes = told.locator("tr").filter(has_text="size")
+    sizes.wait_for()
+    assert sizes.locator("td").all_inner_texts() == ["96 px", "128 px"]
+    assert told.locator("tbody tr").count() == 1
+    assert told.locator("[scope=col]").all_inner_texts() == [
+        *("Middle: scene in mosaic (1)", "Right: scene in mosaic (2)")
+    ]
+    choose(page, "right", "scene in mosaic (1)")
+    told.get_by_text(
+        "scene in mosaic (1): size 96 px, quality Quick."
+    ).wait_for()
+    choose(page, "left", "scene in mosaic (2)")
+    told.get_by_text("Middle and right: scene in mosaic (1)").wait_for()
+    choose(page, "right", "scene in mosaic (2)")
+    choose(page, "left", "scene in mosaic (0)")
+    told.get_by_text("64 px").wait_for()
+    assert sizes.locator("td").all_inner_texts() == ["64 px", "96 px", "128 px"]
+    width = page.locator("#both .pair").bounding_box()["width"]
+    second.focus()
+    page.keyboard.press("Home")  # and takes the first one along
+    assert [edge(page), edge(page, "--end")] == [0, 0]
+    page.get_by_label("Where the left picture ends").focus()
+    page.keyboard.press("End")
+    assert [edge(page), edge(page, "--end")] == pytest.approx(
+        [width, width], abs=2
+    )
+    choose(page, "middle", "none")
+    wait_for_pictures(page, 2)
+    assert edge(page) == pytest.approx(width / 2, abs=2)
+
+
+def test_choice_stays_until_another_run_is_shown(new_page, compared):
+    page = open_tab(new_page, compared)
+    choose(page, "left", "scene in mosaic (1)")
+    page.get_by_role("tab", name="Paint").click()
+    page.get_by_role("tab", name="Compare").click()
+    page.locator("#differences").get_by_text("96 px").wait_for()
+    assert page.locator("#left input").input_value() == "scene in mosaic (1)"
 
 
 def test_line_is_moved_by_keys(new_page, compared):
-    page = open_pair(new_page, compared)
+    page = open_tab(new_page, compared)
     width = page.locator("#both .pair").bounding_box()["width"]
     assert edge(page) == pytest.approx(width / 2, abs=2)
     divider = page.get_by_label("Where the left picture ends")
@@ -80,8 +158,31 @@ def test_line_is_moved_by_keys(new_page, compared):
     assert edge(page) == pytest.approx(width, abs=2)
 
 
-def test_both_are_zoomed_to_single_pixels(new_page, compared):
-    page = open_pair(new_page, compared)
+def test_nearest_line_is_dragged_on_the_picture(new_page, compared):
+    page = open_tab(new_page, compared)
+    choose(page, "middle", "scene in mosaic (1)")
+    wait_for_pictures(page, 3)
+    box = page.locator("#both .pair").bounding_box()
+    width = box["width"]
+
+    def drag(start, end):
+        for share, act in ((start, page.mouse.down), (end, page.mouse.up)):
+            page.mouse.move(
+                box["x"] + share * width, box["y"] + box["height"] / 2
+            )
+            act()
+
+    before = edge(page)
+    drag(0.6, 0.8)
+    assert edge(page) == before
+    assert edge(page, "--end") == pytest.approx(0.8 * width, abs=2)
+    drag(0.2, 0.1)
+    assert edge(page) == pytest.approx(0.1 * width, abs=2)
+    assert edge(page, "--end") == pytest.approx(0.8 * width, abs=2)
+
+
+def test_all_are_zoomed_to_single_pixels(new_page, compared):
+    page = open_tab(new_page, compared)
     page.get_by_label("16:1").check()
     page.wait_for_function(
         """() => document.querySelector('#both .pair').style.width

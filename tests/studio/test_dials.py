@@ -1,16 +1,22 @@
 """What the dials stand for on the command line."""
 
 import dataclasses
+import math
 
+import numpy as np
 import pytest
 
 from tests.refusals import refuses
 from tfstyle.config.config import Config
 from tfstyle.errors import ConfigError
 from tfstyle.flags.command_line import read_config
+from tfstyle.images.image_set import ImageSet
+from tfstyle.images.picture import Picture
 from tfstyle.studio import dials
 from tfstyle.studio.dials import PRESETS
 from tfstyle.studio.dials import positions_of
+from tfstyle.system.machine import Machine
+from tfstyle.training.plan import make_plan
 
 
 def options_of(arguments):
@@ -164,3 +170,100 @@ def test_regions_take_the_place_of_a_blend():
     config = read_config(found)
     assert tuple(config.content_masks) == ("1.png", "2.png")
     assert config.style_blend_weights == ()
+
+
+PAIR = ["--content_image=a.jpg", "--style_images=b.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ([], {"size": "512 px"}),
+        (["--image_size=0"], {"size": "of the content"}),
+        (
+            [
+                *("--content_weight=0.157", "--style_scale=1.5", "--seed=3"),
+                *("--image_size=256", "--num_steps=40", "--tv_weight=0.5"),
+                *("--preserve_colors=match", *dials.FIXED),
+            ],
+            {
+                "content": "64 %",
+                "strokes": "1.5",
+                "size": "256 px",
+                "quality": "Quick",
+                "colours": "of the content",
+                "seed": "3",
+                "tv_weight": "0.5",
+            },
+        ),
+        (
+            ["--content_weight=1.0", "--num_steps=17"],
+            {"content": "weight 1", "size": "512 px", "quality": "17 steps"},
+        ),
+        # What the optimizer decides is not told besides it.
+        (["--optimizer=adam"], {"size": "512 px", "optimizer": "adam"}),
+        # What a preset decides is not told besides it.
+        (
+            ["--preset=gatys2015", "--seed=1"],
+            {"preset": "The paper", "size": "512 px", "seed": "1"},
+        ),
+        (["--seed=much"], {}),
+    ],
+)
+def test_run_is_described_in_the_words_of_the_page(asked, expected):
+    assert dials.describe(PAIR + asked) == expected
+
+
+@pytest.mark.parametrize("moved", [[], ["--init=noise", "--num_levels=1"]])
+@pytest.mark.parametrize("images", [PAIR, PAIR[:1], PAIR[1:]])
+def test_decisions_of_the_program_are_not_described(images, moved):
+    pixel = Picture(np.zeros((384, 512, 3), np.uint8))
+    has_content, has_style = PAIR[0] in images, PAIR[1] in images
+    decided = make_plan(
+        read_config(images + moved),
+        ImageSet(pixel if has_content else None, [pixel] * has_style),
+        Machine(memory=math.inf),
+    ).config
+    described = dials.describe(decided.to_flags(only_pixels=True))
+    assert described == dials.describe(images + moved)
+
+
+def test_differences_are_described_in_the_words_of_the_page():
+    first = [*PAIR, "--seed=1"]
+    second = [*PAIR, "--content_weight=0.157", "--tv_weight=0.5", "--seed=2"]
+    third = [*PAIR, "--seed=1"]
+    assert dials.describe_differences(first, third) == []
+    assert dials.describe_differences(first, second, third) == [
+        ("content", "34 %", "64 %", "34 %"),
+        ("seed", "1", "2", "1"),
+        ("tv_weight", "default", "0.5", "default"),
+    ]
+    # The dial is at the same position.
+    fourth = [*first, "--content_weight=0.0605"]
+    assert dials.describe_differences(first, fourth) == [
+        ("content", "0.06", "0.0605")
+    ]
+
+
+def test_pictures_that_differ_are_called_by_their_names():
+    first = ["--style_images=inputs/b-0123abcd.jpg"]
+    second = [
+        *("--content_image=inputs/a-0123abcd.jpg", "--init=runs/c.png"),
+        *("--style_images=b-0123abcd.jpg,d.jpg", "--style_blend_weights=3,1"),
+    ]
+    third = [*first, "--content_image=inputs/a-abcd0123.jpg"]
+    assert dials.describe_differences(first, second) == [
+        ("content picture", "none", "a"),
+        ("styles", "b", "b and d"),
+        ("shares", "equal", "75 % and 25 %"),
+        ("start", "none", "c"),
+    ]
+    # Two of one name are told apart.
+    found = dials.describe_differences(second, third)
+    assert found[0] == (
+        "content picture",
+        *("inputs/a-0123abcd.jpg", "inputs/a-abcd0123.jpg"),
+    )
+    masks = ["--content_masks=1.png,2.png", "--style_images=b.jpg,d.jpg"]
+    found = dials.describe_differences(["--style_images=b.jpg,d.jpg"], masks)
+    assert found == [("regions", "none", "2 painted")]

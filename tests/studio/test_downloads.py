@@ -1,11 +1,15 @@
 """What is kept of a picture, and where it goes from there."""
 
+import os
+import re
 import shlex
 import subprocess
 import sys
 import time
+import zipfile
 
 import pytest
+from PIL import Image
 
 from tests import ROOT
 from tfstyle.batch.manifest import read_manifest
@@ -39,12 +43,17 @@ def download(visitor, button, path):
 
 def test_downloads_tell_how_the_picture_was_made(visitor, root, tmp_path):
     page, kept = visitor.page, tmp_path / "kept.png"
-    download(visitor, "#download", kept)
-    output = root / visitor.shown / "output.png"
-    assert kept.read_bytes() == output.read_bytes()
+    name = download(visitor, "#download", kept)
+    assert name == "scene in strokes.png"
+    with (
+        Image.open(kept) as picture,
+        Image.open(root / visitor.shown / "output.png") as output,
+    ):
+        assert picture.size == output.size
     flags, _ = flagfile.parse_text(sidecar.read_text(str(kept)))
     assert flags["image_size"] == "256"
     assert flags["content_weight"] == "0.06"
+    assert flags["content_image"] == "scene.jpg"
     page.get_by_label("Format").click()
     page.get_by_role("option", name="JPEG").click()
     kept = tmp_path / "kept.jpg"
@@ -54,15 +63,42 @@ def test_downloads_tell_how_the_picture_was_made(visitor, root, tmp_path):
         time.sleep(0.5)
     again, _ = flagfile.parse_text(sidecar.read_text(str(kept)))
     assert again == flags
-    kept = tmp_path / "kept.cfg"
-    download(visitor, "#flags", kept)
-    assert "--image_size=256\n" in kept.read_text()
+    kept = tmp_path / "kept.zip"
+    assert download(visitor, "#pack", kept) == "scene in strokes.zip"
+    with zipfile.ZipFile(kept) as pack:
+        assert {"scene.jpg", "strokes.jpg"} < set(pack.namelist())
+        assert b"--image_size=256\n" in pack.read("flags.cfg")
+
+
+def test_picture_is_painted_large_on_this_machine(visitor, root):
+    page, name = visitor.page, visitor.shown
+    visitor.press("Paint it large")
+    sizes = page.locator("#large-size label").all_inner_texts()
+    assert [text.partition(" px")[0] for text in sizes] == [
+        *("1024", "2048", "4096")
+    ]
+    for text in sizes:
+        assert "about" in text
+        assert "GB of memory" in text
+    before = set(os.listdir(root))
+    page.locator("#paint-large").click()
+    page.locator("#queue li").wait_for()
+    (new,) = set(os.listdir(root)) - before
+    asked = (root / new / "asked.cfg").read_text()
+    assert "--image_size=1024\n" in asked
+    assert visitor.shown == name
+    page.locator("#queue .job").click()
+    visitor.wait_for_run(new)
+    visitor.page.locator("#stop").click()
+    stopped = re.compile("^Stopped")
+    page.locator("#state").get_by_text(stopped).wait_for()
 
 
 def test_picture_is_painted_larger_by_a_manifest(visitor, root, tmp_path):
     page = visitor.page
     visitor.press("Paint it large")
-    size = page.get_by_label("Large size: long edge, pixels")
+    visitor.press("For the terminal")
+    size = page.get_by_label("Size in the manifest: long edge, pixels")
     size.fill("128")
     size.press("Enter")
     visitor.press("Add to the manifest")

@@ -22,7 +22,7 @@ def open_film(visitor, clip):
     page.locator("#clip input[type=file]").set_input_files(clip)
     page.locator("#content img").wait_for()
     choose_picture(page, "style-1", SAMPLES / "strokes.jpg")
-    size = page.get_by_label("Size: long edge, pixels")
+    size = page.get_by_label("Size, pixels")
     size.fill("64")
     size.press("Enter")
     page.get_by_label("Quick").check()
@@ -45,30 +45,31 @@ def test_frame_is_tried_and_the_film_painted(
     facts = page.locator("#facts .note").inner_text()
     assert facts.startswith("harbour.mkv: 64 x 48 pixels, 5 frames")
     set_frame_steps(visitor, 2)
-    before = page.locator("#content img").get_attribute("src")
+    still = page.locator("#content img").get_attribute("src")
     number = page.locator("#frame input[type=number]")
     number.fill("5")
     number.blur()
     page.wait_for_function(
-        "x => document.querySelector('#content img').src != x", arg=before
+        "x => document.querySelector('#content img').src != x", arg=still
     )
+    before = visitor.shown
     page.locator("#paint").click()
-    visitor.wait_for_other_run("")
+    visitor.wait_for_other_run(before)
     visitor.wait_for_state("Done")
     tried = visitor.shown
-    assert visitor.title == f"harbour-frame-5 in strokes ({tried})"
+    assert visitor.title == "harbour-frame-5 in strokes"
     page.locator("#paint-film").click()
     visitor.wait_for_other_run(tried)
-    page.locator("#preview video").wait_for()
+    page.locator("#viewer video").wait_for()
     visitor.wait_for_state("Done")
     film = visitor.shown
-    assert visitor.title == f"harbour in strokes ({film})"
+    assert visitor.title == "harbour in strokes"
     asked = (root / film / "asked.cfg").read_text()
     assert "--frame_steps=2\n" in asked
-    assert page.locator("#preview .film-strip img").count() == NUM_FRAMES
+    assert page.locator("#viewer .film-strip img").count() == NUM_FRAMES
     assert page.locator("#progress").inner_text().startswith("5 frames, ")
     page.wait_for_function(
-        "() => document.querySelector('#preview video').readyState > 0"
+        "() => document.querySelector('#viewer video').readyState > 0"
     )
     kept = tmp_path / "kept.mp4"
     with page.expect_download() as download:
@@ -94,7 +95,6 @@ def test_film_is_stopped_and_goes_on(new_page, address, root, clip):
     # The dials of the run come with its film.
     page.reload()
     visitor.wait_for_run(run.name)
-    visitor.press("Use its pictures and dials")
     page.locator("#facts .note").wait_for()
     page.locator("#content img").wait_for()
     page.locator("#resume").click()

@@ -124,3 +124,19 @@ def test_picture_with_a_warning_is_shown_as_it_is_read(tmp_path):
     assert "CMYK" in text
     pixels = read_image(path).pixels
     np.testing.assert_array_equal(read_image(shown).pixels, pixels)
+
+
+def test_mask_with_a_soft_edge_keeps_its_hard_one(tmp_path):
+    root = str(tmp_path)
+    inside = np.zeros((60, 80), bool)
+    inside[20:40, 30:50] = True
+    soft = inputs.keep_mask(root, inside, 10)
+    hard = inputs.without_soft_edge(soft)
+    assert hard == inputs.keep_mask(root, inside)
+    assert inputs.without_soft_edge(hard) == hard
+    assert (inputs.softness_of(soft), inputs.softness_of(hard)) == (10, 0)
+    light = read_image(soft).pixels[..., 0]
+    assert 0 < light[30, 28] < light[30, 32] < 255
+    assert np.array_equal(read_image(hard).pixels[..., 0] > 127, inside)
+    os.unlink(hard)
+    assert inputs.without_soft_edge(soft) == soft

@@ -14,6 +14,7 @@ from tests.clips import write_clip
 from tests.processes import PATIENCE
 from tfstyle.experiment.workdir_files import ASKED
 from tfstyle.experiment.workdir_files import JOB
+from tfstyle.experiment.workdir_files import METRICS
 from tfstyle.studio.jobs import Jobs
 from tfstyle.studio.jobs import options_of_process
 from tfstyle.studio.runs import Run
@@ -63,6 +64,18 @@ def test_job_that_waits_is_taken_back(jobs):
         jobs.stop(first)
     assert jobs.wait(first, PATIENCE)
     assert first.state == "stopped"
+
+
+def test_stop_keeps_the_picture_and_is_not_announced(jobs, capfd):
+    job = jobs.submit(LONG)
+    metrics = os.path.join(job.workdir, METRICS)
+    while not (os.path.exists(metrics) or jobs.wait(job, 0.1)):
+        pass
+    jobs.stop(job)
+    assert jobs.wait(job, PATIENCE)
+    assert job.state == "stopped", job.error
+    assert os.path.exists(os.path.join(job.workdir, "output.png"))
+    assert "Ctrl-C" not in capfd.readouterr().err
 
 
 def test_killed_process_fails_its_job_alone(jobs):

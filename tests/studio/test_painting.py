@@ -31,7 +31,7 @@ def test_picture_grows_follows_a_dial_and_is_stopped(new_page, address, root):
     visitor = new_page(address)
     visitor.choose()
     name = visitor.paint()
-    assert visitor.title == f"scene in strokes ({name})"
+    assert visitor.title == "scene in strokes"
     assert visitor.page.locator("#progress progress").count() == 1
     visitor.press("Losses")
     curves = visitor.page.frame_locator(".charts iframe")
@@ -66,17 +66,37 @@ def test_preset_moves_the_dials_and_options(new_page, address):
 
 def test_second_picture_waits_for_the_first(new_page, address, root):
     visitor = new_page(address)
+    page = visitor.page
     visitor.choose(size=512)
     first = visitor.paint()
-    visitor.page.locator("#paint").click()
-    visitor.wait_for_other_run(first)
-    waits = visitor.shown
+    page.locator("#paint").get_by_text("Add to queue").wait_for()
+    for _ in range(2):
+        page.locator("#paint").click()
+        page.wait_for_timeout(1500)
+    items = page.locator("#queue li")
+    items.nth(2).wait_for()
+    assert visitor.shown == first  # the one that is painted stays in sight
+    names = items.locator(".job").evaluate_all("x => x.map(e => e.dataset.run)")
+    assert names[0] == first
+    # The last is moved up by keys, and keeps the focus.
+    page.locator(f"#queue [data-act=earlier][data-run='{names[2]}']").focus()
+    page.keyboard.press("Enter")
+    moved = [names[0], names[2], names[1]]
+    page.wait_for_function(
+        """x => [...document.querySelectorAll('#queue .job')]
+             .map(e => e.dataset.run).join() === x""",
+        arg=",".join(moved),
+    )
+    items.nth(1).locator("[data-act=cancel]").click()
+    items.nth(2).wait_for(state="detached")
+    assert not (root / names[2]).exists()
+    items.nth(1).locator(".job").click()
+    visitor.wait_for_run(names[1])
     visitor.wait_for_state("Waiting for 1 picture before it")
-    visitor.page.locator("#stop").click()
+    page.locator("#stop").click()
     visitor.wait_for_state("Stopped before the first step")
-    assert not (root / waits).exists()
-    visitor.page.locator("#run input").click()
-    visitor.page.get_by_role("option", name=first).click()
+    assert not (root / names[1]).exists()
+    visitor.choose_run(first)
     visitor.wait_for_state("Painting")
     visitor.stop()
 
@@ -97,7 +117,7 @@ def test_page_that_is_loaded_again_shows_the_run_and_its_dials(
         page.locator("#content img").wait_for()
         page.locator("#style-1 img").wait_for()
         assert page.get_by_label("Quick").is_checked()
-        size = page.get_by_label("Size: long edge, pixels")
+        size = page.get_by_label("Size, pixels")
         assert size.input_value() == "512"
     # Dials of other pictures leave the run alone.
     choose_picture(second.page, "style-1", SAMPLES / "mosaic.jpg")
@@ -127,7 +147,7 @@ def test_picture_that_cannot_be_read_is_told_below_it(
     assert fault.inner_text().startswith("Image 'picture.png'")
     choose_picture(page, "style-1", SAMPLES / "strokes.jpg")
     page.locator("#paint").click()
-    assert visitor.fault.startswith("Image 'picture.png'")
+    assert visitor.fault.startswith("Content: Image 'picture.png'")
     page.locator("#content").get_by_label("Remove Image").click()
     fault.wait_for(state="detached")
 
@@ -203,7 +223,6 @@ def test_regions_are_painted_on_the_content(new_page, address, root):
     visitor.press("Blend more styles")
     choose_picture(page, "style-2", SAMPLES / "mosaic.jpg")
     visitor.press("Regions: a style for each part")
-    visitor.press("Load the content")
     canvas = page.locator("#regions canvas").first
     canvas.wait_for()
     time.sleep(2)  # the canvas shows no sign of being ready
@@ -252,14 +271,14 @@ def test_run_of_the_command_line_is_shown(new_page, tmp_path):
             while not (workdir / "preview.jpg").exists():
                 time.sleep(0.1)
             visitor = new_page(address)
-            visitor.wait_for_run("scene in mosaic (by hand)")
+            visitor.wait_for_run("by hand")
             visitor.wait_for_state("Painting")
             assert visitor.page.locator("#stop").is_disabled()
             process.send_signal(signal.SIGINT)
             visitor.wait_for_state("Stopped")
-            visitor.press("Use its pictures and dials")
+            visitor.page.locator("#use").click()
             visitor.page.locator("#content img").wait_for()
-            size = visitor.page.get_by_label("Size: long edge, pixels")
+            size = visitor.page.get_by_label("Size, pixels")
             assert size.input_value() == "128"
     finally:
         process.kill()

@@ -7,7 +7,9 @@ import pytest
 
 from tfstyle.config.run_config import RunConfig
 from tfstyle.experiment import provenance
+from tfstyle.studio import notes
 from tfstyle.studio import runs
+from tfstyle.studio.notes import Notes
 from tfstyle.studio.runs import Run
 from tfstyle.system import file_lock
 
@@ -66,13 +68,6 @@ def test_picture_elsewhere_is_not_the_run_s(tmp_path):
     run = make_run(tmp_path, "a", has_picture=False)
     os.symlink("/etc/hostname", tmp_path / "a" / "output.png")
     assert run.picture is None
-
-
-def test_runs_differ_in_their_flags(tmp_path):
-    first = make_run(tmp_path, "a", seed=1)
-    second = make_run(tmp_path, "b", seed=2, tv_weight=0.5)
-    found = runs.differences(first, second)
-    assert set(found) == {("seed", "1", "2"), ("tv_weight", "", "0.5")}
 
 
 def test_run_is_called_by_its_pictures(tmp_path):
@@ -141,3 +136,66 @@ def test_what_cannot_be_read_is_empty(tmp_path):
     (tmp_path / "a" / "flags.cfg").write_text("--seed=no\n")
     assert run.config is None
     assert runs.progress_of(run) == (0.0, None)
+
+
+def make_chain(root, **starred):
+    """Makes runs a, b and c, each begun from the one before, and d."""
+    found = []
+    for number, name in enumerate("abcd", start=1):
+        run = make_run(root, name)
+        before = f"--init={root / chr(ord(name) - 1) / 'output.png'}\n"
+        text = before if name in "bc" else "--seed=1\n"
+        (root / name / "asked.cfg").write_text(text)
+        ended = {"ended": "steps" if name in "cd" else "SIGINT"}
+        text = provenance.make_text(RunConfig(style_images=["a.jpg"]), ended)
+        (root / name / "flags.cfg").write_text(text)
+        os.utime(root / name / "metrics.jsonl", (number, number))
+        if name in starred:
+            notes.write(run.workdir, Notes(is_starred=True))
+        found.append(run)
+    return found
+
+
+def test_moves_of_a_dial_are_folded_into_one_run(tmp_path):
+    make_chain(tmp_path)
+    groups = runs.fold(runs.list_runs(str(tmp_path)))
+    names = [[run.name for run in group] for group in groups]
+    assert names == [["d"], ["c", "b", "a"]]
+
+
+def test_starred_run_is_not_folded(tmp_path):
+    make_chain(tmp_path, b=True)
+    groups = runs.fold(runs.list_runs(str(tmp_path)))
+    names = [[run.name for run in group] for group in groups]
+    assert names == [["d"], ["c"], ["b", "a"]]
+
+
+def test_run_that_begins_elsewhere_continues_none(tmp_path):
+    (tmp_path / "a").mkdir()
+    for path in ("/a/output.png", f"{tmp_path}/inputs/b.png", "noise"):
+        (tmp_path / "a" / "asked.cfg").write_text(f"--init={path}\n")
+        assert Run(str(tmp_path / "a")).continues is None
+
+
+def test_deleted_run_is_put_back(tmp_path):
+    root = str(tmp_path)
+    run = make_run(tmp_path, "a")
+    path = runs.move_to_bin(run)
+    assert runs.list_runs(root) == []
+    make_run(tmp_path, "a")
+    other = runs.move_to_bin(run)
+    assert other != path
+    runs.put_back(root, path)
+    assert [run.name for run in runs.list_runs(root)] == ["a"]
+
+
+def test_name_and_star_are_kept_in_the_workdir(tmp_path):
+    run = make_run(tmp_path, "a")
+    assert run.notes == Notes()
+    notes.write(run.workdir, Notes("the sea", True))
+    again = Run(run.workdir)
+    assert again.notes == Notes("the sea", True)
+    assert again.title == "the sea (a)"
+    for text in ("", "[", "1", '{"title": null}'):
+        (tmp_path / "a" / "studio.json").write_text(text)
+        assert not notes.read(run.workdir).is_starred

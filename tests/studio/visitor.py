@@ -46,9 +46,9 @@ class Visitor:
         self.wait_for_other_run(before)
         self.wait_for_preview()
         name = self.shown
-        first = self.page.locator("#preview img").get_attribute("src")
+        first = self.page.locator("#viewer .result").get_attribute("src")
         self.page.wait_for_function(
-            "x => !document.querySelector('#preview img').src.endsWith(x)",
+            "x => !document.querySelector('#viewer .result').src.endsWith(x)",
             arg=first,
         )
         return name
@@ -71,12 +71,13 @@ class Visitor:
     @property
     def title(self):
         """What the run that is shown is called."""
-        return self.page.locator("#run input").input_value()
+        return self.page.locator("#title input").input_value()
 
     @property
     def shown(self):
         """The name of the run that is shown."""
-        return (re.findall(r"\(([^()]+)\)$", self.title) or [""])[0]
+        stage = self.page.locator("#viewer .stage")
+        return stage.get_attribute("data-run") or ""
 
     @property
     def fault(self):
@@ -93,21 +94,27 @@ class Visitor:
     def wait_for_run(self, name):
         """Waits until a run is shown."""
         self.page.wait_for_function(
-            "x => document.querySelector('#run input')?.value.includes(x)",
+            "x => document.querySelector('#viewer .stage')?.dataset.run === x",
             arg=name,
         )
 
     def wait_for_other_run(self, name):
         """Waits until another run is shown."""
         self.page.wait_for_function(
-            """x => { const shown = document.querySelector('#run input').value;
-              return shown && !(x && shown.endsWith(`(${x})`)); }""",
+            """x => { const stage = document.querySelector('#viewer .stage');
+              const run = stage?.dataset.run; return run && run !== x; }""",
             arg=name,
         )
 
     def wait_for_preview(self):
         """Waits until the picture is that of the run that is shown."""
         self.page.wait_for_function(
-            "x => document.querySelector('#preview img')?.src.includes(x)",
-            arg=self.shown,
+            """x => [...document.querySelectorAll('#viewer img')]
+                 .some(image => image.src.includes(x))""",
+            arg=f"/{self.shown}/",
         )
+
+    def choose_run(self, name):
+        """Shows a run of the filmstrip."""
+        self.page.locator(f"#strip [data-run='{name}']").click()
+        self.wait_for_run(name)

@@ -42,6 +42,8 @@ ASKED = "asked.cfg"
 """File written by the studio: the requested flags."""
 JOB = "job.json"
 """File written by the studio; removed when the run ends."""
+NOTES = "studio.json"
+"""File written by the studio: the user's name and star."""
 OF_SYSTEMS = (".DS_Store", "Thumbs.db", "desktop.ini")
 """Files that file managers leave in folders."""
 MAX_BEGINNING = 1000
@@ -99,7 +101,7 @@ def find_anything_foreign(folder: str) -> str | None:
             for inner in _list(path):
                 if not FOLDERS[name](inner):
                     return inner
-        elif name not in (ASKED, JOB, *_RECOGNISED) and not (
+        elif name not in (ASKED, JOB, NOTES, *_RECOGNISED) and not (
             is_output(path) or film.was_written_by(folder, path)
         ):
             return path

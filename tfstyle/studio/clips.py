@@ -50,7 +50,6 @@ class Clips:
     Attributes:
         clip: component of the film.
         frames: component with the frames to paint.
-        paint: button that paints the film; still to be rendered.
     """
 
     def __init__(self, root: str, content: gr.Image):
@@ -78,14 +77,15 @@ class Clips:
                 info="such as 100-200; 1-500/10: every tenth",
                 elem_id="frames",
             )
-        self.paint = gr.Button(
-            "Paint the film",
-            variant="primary",
-            visible=False,
-            render=False,
-            elem_id="paint-film",
-        )
-        shown = [self._facts, self._part, self._number, content, self.paint]
+
+    def connect(self, paint: gr.Button) -> None:
+        """Connects the events.
+
+        Args:
+            paint: button that paints the film; visible if it can be read.
+        """
+        self._paint = paint
+        shown = [self._facts, self._part, self._number, self._content, paint]
         self.clip.change(self._show, self.clip, shown, **DIRECT)
         self._number.release(
             self._show,
@@ -147,7 +147,7 @@ class Clips:
         except (TfstyleError, OSError) as error:
             updates[self._facts] = escape_error(error)
         can_paint = gr.update(visible=film is not None)
-        return updates | {self._part: can_paint, self.paint: can_paint}
+        return updates | {self._part: can_paint, self._paint: can_paint}
 
 
 def open_clip(path: str) -> "Film":

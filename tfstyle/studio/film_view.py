@@ -2,6 +2,7 @@
 
 import base64
 import functools
+import html
 import io
 import itertools
 import os
@@ -72,8 +73,9 @@ def show_film(run: Run, is_busy: bool) -> str:
         shown = image_of(newest, f"Frame {_number_of(newest)}, painted")
     else:
         shown = (
-            f'<video controls loop src="{address_of(run.film)}"'
-            f' poster="{address_of(newest)}" aria-label="The film"></video>'
+            '<video controls loop aria-label="The film"'
+            f' src="{html.escape(address_of(run.film))}"'
+            f' poster="{html.escape(address_of(newest))}"></video>'
         )
     strip = "".join(map(_thumbnail_of, choose_frames(run.frames)))
     return f'{shown}<div class="film-strip">{strip}</div>'

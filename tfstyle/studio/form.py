@@ -3,17 +3,16 @@
 import gradio as gr
 
 from tfstyle.config.validation import INITS
+from tfstyle.errors import ConfigError
 from tfstyle.errors import TfstyleError
 from tfstyle.flags.command_line import read_config
 from tfstyle.studio import dials
 from tfstyle.studio import inputs
+from tfstyle.studio import own_presets
 from tfstyle.studio.options import Options
 from tfstyle.studio.options import Values
 from tfstyle.studio.pictures import NUM_STYLES
 from tfstyle.studio.pictures import Pictures
-from tfstyle.studio.runs import Run
-from tfstyle.studio.runs import find_run
-from tfstyle.studio.widgets import escape_error
 
 
 class Form:
@@ -31,15 +30,20 @@ class Form:
     def __init__(self, root: str):
         self._root = root
         self.pictures = Pictures(root)
-        self.options = Options(self.pictures.content)
+        self.options = Options(root, self.pictures.content)
+        self.pictures.make_more()
+        self.options.make_more()
         self.components = self.pictures.components | self.options.components
 
-    def arguments(self, values: Values, *, of_film: bool = False) -> list[str]:
+    def arguments(
+        self, values: Values, *, of_film: bool = False, is_draft: bool = False
+    ) -> list[str]:
         """Returns the command line of a job for the form's values.
 
         Args:
             values: values of all components.
             of_film: True to paint the film instead of the content image.
+            is_draft: True if pictures may be missing.
 
         Raises:
             ConfigError: if an option is invalid or a picture is missing.
@@ -52,42 +56,52 @@ class Form:
             for style, share in zip(
                 pictures.styles, pictures.weights, strict=True
             )
-            if values[style] and values[share]
+            if values[style] and (values[share] or is_draft)
         }
         is_texture = values[options.preset] == dials.TEXTURE
         film = pictures.clips.flags(values) if of_film else []
+        has_content = not film and (is_draft or not is_texture)
         return dials.make_arguments(
             values[options.base],
             options.positions(values),
-            content=None
-            if is_texture or film
-            else self._keep(values[pictures.content]),
-            styles=[self._keep(values[style]) for style in shares],
+            content=self._keep(values, pictures.content)
+            if has_content
+            else None,
+            styles=[self._keep(values, style) for style in shares],
             weights=[*shares.values()],
-            start=self._keep(values[pictures.start]),
-            masks=pictures.make_masks(values[pictures.regions], len(shares)),
+            start=self._keep(values, pictures.start),
+            masks=self._make_masks(values, len(shares), is_draft),
             film=film,
+            is_draft=is_draft,
         )
 
-    def show(self, name: str | None, fault: gr.HTML) -> dict:
-        """Returns updates that fill the form with the values of a run.
-
-        Args:
-            name: name of the run, or None.
-            fault: component that shows errors.
-        """
-        run = find_run(self._root, name)
-        if run is None:
-            return {fault: ""}
+    def _make_masks(self, values: Values, number: int, is_draft) -> list[str]:
+        """Makes the masks of the regions; none if a draft's are incomplete."""
+        layers, softness = (
+            values[part]
+            for part in (self.pictures.regions, self.pictures.softness)
+        )
         try:
-            return {fault: "", **self._fill(run)}
-        except TfstyleError as error:
-            return {fault: escape_error(error)}
+            return self.pictures.make_masks(layers, number, int(softness or 0))
+        except ConfigError:
+            if is_draft:
+                return []
+            raise
 
-    def _fill(self, run: Run) -> dict:
-        config = read_config(run.arguments)
-        options = dials.without_files(run.arguments)
-        preset = dials.find_preset(options)
+    def has_style(self, values: Values) -> bool:
+        """True if there is a style image."""
+        return any(values[style] for style in self.pictures.styles)
+
+    def show(self, arguments: list[str]) -> dict:
+        """Returns updates that fill the form with a command line.
+
+        Raises:
+            TfstyleError: if the command line is invalid.
+        """
+        config = read_config(arguments)
+        options = dials.without_files(arguments)
+        presets = own_presets.read(self._root)
+        preset = dials.find_preset(options, presets)
         pictures = self.pictures
         styles = [self._find(path) for path in config.style_images]
         weights = [1.0] * len(styles)
@@ -96,10 +110,13 @@ class Form:
             weights = [weight / most for weight in config.style_blend_weights]
         content = self._find(config.content_image)
         start = None if config.init in INITS else self._find(config.init)
-        masks = [self._find(path) for path in config.content_masks]
+        masks = [
+            self._find(inputs.without_soft_edge(path))
+            for path in config.content_masks
+        ]
         found = {
             self.options.base: options,
-            self.options.preset: preset,
+            self.options.preset: gr.Radio([*presets], value=preset),
             pictures.content: gr.update(
                 visible=preset != dials.TEXTURE,
                 # Of a film, a frame is shown by its own part of the form.
@@ -113,17 +130,26 @@ class Form:
         missing = NUM_STYLES - len(styles)
         found |= zip(pictures.styles, styles + missing * [None], strict=False)
         found |= zip(pictures.weights, weights + missing * [1.0], strict=False)
-        if content and all(masks) and 1 < len(masks) <= NUM_STYLES:
+        if content and masks and all(masks) and len(masks) <= NUM_STYLES:
             found[pictures.regions] = pictures.show_regions(content, masks)
+            found[pictures.softness] = inputs.softness_of(
+                config.content_masks[0]
+            )
         return found
 
-    def _keep(self, path: str | None) -> str | None:
-        return path and inputs.keep(self._root, path)
+    def _keep(self, values: Values, picture) -> str | None:
+        """Copies the picture of a component; returns the path of the copy."""
+        path = values[picture]
+        try:
+            return path and inputs.keep(self._root, path)
+        except TfstyleError as error:
+            name = picture.label.partition(":")[0]
+            raise type(error)(f"{name}: {error}") from error
 
     def _find(self, path: str | None) -> str | None:
         """Returns the path of a run's picture for the browser, or None."""
         try:
-            kept = self._keep(path)
+            kept = path and inputs.keep(self._root, path)
             return kept and inputs.to_shown(self._root, kept)[0]
         except (TfstyleError, OSError):
             return None  # the file no longer exists

@@ -1,5 +1,6 @@
 """Uploaded pictures: validates them and stores them in the folder of runs."""
 
+import functools
 import hashlib
 import os
 import pathlib
@@ -8,6 +9,8 @@ import shutil
 from collections.abc import Sequence
 
 import numpy as np
+from PIL import Image
+from PIL import ImageFilter
 
 from tfstyle.errors import ImageError
 from tfstyle.errors import raising_write_errors
@@ -25,6 +28,8 @@ UPLOADS = "uploads"
 """Subfolder of the folder of runs with uploads, which Gradio removes after a
 day, and copies of results in other formats."""
 LONGEST_NAME = 40
+PAINTED = 50
+"""Opacity, 0 to 255, from which a pixel of the regions counts as painted."""
 SAMPLES = pathlib.Path(__file__).parents[1] / "samples"
 """Folder of the sample pictures in the package."""
 MAX_PIXELS = 100_000_000
@@ -60,19 +65,23 @@ def find_regions(
             np.abs(layer.pixels.astype(int) - color).sum(axis=2)
             for color in colors
         ]
-        here = np.where(layer.alpha > 127, 1 + np.argmin(away, axis=0), 0)
+        here = np.where(layer.alpha > PAINTED, 1 + np.argmin(away, axis=0), 0)
         if found is None:
             found = np.zeros_like(here)
         found = np.where(here > 0, here, found)
     return None if found is None or not found.any() else found
 
 
-def keep_mask(root: str, inside: np.ndarray) -> str:
+def keep_mask(root: str, inside: np.ndarray, softness: int = 0) -> str:
     """Stores a mask in a file named by its hash; returns its path.
+
+    A mask with a soft edge is stored without it, too, see `without_soft_edge`.
 
     Args:
         root: the folder of runs.
         inside: bool `[H, W]`, True inside the region.
+        softness: width of the soft edge, percent of the long edge; part of the
+            file's name, see `softness_of`.
 
     Raises:
         ImageError: if the file cannot be written.
@@ -80,10 +89,45 @@ def keep_mask(root: str, inside: np.ndarray) -> str:
     light = np.where(inside, 255, 0).astype(np.uint8)
     described = f"{light.shape} ".encode() + light.tobytes()
     digest = hashlib.sha256(described).hexdigest()[:8]
-    path = os.path.join(root, FOLDER, f"mask-{digest}.png")
+    ending = f"-soft{softness}" if softness else ""
+    path = os.path.join(root, FOLDER, f"mask-{digest}{ending}.png")
     if not os.path.exists(path):
-        write_image(path, np.repeat(light[..., np.newaxis], 3, axis=2))
+        if softness:
+            keep_mask(root, inside)
+        # A Gaussian edge is about four deviations wide.
+        radius = softness / 100 * max(light.shape) / 4
+        blur = ImageFilter.GaussianBlur(radius)
+        soft = np.asarray(Image.fromarray(light).filter(blur))
+        write_image(path, np.repeat(soft[..., np.newaxis], 3, axis=2))
     return path
+
+
+def softness_of(path: str) -> int:
+    """Returns the width of a mask's soft edge, percent of the long edge."""
+    found = re.search(r"-soft(\d{1,2})\.png$", path)
+    return int(found[1]) if found else 0
+
+
+def without_soft_edge(path: str) -> str:
+    """Returns the path of the same mask with a hard edge, if it is stored."""
+    hard = re.sub(r"-soft\d{1,2}\.png$", ".png", path)
+    return hard if os.path.exists(hard) else path
+
+
+def size_of(path: str) -> tuple[int, int]:
+    """Returns the height and width of a picture as it is shown, pixels.
+
+    Raises:
+        ImageError: if it cannot be read as a picture.
+    """
+    return _measure(path, _time_of(path))
+
+
+@functools.lru_cache(256)
+def _measure(path: str, time: int) -> tuple[int, int]:
+    """Reads a picture for its size; `time` is that of the file."""
+    height, width = _read(path).pixels.shape[:2]
+    return height, width
 
 
 def keep(root: str, path: str) -> str:
@@ -100,7 +144,7 @@ def keep(root: str, path: str) -> str:
         ImageError: if it cannot be read as a picture.
         WriteError: if the copy cannot be written.
     """
-    _read(path)
+    size_of(path)
     return store(root, path)
 
 
@@ -163,6 +207,14 @@ def stem_of(path: str) -> str:
     return re.sub(r"-[0-9a-f]{8}$", "", stem)
 
 
+def _time_of(path: str) -> int:
+    """Returns the modification time of a file, or 0 if it is missing."""
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0
+
+
 def _read(path: str) -> Picture:
     if is_address(path):  # a visitor opens no connection from here
         raise ImageError(f"Image {path!r} is not an upload.")
@@ -180,10 +232,16 @@ def without_folder(error: Exception, path: str) -> str:
     return str(error).replace(path, os.path.basename(path))
 
 
+@functools.lru_cache(256)
+def _hash(path: str, time: int) -> str:
+    """Returns the hash of a file in short; `time` is that of the file."""
+    return hash_file(path)[:8]
+
+
 def _name_of(path: str) -> str:
     """Returns a file name, without ending, from a file's name and hash."""
     stem = os.path.splitext(os.path.basename(path))[0]
     stem = re.sub(r"[^\w-]+", "_", stem) or "picture"
-    digest = hash_file(path)[:8]
+    digest = _hash(path, _time_of(path))
     stem = stem.removesuffix(f"-{digest}")  # Gradio copies stored pictures
     return f"{stem[:LONGEST_NAME]}-{digest}"

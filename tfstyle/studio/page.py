@@ -26,8 +26,8 @@ COLORS = {
 }
 """Colours of the theme, with sufficient contrast for accessibility."""
 CSS = read_asset("page.css")
-NAME_PICTURES = read_asset("page.js")
-"""JavaScript that labels the image uploads for screen readers."""
+SCRIPT = read_asset("page.js")
+"""JavaScript of the whole page: keys, drops, names for screen readers."""
 
 
 def make_page(jobs: Jobs, root: str) -> tuple[gr.Blocks, dict]:
@@ -42,15 +42,17 @@ def make_page(jobs: Jobs, root: str) -> tuple[gr.Blocks, dict]:
     with gr.Blocks(
         title="tfstyle studio",
         analytics_enabled=False,
+        fill_width=True,
         delete_cache=(3600, 24 * 3600),
     ) as page:
-        page.load(None, js=NAME_PICTURES, **DIRECT)
-        gr.Markdown("# tfstyle studio")
+        page.load(None, js=SCRIPT, **DIRECT)
+        page.load(None, js=read_asset("reconnect.js"), **DIRECT)
+        gr.Markdown("# tfstyle studio", elem_id="name")
         with gr.Tabs() as tabs:
             with gr.Tab("Paint", id="paint"):
                 painting = Painting(jobs, root, page)
             with gr.Tab("Compare") as tab:
-                Comparison(root, tab)
+                Comparison(root, tab, painting.shown)
             with gr.Tab("Many"):
                 ContactTable(jobs, root, painting, page, tabs)
     return page, look

@@ -1,27 +1,58 @@
 """The Paint tab: the form, and the progress and picture of a run."""
 
+import contextlib
+import dataclasses
+from functools import partial
+
 import gradio as gr
 
+from tfstyle.errors import TfstyleError
+from tfstyle.errors import WriteError
+from tfstyle.experiment.workdir_files import OUTPUT
+from tfstyle.flags.command_line import read_config
+from tfstyle.studio import drafts
+from tfstyle.studio import estimates
 from tfstyle.studio import last_table
 from tfstyle.studio import runs
+from tfstyle.studio import viewer
 from tfstyle.studio import widgets
 from tfstyle.studio.downloads import Downloads
+from tfstyle.studio.drafts import Draft
 from tfstyle.studio.film_view import describe_film_progress
-from tfstyle.studio.film_view import show_film
+from tfstyle.studio.filmstrip import Filmstrip
 from tfstyle.studio.form import Form
+from tfstyle.studio.jobs import Job
 from tfstyle.studio.jobs import Jobs
+from tfstyle.studio.queue_view import QueueView
 from tfstyle.studio.widgets import DIRECT
 from tfstyle.studio.widgets import escape_error
-from tfstyle.studio.widgets import image_of
+from tfstyle.studio.widgets import read_asset
 from tfstyle.studio.widgets import showing_errors
 
 STOPPING = 60.0
 """Timeout for a run to stop at its next step, seconds."""
-_PICTURES = ("--content_image=", "--style_images=")
+_BEGIN = ("--init=", "--num_levels=")
+"""Flags that a run gets so that it continues another."""
+_PICTURES = (
+    "--content_image=",
+    "--style_images=",
+    "--content_masks=",
+    _BEGIN[0],
+)
+_WATCH = read_asset("form.js")
+_CHANGED = "() => window.formChanged()"
+_NAME_PAGE = """() => {
+  sessionStorage.page ||= Math.random().toString(36).slice(2, 12).padEnd(8, 0);
+  return [sessionStorage.page];
+}"""
+"""Returns a random name of the page, which stays when it is reloaded."""
 
 
 class Painting:
     """The Paint tab: the form, and the progress and picture of a run.
+
+    The form belongs to a run until other pictures are chosen; while that run
+    is displayed and painting, its dials change it.
 
     Args:
         jobs: the queue of jobs.
@@ -30,129 +61,168 @@ class Painting:
 
     Attributes:
         form: form with the pictures and dials.
-        shown: component with the name of the displayed run.
+        shown: state with the name of the displayed run.
+        filled: components that `show_with_form` sets.
     """
 
     def __init__(self, jobs: Jobs, root: str, page: gr.Blocks):
         self._jobs = jobs
         self._root = root
-        self._seen = gr.State(None)  # state that the page shows already
-        with gr.Row():
-            with gr.Column(scale=2, min_width=320):
-                self.form = Form(root)
-            with gr.Column(scale=3, min_width=320):
-                self._make_view()
-                self._keeping = Downloads(
-                    root, self.form, self.shown, self._fault
+        self.shown = gr.State(None)
+        self._of = gr.State(None)  # name of the run that the form belongs to
+        self._seen = gr.State({})  # state that the page shows already
+        self._page = gr.Textbox(visible=False)  # random name of the page
+        self._make_bar()
+        with gr.Row(elem_id="room"):
+            with gr.Column(min_width=320, elem_id="form"):
+                self._other = gr.Button(
+                    "Use the pictures and dials of the picture shown",
+                    size="sm",
+                    visible=False,
+                    elem_id="use",
                 )
+                self.form = Form(root)
+            with gr.Column(min_width=320, elem_id="side"):
+                self._viewer = viewer.make_viewer()
+                with gr.Column(elem_id="shelf"):
+                    self._queue = QueueView(root, jobs, self.shown)
+                    self._strip = Filmstrip(root, jobs, self.shown, self._fault)
+                    self._keeping = Downloads(
+                        root, jobs, self.form, self.shown, self._fault
+                    )
+                    self._has_charts = gr.State(False)
+                    with gr.Accordion("Losses", open=False) as losses:
+                        self._charts = gr.HTML("", elem_classes="charts")
+        for event, is_open in ((losses.expand, True), (losses.collapse, False)):
+            event(partial(bool, is_open), None, self._has_charts, **DIRECT)
         self._connect(page)
 
-    def _make_view(self) -> None:
-        with gr.Row():
-            self._paint = gr.Button("Paint", variant="primary", elem_id="paint")
-            self.form.pictures.clips.paint.render()
-            self._go_on = gr.Button(
-                "Apply the dials", visible=False, elem_id="go-on"
+    def _make_bar(self) -> None:
+        with gr.Row(elem_id="bar"):
+            self._paint = gr.Button(
+                "Paint", variant="primary", elem_id="paint", min_width=120
+            )
+            self._paint_film = gr.Button(
+                "Paint the film",
+                variant="primary",
+                visible=False,
+                elem_id="paint-film",
+                min_width=120,
             )
             self._resume = gr.Button(
-                "Go on with it", visible=False, elem_id="resume"
+                "Go on with it", visible=False, elem_id="resume", min_width=120
             )
-            self._stop = gr.Button("Stop", interactive=False, elem_id="stop")
+            self._stop = gr.Button(
+                "Stop", interactive=False, elem_id="stop", min_width=80
+            )
+            with gr.Column(elem_id="now", min_width=160):
+                # Screen readers announce changes of the state, but not each
+                # number.
+                self._state = gr.HTML(
+                    "",
+                    html_template='<p role="status">${value}</p>',
+                    elem_classes="state",
+                    elem_id="state",
+                )
+                self._progress = gr.HTML(
+                    "", elem_classes="progress-of-run", elem_id="progress"
+                )
+                self._estimate = gr.HTML("", elem_id="estimate")
         self._fault = gr.HTML("", elem_classes="fault", elem_id="fault")
-        # Screen readers announce changes of the state, but not each number.
-        self._state = gr.HTML(
-            "",
-            html_template='<p role="status">${value}</p>',
-            elem_classes="state",
-            elem_id="state",
+        self._sure = gr.Button(
+            "Paint without a style", visible=False, elem_id="sure", size="sm"
         )
-        self._progress = gr.HTML(
-            "", elem_classes="progress-of-run", elem_id="progress"
-        )
-        self._preview = gr.HTML(
-            widgets.EMPTY, elem_classes="preview", elem_id="preview"
-        )
-        self.shown = gr.Dropdown(
-            [],
-            label="Run",
-            info="all runs in the folder, including those of the command line",
-            allow_custom_value=True,
-            elem_id="run",
-        )
-        with gr.Accordion("Losses", open=False):
-            self._charts = gr.HTML("", elem_classes="charts")
+        self._watcher = gr.HTML("", js_on_load=_WATCH, elem_id="watcher")
 
     def _connect(self, page: gr.Blocks) -> None:
-        form, keeping = self.form, self._keeping
-        given = {self.shown, *form.components}
-        began = [self.shown, self._fault]
-        self._paint.click(self._start_painting, given, began, **DIRECT)
-        form.pictures.clips.paint.click(
-            self._start_film, given, began, **DIRECT
-        )
+        form, keeping, strip = self.form, self._keeping, self._strip
+        given = {self.shown, self._of, self._page, self._fault}
+        given |= form.components
+        began = [self.shown, self._of, self._fault, self._sure]
+        for button, begin in (
+            (self._paint, self._start_painting),
+            (self._sure, self._start_without_style),
+            (self._paint_film, self._start_film),
+        ):
+            button.click(begin, given, began, **DIRECT)
+        form.pictures.clips.connect(self._paint_film)
         self._resume.click(self._resume_film, self.shown, began, **DIRECT)
-        self._go_on.click(self._change_dials, given, began, **DIRECT)
-        moved = [
-            getattr(dial, "release", dial.input)
-            for dial in form.options.dials.values()
-        ]
-        for event in (*moved, form.options.preset_applied.then):
-            event(
-                self._follow_dials,
-                given,
-                began,
-                **DIRECT,
-                trigger_mode="always_last",
-            )
         self._stop.click(self._stop_job, self.shown, **DIRECT)
+        self._watch_form()
+        self._watcher.click(
+            self._follow_form,
+            given,
+            [*began, self._estimate],
+            **DIRECT,
+            trigger_mode="always_last",
+        )
+        self.filled = [*began, self._estimate, *form.components]
         page.load(
             self._show_first,
-            outputs=[self.shown, self._fault, *form.components],
+            self._page,
+            [*self.filled, self._page],
+            js=_NAME_PAGE,
             **DIRECT,
         )
+        self._other.click(self.fill_form, {self.shown}, self.filled, **DIRECT)
         watched = {
             "fn": self._show,
-            "inputs": [self.shown, keeping.form_of_file, self._seen],
+            "inputs": [
+                *(self.shown, self._of, self._page, self._seen),
+                *(self._has_charts, keeping.format, *strip.inputs),
+            ],
             "outputs": [
-                *(self._state, self._progress, self._preview, self._charts),
-                *(self._go_on, self._resume, self._stop),
-                *(self.shown, self._seen),
-                *keeping.watched,
+                *(self._state, self._progress, self._viewer, self._charts),
+                *(self._paint, self._resume, self._stop, self._other),
+                *(self._seen, self._fault),
+                *(self._queue.list, strip.strip),
+                *(*strip.watched, *keeping.watched),
             ],
             **DIRECT,
         }
-        keeping.form_of_file.input(**watched)
         gr.Timer(1.0).tick(**watched)
+        # A press is answered at once, not at the next tick.
+        for event in (
+            keeping.format.input,
+            strip.strip.click,
+            self._queue.list.click,
+        ):
+            event(None, **DIRECT).then(**watched)
 
-    def show_run(self, name: str | None) -> gr.Dropdown:
-        """Returns the list of runs with one of them selected."""
-        return gr.Dropdown(self._choices(self._list_names(name)), value=name)
-
-    def _list_names(self, name: str | None) -> list[str]:
-        """Returns the names of all runs and unfinished jobs.
-
-        Args:
-            name: name of the displayed run, listed even without a folder.
-        """
-        names = [name] if name else []
-        names += [job.name for job in self._jobs.unfinished()]
-        names += [run.name for run in runs.list_runs(self._root)]
-        return list(dict.fromkeys(names))
-
-    def _choices(self, names: list[str]) -> list[tuple[str, str]]:
-        """Returns titles and names of runs."""
-        found = [(runs.find_run(self._root, name), name) for name in names]
-        return [(run.title if run else name, name) for run, name in found]
+    def _watch_form(self) -> None:
+        """Tells the page's script about every change by the user."""
+        form = self.form
+        for component in form.components:
+            for name in ("input", "release", "upload", "clear"):
+                if event := getattr(component, name, None):
+                    event(None, js=_CHANGED, **DIRECT)
+        form.options.preset_applied.then(None, js=_CHANGED, **DIRECT)
+        for button in (form.pictures.samples, *self._keeping.uses):
+            button.click(None, **DIRECT).then(None, js=_CHANGED, **DIRECT)
 
     @showing_errors
     def _start_painting(self, values) -> dict:
         """Submits a job for the pictures and dials of the form."""
-        return self._submit(self.form.arguments(values))
+        if not self.form.has_style(values):
+            self.form.arguments(values)
+            return {
+                self._fault: escape_error(
+                    "There is no Style. Without one the content is copied,"
+                    " which takes as long as a painting."
+                ),
+                self._sure: gr.Button(visible=True),
+            }
+        return self._submit(values, self.form.arguments(values))
+
+    @showing_errors
+    def _start_without_style(self, values) -> dict:
+        """Submits a job that reconstructs the content."""
+        return self._submit(values, self.form.arguments(values))
 
     @showing_errors
     def _start_film(self, values) -> dict:
         """Submits a job for the film."""
-        return self._submit(self.form.arguments(values, of_film=True))
+        return self._submit(values, self.form.arguments(values, of_film=True))
 
     @showing_errors
     def _resume_film(self, name: str | None) -> dict:
@@ -160,44 +230,100 @@ class Painting:
         self._jobs.resume(name)
         return {self._fault: ""}
 
-    def _follow_dials(self, values) -> dict:
-        """Applies moved dials to the displayed run, if its pictures match."""
-        if self._is_of_table(values[self.shown]):
-            return {self._fault: gr.skip()}
-        return self._continue(values, True)
-
-    def _change_dials(self, values) -> dict:
-        """Stops the displayed run and continues it with the form's values."""
-        return self._continue(values, False)
-
     @showing_errors
-    def _continue(self, values, must_match: bool) -> dict:
-        """Stops the displayed run; a new one starts from its picture.
+    def _follow_form(self, values) -> dict:
+        """Stores the changed form, and applies its dials to its run.
 
-        Args:
-            values: values of the form and of `shown`.
-            must_match: True to do nothing if the form has other pictures.
+        With other pictures the form no longer belongs to the run.
         """
-        job = self._jobs.find(values[self.shown])
-        if job is None or job.has_ended or job.is_film:
-            return {self._fault: gr.skip()}
-        arguments = self.form.arguments(values)
-        if must_match and not _have_same_pictures(job.arguments, arguments):
-            return {self._fault: gr.skip()}
+        updates: dict = {self._fault: "" if values[self._fault] else gr.skip()}
+        if self.form.has_style(values):
+            updates[self._sure] = gr.Button(visible=False)
+        draft = self._note_form(values)
+        of, error, arguments = values[self._of], None, draft
+        try:
+            arguments = self.form.arguments(values)
+            updates[self._estimate] = self._estimate_needs(arguments)
+        except (TfstyleError, OSError) as found:
+            error, updates[self._estimate] = found, ""
+        run = runs.find_run(self._root, of)
+        if run and _pictures_of(run.arguments) != _pictures_of(arguments):
+            updates[self._of] = None
+            self._note(values[self._page], of=None)
+        elif error is None and of == values[self.shown]:
+            job = self._jobs.find(of)
+            is_followed = job and not job.has_ended and not job.is_film
+            if is_followed and not _is_same(arguments, job.arguments):
+                updates |= self._continue(values, job, arguments)
+        if error is not None and values[self._fault]:
+            updates[self._fault] = escape_error(error)
+        return updates
+
+    def _continue(self, values, job: Job, arguments: list[str]) -> dict:
+        """Stops a job; a new one starts from its picture."""
         self._jobs.stop(job)
         self._jobs.wait(job, STOPPING)
         run = runs.Run(job.workdir)
+        begin = [x for x in job.arguments if x.startswith(_BEGIN)]
         if run.picture:
             is_free = not any("--num_levels" in x for x in arguments)
-            arguments.append(f"--init={run.picture}")
+            begin = [f"--init={run.picture}"]
             if is_free and runs.is_at_finest_level(run):
-                arguments.append("--num_levels=1")
-        return self._submit(arguments)
+                begin.append("--num_levels=1")
+        begin = [x for x in begin if x not in arguments]
+        return self._submit(values, [*arguments, *begin], is_shown=True)
 
-    def _submit(self, arguments: list[str]) -> dict:
-        """Submits a job; returns updates that show its run."""
+    def _submit(self, values, arguments: list[str], is_shown=False) -> dict:
+        """Submits a job; returns updates that show its run.
+
+        While another run is painting, that one stays displayed.
+
+        Args:
+            values: values of the form.
+            arguments: command line of the job.
+            is_shown: True to show it in any case.
+        """
+        shown = self._jobs.find(values[self.shown])
+        is_watched = shown is not None and not shown.has_ended
         job = self._jobs.submit(arguments)
-        return {self.shown: self.show_run(job.name), self._fault: ""}
+        name = job.name if is_shown or not is_watched else shown.name
+        self._note_form(values, of=job.name, shown=name)
+        return {
+            self.shown: name,
+            self._of: job.name,
+            self._fault: "",
+            self._sure: gr.Button(visible=False),
+        }
+
+    def _note_form(self, values, **changes) -> list[str]:
+        """Stores the form of the page, if its options are valid.
+
+        Returns:
+            Its command line, or an empty list.
+        """
+        clip = values[self.form.pictures.clips.clip]
+        with contextlib.suppress(TfstyleError, OSError):
+            changes["arguments"] = self.form.arguments(
+                values, of_film=bool(clip), is_draft=True
+            )
+        self._note(values[self._page], **changes)
+        return changes.get("arguments", [])
+
+    def _note(self, page: str, **changes) -> None:
+        """Stores changes of the page's draft, for a reload."""
+        with contextlib.suppress(WriteError):  # the page goes on without it
+            drafts.update(self._root, page, **changes)
+
+    def _estimate_needs(self, arguments: list[str]) -> str:
+        """Renders the time and memory of a job, in words, as HTML."""
+        needs = estimates.needs_of(self._root, arguments)
+        if needs is None:
+            return ""
+        size = read_config(arguments).image_size
+        text = f"{needs} at {size} px on this machine"
+        if warning := estimates.warn_of_memory(needs):
+            text += f'. <b role="alert">{warning}</b>'
+        return f"<p>{text}</p>"
 
     def _stop_job(self, name: str | None) -> None:
         job = self._jobs.find(name)
@@ -208,70 +334,132 @@ class Painting:
         """True if a run is a small picture of the table in the Many tab."""
         return name in [row[-1] for row in last_table.read(self._root)]
 
-    def _show_first(self) -> dict:
-        """Shows the current job with its dials, or else the newest run."""
-        jobs = self._jobs.unfinished()
-        found = jobs or runs.list_runs(self._root, 1)
-        name = found[0].name if found else None
-        shown = {self.shown: self.show_run(name)}
-        if not jobs or self._is_of_table(name):
-            return shown
-        return shown | self.form.show(name, self._fault)
+    def _show_first(self, page: str) -> dict:
+        """Fills a page that was opened, or brings it back after a reload.
 
-    def _show(self, name, form_of_file, seen) -> dict:
+        A new page shows the current job with its dials, or else the newest run.
+        """
+        jobs = self._jobs.unfinished()
+        newest = runs.list_runs(self._root, 1)
+        names = [found.name for found in (*jobs, *newest)]
+        first = names[0] if names else None
+        draft = drafts.read(self._root, page)
+        if draft is None:
+            draft = Draft(shown=first)
+            if jobs and not self._is_of_table(first):
+                draft = Draft(jobs[0].arguments, first, first)
+            self._note(page, **dataclasses.asdict(draft))
+        if not runs.find_run(self._root, draft.shown):
+            draft = dataclasses.replace(draft, shown=first)
+        found = {
+            self._page: page,
+            self.shown: draft.shown,
+            self.form.options.preset: self.form.options.show_presets(),
+        }
+        if not draft.arguments:
+            return found  # the user may have chosen pictures meanwhile
+        with contextlib.suppress(TfstyleError, OSError):
+            found |= self.form.show(draft.arguments)
+            found[self._of] = draft.of
+            found[self._estimate] = self._estimate_needs(draft.arguments)
+        return found
+
+    def fill_form(self, values) -> dict:
+        """Returns updates that fill the form with those of the shown run."""
+        run = runs.find_run(self._root, values[self.shown])
+        return self.show_with_form(run) if run else {self._fault: gr.skip()}
+
+    @showing_errors
+    def show_with_form(self, run: runs.Run) -> dict:
+        """Returns updates that show a run, with its pictures and dials.
+
+        They are for the components `filled`.
+        """
+        return {
+            **self.form.show(run.arguments),
+            self.shown: run.name,
+            self._of: run.name,
+            self._fault: "",
+            self._estimate: self._estimate_needs(run.arguments),
+        }
+
+    def _show(
+        self, name, of, page, seen: dict, has_charts, format_of_file, unfolded
+    ) -> dict:
         """Returns updates that show the state of a run, if it has changed."""
-        names, seen = self._list_names(name), seen or {}
-        if names != seen.get("names"):
-            # No value is set, as the user may choose another run meanwhile.
-            return {
-                self.shown: gr.Dropdown(self._choices(names)),
-                self._seen: seen | {"names": names},
-            }
         run, job = runs.find_run(self._root, name), self._jobs.find(name)
+        is_busy = not job.has_ended if job else bool(run and run.is_at_work)
+        before = self._jobs.num_before(job) if job else 0
+        now = [name, format_of_file, is_busy, before, run and run.changed]
+        now += [job.state, job.is_stopping] if job else []
+        parts = {
+            "run": now,
+            "charts": [has_charts, name, run and run.changed],
+            "queue": self._queue.render(name),
+            "strip": self._strip.render(name, unfolded),
+            "form": [of == name or name is None, bool(self._jobs.unfinished())],
+        }
+        changed = {part for part in parts if parts[part] != seen.get(part)}
+        updates: dict = {self._seen: parts if changed else gr.skip()}
+        if "queue" in changed:
+            updates[self._queue.list] = parts["queue"]
+        if "strip" in changed:
+            updates[self._strip.strip] = parts["strip"]
+        if has_charts and "charts" in changed:
+            updates[self._charts] = widgets.charts_of(run) if run else ""
+        if "form" in changed:
+            is_own, has_jobs = parts["form"]
+            updates[self._other] = gr.Button(visible=not is_own)
+            updates[self._paint] = "Add to queue" if has_jobs else "Paint"
+        if "run" in changed:
+            updates |= self._show_run(run, job, is_busy, before)
+            updates |= self._strip.update(run, is_busy)
+            updates |= self._keeping.update(
+                None if is_busy else run, format_of_file
+            )
+            if name != (seen.get("run") or [None])[0]:
+                self._note(page, shown=name)
+        return updates
+
+    def _show_run(
+        self, run: runs.Run | None, job: Job | None, is_busy: bool, before: int
+    ) -> dict:
+        """Returns updates that show the state and picture of a run."""
         if run is None:
-            if job is None or not job.has_ended:
-                return {self._seen: seen}
+            state = "Stopped before the first step" if job else ""
             return {
-                self._state: "Stopped before the first step",
-                self._go_on: gr.Button(visible=False),
+                self._state: state,
+                self._progress: "",
+                self._viewer: gr.HTML(**viewer.NOTHING),
                 self._resume: gr.Button(visible=False),
                 self._stop: gr.Button(interactive=False),
             }
-        is_busy = not job.has_ended if job else run.is_at_work
-        before = self._jobs.num_before(job) if job else 0
-        now = [name, form_of_file, is_busy, before, run.changed]
-        now += [job.state, job.is_stopping] if job else []
-        if now == seen.get("run"):
-            return {self._seen: seen}
         updates = {
-            self._seen: seen | {"run": now},
             self._state: widgets.describe_state(run, job, is_busy, before),
             self._progress: describe_film_progress(run, is_busy)
             if run.is_film
             else widgets.describe_progress(run, is_busy),
-            self._charts: widgets.charts_of(run),
-            self._go_on: gr.Button(
-                visible=bool(is_busy and job and not job.is_film)
-            ),
             self._resume: gr.Button(visible=run.is_resumable and not is_busy),
             self._stop: gr.Button(interactive=bool(is_busy and job)),
+            self._viewer: viewer.view(run, is_busy),
         }
-        # The previous picture stays visible until there is a new one.
-        if film := show_film(run, is_busy):
-            updates[self._preview] = film
-        elif path := run.preview or run.picture:
-            updates[self._preview] = image_of(path, "The picture as it is")
         if job is not None and job.state == "failed":
             updates[self._fault] = escape_error(job.error)
-        return updates | self._keeping.update(
-            None if is_busy else run, form_of_file
-        )
+        return updates
 
 
-def _have_same_pictures(first: list[str], second: list[str]) -> bool:
-    """True if two command lines do not name different pictures."""
-    ours, theirs = (
-        dict(x.split("=", 1) for x in arguments if x.startswith(_PICTURES))
-        for arguments in (first, second)
+def _pictures_of(arguments: list[str]) -> set[str]:
+    """Returns the flags that name pictures chosen by the user."""
+    return {
+        x
+        for x in arguments
+        if x.startswith(_PICTURES) and not x.endswith(f"/{OUTPUT}")
+    }
+
+
+def _is_same(arguments: list[str], of_job: list[str]) -> bool:
+    """True if a job has these arguments, and else only those of its start."""
+    more = set(of_job) - set(arguments)
+    return set(arguments) <= set(of_job) and all(
+        x.startswith(_BEGIN) for x in more
     )
-    return all(ours[name] == theirs[name] for name in ours.keys() & theirs)

@@ -20,9 +20,15 @@ from tfstyle.studio.widgets import escape_error
 NUM_STYLES = 4
 REGION_COLORS = [(255, 120, 0), (0, 170, 60), (0, 90, 255)]
 """RGB colours of the regions of the second, third and fourth style."""
+KEPT_COLOR = (120, 120, 120)
+"""RGB colour of the region that no style paints."""
+OPACITY = 0.55
+"""Opacity of painted regions, under which the picture stays visible."""
 SAMPLES = ("scene.jpg", "strokes.jpg")
 REGIONS_SIZE = 768
 """Long edge of the content image in the regions editor, pixels."""
+SOFT = 2
+"""Initial width of the soft edge of regions, percent of the long edge."""
 
 
 class Upload(gr.Image, metaclass=NoStub):
@@ -60,28 +66,33 @@ class Pictures:
         styles: components of the style images.
         weights: components of the blend weights, one per style.
         regions: component of the regions; its value is a list of layer paths.
+        softness: component of the width of their soft edge.
         start: component of the initial image.
         start_part: part of the page that contains `start`.
-        components: all components that have a value.
     """
 
     def __init__(self, root: str):
         self._root = root
         self._notes: dict[str, str] = {}  # by the name of the picture shown
         self._make()
-        self.components = {
-            *(self.content, self.start, self.regions),
+
+    @property
+    def components(self) -> set:
+        """All components that have a value."""
+        return {
+            *(self.content, self.start, self.regions, self.softness),
             *(self.clips.clip, self.clips.frames),
             *self.styles,
             *self.weights,
         }
 
-    def make_masks(self, layers, number: int) -> list[str]:
+    def make_masks(self, layers, number: int, softness: int) -> list[str]:
         """Makes content masks from the painted regions; returns their paths.
 
         Args:
             layers: paths of the painted layers, or None.
             number: number of styles.
+            softness: width of the soft edge, percent of the long edge.
 
         Returns:
             One path per style, or an empty list if nothing was painted.
@@ -90,20 +101,21 @@ class Pictures:
             ConfigError: if the number of regions differs from `number`.
             ImageError: if a layer cannot be read.
         """
-        regions = inputs.find_regions(layers or (), REGION_COLORS)
+        colors = [*REGION_COLORS, KEPT_COLOR]
+        regions = inputs.find_regions(layers or (), colors)
         if regions is None:
             return []
-        painted = int(regions.max()) + 1
-        if painted != number or not all(
-            (regions == place).any() for place in range(number)
-        ):
+        styled = np.where(regions == len(colors), -1, regions)
+        painted = sorted(set(np.unique(styled)) - {-1})
+        if painted != [*range(number)]:
+            names = ", ".join(f"Style {place + 1}" for place in painted)
             raise ConfigError(
-                f"Every style needs a region. Received: {number} styles and"
-                f" regions of {painted}. Paint the missing ones, or erase all"
-                " regions to blend the styles."
+                f"Regions: every style needs a region. Received: {number}"
+                f" styles, and regions of {names or 'none'}. Paint the missing"
+                " ones, or erase all regions to blend the styles."
             )
         return [
-            inputs.keep_mask(self._root, regions == place)
+            inputs.keep_mask(self._root, styled == place, softness)
             for place in range(number)
         ]
 
@@ -117,9 +129,13 @@ class Pictures:
         pixels = read_image(content, inputs.MAX_PIXELS).pixels
         height, width = fit_size(*pixels.shape[:2], REGIONS_SIZE)
         painted = np.zeros((height, width, 4), np.uint8)
-        for color, mask in zip(REGION_COLORS, masks[1:], strict=False):
+        opacity = round(255 * OPACITY)
+        if masks:
+            painted[:] = (*KEPT_COLOR, opacity)
+        for number, mask in enumerate(masks):
             light = resize(read_image(mask).pixels, height, width)[..., 0]
-            painted[light > 127] = (*color, 255)
+            color = (*REGION_COLORS[number - 1], opacity) if number else 0
+            painted[light > 127] = color
         return {
             "background": resize(pixels, height, width),
             "layers": [painted] if masks else [],
@@ -127,38 +143,36 @@ class Pictures:
         }
 
     def _make(self) -> None:
-        self.content = self._make_picture(
-            "Content: the picture to paint", 220, "content"
+        with gr.Row(elem_id="pair"):
+            with gr.Column(min_width=130):
+                self.content = self._make_picture("Content", 190, "content")
+            with gr.Column(min_width=130):
+                style = self._make_picture("Style", 190, "style-1")
+        self.samples = gr.Button(
+            "Try the sample pictures", size="sm", elem_id="samples"
         )
-        self.clips = Clips(self._root, self.content)
-        style = self._make_picture("Style: how to paint it", 180, "style-1")
-        samples = gr.Button("Try the sample pictures", size="sm")
-        samples.click(
-            lambda: [str(inputs.SAMPLES / n) for n in SAMPLES],
-            outputs=[self.content, style],
-            **DIRECT,
-        )
+        self.styles = [style]
+
+    def make_more(self) -> None:
+        """Makes the components that are shown below the dials."""
         with gr.Accordion("Blend more styles", open=False):
-            self.styles = [
-                style,
-                *(
+            with gr.Row():
+                self.styles += [
                     self._make_picture(
                         f"Style {number}", 140, f"style-{number}"
                     )
                     for number in range(2, NUM_STYLES + 1)
-                ),
-            ]
+                ]
             self.weights = [
                 gr.Slider(0, 1, 1, step=0.05, label=f"Share of style {number}")
                 for number in range(1, NUM_STYLES + 1)
             ]
-        with gr.Accordion("Regions: a style for each part", open=False):
+        with gr.Accordion("Regions: a style for each part", open=False) as part:
             gr.Markdown(
-                "Load the content, then paint on it: orange areas use style 2,"
-                " green ones style 3, blue ones style 4. Everything else uses"
-                " the first style."
+                "Paint on the content: orange areas use style 2, green ones"
+                " style 3, blue ones style 4; grey ones stay as they are."
+                " Everything else uses the first style."
             )
-            load = gr.Button("Load the content", size="sm")
             self.regions = Regions(
                 label="Regions",
                 sources=(),
@@ -166,20 +180,37 @@ class Pictures:
                 layers=False,
                 brush=gr.Brush(
                     default_size=40,
-                    colors=[f"rgb{color}" for color in REGION_COLORS],
-                    default_color=f"rgb{REGION_COLORS[0]}",
+                    colors=[_to_css(color) for color in _BRUSHES],
+                    default_color=_to_css(_BRUSHES[0]),
                     color_mode="fixed",
                 ),
                 elem_id="regions",
             )
-            load.click(
-                self._begin_regions, self.content, self.regions, **DIRECT
+            self.softness = gr.Slider(
+                *(0, 20, SOFT),
+                step=1,
+                label="Soft edge of the regions, % of the long edge",
             )
+            load = gr.Button("Clear the regions", size="sm")
+        begun = [self.content, self.regions]
+        part.expand(self._begin_regions, begun, self.regions, **DIRECT)
+        load.click(self._load_content, self.content, self.regions, **DIRECT)
+        # Regions are of one content.
+        self.content.input(self._load_content, begun[:1], begun[1:], **DIRECT)
         self.start_part = gr.Accordion("Start from a picture", open=False)
         with self.start_part:
             self.start = self._make_picture(
-                "Start: instead of the content image", 140, "start"
+                "Start, instead of the content", 140, "start"
             )
+        self.clips = Clips(self._root, self.content)
+        self.samples.click(
+            lambda: [str(inputs.SAMPLES / n) for n in SAMPLES] + 6 * [None],
+            outputs=[
+                *(self.content, *self.styles, self.start, self.regions),
+                self.clips.clip,
+            ],
+            **DIRECT,
+        )
 
     def _make_picture(self, label: str, height: int, elem_id: str) -> Upload:
         """Makes an image component, with its error below it."""
@@ -212,11 +243,22 @@ class Pictures:
             self._notes[name] = f'<p role="alert" class="note">{text}</p>'
         return gr.skip() if shown == path else shown, self._notes.get(name, "")
 
-    def _begin_regions(self, content: str | None):
-        """Loads the content image into the regions editor."""
+    def _begin_regions(self, content: str | None, layers):
+        """Loads the content into the editor, unless regions are painted."""
+        return gr.skip() if layers else self._load_content(content)
+
+    def _load_content(self, content: str | None):
+        """Loads the content image into the regions editor, without regions."""
         if not content:
-            return gr.skip()
+            return None
         try:
             return self.show_regions(content, [])
         except TfstyleError:
-            return gr.skip()  # the error is shown below the content image
+            return None  # the error is shown below the content image
+
+
+_BRUSHES = [*REGION_COLORS, KEPT_COLOR]
+
+
+def _to_css(color: tuple[int, int, int]) -> str:
+    return f"rgba{(*color, OPACITY)}"

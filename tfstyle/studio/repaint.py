@@ -39,7 +39,7 @@ def add_to_manifest(root: str, run: Run, size: str) -> str:
             existing file is not a manifest.
         WriteError: if the manifest cannot be written.
     """
-    config = read_config([*run.arguments, *_flags_of_size(run, size)])
+    config = read_config(arguments_for_size(run, size))
     output = os.path.join(root, f"{run.name}-{config.image_size}.png")
     values = _values_of(config, of_batch=False) | {"output_image": output}
     path = os.path.join(root, MANIFEST)
@@ -81,13 +81,30 @@ def _read_text(path: str) -> str:
     )
 
 
-def _flags_of_size(run: Run, size: str) -> list[str]:
-    """Returns flags for another size; resets levels set by `flags.cfg`."""
-    flags = [f"--image_size={size}"]
-    if run.flagfile and os.path.basename(run.flagfile) == FLAGS:
-        steps = run.flags.get("num_steps", "").rpartition(",")[2]
-        flags += ["--num_levels=auto", f"--num_steps={steps}"]
-    return flags
+def arguments_for_size(run: Run, size: str) -> list[str]:
+    """Returns the command line that paints a run again in another size.
+
+    It begins as the first run did, not with the picture that a moved dial left.
+    Levels that the program chose are chosen anew.
+
+    Args:
+        run: the run.
+        size: long edge of the output, pixels.
+    """
+    flags = dict(x[2:].split("=", 1) for x in run.arguments)
+    flags["image_size"] = size
+    is_of_program = (
+        run.flagfile is not None and os.path.basename(run.flagfile) == FLAGS
+    )
+    if run.continues or is_of_program:
+        flags.pop("num_levels", None)
+    if run.continues:
+        del flags["init"]
+    if is_of_program:
+        steps = flags.pop("num_steps", "").rpartition(",")[2]
+        if steps != "0":  # the run was stopped before its last level
+            flags["num_steps"] = steps
+    return [f"--{name}={value}" for name, value in flags.items()]
 
 
 def _values_of(config: RunConfig, *, of_batch: bool) -> dict:

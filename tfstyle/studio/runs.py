@@ -10,12 +10,14 @@ from collections.abc import Sequence
 
 from tfstyle.config.run_config import RunConfig
 from tfstyle.errors import ConfigError
+from tfstyle.errors import raising_write_errors
 from tfstyle.experiment.run_directory import BusyError
 from tfstyle.experiment.workdir_files import ASKED
 from tfstyle.experiment.workdir_files import FLAGS
 from tfstyle.experiment.workdir_files import FRAMES
 from tfstyle.experiment.workdir_files import LOCK
 from tfstyle.experiment.workdir_files import METRICS
+from tfstyle.experiment.workdir_files import NOTES
 from tfstyle.experiment.workdir_files import OUTPUT
 from tfstyle.films.output import OUTPUT as FILM
 from tfstyle.films.shot_claims import check_unclaimed
@@ -25,6 +27,8 @@ from tfstyle.flags.values import parse_text
 from tfstyle.reports.metric_writers import PREVIEW
 from tfstyle.reports.metric_writers import numbered_pictures
 from tfstyle.studio import inputs
+from tfstyle.studio import notes
+from tfstyle.studio.notes import Notes
 from tfstyle.system import file_lock
 
 SILENCE = 120.0
@@ -32,6 +36,10 @@ SILENCE = 120.0
 locks, seconds."""
 LONGEST = 20_000_000
 """Maximum number of bytes to read from a file."""
+BIN = "bin"
+"""Subfolder of the folder of runs with the runs that users deleted."""
+COMPLETE = ("steps", "converged", "max_evaluations")
+"""Stop reasons of runs that were not interrupted."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,13 +59,45 @@ class Run:
 
     @property
     def title(self) -> str:
-        """Names of the content and styles, followed by the name of the run."""
+        """Its caption, followed by the name of the run."""
+        return f"{self.caption} ({self.name})" if self.caption else self.name
+
+    @property
+    def caption(self) -> str:
+        """The user's name of the picture, or names of content and styles."""
+        if self.notes.title:
+            return self.notes.title
         flags = self._asked
         styles: tuple[str, ...] = ()
         with contextlib.suppress(ConfigError):
             styles = parse_text("style_images", flags.get("style_images", ""))
         content = flags.get("content_image") or flags.get("content_video")
-        return title_of(self.name, content, styles)
+        return caption_of(content, styles)
+
+    @functools.cached_property
+    def notes(self) -> Notes:
+        """The user's name and star."""
+        return notes.read(self.workdir)
+
+    @property
+    def continues(self) -> str | None:
+        """Name of the run whose picture this one began from, or None.
+
+        Only of runs that a moved dial began.
+        """
+        folder, file = os.path.split(self._asked.get("init", ""))
+        root, name = os.path.split(folder)
+        is_beside = file == OUTPUT and root == os.path.dirname(self.workdir)
+        return name if is_beside and name else None
+
+    @property
+    def is_complete(self) -> bool:
+        """True if the run has ended and was not interrupted."""
+        if self.is_film:
+            return self.is_whole
+        if self.ended is not None:
+            return self.ended in COMPLETE
+        return self.picture is not None  # made by an older release
 
     @property
     def picture(self) -> str | None:
@@ -129,7 +169,7 @@ class Run:
     @property
     def changed(self) -> list[float]:
         """Modification times of the displayed files; 0 if missing."""
-        names = (METRICS, PREVIEW, OUTPUT, FLAGS, FRAMES, FILM)
+        names = (METRICS, PREVIEW, OUTPUT, FLAGS, FRAMES, FILM, NOTES)
         return [_time_of(os.path.join(self.workdir, n)) for n in names]
 
     @property
@@ -215,6 +255,71 @@ def list_runs(root: str, most: int = 60) -> list[Run]:
     return [run for _, run in found[:most]]
 
 
+def fold(found: Sequence[Run]) -> list[list[Run]]:
+    """Groups runs that continue one another, as a dial was moved.
+
+    Args:
+        found: runs, newest first.
+
+    Returns:
+        Groups of runs, newest first; only the first of a group is complete,
+        starred or named by the user.
+    """
+    by_name = {run.name: run for run in found}
+    groups, folded = [], set()
+    for run in found:
+        if run.name in folded:
+            continue
+        group = [run]
+        while True:
+            before = by_name.get(group[-1].continues or "")
+            is_step = (
+                before is not None
+                and before.name not in folded
+                and before not in group
+                and not before.is_complete
+                and before.notes == Notes()
+            )
+            if before is None or not is_step:
+                break
+            group.append(before)
+        folded.update(member.name for member in group)
+        groups.append(group)
+    return groups
+
+
+def move_to_bin(run: Run) -> str:
+    """Moves a run to the bin, a subfolder of the folder of runs.
+
+    Returns:
+        The run's new path.
+
+    Raises:
+        WriteError: if it cannot be moved.
+    """
+    root, name = os.path.split(run.workdir)
+    path = os.path.join(root, BIN, name)
+    number = 1
+    while os.path.exists(path):
+        number += 1
+        path = os.path.join(root, BIN, f"{name}-{number}")
+    with raising_write_errors(path):
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        os.rename(run.workdir, path)
+    return path
+
+
+def put_back(root: str, path: str) -> None:
+    """Moves a run from the bin back to the folder of runs.
+
+    Raises:
+        WriteError: if it cannot be moved, or its place is taken.
+    """
+    place = os.path.join(root, os.path.basename(path))
+    with raising_write_errors(place):
+        os.rename(path, place)
+
+
 def find_run(root: str, name: str | None) -> Run | None:
     """Finds a run by name in the folder `root`; refuses paths as names."""
     name = name or ""
@@ -226,9 +331,9 @@ def find_run(root: str, name: str | None) -> Run | None:
     return Run(workdir) if is_there else None
 
 
-def title_of(name: str, content: str | None, styles: Sequence[str]) -> str:
-    """Returns a title: names of content and styles, and name of the run."""
-    painted = " in ".join(
+def caption_of(content: str | None, styles: Sequence[str]) -> str:
+    """Returns the names of content and styles, such as `boat in mosaic`."""
+    return " in ".join(
         part
         for part in (
             content and inputs.stem_of(content),
@@ -236,25 +341,12 @@ def title_of(name: str, content: str | None, styles: Sequence[str]) -> str:
         )
         if part
     )
-    return f"{painted} ({name})" if painted else name
 
 
-def differences(first: Run, second: Run) -> list[tuple[str, str, str]]:
-    """Returns the name and both values of every flag that differs.
-
-    Paths are relative to the folder of runs.
-    """
-    root = os.path.join(os.path.dirname(first.workdir), "")
-    ours, theirs = (
-        {name: text.replace(root, "") for name, text in run.flags.items()}
-        for run in (first, second)
-    )
-    names = [*ours, *(name for name in theirs if name not in ours)]
-    return [
-        (name, ours.get(name, ""), theirs.get(name, ""))
-        for name in names
-        if ours.get(name) != theirs.get(name)
-    ]
+def title_of(name: str, content: str | None, styles: Sequence[str]) -> str:
+    """Returns names of content and styles, followed by that of the run."""
+    caption = caption_of(content, styles)
+    return f"{caption} ({name})" if caption else name
 
 
 def is_at_finest_level(run: Run) -> bool:

@@ -5,14 +5,16 @@ import functools
 import html
 import importlib.resources
 import os
+import re
 import urllib.parse
 from typing import Any
 
 from gradio import component_meta
+from PIL import Image
 
+from tfstyle.errors import ImageError
 from tfstyle.errors import TfstyleError
 from tfstyle.errors import one_line
-from tfstyle.image_files import sidecar
 from tfstyle.image_files.reading import read_image
 from tfstyle.image_files.writing import write_image
 from tfstyle.images.resize import fit_size
@@ -22,21 +24,26 @@ from tfstyle.reports.report import make_charts
 from tfstyle.studio import inputs
 from tfstyle.studio import runs
 from tfstyle.studio.jobs import Job
+from tfstyle.system.paths import expand_path
+from tfstyle.system.paths import is_address
 
 DIRECT: dict[str, Any] = {"show_progress": "hidden", "queue": False}
 """Arguments of every event: bypass Gradio's queue, which may lose the answer
 of an event that arrives while the stream of the one before is closing."""
-EMPTY = "<p>Choose a picture or film and a style, then press Paint.</p>"
 FORMS = {
-    "PNG, 16 bits": None,
-    "PNG, 8 bits": ".png",
-    "JPEG": ".jpg",
+    "PNG, 8 bits": (".png", 8),
+    "PNG, 16 bits": (".png", 16),
+    "JPEG": (".jpg", 8),
 }
-"""Formats of downloads with their endings; None needs no conversion."""
-FILES = "/gradio_api/file="
-"""Address at which Gradio serves the files of the folder of runs."""
+"""Formats of downloads: their endings and bits per channel."""
+FILES = "gradio_api/file="
+"""Address at which Gradio serves the files of the folder of runs, relative to
+the page, as all addresses here: a proxy may add a prefix."""
+PICTURE = "picture"
+"""Address at which the server answers with a picture of the folder of runs."""
+PICTURE_TYPES = {".png": "image/png", ".jpg": "image/jpeg"}
+"""Content types of the pictures that runs write, by ending."""
 THUMBNAIL_SIZE = 256
-_COMPLETE = ("steps", "converged", "max_evaluations")
 
 
 class NoStub(component_meta.ComponentMeta):
@@ -52,27 +59,9 @@ def read_asset(name: str) -> str:
     return importlib.resources.files(__package__).joinpath(name).read_text()
 
 
-def convert_picture(picture: str, form: str) -> str:
-    """Converts a picture to a format of FORMS, with its metadata.
-
-    Returns:
-        The path of the converted copy, or of the picture itself.
-    """
-    ending = FORMS[form]
-    if ending is None:
-        return picture
-    name = os.path.basename(os.path.dirname(picture))
-    path = _path_of_copy(picture, f"{name}{ending}")
-    if not os.path.exists(path):
-        file = read_image(picture)
-        text = sidecar.read_text(picture) or ""
-        write_image(path, file.pixels, file.alpha, text)
-    return path
-
-
 def make_thumbnail(picture: str) -> str:
     """Makes a small JPEG of a picture and returns its path."""
-    path = _path_of_copy(picture, "thumbnail.jpg")
+    path = path_of_copy(picture, "thumbnail.jpg")
     if not os.path.exists(path):
         file = read_image(picture)
         pixels = lay_on_white(file.pixels, file.alpha)
@@ -81,16 +70,71 @@ def make_thumbnail(picture: str) -> str:
     return path
 
 
-def _path_of_copy(picture: str, name: str) -> str:
-    """Returns the path of a picture's copy, which depends on its time."""
+def make_original(run: runs.Run) -> str | None:
+    """Makes a JPEG of a run's content image, in the size of its picture.
+
+    Returns:
+        The path of the JPEG; None for films, textures, runs without a picture,
+        and if the content image is missing or cannot be read.
+    """
+    picture = run.picture or run.preview
+    content = expand_path(run.flags.get("content_image", ""))
+    if run.is_film or not picture or not content or is_address(content):
+        return None
+    try:
+        with Image.open(picture) as image:  # reads its size only
+            width, height = image.size
+        path = path_of_copy(picture, f"original-{width}x{height}.jpg", content)
+        if not os.path.exists(path):
+            file = read_image(content, inputs.MAX_PIXELS)
+            pixels = lay_on_white(file.pixels, file.alpha)
+            write_image(path, resize(pixels, height, width))
+    except (ImageError, OSError, Image.DecompressionBombError):
+        return None
+    return path
+
+
+def path_of_copy(picture: str, name: str, source: str | None = None) -> str:
+    """Returns the path of a file that is made for a picture.
+
+    Args:
+        picture: path of the picture, in the workdir of its run.
+        name: name of the file.
+        source: file whose time the path depends on; None: the picture.
+    """
     root, run = os.path.split(os.path.dirname(picture))
-    place = f"{run}-{os.stat(picture).st_mtime_ns}"
+    place = f"{run}-{os.stat(source or picture).st_mtime_ns}"
     return os.path.join(root, inputs.UPLOADS, place, name)
 
 
+LABELS = {
+    "content_image": "Content",
+    "content_masks": "Regions",
+    "content_video": "Film",
+    "content_weight": "Content, %",
+    "frames": "Frames to paint",
+    "image_size": "Size",
+    "init": "Start",
+    "num_steps": "Quality",
+    "preserve_colors": "Colours",
+    "seed": "Seed",
+    "style_blend_weights": "Share of style",
+    "style_images": "Style",
+    "style_scale": "Stroke size",
+}
+"""Names on the page by option; other options have their own names there."""
+
+
 def escape_error(error: Exception | str) -> str:
-    """Renders an error as HTML."""
-    return f'<p role="alert">{html.escape(one_line(str(error), 1000))}</p>'
+    """Renders an error as HTML, with the options' names on the page."""
+    text = one_line(str(error), 1000)
+    text = re.sub(r"`(\w+)`", lambda x: LABELS.get(x[1], x[0]), text)
+    text = re.sub(
+        r"--(\w+)=",
+        lambda x: f"{LABELS[x[1]]} " if x[1] in LABELS else x[0],
+        text,
+    )
+    return f'<p role="alert">{html.escape(text)}</p>'
 
 
 def showing_errors(handle):
@@ -126,12 +170,10 @@ def describe_state(
         return "Painting" if run.metrics or run.frames else "Starting"
     if job is not None and job.state == "failed":
         return "Failed"
-    if run.frames:
-        return "Done" if run.is_whole else "Stopped"
-    if run.ended is not None:
-        return "Done" if run.ended in _COMPLETE else "Stopped"
-    if run.picture:  # made by an older release
+    if run.is_complete:
         return "Done"
+    if run.ended is not None or run.frames:
+        return "Stopped"
     return "Interrupted" if run.metrics else "Stopped before the first step"
 
 
@@ -168,14 +210,16 @@ def image_of(path: str, text: str, side: str = "") -> str:
     """
     return (
         f'<img class="{side}" alt="{html.escape(text)}"'
-        f' src="{address_of(path)}">'
+        f' src="{html.escape(address_of(path))}">'
     )
 
 
 def address_of(path: str) -> str:
-    """Returns the escaped address of a file in the folder of runs."""
-    address = f"{FILES}{urllib.parse.quote(path)}?{os.stat(path).st_mtime_ns}"
-    return html.escape(address)
+    """Returns the address of a file in the folder of runs, not escaped."""
+    time = os.stat(path).st_mtime_ns
+    if os.path.splitext(path)[1].lower() in PICTURE_TYPES:
+        return f"{PICTURE}?path={urllib.parse.quote(path)}&time={time}"
+    return f"{FILES}{urllib.parse.quote(path)}?{time}"
 
 
 def charts_of(run: runs.Run) -> str:

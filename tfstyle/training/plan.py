@@ -100,7 +100,7 @@ def make_plan(
     config = complete_options(config, images)
     is_alone = machine.num_replicas == 1
     has_open_tiles = config.tile_size == "auto" and is_alone
-    config = _choose_operations(_adopt(config, decided), machine)
+    config = choose_operations(_adopt(config, decided), machine)
     can_cut = config.precision != "mixed_float16" and not is_whole
     size = fit_size(*images.layout_size, config.image_size)
     config = fit_to_memory(config, *size, machine, can_cut)
@@ -144,7 +144,7 @@ def complete_options(config: Config, images: ImageSet) -> Config:
 
 def choose_network(config: Config, machine: Machine) -> NetworkOptions:
     """Returns the network options that a plan would have."""
-    return NetworkOptions.of(_choose_operations(config.resolved(), machine))
+    return NetworkOptions.of(choose_operations(config.resolved(), machine))
 
 
 def _adopt(config: Config, decided: Mapping[str, str]) -> Config:
@@ -157,7 +157,7 @@ def _adopt(config: Config, decided: Mapping[str, str]) -> Config:
     return dataclasses.replace(config, **changes)
 
 
-def _choose_operations(config: Config, machine: Machine) -> Config:
+def choose_operations(config: Config, machine: Machine) -> Config:
     """Chooses strategy, precision, convolution and compiler for the machine.
 
     On a GPU `jit_compile` stays `auto`, as XLA is benchmarked during the run; a
