@@ -50,7 +50,7 @@ def test_one_signal_ends_the_run_and_leaves_all_as_it_was(number):
 
 
 def test_quiet_stop_says_nothing():
-    child = start_python(IMPORTS + STOP.replace("Signals()", "Signals(True)"))
+    child = start_python(IMPORTS + STOP.replace("Signals()", "Signals('')"))
     child.stdout.readline()
     child.send_signal(signal.SIGINT)
     status, out, err = end_python(child)
