@@ -139,6 +139,7 @@ class Painting:
         given = {self.shown, self._of, self._page, self._fault}
         given |= form.components
         began = [self.shown, self._of, self._fault, self._sure]
+        began.append(self._estimate)
         for button, begin in (
             (self._paint, self._start_painting),
             (self._sure, self._start_without_style),
@@ -152,11 +153,11 @@ class Painting:
         self._watcher.click(
             self._follow_form,
             given,
-            [*began, self._estimate],
+            began,
             **DIRECT,
             trigger_mode="always_last",
         )
-        self.filled = [*began, self._estimate, *form.components]
+        self.filled = [*began, *form.components]
         page.load(
             self._show_first,
             self._page,
@@ -293,6 +294,7 @@ class Painting:
             self._of: job.name,
             self._fault: "",
             self._sure: gr.Button(visible=False),
+            self._estimate: self._estimate_needs(arguments),
         }
 
     def _note_form(self, values, **changes) -> list[str]:
