@@ -1,12 +1,8 @@
 """The filmstrip and the viewer, in a browser, with runs that have ended."""
 
-import os
-
 import pytest
-from PIL import Image
 
-from tests.studio.test_runs import make_run
-from tests.studio.visitor import SAMPLES
+from tests.studio.test_runs import make_painted_runs
 from tfstyle.studio import notes
 from tools.studio_browser import running_studio
 
@@ -22,19 +18,7 @@ SIZES = (64, 96, 128)
 def shelf(tmp_path_factory):
     """Returns a studio's address, and its folder of three runs."""
     root = tmp_path_factory.mktemp("shelf")
-    for number, size in enumerate(SIZES):
-        make_run(
-            *(root, str(number)),
-            image_size=size,
-            num_levels="auto",
-            num_steps=(40,),
-            content_image=str(SAMPLES / "scene.jpg"),
-            style_images=[str(SAMPLES / "mosaic.jpg")],
-        )
-        with Image.open(SAMPLES / "mosaic.jpg") as picture:
-            picture.thumbnail((size, size))
-            picture.save(root / str(number) / "output.png")
-        os.utime(root / str(number) / "metrics.jsonl", (number + 1,) * 2)
+    make_painted_runs(root, SIZES)
     with running_studio(root) as (address, _):
         yield address, root
 

@@ -4,7 +4,9 @@ import json
 import os
 
 import pytest
+from PIL import Image
 
+from tests import ROOT
 from tfstyle.config.run_config import RunConfig
 from tfstyle.experiment import provenance
 from tfstyle.studio import notes
@@ -12,6 +14,8 @@ from tfstyle.studio import runs
 from tfstyle.studio.notes import Notes
 from tfstyle.studio.runs import Run
 from tfstyle.system import file_lock
+
+SAMPLES = ROOT / "tfstyle" / "samples"
 
 
 def make_run(root, name, *, steps=3, has_picture=True, **fields):
@@ -41,6 +45,23 @@ def make_run(root, name, *, steps=3, has_picture=True, **fields):
     if has_picture:
         (folder / "output.png").write_bytes(b"a picture")
     return Run(str(folder))
+
+
+def make_painted_runs(root, sizes):
+    """Makes a run with a picture for each size, called 0, 1 and so on."""
+    for number, size in enumerate(sizes):
+        make_run(
+            *(root, str(number)),
+            image_size=size,
+            num_levels="auto",
+            num_steps=(40,),
+            content_image=str(SAMPLES / "scene.jpg"),
+            style_images=[str(SAMPLES / "mosaic.jpg")],
+        )
+        with Image.open(SAMPLES / "mosaic.jpg") as picture:
+            picture.thumbnail((size, size))
+            picture.save(root / str(number) / "output.png")
+        os.utime(root / str(number) / "metrics.jsonl", (number + 1,) * 2)
 
 
 def test_runs_are_listed_the_newest_first(tmp_path):

@@ -184,8 +184,7 @@ class Options:
     def _keep_preset(self, values: Values) -> dict:
         """Adds a preset with the flags of the dials and all other options."""
         found = dials.read_options(values[self.base], self.positions(values))
-        own_presets.keep(self._root, values[self._name] or "", found)
-        name = " ".join(values[self._name].split())
+        name = own_presets.keep(self._root, values[self._name] or "", found)
         choices = [*own_presets.read(self._root)]
         return {
             self.preset: gr.Radio(choices, value=name),
@@ -202,9 +201,8 @@ class Options:
             )
         own_presets.remove(self._root, preset)
         choices = [*own_presets.read(self._root)]
-        value = choices[0]
         return {
-            self.preset: gr.Radio(choices, value=value),
+            self.preset: gr.Radio(choices, value=choices[0]),
             self._fault: "",
         }
 

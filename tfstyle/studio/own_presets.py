@@ -24,13 +24,16 @@ def read(root: str) -> dict[str, list[str]]:
     return dials.PRESETS | _read(root)
 
 
-def keep(root: str, name: str, arguments: Sequence[str]) -> None:
+def keep(root: str, name: str, arguments: Sequence[str]) -> str:
     """Adds a preset, or replaces one of this name.
 
     Args:
         root: the folder of runs.
         name: name of the preset.
         arguments: its flags, without files.
+
+    Returns:
+        The name, without superfluous spaces.
 
     Raises:
         ConfigError: if the name cannot be used.
@@ -49,6 +52,7 @@ def keep(root: str, name: str, arguments: Sequence[str]) -> None:
                 f"There are {MOST} presets already. Remove one first."
             )
         _write(root, found)
+    return name
 
 
 def remove(root: str, name: str) -> None:
