@@ -418,6 +418,7 @@ def test_to_flags_writes_every_field_that_has_a_value():
     layers = ",".join(f"block{number}_conv1" for number in range(1, 6))
     expected = f"""
         output_bits=8 shard=auto engine=processes preserve_colors=none
+        keep_unmasked=false
         image_size=512 style_scale=1.0 max_image_pixels=178956970
         content_layers=block4_conv2 style_layers={layers}
         style_figures=auto loss_scale=relative style_weight=1.0

@@ -103,6 +103,23 @@ def test_restore_colors_of_the_content_itself_changes_nothing(content):
     np.testing.assert_array_equal(restored, content)
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+def test_mix_is_exact_where_one_picture_is_whole(content, bits):
+    top = 2**bits - 1
+    painted = np.full(content.shape, top, f"uint{bits}")
+    painted[0, 0] = 1
+    inside = np.full(content.shape[:2], 255, np.uint8)
+    inside[-1] = 0
+    inside[1, 1] = 51  # a fifth
+    mixed = color_transfer.mix(painted, content, inside)
+    assert mixed.dtype == painted.dtype
+    np.testing.assert_array_equal(mixed[0], painted[0])
+    unit = top // 255
+    np.testing.assert_array_equal(mixed[-1], content[-1] * np.uint32(unit))
+    expected = (0.8 * content[1, 1] + 0.2 * 255) * unit
+    np.testing.assert_allclose(mixed[1, 1], expected, atol=0.5 + ROUNDING)
+
+
 def test_inputs_are_not_written_into(style, content):
     style.flags.writeable = content.flags.writeable = False
     color_transfer.match_colors(style, content)
@@ -110,6 +127,9 @@ def test_inputs_are_not_written_into(style, content):
     color_transfer.restore_colors(
         style, np.broadcast_to(content[0, 0], style.shape)
     )
+    inside = np.zeros(content.shape[:2], np.uint8)
+    inside.flags.writeable = False
+    color_transfer.mix(content, content, inside)
 
 
 @pytest.mark.parametrize(

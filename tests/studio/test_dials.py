@@ -165,7 +165,7 @@ def test_regions_take_the_place_of_a_blend():
         content="a.jpg",
         styles=["b.jpg", "c.jpg"],
         weights=[1.0, 0.5],
-        masks=["1.png", "2.png"],
+        regions=["--content_masks=1.png,2.png"],
     )
     config = read_config(found)
     assert tuple(config.content_masks) == ("1.png", "2.png")

@@ -437,6 +437,37 @@ def test_luminance_of_16_bits_is_made_of_floats_alone(samples, extractor):
     assert result.to_pixels(8) is result.pixels
 
 
+@pytest.mark.parametrize("preserve", ["none", "luminance"])
+def test_what_is_in_no_mask_is_kept(samples, extractor, preserve):
+    config = small(preserve_colors=preserve, init="noise")
+    painted = paint(samples, extractor, config, content_masks=[LEFT])
+    config = dataclasses.replace(config, keep_unmasked=True)
+    kept = paint(samples, extractor, config, content_masks=[LEFT])
+    np.testing.assert_array_equal(kept.image, painted.image)
+    content = resize(samples[0], 36, 48)
+    floats = resize_floats(samples[0][np.newaxis].astype("f4"), 36, 48)[0]
+    deep = np.rint(np.clip(floats, 0, 255).astype(float) * 257)
+    # A linear filter mixes a pixel on either side of the edge, at 25.
+    for bits, original in ((8, content), (16, deep)):
+        found, inside = kept.to_pixels(bits), painted.to_pixels(bits)
+        np.testing.assert_array_equal(found[:, 26:], original[:, 26:])
+        np.testing.assert_array_equal(found[:, :24], inside[:, :24])
+    assert np.ptp(painted.pixels[:, 26:] - content[:, 26:].astype(int)) > 20
+
+
+def test_kept_parts_need_masks_and_a_content(samples, extractor):
+    with refuses("keep_unmasked", "Give both"):
+        paint(samples, extractor, small(keep_unmasked=True))
+    with refuses("keep_unmasked", "Give both"):
+        stylize(
+            None,
+            [samples[1]],
+            small(keep_unmasked=True),
+            content_masks=[LEFT],
+            extractor=extractor,
+        )
+
+
 def test_matched_colours_move_to_the_content(samples, extractor):
     plain, matched = (
         paint(

@@ -79,6 +79,9 @@ class Config:
         " lightness is transferred",
         choices=("none", "luminance", "match"),
     )
+    keep_unmasked: bool = _image(
+        False, "true: what is in no content mask is copied from the content"
+    )
     image_size: int = _image(
         512, "long edge of the output in pixels; 0 keeps the content's size"
     )

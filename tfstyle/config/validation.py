@@ -44,6 +44,11 @@ def check_images(
             "`style_blend_weights` blends styles over the whole frame, but"
             " masks give each style its own region. Leave out one of them."
         )
+    if config.keep_unmasked and not (num_content_masks and has_content):
+        raise ConfigError(
+            "`keep_unmasked` keeps what is in no mask of `content_masks` as it"
+            " is in `content_image`. Give both, or leave it out."
+        )
     if not has_content and not num_styles:
         raise ConfigError(
             "`content_image` and `style_images` are both missing: there is"

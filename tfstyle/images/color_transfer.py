@@ -124,6 +124,30 @@ def restore_colors(
     return _by_rows(restore, painted, content, bits=bits)
 
 
+def mix(
+    painted: np.ndarray, content: np.ndarray, inside: np.ndarray
+) -> np.ndarray:
+    """Mixes a painting with the content, which is exact where it is whole.
+
+    Args:
+        painted: uint8 or uint16 `[H, W, 3]`, RGB.
+        content: uint8 or float32 `[H, W, 3]`, RGB, levels of 0..255.
+        inside: uint8 or uint16 `[H, W]`, share of the painting, 0..255.
+
+    Returns:
+        `[H, W, 3]`, with the dtype of `painted`.
+    """
+    unit = np.iinfo(painted.dtype).max / 255
+
+    def combine(painted, content, inside):
+        return content + (painted / unit - content) * (inside / 255)
+
+    bits = 8 * painted.dtype.itemsize
+    return _by_rows(
+        combine, painted, content, inside[..., np.newaxis], bits=bits
+    )
+
+
 def _moments(
     pixels: np.ndarray, alpha: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -52,6 +52,20 @@ def resize_mask(mask: np.ndarray, height: int, width: int) -> np.ndarray:
     return _resample(mask, height, width, Image.Resampling.BOX)
 
 
+def resize_smoothly(mask: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Resizes a mask with a linear filter, which does not overshoot.
+
+    Args:
+        mask: uint8 `[H, W]`. Never written into.
+        height: height of the output, pixels.
+        width: width of the output, pixels.
+
+    Returns:
+        uint8 `[height, width]`.
+    """
+    return _resample(mask, height, width, Image.Resampling.BILINEAR)
+
+
 def _resample(
     pixels: np.ndarray, height: int, width: int, window: Image.Resampling
 ) -> np.ndarray:

@@ -51,6 +51,8 @@ COLORS = {
 }
 LEAST_CONTENT, MOST_CONTENT = 0.02, 0.5
 """Content weights at 0 and at 100 percent, on a logarithmic scale."""
+OF_PICTURES = ("style_blend_weights", "keep_unmasked")
+"""Options that the pictures and regions set."""
 FRONT = (
     "content_weight",
     "style_scale",
@@ -58,9 +60,9 @@ FRONT = (
     "num_steps",
     "preserve_colors",
     "seed",
-    "style_blend_weights",
+    *OF_PICTURES,
 )
-"""Options that have a dial."""
+"""Options that have a dial, or belong to the pictures."""
 OTHERS = [field for field in ordered_fields(Config) if field.name not in FRONT]
 """Fields of the options under "More options", ordered by group."""
 NAMES = {
@@ -204,7 +206,7 @@ def make_arguments(
     styles: Sequence[str] = (),
     weights: Sequence[float] = (),
     start: str | None = None,
-    masks: Sequence[str] = (),
+    regions: Sequence[str] = (),
     film: Sequence[str] = (),
     is_draft: bool = False,
 ) -> list[str]:
@@ -217,8 +219,7 @@ def make_arguments(
         styles: paths of the style images.
         weights: blend weights, one per style.
         start: path of the initial image, or None.
-        masks: paths of the content masks, one per style; if empty, the styles
-            are blended.
+        regions: flags of the regions; if empty, the styles are blended.
         film: flags of the film to paint, or empty for a picture.
         is_draft: True if pictures may be missing.
 
@@ -232,8 +233,8 @@ def make_arguments(
         found.append(f"--content_image={content}")
     if styles:
         found.append(f"--style_images={lines.write_list(styles)}")
-    if masks:
-        found.append(f"--content_masks={lines.write_list(masks)}")
+    if regions:
+        found += regions
     elif len(set(weights)) > 1:
         found.append(f"--style_blend_weights={','.join(map(str, weights))}")
     if start is not None:
@@ -242,14 +243,15 @@ def make_arguments(
     config = read_config(found)
     has_content = content is not None or bool(film)
     if not is_draft:
-        check_images(config, has_content, len(styles), len(masks))
+        num_masks = len(config.content_masks)
+        check_images(config, has_content, len(styles), num_masks)
     return found
 
 
 def without_files(arguments: Sequence[str]) -> list[str]:
     """Removes the flags that name files from a command line."""
     options = {field.name for field in dataclasses.fields(Config)}
-    options = options - {"style_blend_weights"} | {"preset"}
+    options = options.difference(OF_PICTURES) | {"preset"}
     found = []
     for argument in arguments:
         name, _, text = argument[2:].partition("=")

@@ -70,19 +70,23 @@ class Form:
             styles=[self._keep(values, style) for style in shares],
             weights=[*shares.values()],
             start=self._keep(values, pictures.start),
-            masks=self._make_masks(values, len(shares), is_draft),
+            regions=self._region_flags(values, len(shares), is_draft),
             film=film,
             is_draft=is_draft,
         )
 
-    def _make_masks(self, values: Values, number: int, is_draft) -> list[str]:
-        """Makes the masks of the regions; none if a draft's are incomplete."""
+    def _region_flags(
+        self, values: Values, number: int, is_draft: bool
+    ) -> list[str]:
+        """Returns the flags of the regions; none if a draft's are wrong."""
         layers, softness = (
             values[part]
             for part in (self.pictures.regions, self.pictures.softness)
         )
         try:
-            return self.pictures.make_masks(layers, number, int(softness or 0))
+            return self.pictures.region_flags(
+                layers, number, int(softness or 0)
+            )
         except ConfigError:
             if is_draft:
                 return []

@@ -6,6 +6,7 @@ import os
 import gradio as gr
 import numpy as np
 
+from tfstyle.config import lines
 from tfstyle.errors import ConfigError
 from tfstyle.errors import TfstyleError
 from tfstyle.image_files.reading import read_image
@@ -86,8 +87,8 @@ class Pictures:
             *self.weights,
         }
 
-    def make_masks(self, layers, number: int, softness: int) -> list[str]:
-        """Makes content masks from the painted regions; returns their paths.
+    def region_flags(self, layers, number: int, softness: int) -> list[str]:
+        """Stores masks of the painted regions; returns the flags for them.
 
         Args:
             layers: paths of the painted layers, or None.
@@ -95,7 +96,7 @@ class Pictures:
             softness: width of the soft edge, percent of the long edge.
 
         Returns:
-            One path per style, or an empty list if nothing was painted.
+            An empty list if nothing was painted.
 
         Raises:
             ConfigError: if the number of regions differs from `number`.
@@ -105,7 +106,8 @@ class Pictures:
         regions = inputs.find_regions(layers or (), colors)
         if regions is None:
             return []
-        styled = np.where(regions == len(colors), -1, regions)
+        is_kept = regions == len(colors)
+        styled = np.where(is_kept, -1, regions)
         painted = sorted(set(np.unique(styled)) - {-1})
         if painted != [*range(number)]:
             names = ", ".join(f"Style {place + 1}" for place in painted)
@@ -114,10 +116,12 @@ class Pictures:
                 f" styles, and regions of {names or 'none'}. Paint the missing"
                 " ones, or erase all regions to blend the styles."
             )
-        return [
+        masks = [
             inputs.keep_mask(self._root, styled == place, softness)
             for place in range(number)
         ]
+        flags = [f"--content_masks={lines.write_list(masks)}"]
+        return [*flags, "--keep_unmasked=true"] if is_kept.any() else flags
 
     def show_regions(self, content: str, masks: list[str]) -> dict:
         """Returns the value of the regions editor.

@@ -19,6 +19,7 @@ from tfstyle.images.preprocessing import deprocess
 from tfstyle.images.preprocessing import to_levels
 from tfstyle.images.resize import resize
 from tfstyle.images.resize import resize_floats
+from tfstyle.images.resize import resize_smoothly
 from tfstyle.network.extractor import Extractor
 from tfstyle.network.extractor import load_extractor
 from tfstyle.objective.objective import ExtraLosses
@@ -195,13 +196,17 @@ def make_to_pixels(images: ImageSet, config: Config) -> ToPixels:
     content therefore removes all colour.
     """
     content = images.content and images.content.pixels
-    is_kept = config.preserve_colors == "luminance" or (
+    has_its_colors = config.preserve_colors == "luminance" or (
         config.preserve_colors == "match"
         and np.ptp(content, axis=-1).max() <= MOST_CHROMA
     )
-    if not is_kept:
-        return deprocess
-    return functools.partial(_to_pixels_in_colors_of, content)
+    to_pixels = deprocess
+    if has_its_colors:
+        to_pixels = functools.partial(_to_pixels_in_colors_of, content)
+    if config.keep_unmasked:
+        masks = images.content_masks
+        return functools.partial(_to_pixels_in_masks, to_pixels, content, masks)
+    return to_pixels
 
 
 def _to_pixels_in_colors_of(
@@ -211,14 +216,40 @@ def _to_pixels_in_colors_of(
 
     For 16 bits no intermediate result is rounded to 8 bits.
     """
-    height, width = image.shape[1:3]
     if bits == 8:
         painted = deprocess(image)
-        content = resize(original, height, width)
     else:
         painted = to_levels(image)
-        floats = original[np.newaxis].astype(np.float32)
-        content = resize_floats(floats, height, width)[0]
-        for levels in (painted, content):
-            np.clip(levels, 0, 255, out=levels)
+        np.clip(painted, 0, 255, out=painted)
+    content = _resize_levels(original, *image.shape[1:3], bits)
     return color_transfer.restore_colors(painted, content, bits)
+
+
+def _to_pixels_in_masks(
+    to_pixels: ToPixels,
+    original: np.ndarray,
+    masks: Sequence[np.ndarray],
+    image: np.ndarray,
+    bits: int = 8,
+) -> np.ndarray:
+    """Converts an image to pixels inside masks, and the original elsewhere.
+
+    The share of the original is 1 - the sum of the masks, at least 0.
+    """
+    size = image.shape[1:3]
+    inside = sum(
+        resize_smoothly(mask, *size).astype(np.uint16) for mask in masks
+    )
+    painted = to_pixels(image, bits)
+    content = _resize_levels(original, *size, bits)
+    return color_transfer.mix(painted, content, np.minimum(inside, 255))
+
+
+def _resize_levels(
+    pixels: np.ndarray, height: int, width: int, bits: int
+) -> np.ndarray:
+    """Resizes uint8 pixels; for 16 bits the levels are not rounded."""
+    if bits == 8:
+        return resize(pixels, height, width)
+    levels = pixels[np.newaxis].astype(np.float32)
+    return np.clip(resize_floats(levels, height, width)[0], 0, 255)
