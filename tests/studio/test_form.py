@@ -1,10 +1,15 @@
 """The form, in a browser: its dials, keys, errors, presets and reloads."""
 
+import time
+
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
+from tests.processes import PATIENCE
 from tests.studio.test_painting import flags_of
 from tests.studio.visitor import SAMPLES
+from tfstyle.studio import drafts
 from tools.studio_browser import choose_picture
 from tools.studio_browser import running_studio
 
@@ -23,9 +28,12 @@ def range_of(page, name):
     return page.get_by_label(f"range slider for {name}")
 
 
-def wait_for_draft(page):
-    """Waits until a change of the form has been stored."""
-    page.wait_for_timeout(2000)
+def wait_for_draft(page, root, flag):
+    """Waits until a page's form has been stored with a flag."""
+    name, end = page.evaluate("sessionStorage.page"), time.time() + PATIENCE
+    while flag not in drafts.read(root, name).arguments:
+        assert time.time() < end, flag
+        page.wait_for_timeout(100)
 
 
 def test_dials_act_by_keys_and_by_typing(new_page, address, root):
@@ -115,19 +123,7 @@ def test_regions_go_with_their_content(new_page, address, tmp_path):
     visitor = new_page(address)
     page = visitor.page
     visitor.choose()
-    visitor.press("Regions: a style for each part")
-    canvas = page.locator("#regions canvas").first
-    canvas.wait_for()
-    page.wait_for_timeout(3000)  # the canvas shows no sign of being ready
-    page.locator("#regions").get_by_label("Brush", exact=True).click()
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    middle = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + box["width"] * 0.4, middle)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.6, middle, steps=10)
-    page.mouse.up()
-    page.wait_for_timeout(2000)
+    visitor.paint_region()
     page.locator("#paint").click()
     assert visitor.fault.startswith("Regions: every style needs a region.")
     other = tmp_path / "other.png"
@@ -195,19 +191,22 @@ def test_options_are_searched(new_page, address):
 
 
 def test_reload_brings_back_the_form_of_each_page(new_page, tmp_path):
-    with running_studio(tmp_path / "runs") as (address, _):
+    root = tmp_path / "runs"
+    with running_studio(root) as (address, _):
         first, second = (new_page(address) for _ in range(2))
         first.choose(size=384)
-        wait_for_draft(first.page)
+        wait_for_draft(first.page, root, "--image_size=384")
         choose_picture(second.page, "style-1", SAMPLES / "mosaic.jpg")
         number_of(second.page, "Stroke size").fill("2")
-        wait_for_draft(second.page)
+        wait_for_draft(second.page, root, "--style_scale=2")
         for visitor in (first, second):
             visitor.page.reload()
         first.page.locator("#content img").wait_for()
-        assert first.page.get_by_label("Size, pixels").input_value() == "384"
+        size = first.page.get_by_label("Size, pixels")
+        expect(size).to_have_value("384", timeout=1000 * PATIENCE)
         style = second.page.locator("#style-1 img")
         style.wait_for()
         assert "mosaic" in style.get_attribute("src")
-        assert number_of(second.page, "Stroke size").input_value() == "2"
+        stroke = number_of(second.page, "Stroke size")
+        expect(stroke).to_have_value("2", timeout=1000 * PATIENCE)
         assert second.page.locator("#content img").count() == 0

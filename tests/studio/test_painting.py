@@ -222,19 +222,7 @@ def test_regions_are_painted_on_the_content(new_page, address, root):
     visitor.choose(size=512)  # it is to take longer than pages
     visitor.press("Blend more styles")
     choose_picture(page, "style-2", SAMPLES / "mosaic.jpg")
-    visitor.press("Regions: a style for each part")
-    canvas = page.locator("#regions canvas").first
-    canvas.wait_for()
-    time.sleep(2)  # the canvas shows no sign of being ready
-    page.locator("#regions").get_by_label("Brush", exact=True).click()
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    middle = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + box["width"] * 0.4, middle)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.6, middle, steps=10)
-    page.mouse.up()
-    time.sleep(2)
+    visitor.paint_region()
     name = visitor.paint()
     asked = flags_of(root, name)
     assert asked.count("mask-") == 2

@@ -10,6 +10,8 @@ import pytest
 
 pytest.importorskip("gradio", reason="pip install -e '.[studio]'")
 
+from uvicorn.lifespan.off import LifespanOff
+
 from tests import ROOT
 from tests.processes import PATIENCE
 from tests.refusals import refuses
@@ -232,6 +234,36 @@ def test_prefix_without_a_slash_leads_to_the_page():
 def test_websockets_are_closed():
     headers = {"host": "127.0.0.1"}
     assert ask(headers, kind="websocket")["type"] == "websocket.close"
+
+
+class _Connection:
+    """A stream that is open; another one is accepted as it is closed."""
+
+    def __init__(self, streams, has_next):
+        self.transport = self
+        self._streams = streams
+        self._has_next = has_next
+
+    def abort(self):
+        self._streams.discard(self)
+        if self._has_next:
+            self._streams.add(_Connection(self._streams, False))
+
+    def shutdown(self):
+        """Leaves a stream open, as uvicorn does."""
+
+
+def test_connections_are_closed_that_are_accepted_while_it_stops():
+    async def stop():
+        running = server.Server(_app)
+        running.lifespan = LifespanOff(running.config)
+        running.servers = []
+        streams = running.server_state.connections
+        streams.add(_Connection(streams, True))
+        await running.shutdown()
+        return streams
+
+    assert asyncio.run(asyncio.wait_for(stop(), PATIENCE)) == set()
 
 
 def test_nothing_of_other_hosts_is_loaded():

@@ -28,6 +28,7 @@ class Visitor:
         # Set by the page's own script, which listens to drops from then on.
         ready = page.locator("#content[role=group], #content [role=group]")
         ready.first.wait_for(state="attached")
+        page.locator("#viewer .stage[data-run]").wait_for(state="attached")
 
     def choose(self, content=SAMPLES / "scene.jpg", size=256):
         """Uploads two pictures, and chooses a small size."""
@@ -52,6 +53,25 @@ class Visitor:
             arg=first,
         )
         return name
+
+    def paint_region(self):
+        """Paints a stroke on the middle of the content."""
+        self.press("Regions: a style for each part")
+        canvas = self.page.locator("#regions canvas").first
+        canvas.wait_for()
+        # Neither the canvas nor its upload show a sign of being ready.
+        self.page.wait_for_timeout(3000)
+        brush = self.page.locator("#regions").get_by_label("Brush", exact=True)
+        brush.click()
+        canvas.scroll_into_view_if_needed()
+        box = canvas.bounding_box()
+        middle = box["y"] + box["height"] / 2
+        mouse = self.page.mouse
+        mouse.move(box["x"] + box["width"] * 0.4, middle)
+        mouse.down()
+        mouse.move(box["x"] + box["width"] * 0.6, middle, steps=10)
+        mouse.up()
+        self.page.wait_for_timeout(2000)
 
     def stop(self):
         """Stops the run that is shown, which may not have begun."""

@@ -158,7 +158,7 @@ class Painting:
             trigger_mode="always_last",
         )
         self.filled = [*began, *form.components]
-        page.load(
+        opened = page.load(
             self._show_first,
             self._page,
             [*self.filled, self._page],
@@ -182,6 +182,7 @@ class Painting:
             **DIRECT,
         }
         gr.Timer(1.0).tick(**watched)
+        opened.then(**watched)
         # A press is answered at once, not at the next tick.
         for event in (
             keeping.format.input,

@@ -1,5 +1,6 @@
 """The web server of the studio, and its protection against other sites."""
 
+import asyncio
 import base64
 import contextlib
 import errno
@@ -436,6 +437,13 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets=None) -> None:
         """Closes all connections and waits for running event handlers."""
-        for connection in list(self.server_state.connections):
-            connection.transport.abort()
+        closing = asyncio.create_task(self._close_connections())
         await super().shutdown(sockets)
+        closing.cancel()
+
+    async def _close_connections(self) -> None:
+        """Closes all connections, and those that are accepted meanwhile."""
+        while True:
+            for connection in list(self.server_state.connections):
+                connection.transport.abort()
+            await asyncio.sleep(0.1)

@@ -5,7 +5,7 @@ const find = name => element.querySelector(`.${name}`);
 const show = () => {
   const {picture, original, film, run} = props;
   const stage = find('stage');
-  stage.dataset.run = run || '';
+  if (run !== null) stage.dataset.run = run; // null until the server has told
   stage.setAttribute('aria-label', film ? 'The film' : 'The picture as it is');
   find('empty').hidden = Boolean(picture || film);
   find('tools').hidden = !picture && !film;

@@ -19,8 +19,9 @@ _SHOW = read_asset("viewer.js")
 
 def make_viewer() -> gr.HTML:
     """Makes the component that shows the picture of a run."""
+    unknown = {**NOTHING, "run": None}
     return gr.HTML(
-        "", html_template=_PAGE, js_on_load=_SHOW, elem_id="viewer", **NOTHING
+        "", html_template=_PAGE, js_on_load=_SHOW, elem_id="viewer", **unknown
     )
 
 
