@@ -110,6 +110,25 @@ def test_jobs_of_an_earlier_studio_are_painted(tmp_path):
         assert (tmp_path / name / JOB).read_text() == text
 
 
+def test_order_of_the_queue_is_kept(tmp_path):
+    jobs = Jobs(str(tmp_path))
+    try:
+        painting = jobs.submit(LONG)
+        while painting.state == "waiting":
+            time.sleep(0.01)
+        first, second, third = (jobs.submit(SMALL) for _ in range(3))
+        jobs.move(third, -2)
+        last = jobs.submit(SMALL)
+    finally:
+        jobs.close()
+    expected = [job.name for job in (third, first, second, last)]
+    jobs = Jobs(str(tmp_path))
+    try:
+        assert [job.name for job in jobs.unfinished()] == expected
+    finally:
+        jobs.close()
+
+
 def test_film_goes_on_when_the_studio_is_opened_again(tmp_path):
     clip = tmp_path / "harbour.mkv"
     write_clip(clip, [make_frame(n) for n in range(NUM_FRAMES)])

@@ -7,6 +7,7 @@ import os
 import re
 import threading
 
+from tfstyle.errors import WriteError
 from tfstyle.errors import raising_write_errors
 from tfstyle.system import atomic_file
 
@@ -30,6 +31,12 @@ class Draft:
     arguments: list[str] = dataclasses.field(default_factory=list)
     of: str | None = None
     shown: str | None = None
+
+
+def note(root: str, page: str, **changes) -> None:
+    """Changes a draft as `update` does; the page goes on without it."""
+    with contextlib.suppress(WriteError):
+        update(root, page, **changes)
 
 
 def update(root: str, page: str, **changes) -> None:

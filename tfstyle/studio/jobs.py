@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 
 from tfstyle.config import lines
 from tfstyle.errors import SetupError
@@ -75,8 +76,25 @@ class Job:
 
 
 def _mark_unfinished(workdir: str) -> None:
-    """Writes the file by which the next studio finds a job."""
+    """Writes the file by which the next studio finds a job.
+
+    The next studio paints in the order of these files' times.
+    """
     atomic_file.write_text(os.path.join(workdir, JOB), "{}")
+
+
+def _set_place(workdir: str, time: int) -> None:
+    """Sets the time of a job's file, nanoseconds, if there is one."""
+    with contextlib.suppress(OSError):
+        os.utime(os.path.join(workdir, JOB), ns=(time, time))
+
+
+def _place_of(workdir: str) -> tuple[int, str]:
+    """Returns what orders workdirs by the time of their job's file."""
+    try:
+        return os.stat(os.path.join(workdir, JOB)).st_mtime_ns, workdir
+    except OSError:
+        return 0, workdir
 
 
 class Jobs:
@@ -101,8 +119,9 @@ class Jobs:
         self._is_closed = False
         with raising_write_errors(root):
             os.makedirs(root, exist_ok=True)
-        for name in sorted(os.listdir(root)):
-            self._take_up(os.path.join(root, name))
+        workdirs = [os.path.join(root, name) for name in os.listdir(root)]
+        for workdir in sorted(workdirs, key=_place_of):
+            self._take_up(workdir)
         self._start_worker([])  # TensorFlow takes a while
         self._thread = threading.Thread(target=self._paint_all, daemon=True)
         self._thread.start()
@@ -162,6 +181,9 @@ class Jobs:
                 place = max(0, self._queue.index(job) + places)
                 self._queue.remove(job)
                 self._queue.insert(place, job)
+                now = time.time_ns()
+                for number, waiting in enumerate(self._queue):
+                    _set_place(waiting.workdir, now + number)
 
     def resume(self, name: str) -> None:
         """Adds the job of a film that was stopped to the queue again.
@@ -231,6 +253,7 @@ class Jobs:
             if self._is_closed and job.is_film and answer["state"] == "stopped":
                 with contextlib.suppress(OSError):
                     _mark_unfinished(job.workdir)
+                    _set_place(job.workdir, 0)  # it goes on first
             with self._changed:
                 job.state = answer["state"]
                 job.error = answer.get("error", "")

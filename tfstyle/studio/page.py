@@ -52,7 +52,7 @@ def make_page(jobs: Jobs, root: str) -> tuple[gr.Blocks, dict]:
             with gr.Tab("Paint", id="paint"):
                 painting = Painting(jobs, root, page)
             with gr.Tab("Compare") as tab:
-                Comparison(root, tab, painting.shown)
+                Comparison(root, tab, painting.display.shown)
             with gr.Tab("Many"):
                 ContactTable(jobs, root, painting, page, tabs)
     return page, look

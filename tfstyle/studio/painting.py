@@ -1,29 +1,22 @@
-"""The Paint tab: the form, and the progress and picture of a run."""
+"""The Paint tab: a form that belongs to a run, next to the displayed run."""
 
 import contextlib
 import dataclasses
-from functools import partial
 
 import gradio as gr
 
 from tfstyle.errors import TfstyleError
-from tfstyle.errors import WriteError
 from tfstyle.experiment.workdir_files import OUTPUT
 from tfstyle.flags.command_line import read_config
 from tfstyle.studio import drafts
 from tfstyle.studio import estimates
 from tfstyle.studio import last_table
 from tfstyle.studio import runs
-from tfstyle.studio import viewer
-from tfstyle.studio import widgets
-from tfstyle.studio.downloads import Downloads
+from tfstyle.studio.display import Display
 from tfstyle.studio.drafts import Draft
-from tfstyle.studio.film_view import describe_film_progress
-from tfstyle.studio.filmstrip import Filmstrip
 from tfstyle.studio.form import Form
 from tfstyle.studio.jobs import Job
 from tfstyle.studio.jobs import Jobs
-from tfstyle.studio.queue_view import QueueView
 from tfstyle.studio.widgets import DIRECT
 from tfstyle.studio.widgets import escape_error
 from tfstyle.studio.widgets import read_asset
@@ -49,7 +42,7 @@ _NAME_PAGE = """() => {
 
 
 class Painting:
-    """The Paint tab: the form, and the progress and picture of a run.
+    """The Paint tab: a form that belongs to a run, next to the displayed run.
 
     The form belongs to a run until other pictures are chosen; while that run
     is displayed and painting, its dials change it.
@@ -61,21 +54,20 @@ class Painting:
 
     Attributes:
         form: form with the pictures and dials.
-        shown: state with the name of the displayed run.
+        display: the displayed run.
         filled: components that `show_with_form` sets.
     """
 
     def __init__(self, jobs: Jobs, root: str, page: gr.Blocks):
         self._jobs = jobs
         self._root = root
-        self.shown = gr.State(None)
+        self.display = Display(root, jobs)
         self._of = gr.State(None)  # name of the run that the form belongs to
-        self._seen = gr.State({})  # state that the page shows already
         self._page = gr.Textbox(visible=False)  # random name of the page
         self._make_bar()
         with gr.Row(elem_id="room"):
             with gr.Column(min_width=320, elem_id="form"):
-                self._other = gr.Button(
+                self._use = gr.Button(
                     "Use the pictures and dials of the picture shown",
                     size="sm",
                     visible=False,
@@ -83,18 +75,7 @@ class Painting:
                 )
                 self.form = Form(root)
             with gr.Column(min_width=320, elem_id="side"):
-                self._viewer = viewer.make_viewer()
-                with gr.Column(elem_id="shelf"):
-                    self._queue = QueueView(root, jobs, self.shown)
-                    self._strip = Filmstrip(root, jobs, self.shown, self._fault)
-                    self._keeping = Downloads(
-                        root, jobs, self.form, self.shown, self._fault
-                    )
-                    self._has_charts = gr.State(False)
-                    with gr.Accordion("Losses", open=False) as losses:
-                        self._charts = gr.HTML("", elem_classes="charts")
-        for event, is_open in ((losses.expand, True), (losses.collapse, False)):
-            event(partial(bool, is_open), None, self._has_charts, **DIRECT)
+                self.display.make_side(self.form, self._fault)
         self._connect(page)
 
     def _make_bar(self) -> None:
@@ -109,24 +90,9 @@ class Painting:
                 elem_id="paint-film",
                 min_width=120,
             )
-            self._resume = gr.Button(
-                "Go on with it", visible=False, elem_id="resume", min_width=120
-            )
-            self._stop = gr.Button(
-                "Stop", interactive=False, elem_id="stop", min_width=80
-            )
+            self.display.make_buttons()
             with gr.Column(elem_id="now", min_width=160):
-                # Screen readers announce changes of the state, but not each
-                # number.
-                self._state = gr.HTML(
-                    "",
-                    html_template='<p role="status">${value}</p>',
-                    elem_classes="state",
-                    elem_id="state",
-                )
-                self._progress = gr.HTML(
-                    "", elem_classes="progress-of-run", elem_id="progress"
-                )
+                self.display.make_progress()
                 self._estimate = gr.HTML("", elem_id="estimate")
         self._fault = gr.HTML("", elem_classes="fault", elem_id="fault")
         self._sure = gr.Button(
@@ -135,10 +101,10 @@ class Painting:
         self._watcher = gr.HTML("", js_on_load=_WATCH, elem_id="watcher")
 
     def _connect(self, page: gr.Blocks) -> None:
-        form, keeping, strip = self.form, self._keeping, self._strip
-        given = {self.shown, self._of, self._page, self._fault}
+        form, display = self.form, self.display
+        given = {display.shown, self._of, self._page, self._fault}
         given |= form.components
-        began = [self.shown, self._of, self._fault, self._sure]
+        began = [display.shown, self._of, self._fault, self._sure]
         began.append(self._estimate)
         for button, begin in (
             (self._paint, self._start_painting),
@@ -147,8 +113,6 @@ class Painting:
         ):
             button.click(begin, given, began, **DIRECT)
         form.pictures.clips.connect(self._paint_film)
-        self._resume.click(self._resume_film, self.shown, began, **DIRECT)
-        self._stop.click(self._stop_job, self.shown, **DIRECT)
         self._watch_form()
         self._watcher.click(
             self._follow_form,
@@ -165,31 +129,14 @@ class Painting:
             js=_NAME_PAGE,
             **DIRECT,
         )
-        self._other.click(self.fill_form, {self.shown}, self.filled, **DIRECT)
-        watched = {
-            "fn": self._show,
-            "inputs": [
-                *(self.shown, self._of, self._page, self._seen),
-                *(self._has_charts, keeping.format, *strip.inputs),
-            ],
-            "outputs": [
-                *(self._state, self._progress, self._viewer, self._charts),
-                *(self._paint, self._resume, self._stop, self._other),
-                *(self._seen, self._fault),
-                *(self._queue.list, strip.strip),
-                *(*strip.watched, *keeping.watched),
-            ],
-            **DIRECT,
-        }
-        gr.Timer(1.0).tick(**watched)
-        opened.then(**watched)
-        # A press is answered at once, not at the next tick.
-        for event in (
-            keeping.format.input,
-            strip.strip.click,
-            self._queue.list.click,
-        ):
-            event(None, **DIRECT).then(**watched)
+        self._use.click(self.fill_form, {display.shown}, self.filled, **DIRECT)
+        display.watch(
+            opened,
+            self._of,
+            self._page,
+            paint=self._paint,
+            use=self._use,
+        )
 
     def _watch_form(self) -> None:
         """Tells the page's script about every change by the user."""
@@ -199,7 +146,7 @@ class Painting:
                 if event := getattr(component, name, None):
                     event(None, js=_CHANGED, **DIRECT)
         form.options.preset_applied.then(None, js=_CHANGED, **DIRECT)
-        for button in (form.pictures.samples, *self._keeping.uses):
+        for button in (form.pictures.samples, *self.display.keeping.uses):
             button.click(None, **DIRECT).then(None, js=_CHANGED, **DIRECT)
 
     @showing_errors
@@ -227,12 +174,6 @@ class Painting:
         return self._submit(values, self.form.arguments(values, of_film=True))
 
     @showing_errors
-    def _resume_film(self, name: str | None) -> dict:
-        """Goes on with a film that was stopped."""
-        self._jobs.resume(name)
-        return {self._fault: ""}
-
-    @showing_errors
     def _follow_form(self, values) -> dict:
         """Stores the changed form, and applies its dials to its run.
 
@@ -251,8 +192,8 @@ class Painting:
         run = runs.find_run(self._root, of)
         if run and _pictures_of(run.arguments) != _pictures_of(arguments):
             updates[self._of] = None
-            self._note(values[self._page], of=None)
-        elif error is None and of == values[self.shown]:
+            drafts.note(self._root, values[self._page], of=None)
+        elif error is None and of == values[self.display.shown]:
             job = self._jobs.find(of)
             is_followed = job and not job.has_ended and not job.is_film
             if is_followed and not _is_same(arguments, job.arguments):
@@ -285,13 +226,13 @@ class Painting:
             arguments: command line of the job.
             is_shown: True to show it in any case.
         """
-        shown = self._jobs.find(values[self.shown])
+        shown = self._jobs.find(values[self.display.shown])
         is_watched = shown is not None and not shown.has_ended
         job = self._jobs.submit(arguments)
         name = job.name if is_shown or not is_watched else shown.name
         self._note_form(values, of=job.name, shown=name)
         return {
-            self.shown: name,
+            self.display.shown: name,
             self._of: job.name,
             self._fault: "",
             self._sure: gr.Button(visible=False),
@@ -309,13 +250,8 @@ class Painting:
             changes["arguments"] = self.form.arguments(
                 values, of_film=bool(clip), is_draft=True
             )
-        self._note(values[self._page], **changes)
+        drafts.note(self._root, values[self._page], **changes)
         return changes.get("arguments", [])
-
-    def _note(self, page: str, **changes) -> None:
-        """Stores changes of the page's draft, for a reload."""
-        with contextlib.suppress(WriteError):  # the page goes on without it
-            drafts.update(self._root, page, **changes)
 
     def _estimate_needs(self, arguments: list[str]) -> str:
         """Renders the time and memory of a job, in words, as HTML."""
@@ -327,11 +263,6 @@ class Painting:
         if warning := estimates.warn_of_memory(needs):
             text += f'. <b role="alert">{warning}</b>'
         return f"<p>{text}</p>"
-
-    def _stop_job(self, name: str | None) -> None:
-        job = self._jobs.find(name)
-        if job is not None:
-            self._jobs.stop(job)
 
     def _is_of_table(self, name: str) -> bool:
         """True if a run is a small picture of the table in the Many tab."""
@@ -351,12 +282,12 @@ class Painting:
             draft = Draft(shown=first)
             if jobs and not self._is_of_table(first):
                 draft = Draft(jobs[0].arguments, first, first)
-            self._note(page, **dataclasses.asdict(draft))
+            drafts.note(self._root, page, **dataclasses.asdict(draft))
         if not runs.find_run(self._root, draft.shown):
             draft = dataclasses.replace(draft, shown=first)
         found = {
             self._page: page,
-            self.shown: draft.shown,
+            self.display.shown: draft.shown,
             self.form.options.preset: self.form.options.show_presets(),
         }
         if not draft.arguments:
@@ -369,7 +300,7 @@ class Painting:
 
     def fill_form(self, values) -> dict:
         """Returns updates that fill the form with those of the shown run."""
-        run = runs.find_run(self._root, values[self.shown])
+        run = runs.find_run(self._root, values[self.display.shown])
         return self.show_with_form(run) if run else {self._fault: gr.skip()}
 
     @showing_errors
@@ -380,75 +311,11 @@ class Painting:
         """
         return {
             **self.form.show(run.arguments),
-            self.shown: run.name,
+            self.display.shown: run.name,
             self._of: run.name,
             self._fault: "",
             self._estimate: self._estimate_needs(run.arguments),
         }
-
-    def _show(
-        self, name, of, page, seen: dict, has_charts, format_of_file, unfolded
-    ) -> dict:
-        """Returns updates that show the state of a run, if it has changed."""
-        run, job = runs.find_run(self._root, name), self._jobs.find(name)
-        is_busy = not job.has_ended if job else bool(run and run.is_at_work)
-        before = self._jobs.num_before(job) if job else 0
-        now = [name, format_of_file, is_busy, before, run and run.changed]
-        now += [job.state, job.is_stopping] if job else []
-        parts = {
-            "run": now,
-            "charts": [has_charts, name, run and run.changed],
-            "queue": self._queue.render(name),
-            "strip": self._strip.render(name, unfolded),
-            "form": [of == name or name is None, bool(self._jobs.unfinished())],
-        }
-        changed = {part for part in parts if parts[part] != seen.get(part)}
-        updates: dict = {self._seen: parts if changed else gr.skip()}
-        if "queue" in changed:
-            updates[self._queue.list] = parts["queue"]
-        if "strip" in changed:
-            updates[self._strip.strip] = parts["strip"]
-        if has_charts and "charts" in changed:
-            updates[self._charts] = widgets.charts_of(run) if run else ""
-        if "form" in changed:
-            is_own, has_jobs = parts["form"]
-            updates[self._other] = gr.Button(visible=not is_own)
-            updates[self._paint] = "Add to queue" if has_jobs else "Paint"
-        if "run" in changed:
-            updates |= self._show_run(run, job, is_busy, before)
-            updates |= self._strip.update(run, is_busy)
-            updates |= self._keeping.update(
-                None if is_busy else run, format_of_file
-            )
-            if name != (seen.get("run") or [None])[0]:
-                self._note(page, shown=name)
-        return updates
-
-    def _show_run(
-        self, run: runs.Run | None, job: Job | None, is_busy: bool, before: int
-    ) -> dict:
-        """Returns updates that show the state and picture of a run."""
-        if run is None:
-            state = "Stopped before the first step" if job else ""
-            return {
-                self._state: state,
-                self._progress: "",
-                self._viewer: gr.HTML(**viewer.NOTHING),
-                self._resume: gr.Button(visible=False),
-                self._stop: gr.Button(interactive=False),
-            }
-        updates = {
-            self._state: widgets.describe_state(run, job, is_busy, before),
-            self._progress: describe_film_progress(run, is_busy)
-            if run.is_film
-            else widgets.describe_progress(run, is_busy),
-            self._resume: gr.Button(visible=run.is_resumable and not is_busy),
-            self._stop: gr.Button(interactive=bool(is_busy and job)),
-            self._viewer: viewer.view(run, is_busy),
-        }
-        if job is not None and job.state == "failed":
-            updates[self._fault] = escape_error(job.error)
-        return updates
 
 
 def _pictures_of(arguments: list[str]) -> set[str]:
