@@ -221,7 +221,7 @@ class ContactTable:
 
     def _offer(self, pairs: list) -> dict:
         names = [
-            (runs.title_of(name, content, [style]), name)
+            (runs.title_of(name, runs.caption_of(content, [style])), name)
             for content, style, name in pairs
         ]
         first = names[0][1] if names else None

@@ -60,7 +60,7 @@ class Run:
     @property
     def title(self) -> str:
         """Its caption, followed by the name of the run."""
-        return f"{self.caption} ({self.name})" if self.caption else self.name
+        return title_of(self.name, self.caption)
 
     @property
     def caption(self) -> str:
@@ -343,9 +343,8 @@ def caption_of(content: str | None, styles: Sequence[str]) -> str:
     )
 
 
-def title_of(name: str, content: str | None, styles: Sequence[str]) -> str:
-    """Returns names of content and styles, followed by that of the run."""
-    caption = caption_of(content, styles)
+def title_of(name: str, caption: str) -> str:
+    """Returns a caption, followed by the name of the run."""
     return f"{caption} ({name})" if caption else name
 
 
