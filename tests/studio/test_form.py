@@ -171,7 +171,7 @@ def test_preset_of_one_s_own_is_kept(new_page, tmp_path):
         other.locator("#remove-preset").click()
         other.get_by_label("fine lines", exact=True).wait_for(state="detached")
         other.locator("#remove-preset").click()
-        other.get_by_role("alert").filter(has_text="which stay").wait_for()
+        other.get_by_role("alert").filter(has_text="presets stay").wait_for()
 
 
 def test_options_are_searched(new_page, address):

@@ -129,6 +129,26 @@ def test_order_of_the_queue_is_kept(tmp_path):
         jobs.close()
 
 
+def test_job_takes_the_place_of_another(jobs):
+    painting = jobs.submit(LONG)
+    waiting = [jobs.submit(SMALL) for _ in range(2)]
+    while painting.state == "waiting":
+        time.sleep(0.01)
+    with jobs.holding():
+        jobs.stop(painting)
+        assert jobs.wait(painting, PATIENCE)
+        time.sleep(0.2)
+        assert {job.state for job in waiting} == {"waiting"}
+        place = jobs.place_of(waiting[1])
+        jobs.stop(waiting[1])
+        last = jobs.submit(SMALL, place)
+        first = jobs.submit(LONG, jobs.place_of(painting))
+        assert jobs.unfinished() == [first, waiting[0], last]
+    while first.state == "waiting":
+        time.sleep(0.01)
+    assert jobs.unfinished()[0] is first
+
+
 def test_film_goes_on_when_the_studio_is_opened_again(tmp_path):
     clip = tmp_path / "harbour.mkv"
     write_clip(clip, [make_frame(n) for n in range(NUM_FRAMES)])

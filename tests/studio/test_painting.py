@@ -216,6 +216,50 @@ def test_wrong_option_is_told_in_the_program_s_words(new_page, address):
     page.locator("#option-tv_weight:not(.wrong)").wait_for()
 
 
+def test_dial_moved_while_others_wait_goes_on_at_once(new_page, tmp_path):
+    root = tmp_path / "runs"
+    use = "Use the pictures and dials of the picture shown"
+    with running_studio(root) as (address, _):
+        visitor = new_page(address)
+        page = visitor.page
+        visitor.choose(size=384)
+        name = visitor.paint()
+        choose_picture(page, "style-1", SAMPLES / "mosaic.jpg")
+        page.locator("#paint").click()
+        waiting = page.locator("#queue li:has([data-act=earlier])")
+        waiting.wait_for()
+        visitor.press(use)
+        page.wait_for_function(
+            "() => document.querySelector('#style-1 img')?.src"
+            ".includes('strokes')"
+        )
+        page.get_by_label("Painting", exact=True).check()
+        visitor.wait_for_other_run(name)
+        visitor.wait_for_state("Painting")
+        second = visitor.shown
+        # What the moved dial added is not in the form of a new page.
+        other = new_page(address)
+        other.wait_for_run(second)
+        other.page.locator("#content img").wait_for()
+        other.press("Start from a picture")
+        assert other.page.locator("#start img").count() == 0
+        # A waiting picture keeps its name and place.
+        page.locator("#queue .job").nth(1).click()
+        visitor.wait_for_other_run(second)
+        third = visitor.shown
+        page.locator("#title input").fill("the village")
+        page.locator("#title input").press("Enter")
+        page.locator("#queue").get_by_text("the village").wait_for()
+        visitor.press(use)
+        page.get_by_label("Photograph", exact=True).check()
+        page.wait_for_timeout(500)
+        page.get_by_label("Painting", exact=True).check()
+        visitor.wait_for_other_run(third)
+        page.locator("#queue").get_by_text("the village").wait_for()
+        assert not (root / third).exists()
+        assert visitor.title == "the village"
+
+
 def test_regions_are_painted_on_the_content(new_page, address, root):
     visitor = new_page(address)
     page = visitor.page

@@ -191,6 +191,18 @@ def test_starred_run_is_not_folded(tmp_path):
     assert names == [["d"], ["c"], ["b", "a"]]
 
 
+@pytest.mark.parametrize("added", [[], ["--num_levels=1"]])
+def test_what_a_moved_dial_added_is_not_chosen(tmp_path, added):
+    (tmp_path / "a").mkdir()
+    chosen = ["--num_levels=3", "--content_image=a.jpg", "--output_bits=16"]
+    chosen = chosen[1:] if added else chosen
+    asked = [*chosen, f"--init={tmp_path}/b/output.png", *added]
+    (tmp_path / "a" / "asked.cfg").write_text("\n".join(asked))
+    run = Run(str(tmp_path / "a"))
+    assert run.arguments == asked
+    assert run.chosen_arguments == chosen
+
+
 def test_run_that_begins_elsewhere_continues_none(tmp_path):
     (tmp_path / "a").mkdir()
     for path in ("/a/output.png", f"{tmp_path}/inputs/b.png", "noise"):

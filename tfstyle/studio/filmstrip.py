@@ -44,7 +44,7 @@ class Filmstrip:
         self._shown = shown
         self._fault = fault
         self._unfolded = gr.State([])  # names of runs whose steps are listed
-        self._binned = gr.State([])  # paths of the runs deleted last
+        self._binned = gr.State([])  # paths by deletion, the last one last
         self.strip = gr.HTML(
             "", js_on_load=_LIST, elem_id="strip", elem_classes="strip"
         )
@@ -73,7 +73,8 @@ class Filmstrip:
             event(self._rename, [self._shown, self._title], changed, **DIRECT)
         self._star.click(self._turn_star, self._shown, changed, **DIRECT)
         binned = [self._shown, self._binned, self._undo, self._fault]
-        self._delete.click(self._move_to_bin, chosen, binned, **DIRECT)
+        given = [*chosen, self._binned]
+        self._delete.click(self._move_to_bin, given, binned, **DIRECT)
         self._undo.click(self._put_back, self._binned, binned, **DIRECT)
 
     def render(self, shown: str | None, unfolded: list) -> str:
@@ -125,10 +126,11 @@ class Filmstrip:
         elif not is_busy:
             image = "<span class='blank'>no picture</span>"
         current = ' aria-current="true"' if is_shown else ""
+        caption, facts = html.escape(tile.caption), html.escape(tile.facts)
         return (
             f'<li><button type="button" data-run="{html.escape(run.name)}"'
-            f"{current}>{image}<b>{html.escape(tile.caption)}</b>"
-            f"<small>{html.escape(tile.facts)}</small></button></li>"
+            f' title="{caption}: {facts}"{current}>{image}<b>{caption}</b>'
+            f"<small>{facts}</small></button></li>"
         )
 
     def _choose(self, shown, unfolded: list, event: gr.EventData):
@@ -165,7 +167,9 @@ class Filmstrip:
         return {self._star: gr.Button(STARRED if is_starred else UNSTARRED)}
 
     @showing_errors
-    def _move_to_bin(self, shown: str | None, unfolded: list) -> dict:
+    def _move_to_bin(
+        self, shown: str | None, unfolded: list, binned: list[list[str]]
+    ) -> dict:
         """Moves the displayed run to the bin, with its folded steps."""
         listed = runs.list_runs(self._root)
         run = runs.find_run(self._root, shown)
@@ -180,8 +184,7 @@ class Filmstrip:
             ),
             [run],
         )
-        caption = run.caption
-        paths = [runs.move_to_bin(member) for member in group]
+        binned = [*binned, [runs.move_to_bin(member) for member in group]]
         names = [other.name for other in listed]
         gone = {member.name for member in group}
         left = [name for name in names if name not in gone]
@@ -189,20 +192,26 @@ class Filmstrip:
         after = [name for name in names[place:] if name not in gone]
         return {
             self._shown: next(iter([*after, *left]), None),
-            self._binned: paths,
-            self._undo: gr.Button(f"Put {caption} back", visible=True),
-            self._fault: "",
+            **self._offer_back(binned),
         }
 
     @showing_errors
-    def _put_back(self, paths: list) -> dict:
-        for path in paths:
+    def _put_back(self, binned: list[list[str]]) -> dict:
+        """Puts the runs back that were deleted last."""
+        names = [os.path.basename(path) for path in binned[-1]]
+        for path in binned[-1]:
             runs.put_back(self._root, path)
-        names = [os.path.basename(path) for path in paths]
         return {
             self._shown: next(iter(names), None),
-            self._binned: [],
-            self._undo: gr.Button(visible=False),
+            **self._offer_back(binned[:-1]),
+        }
+
+    def _offer_back(self, binned: list[list[str]]) -> dict:
+        """Returns updates that offer to put the last deleted runs back."""
+        last = Run(binned[-1][0]).caption if binned else ""
+        return {
+            self._binned: binned,
+            self._undo: gr.Button(f"Put {last} back", visible=bool(binned)),
             self._fault: "",
         }
 
@@ -224,7 +233,7 @@ def _describe(workdir: str, changed: tuple[float, ...]) -> _Tile:
     try:
         picture = run.picture or next(iter(run.frames[-1:]), None)
         thumbnail = picture and make_thumbnail(picture)
-        facts = dials.describe(run.arguments)
+        facts = dials.describe(run.chosen_arguments)
     except (TfstyleError, OSError):
         facts = {}  # of another program, or being written
     said = [

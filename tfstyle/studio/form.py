@@ -1,5 +1,7 @@
 """The form of the Paint tab: pictures, dials and options of a job."""
 
+import functools
+
 import gradio as gr
 
 from tfstyle.config.validation import INITS
@@ -107,15 +109,16 @@ class Form:
         presets = own_presets.read(self._root)
         preset = dials.find_preset(options, presets)
         pictures = self.pictures
-        styles = [self._find(path) for path in config.style_images]
+        find = functools.partial(inputs.find_shown, self._root)
+        styles = [find(path) for path in config.style_images]
         weights = [1.0] * len(styles)
         if config.style_blend_weights:
             most = max(config.style_blend_weights)
             weights = [weight / most for weight in config.style_blend_weights]
-        content = self._find(config.content_image)
-        start = None if config.init in INITS else self._find(config.init)
+        content = find(config.content_image)
+        start = None if config.init in INITS else find(config.init)
         masks = [
-            self._find(inputs.without_soft_edge(path))
+            find(inputs.without_soft_edge(path))
             for path in config.content_masks
         ]
         found = {
@@ -149,11 +152,3 @@ class Form:
         except TfstyleError as error:
             name = picture.label.partition(":")[0]
             raise type(error)(f"{name}: {error}") from error
-
-    def _find(self, path: str | None) -> str | None:
-        """Returns the path of a run's picture for the browser, or None."""
-        try:
-            kept = path and inputs.keep(self._root, path)
-            return kept and inputs.to_shown(self._root, kept)[0]
-        except (TfstyleError, OSError):
-            return None  # the file no longer exists

@@ -13,6 +13,7 @@ from PIL import Image
 from PIL import ImageFilter
 
 from tfstyle.errors import ImageError
+from tfstyle.errors import TfstyleError
 from tfstyle.errors import raising_write_errors
 from tfstyle.image_files import signatures
 from tfstyle.image_files.reading import read_image
@@ -199,6 +200,20 @@ def to_shown(root: str, path: str) -> tuple[str, tuple[str, ...]]:
     if not os.path.exists(shown):
         write_image(shown, picture.pixels, picture.alpha)
     return shown, picture.warnings
+
+
+def find_shown(root: str, path: str | None) -> str | None:
+    """Returns a run's picture as browsers display it, or None.
+
+    Args:
+        root: the folder of runs; a picture outside is copied to it.
+        path: path of the picture, or None.
+    """
+    try:
+        kept = path and keep(root, path)
+        return kept and to_shown(root, kept)[0]
+    except (TfstyleError, OSError):
+        return None  # the file no longer exists
 
 
 def stem_of(path: str) -> str:

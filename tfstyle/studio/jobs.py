@@ -19,6 +19,7 @@ from tfstyle.errors import raising_write_errors
 from tfstyle.experiment import run_directory
 from tfstyle.experiment.workdir_files import ASKED
 from tfstyle.experiment.workdir_files import JOB
+from tfstyle.experiment.workdir_files import NOTES
 from tfstyle.flags.values import FIELDS
 from tfstyle.studio.runs import Run
 from tfstyle.studio.runs import find_run
@@ -116,6 +117,7 @@ class Jobs:
         self._changed = threading.Condition()
         self._worker: subprocess.Popen | None = None
         self._options: list[str] = []
+        self._holds = 0
         self._is_closed = False
         with raising_write_errors(root):
             os.makedirs(root, exist_ok=True)
@@ -141,8 +143,29 @@ class Jobs:
         """Returns the job of a run, or None if this studio has none."""
         return self._jobs.get(name or "")
 
-    def submit(self, arguments: list[str]) -> Job:
+    def place_of(self, job: Job) -> int:
+        """Returns the place of a job in the queue; 0 if it does not wait."""
+        with self._changed:
+            return self._queue.index(job) if job in self._queue else 0
+
+    @contextlib.contextmanager
+    def holding(self):
+        """Begins no job during a block, such as while one is replaced."""
+        with self._changed:
+            self._holds += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._holds -= 1
+                self._changed.notify_all()
+
+    def submit(self, arguments: list[str], place: int | None = None) -> Job:
         """Adds a job to the queue and returns it; creates its workdir.
+
+        Args:
+            arguments: flags of the command line, without the workdir.
+            place: its place in the queue; None: the last.
 
         Raises:
             WriteError: if the workdir cannot be written.
@@ -154,6 +177,8 @@ class Jobs:
                 atomic_file.write_text(os.path.join(workdir, name), text)
         job = Job(workdir, arguments)
         self._add(job)
+        if place is not None:
+            self.move(job, place - self.place_of(job))
         return job
 
     def stop(self, job: Job) -> None:
@@ -165,8 +190,10 @@ class Jobs:
                 self._queue.remove(job)
                 job.state = "stopped"
                 os.unlink(os.path.join(job.workdir, JOB))
-                if os.listdir(job.workdir) == [ASKED]:  # no film to go on with
-                    os.unlink(os.path.join(job.workdir, ASKED))
+                names = set(os.listdir(job.workdir))
+                if names <= {ASKED, NOTES}:  # no film to go on with
+                    for name in names:
+                        os.unlink(os.path.join(job.workdir, name))
                     os.rmdir(job.workdir)
 
     def move(self, job: Job, places: int) -> None:
@@ -242,7 +269,9 @@ class Jobs:
     def _paint_all(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._queue or self._is_closed)
+                self._changed.wait_for(
+                    lambda: (self._queue and not self._holds) or self._is_closed
+                )
                 if self._is_closed:
                     return
                 job = self._queue.popleft()

@@ -193,16 +193,17 @@ class Options:
         }
 
     @showing_errors
-    def _remove_preset(self, preset: str) -> dict:
-        if preset in dials.PRESETS:
+    def _remove_preset(self, preset: str | None) -> dict:
+        """Removes a preset; the dials stay as they are."""
+        if preset is None or preset in dials.PRESETS:
             raise ConfigError(
-                f"{preset} is one of the program's presets, which stay. Choose"
-                " one of your own."
+                "The program's presets stay. Choose one of your own to remove"
+                " it."
             )
         own_presets.remove(self._root, preset)
         choices = [*own_presets.read(self._root)]
         return {
-            self.preset: gr.Radio(choices, value=choices[0]),
+            self.preset: gr.Radio(choices, value=None),
             self._fault: "",
         }
 

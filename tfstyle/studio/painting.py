@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import os
 
 import gradio as gr
 
@@ -11,12 +12,14 @@ from tfstyle.flags.command_line import read_config
 from tfstyle.studio import drafts
 from tfstyle.studio import estimates
 from tfstyle.studio import last_table
+from tfstyle.studio import notes
 from tfstyle.studio import runs
 from tfstyle.studio.display import Display
 from tfstyle.studio.drafts import Draft
 from tfstyle.studio.form import Form
 from tfstyle.studio.jobs import Job
 from tfstyle.studio.jobs import Jobs
+from tfstyle.studio.notes import Notes
 from tfstyle.studio.widgets import DIRECT
 from tfstyle.studio.widgets import escape_error
 from tfstyle.studio.widgets import read_asset
@@ -203,9 +206,22 @@ class Painting:
         return updates
 
     def _continue(self, values, job: Job, arguments: list[str]) -> dict:
-        """Stops a job; a new one starts from its picture."""
-        self._jobs.stop(job)
-        self._jobs.wait(job, STOPPING)
+        """Stops a job; a new one in its place starts from its picture."""
+        given = notes.read(job.workdir)
+        place = self._jobs.place_of(job)
+        with self._jobs.holding():
+            self._jobs.stop(job)
+            self._jobs.wait(job, STOPPING)
+            updates = self._submit_after(values, job, arguments, place)
+        if not os.path.isdir(job.workdir) and given != Notes():
+            new = runs.find_run(self._root, updates[self._of])
+            notes.write(new.workdir, given)
+        return updates
+
+    def _submit_after(
+        self, values, job: Job, arguments: list[str], place: int
+    ) -> dict:
+        """Submits a job that starts from the picture of a stopped one."""
         run = runs.Run(job.workdir)
         begin = [x for x in job.arguments if x.startswith(_BEGIN)]
         if run.picture:
@@ -214,22 +230,26 @@ class Painting:
             if is_free and runs.is_at_finest_level(run):
                 begin.append("--num_levels=1")
         begin = [x for x in begin if x not in arguments]
-        return self._submit(values, [*arguments, *begin], is_shown=True)
+        return self._submit(values, [*arguments, *begin], place)
 
-    def _submit(self, values, arguments: list[str], is_shown=False) -> dict:
+    def _submit(
+        self, values, arguments: list[str], place: int | None = None
+    ) -> dict:
         """Submits a job; returns updates that show its run.
 
-        While another run is painting, that one stays displayed.
+        While another run is painting, that one stays displayed, unless the job
+        replaces it.
 
         Args:
             values: values of the form.
             arguments: command line of the job.
-            is_shown: True to show it in any case.
+            place: place in the queue of the job that it replaces, or None.
         """
         shown = self._jobs.find(values[self.display.shown])
         is_watched = shown is not None and not shown.has_ended
-        job = self._jobs.submit(arguments)
-        name = job.name if is_shown or not is_watched else shown.name
+        job = self._jobs.submit(arguments, place)
+        is_shown = place is not None or not is_watched
+        name = job.name if is_shown else shown.name
         self._note_form(values, of=job.name, shown=name)
         return {
             self.display.shown: name,
@@ -281,7 +301,8 @@ class Painting:
         if draft is None:
             draft = Draft(shown=first)
             if jobs and not self._is_of_table(first):
-                draft = Draft(jobs[0].arguments, first, first)
+                arguments = runs.Run(jobs[0].workdir).chosen_arguments
+                draft = Draft(arguments, first, first)
             drafts.note(self._root, page, **dataclasses.asdict(draft))
         if not runs.find_run(self._root, draft.shown):
             draft = dataclasses.replace(draft, shown=first)
@@ -310,7 +331,7 @@ class Painting:
         They are for the components `filled`.
         """
         return {
-            **self.form.show(run.arguments),
+            **self.form.show(run.chosen_arguments),
             self.display.shown: run.name,
             self._of: run.name,
             self._fault: "",

@@ -91,16 +91,13 @@ def arguments_for_size(run: Run, size: str) -> list[str]:
         run: the run.
         size: long edge of the output, pixels.
     """
-    flags = dict(x[2:].split("=", 1) for x in run.arguments)
+    flags = dict(x[2:].split("=", 1) for x in run.chosen_arguments)
     flags["image_size"] = size
     is_of_program = (
         run.flagfile is not None and os.path.basename(run.flagfile) == FLAGS
     )
-    if run.continues or is_of_program:
-        flags.pop("num_levels", None)
-    if run.continues:
-        del flags["init"]
     if is_of_program:
+        flags.pop("num_levels", None)
         steps = flags.pop("num_steps", "").rpartition(",")[2]
         if steps != "0":  # the run was stopped before its last level
             flags["num_steps"] = steps

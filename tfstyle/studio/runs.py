@@ -71,8 +71,12 @@ class Run:
         styles: tuple[str, ...] = ()
         with contextlib.suppress(ConfigError):
             styles = parse_text("style_images", flags.get("style_images", ""))
-        content = flags.get("content_image") or flags.get("content_video")
-        return caption_of(content, styles)
+        return caption_of(self.content or flags.get("content_video"), styles)
+
+    @property
+    def content(self) -> str | None:
+        """Path of the content image as it was asked for, or None."""
+        return self._asked.get("content_image")
 
     @functools.cached_property
     def notes(self) -> Notes:
@@ -187,6 +191,14 @@ class Run:
     def arguments(self) -> list[str]:
         """Requested command line, or else the flags of `flags.cfg`."""
         return [f"--{name}={value}" for name, value in self._asked.items()]
+
+    @property
+    def chosen_arguments(self) -> list[str]:
+        """The requested command line, without what a moved dial has added."""
+        if not self.continues:
+            return self.arguments
+        found = [x for x in self.arguments if not x.startswith("--init=")]
+        return found[:-1] if found[-1] == "--num_levels=1" else found
 
     @property
     def _asked(self) -> dict[str, str]:

@@ -7,7 +7,7 @@ const show = () => {
   const stage = find('stage');
   if (run !== null) stage.dataset.run = run; // null until the server has told
   stage.setAttribute('aria-label', film ? 'The film' : 'The picture as it is');
-  find('empty').hidden = Boolean(picture || film);
+  find('empty').hidden = Boolean(picture || film || run);
   find('tools').hidden = !picture && !film;
   for (const [name, address] of [['result', picture], ['original', original]]) {
     const image = find(name);

@@ -4,6 +4,7 @@ import os
 
 import gradio as gr
 
+from tfstyle.studio import inputs
 from tfstyle.studio import runs
 from tfstyle.studio.film_view import show_film
 from tfstyle.studio.runs import Run
@@ -40,6 +41,7 @@ def view(run: Run, is_busy: bool) -> gr.HTML:
     before = runs.find_run(root, run.continues)
     picture = run.preview if is_busy else run.picture or run.preview
     picture = picture or (before and before.picture) or original
+    picture = picture or inputs.find_shown(root, run.content)
     return gr.HTML(
         picture=address_of(picture) if picture else "",
         original=address_of(original) if original else "",
