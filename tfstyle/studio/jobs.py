@@ -323,13 +323,14 @@ class Jobs:
         with contextlib.suppress(OSError):  # the worker has ended
             worker.stdin.write(json.dumps(question) + "\n")
             worker.stdin.flush()
-        if worker.stdout.readline():
+        for line in iter(worker.stdout.readline, ""):
+            answer = json.loads(line)
+            if "state" in answer:
+                return answer
             with self._changed:
                 job.has_begun = True
                 if job.is_stopping:
                     worker.send_signal(signal.SIGINT)
-            if line := worker.stdout.readline():
-                return json.loads(line)
         return {
             "state": "failed",
             "error": f"The painting process {describe_end(worker.wait())}."

@@ -1,6 +1,5 @@
 """Free memory of the machine and within the limits of this process."""
 
-import concurrent.futures
 import math
 import resource
 import threading
@@ -44,21 +43,27 @@ def check_program_fits() -> None:
 
 
 def _check_threads(needed: int) -> None:
-    """Checks the limit of threads by starting and ending `needed` threads."""
+    """Checks the limit of threads by starting and ending `needed` threads.
+
+    Not by a pool, which a Ctrl-C can leave waiting for its own lock.
+    """
     is_over = threading.Event()
-    waiting = []
-    with concurrent.futures.ThreadPoolExecutor(needed) as pool:
-        try:
-            for _ in range(needed):
-                waiting.append(pool.submit(is_over.wait))
-        except RuntimeError as error:
-            raise SetupError(
-                f"Only {len(waiting)} of the {needed} threads that the program"
-                " needs can be started. Close other programs, or raise the"
-                " limit (ulimit -u, or that of the container or job)."
-            ) from error
-        finally:
-            is_over.set()
+    waiting: list[threading.Thread] = []
+    try:
+        for _ in range(needed):
+            thread = threading.Thread(target=is_over.wait, daemon=True)
+            thread.start()
+            waiting.append(thread)
+    except RuntimeError as error:
+        raise SetupError(
+            f"Only {len(waiting)} of the {needed} threads that the program"
+            " needs can be started. Close other programs, or raise the"
+            " limit (ulimit -u, or that of the container or job)."
+        ) from error
+    finally:
+        is_over.set()
+        for thread in waiting:
+            thread.join()
 
 
 def free_memory(*, with_swap: bool = False) -> float:
