@@ -84,10 +84,10 @@ def _mark_unfinished(workdir: str) -> None:
     atomic_file.write_text(os.path.join(workdir, JOB), "{}")
 
 
-def _set_place(workdir: str, time: int) -> None:
+def _set_place(workdir: str, moment: int) -> None:
     """Sets the time of a job's file, nanoseconds, if there is one."""
     with contextlib.suppress(OSError):
-        os.utime(os.path.join(workdir, JOB), ns=(time, time))
+        os.utime(os.path.join(workdir, JOB), ns=(moment, moment))
 
 
 def _place_of(workdir: str) -> tuple[int, str]:

@@ -198,7 +198,7 @@ class Run:
         if not self.continues:
             return self.arguments
         found = [x for x in self.arguments if not x.startswith("--init=")]
-        return found[:-1] if found[-1] == "--num_levels=1" else found
+        return found[:-1] if found[-1:] == ["--num_levels=1"] else found
 
     @property
     def _asked(self) -> dict[str, str]:
