@@ -91,18 +91,19 @@ def test_contents_meet_styles_and_one_is_painted_large(new_page, address, root):
     )
 
 
-def test_table_is_stopped(new_page, address):
-    visitor = new_page(address)
-    open_table(visitor)
-    bring(visitor)
-    visitor.press("Paint the table")
-    # Both cells wait until the first is begun.
-    waiting = visitor.page.locator("#many").get_by_text("waiting").first
-    waiting.wait_for()
-    visitor.press("Stop the table")
-    waiting.wait_for(state="detached")
-    second = new_page(address)  # the dials are not those of a table
-    assert second.page.locator("#content img").count() == 0
+def test_table_is_stopped(new_page, tmp_path):
+    with running_studio(tmp_path / "runs") as (address, _):
+        visitor = new_page(address)
+        open_table(visitor)
+        bring(visitor)
+        visitor.press("Paint the table")
+        # Both cells wait until the first is begun.
+        waiting = visitor.page.locator("#many").get_by_text("waiting").first
+        waiting.wait_for()
+        visitor.press("Stop the table")
+        waiting.wait_for(state="detached")
+        second = new_page(address)  # the dials are not those of a table
+        assert second.page.locator("#content img").count() == 0
 
 
 @pytest.fixture

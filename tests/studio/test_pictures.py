@@ -14,6 +14,9 @@ from tfstyle.flags import flagfile
 from tfstyle.studio import pictures
 from tools.studio_browser import running_studio
 
+# Of loops of other tests, which the collector finds here.
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+
 
 def test_gradio_s_own_components_are_left_alone():
     for component in (gr.Image, gr.ImageEditor):
