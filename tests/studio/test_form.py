@@ -11,6 +11,7 @@ from tests.studio.test_painting import flags_of
 from tests.studio.visitor import SAMPLES
 from tfstyle.studio import drafts
 from tools.studio_browser import choose_picture
+from tools.studio_browser import choose_size
 from tools.studio_browser import running_studio
 
 pytestmark = [
@@ -172,6 +173,27 @@ def test_preset_of_one_s_own_is_kept(new_page, tmp_path):
         other.get_by_label("fine lines", exact=True).wait_for(state="detached")
         other.locator("#remove-preset").click()
         other.get_by_role("alert").filter(has_text="presets stay").wait_for()
+
+
+@pytest.mark.parametrize("size", [(1366, 850), (390, 844)])
+def test_bar_lies_over_the_form(new_page, address, size):
+    width, height = size
+    page = new_page(address, viewport={"width": width, "height": height}).page
+    for content in ("content", "style-1"):
+        choose_picture(page, content, SAMPLES / "mosaic.jpg")
+    choose_size(page, 256)
+    assert page.get_by_label("Size, pixels").input_value() == "256"
+    for place in range(0, 500, 20):
+        page.evaluate("y => window.scrollTo(0, y)", place)
+        others = page.evaluate(
+            """() => ['paint', 'stop'].flatMap(id => {
+              const box = document.getElementById(id).getBoundingClientRect();
+              return [0.05, 0.25, 0.5, 0.75, 0.95].flatMap(
+                x => [0.1, 0.5, 0.9].map(y => document.elementFromPoint(
+                  box.x + x * box.width, box.y + y * box.height))
+                ).filter(e => !e.closest('#bar')).map(e => e.outerHTML); })"""
+        )
+        assert others == []
 
 
 def test_options_are_searched(new_page, address):
