@@ -38,32 +38,22 @@ def resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     return _resample(pixels, height, width, Image.Resampling.LANCZOS)
 
 
-def resize_mask(mask: np.ndarray, height: int, width: int) -> np.ndarray:
+def resize_mask(
+    mask: np.ndarray, height: int, width: int, *, is_smooth: bool = False
+) -> np.ndarray:
     """Resizes a mask by averaging over the area of each output pixel.
 
     Args:
         mask: uint8 `[H, W]`. Never written into.
         height: height of the output, pixels.
         width: width of the output, pixels.
+        is_smooth: True for a linear filter instead, which leaves no steps.
 
     Returns:
         uint8 `[height, width]`.
     """
-    return _resample(mask, height, width, Image.Resampling.BOX)
-
-
-def resize_smoothly(mask: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resizes a mask with a linear filter, which does not overshoot.
-
-    Args:
-        mask: uint8 `[H, W]`. Never written into.
-        height: height of the output, pixels.
-        width: width of the output, pixels.
-
-    Returns:
-        uint8 `[height, width]`.
-    """
-    return _resample(mask, height, width, Image.Resampling.BILINEAR)
+    window = Image.Resampling.BILINEAR if is_smooth else Image.Resampling.BOX
+    return _resample(mask, height, width, window)
 
 
 def _resample(

@@ -4,10 +4,10 @@
 
 TensorFlow is started once; the flags apply to all jobs. Each line of standard
 input is a job, a JSON object with `workdir` and `arguments`, the flags of the
-run. For each job two lines are written to standard output: `has_begun`, unless
-it fails before, and at its end the `state` and, if it failed, the `error`. In
-between SIGINT stops the run at its next step and keeps its picture. The process
-ends at the end of standard input, after the current run.
+run. For each job two lines are written to standard output: `has_begun`, and at
+its end the `state` and, if it failed, the `error`. In between SIGINT stops the
+run at its next step and keeps its picture. The process ends at the end of
+standard input, after the current run.
 """
 
 import contextlib
@@ -52,7 +52,6 @@ def _paint(
 ) -> dict:
     """Paints a run; returns its state and error."""
     try:
-        check_program_fits()  # starts threads, which no signal must interrupt
         signal.signal(signal.SIGINT, signal.default_int_handler)
         tell({"has_begun": True})
         with (
@@ -63,6 +62,7 @@ def _paint(
                 return {
                     "state": "done"
                 }  # painted by an earlier studio's worker
+            _check_undisturbed()
             config = read_config([*arguments, f"--workdir={workdir}"])
             if config.content_video:
                 from tfstyle.films.run import run_film
@@ -80,6 +80,23 @@ def _paint(
         with contextlib.suppress(FileNotFoundError):
             os.unlink(os.path.join(workdir, JOB))
     return {"state": "stopped" if number else "done"}
+
+
+def _check_undisturbed() -> None:
+    """Checks that the program fits; SIGINT must not interrupt its threads.
+
+    Raises:
+        TfstyleError: if it does not fit.
+        KeyboardInterrupt: at the end, if there was a SIGINT meanwhile.
+    """
+    signals = []
+    handler = signal.signal(signal.SIGINT, lambda *_: signals.append(True))
+    try:
+        check_program_fits()
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if signals:
+        raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from tfstyle.images.preprocessing import deprocess
 from tfstyle.images.preprocessing import to_levels
 from tfstyle.images.resize import resize
 from tfstyle.images.resize import resize_floats
-from tfstyle.images.resize import resize_smoothly
+from tfstyle.images.resize import resize_mask
 from tfstyle.network.extractor import Extractor
 from tfstyle.network.extractor import load_extractor
 from tfstyle.objective.objective import ExtraLosses
@@ -238,7 +238,8 @@ def _to_pixels_in_masks(
     """
     size = image.shape[1:3]
     inside = sum(
-        resize_smoothly(mask, *size).astype(np.uint16) for mask in masks
+        resize_mask(mask, *size, is_smooth=True).astype(np.uint16)
+        for mask in masks
     )
     painted = to_pixels(image, bits)
     content = _resize_levels(original, *size, bits)
